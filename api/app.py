@@ -1,0 +1,66 @@
+"""The HTTP application: `create_app(settings)`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from api import documents, questions, schemas, status
+from api.guard import Guard
+from api.problems import install_handlers
+from api.ready import Readiness
+from api.service import Service
+from rag.settings import Settings
+
+_DESCRIPTION = (
+    "Ask questions over your own documents; see the exact words each answer rests on. "
+    "Errors are problem documents (RFC 9457, `application/problem+json`)."
+)
+
+
+class Application(FastAPI):
+    """A FastAPI application whose OpenAPI documents describe the problem documents too."""
+
+    def openapi(self) -> dict[str, Any]:
+        described = super().openapi()
+        described["components"]["schemas"].setdefault("Problem", schemas.Problem.model_json_schema())
+        return described
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application; it opens the data folder when it starts and closes it when it stops.
+
+    Starting fails with StorageError if the data folder cannot be used. Models and indexes load in the
+    background; `/ready` tells when they are there, and a question that comes before waits for them.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service = await run_in_threadpool(Service, settings)
+        app.state.service, app.state.readiness = service, Readiness(service)
+        app.state.readiness.start()
+        service.start_jobs()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(app.state.readiness.stop)
+            await run_in_threadpool(service.close)
+
+    app = Application(
+        title="Ibid",
+        description=_DESCRIPTION,
+        version=version("ibid"),
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's pages load their scripts from another site; /docs is our own
+        redoc_url=None,
+    )
+    app.add_middleware(Guard, settings=settings)
+    install_handlers(app)
+    for router in (status.router, documents.router, questions.router):
+        app.include_router(router)
+    return app

@@ -1,0 +1,315 @@
+"""The command line. Exit codes: 0 done, 1 it could not be done, 2 some of it failed (each part is named)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from api.batch import Answering, run_batch
+from api.render import answer_to_json, explain_to_json, search_to_json
+from api.service import Service
+from rag.errors import IbidError, InvalidInput
+from rag.settings import load_settings
+from rag.types import Answer
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is fetched unless the user says otherwise
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Ask questions over your own documents; see the exact words each answer rests on.\n\n"
+    "The data folder is IBID_HOME (default ./ibid-data). "
+    "Exit codes: 0 done, 1 it could not be done, 2 some files or lines failed.",
+)
+models_app = typer.Typer(no_args_is_help=True, help="The models that ship with Ibid.")
+app.add_typer(models_app, name="models")
+out, notes = Console(), Console(stderr=True)
+
+Corpus = Annotated[str, typer.Option("--corpus", "-c", help="Name of the document set.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Batch = Annotated[
+    Path | None, typer.Option("--batch", help='JSON Lines of {"id", "question"}; one JSON line out for each.')
+]
+Question = Annotated[str | None, typer.Argument(help="The question, in quotes.")]
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders; a folder is walked.")],
+    corpus: Corpus,
+    as_json: AsJson = False,
+) -> None:
+    """Add and update documents. Unchanged files do nothing; nothing is ever deleted.
+
+    A document's name is its path relative to the folder given. Exits 0 when all is in, 2 when some
+    files failed (each is named with its reason), 1 otherwise.
+    """
+    from ingest.source import find_sources
+
+    sources, outcomes = find_sources(paths)
+    with _service() as service, _progress("Ingesting", len(sources)) as advance:
+        for outcome in service.builder().ingest(corpus, sources):
+            outcomes.append(outcome)
+            advance()
+        service.pipeline.index(corpus).catch_up()
+        service.pipeline.save_indexes()
+    counts = {state: sum(o.state == state for o in outcomes) for state in sorted({o.state for o in outcomes})}
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    if as_json:
+        files = [
+            {"document": o.name, "state": o.state, "version": o.version, "error": o.error} for o in outcomes
+        ]
+        _print_json({"corpus": corpus, "counts": counts, "files": files})
+    else:
+        for outcome in outcomes:
+            if outcome.error:
+                notes.print(
+                    f"{outcome.state}: {escape(outcome.name)}: {escape(outcome.error)}", soft_wrap=True
+                )
+        out.print(
+            f"{corpus}: " + (", ".join(f"{n} {state}" for state, n in counts.items()) or "no files found")
+        )
+    if failed or not outcomes:
+        raise typer.Exit(2 if len(failed) < len(outcomes) else 1)
+
+
+@app.command()
+def search(
+    corpus: Corpus,
+    question: Question = None,
+    k: Annotated[int, typer.Option("--k", min=1, max=1000, help="Most hits to return.")] = 5,
+    batch: Batch = None,
+    where: Annotated[
+        str | None, typer.Option("--filter", help='Metadata filter as JSON, e.g. {"format": "pdf"}.')
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show every candidate and why it was dropped.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the passages nearest to a question, best first."""
+    filter_ = _parse_filter(where)
+    with _service() as service:
+
+        def one(asked: str) -> dict[str, Any]:
+            found = service.pipeline.search(corpus, asked, k=k, filter_=filter_)
+            return search_to_json(found) | ({"explain": explain_to_json(found.trace)} if explain else {})
+
+        if batch:
+            service.pipeline.index(corpus)  # an unknown corpus fails the run, not each line
+            return _run_batch(batch, one)
+        answer = one(_required(question))
+    if as_json or explain:
+        return _print_json(answer)
+    for rank, hit in enumerate(answer["hits"], 1):
+        page = f", page {hit['page']}" if hit["page"] else ""
+        out.print(
+            f"[bold]{rank}. {escape(hit['document'])}[/bold]{page}  {hit['score']:.3f}", highlight=False
+        )
+        out.print(escape(hit["text"].strip()) + "\n", highlight=False)
+    return None
+
+
+@app.command()
+def ask(
+    corpus: Corpus,
+    question: Question = None,
+    batch: Batch = None,
+    where: Annotated[
+        str | None, typer.Option("--filter", help='Metadata filter as JSON, e.g. {"format": "pdf"}.')
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show every candidate and why it was dropped.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question from the documents, with verified citations, or say that they do not answer it."""
+    filter_ = _parse_filter(where)
+    with _service() as service:
+
+        def one(asked: str) -> dict[str, Any]:
+            answer = service.pipeline.ask(corpus, asked, filter_=filter_)
+            return answer_to_json(answer) | ({"explain": explain_to_json(answer.trace)} if explain else {})
+
+        if batch:
+            service.pipeline.index(corpus)
+            return _run_batch(batch, one)
+        if as_json or explain:
+            return _print_json(one(_required(question)))
+        _print_answer(service.pipeline.ask(corpus, _required(question), filter_=filter_))
+    return None
+
+
+@app.command()
+def documents(corpus: Corpus, as_json: AsJson = False) -> None:
+    """List the documents of a corpus."""
+    with _service() as service:
+        listed = service.catalog.documents(corpus)
+    if as_json:
+        return _print_json([asdict(info) for info in listed])
+    for info in listed:
+        line = f"{info.name}  version {info.version}, {info.characters:,} characters, {info.chunks} chunks"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    return None
+
+
+@app.command()
+def corpora(as_json: AsJson = False) -> None:
+    """List the corpora of the data folder."""
+    with _service() as service:
+        listed = service.catalog.corpora()
+    if as_json:
+        return _print_json(listed)
+    for corpus in listed:
+        out.print(
+            f"{corpus['name']}  {corpus['documents']} documents, {corpus['chunks']} chunks", highlight=False
+        )
+    return None
+
+
+@app.command()
+def delete(
+    corpus: Corpus,
+    names: Annotated[
+        list[str], typer.Argument(metavar="DOCUMENT...", help="Names as `ibid documents` lists them.")
+    ],
+) -> None:
+    """Delete documents at once, all of those named or none."""
+    with _service() as service:
+        service.catalog.delete_documents(corpus, names)
+    out.print(f"{corpus}: {len(dict.fromkeys(names))} deleted", highlight=False)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to bind to; default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to bind to; default 8000.")] = None,
+) -> None:
+    """Serve HTTP until interrupted."""
+    import uvicorn
+
+    from api.app import create_app
+
+    settings = load_settings(host=host, port=port)
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="info")
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check models, catalogue, indexes and disk; say what to do. Exits 1 if something is wrong."""
+    from api.doctor import diagnose
+
+    checks = diagnose(load_settings())
+    if as_json:
+        _print_json([{"check": c.name, "ok": c.ok, "found": c.found, "remedy": c.remedy} for c in checks])
+    else:
+        for check in checks:
+            remedy = "" if check.ok else f"\n        {check.remedy}"
+            out.print(
+                f"{'ok    ' if check.ok else 'WRONG '} {check.name}: {check.found}{remedy}", markup=False
+            )
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+@models_app.command()
+def build() -> None:
+    """Prepare the packaged models: export to ONNX, once for each installation."""
+    from rag.models import prepared_trunk
+
+    out.print(f"prepared: {prepared_trunk()}", soft_wrap=True, highlight=False)
+
+
+def main() -> None:
+    """Run the command line; errors that Ibid expects become one line and exit code 1."""
+    try:
+        code = app(standalone_mode=False)
+    except (IbidError, click.ClickException) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        notes.print(f"ibid: {escape(message)}", soft_wrap=True, highlight=False)
+        code = 1
+    except (KeyboardInterrupt, click.Abort, BrokenPipeError):
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _service() -> Iterator[Service]:
+    service = Service(load_settings())
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+@contextmanager
+def _progress(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a progress bar on a terminal; elsewhere nothing."""
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda: progress.advance(task)
+
+
+def _run_batch(path: Path, answer: Answering) -> None:
+    if run_batch(path, answer, lambda line: print(line, flush=True)):
+        raise typer.Exit(2)
+
+
+def _parse_filter(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        parsed = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"--filter is not JSON ({error}).") from error
+    if not isinstance(parsed, dict):
+        raise InvalidInput('--filter is not an object; expected such as {"format": "pdf"}.')
+    return parsed
+
+
+def _required(question: str | None) -> str:
+    if question is None:
+        raise InvalidInput("Give a question, or --batch FILE.jsonl.")
+    return question
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _print_answer(answer: Answer) -> None:
+    if not answer.answerable:
+        out.print(f"No answer. {escape(answer.reason)} (confidence {answer.confidence:.2f})", highlight=False)
+        for hit in answer.nearest:
+            page = f", page {hit.page}" if hit.page else ""
+            out.print(f"\n  nearest: [bold]{escape(hit.chunk.document)}[/bold]{page}", highlight=False)
+            out.print("  " + escape(" ".join(hit.text.split())[:300]), highlight=False)
+        return
+    out.print(escape(answer.text), highlight=False)
+    out.print(f"\nconfidence {answer.confidence:.2f}", highlight=False)
+    for citation in answer.citations:
+        page = f", page {citation.page}" if citation.page else ""
+        place = f"version {citation.version}{page}, characters {citation.start}-{citation.end}"
+        out.print(
+            f"  \\[{citation.label}] [bold]{escape(citation.document)}[/bold], {place}", highlight=False
+        )
+        out.print(f'      "{escape(citation.quote)}"', highlight=False)
+
+
+if __name__ == "__main__":
+    main()

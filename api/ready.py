@@ -1,0 +1,73 @@
+"""Whether the service can answer at full speed: models and indexes are loaded in the background at start."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+
+from api.service import Service
+from rag.errors import IbidError, NotFound
+from rag.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
+LEAST_FREE_MB = 50  # with less, the next upload is likely to fail
+
+
+class Readiness:
+    """Warms a service up in a thread, and says what it still lacks."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._pending = "The model and the indexes are being loaded."
+        self._warnings: tuple[str, ...] = ()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._warm, name="warm-up", daemon=True)
+
+    def start(self) -> None:
+        """Begin to load what the first questions need."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the index at hand."""
+        self._stop.set()
+        self._thread.join(timeout=30)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What fails for one corpus only, such as one that another model embedded."""
+        return self._warnings
+
+    def reasons(self) -> list[str]:
+        """Return why the service is not ready; empty when it is."""
+        reasons = [self._pending] if self._pending else []
+        try:
+            with self._service.catalog.write():
+                free_mb = shutil.disk_usage(self._service.settings.home).free // 1_000_000
+        except (IbidError, OSError) as error:
+            return [*reasons, f"The catalogue cannot be written: {error}"]
+        if free_mb < LEAST_FREE_MB:
+            reasons.append(f"The disk has {free_mb} MB free; uploads need at least {LEAST_FREE_MB}.")
+        return reasons
+
+    def _warm(self) -> None:
+        try:
+            pipeline = self._service.pipeline  # the model with it
+            for corpus in self._service.catalog.corpora():
+                if self._stop.is_set():
+                    return
+                self._load(pipeline, corpus.name)
+            self._pending = ""
+        except Exception as error:  # whatever it is, the service lives on and says it
+            log.exception("The warm-up failed")
+            shown = str(error) if isinstance(error, IbidError) else type(error).__name__
+            self._pending = f"Loading failed: {shown} Mend it and start the service again."
+
+    def _load(self, pipeline: Pipeline, corpus: str) -> None:
+        try:
+            pipeline.search(corpus, "Is it there?", k=1)  # runs every part once, the index caught up
+        except NotFound:
+            return  # deleted meanwhile
+        except IbidError as error:
+            log.warning("Corpus %r cannot be asked: %s", corpus, error)
+            self._warnings += (str(error),)

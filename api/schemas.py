@@ -1,0 +1,212 @@
+"""The shapes of requests and responses, for validation and the OpenAPI documents."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _whole(text: str) -> str:
+    """Refuse half a surrogate pair, which JSON can write and no text can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"character {error.start} is half a surrogate pair") from error
+    return text
+
+
+Question = Annotated[
+    str, AfterValidator(_whole), Field(examples=["What is the hotel limit per night in London?"])
+]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)  # a misspelt field is an error, not a default
+
+
+class SearchRequest(_Request):
+    """What to search for."""
+
+    question: Question
+    k: int = Field(5, ge=1, le=1000, description="Most hits to return.")
+    filter: dict[str, Any] | None = Field(
+        None,
+        description="On metadata: $eq $ne $gt $gte $lt $lte $in $nin $and $or.",
+        examples=[{"format": "pdf"}],
+    )
+    explain: bool = Field(False, description="Add every candidate and why it was dropped.")
+
+
+class AskRequest(_Request):
+    """What to ask."""
+
+    question: Question
+    filter: dict[str, Any] | None = Field(None, examples=[{"format": "pdf"}])
+    stream: bool = Field(False, description="Answer as server-sent events.")
+    explain: bool = Field(False, description="Add every candidate and why it was dropped.")
+
+
+class Hit(BaseModel):
+    """A passage; `start` and `end` are code points of the document's text, `page` counts from 1."""
+
+    document: str
+    start: int
+    end: int
+    page: int | None
+    text: str
+    score: float
+
+
+class SearchResponse(BaseModel):
+    """Hits, best first."""
+
+    hits: list[Hit]
+    timings_ms: dict[str, float]
+    explain: dict[str, Any] | None = None
+
+
+class Citation(BaseModel):
+    """The verbatim words that the answer's characters `answer_start` to `answer_end` rest on."""
+
+    document: str
+    version: int
+    page: int | None
+    start: int
+    end: int
+    quote: str
+    verified: bool
+    label: int
+    answer_start: int
+    answer_end: int
+
+
+class Tokens(BaseModel):
+    """Where the tokens of the prompt went: budget >= used = system + tools + memory + evidence + question."""
+
+    budget: int
+    system: int
+    tools: int
+    memory: int
+    evidence: int
+    question: int
+    used: int
+
+
+class AskResponse(BaseModel):
+    """An answer with its citations, or a refusal (`answerable` false) with its reason and nearest hits."""
+
+    answer: str
+    answerable: bool
+    confidence: float
+    reason: str
+    citations: list[Citation]
+    nearest: list[Hit]
+    tokens: Tokens
+    timings_ms: dict[str, float]
+    explain: dict[str, Any] | None = None
+
+
+class Corpus(BaseModel):
+    """A corpus; `created` is in seconds since 1970."""
+
+    name: str
+    created: float
+    documents: int
+    chunks: int
+
+
+class CorpusList(BaseModel):
+    """All corpora, by name."""
+
+    corpora: list[Corpus]
+
+
+class DocumentSummary(BaseModel):
+    """What a listing says of a document."""
+
+    name: str
+    version: int
+    characters: int
+    chunks: int
+    sha256: str
+    created: float
+    metadata: dict[str, str | int | float | bool]
+
+
+class DocumentList(BaseModel):
+    """A page of a corpus's documents, by name; `total` counts them all."""
+
+    documents: list[DocumentSummary]
+    total: int
+    limit: int
+    offset: int
+
+
+class DocumentText(BaseModel):
+    """The current version of a document; `pages` holds the offset at which each page starts."""
+
+    name: str
+    version: int
+    metadata: dict[str, str | int | float | bool]
+    pages: list[int]
+    text: str
+
+
+class JobFile(BaseModel):
+    """One file of a job: queued, running, added, updated, unchanged or failed (with the error)."""
+
+    name: str
+    state: str
+    error: str | None
+
+
+class Job(BaseModel):
+    """A job: queued, running, completed, completed_with_errors or failed; `done` of `total` files are finished."""
+
+    id: str
+    corpus: str
+    state: str
+    created: float
+    finished: float | None
+    error: str | None
+    done: int
+    total: int
+    files: list[JobFile]
+
+
+class JobList(BaseModel):
+    """Jobs, newest first."""
+
+    jobs: list[Job]
+
+
+class Accepted(BaseModel):
+    """An upload is stored durably; the job makes it searchable."""
+
+    job: Job
+
+
+class Health(BaseModel):
+    """The process lives."""
+
+    status: str
+
+
+class Ready(BaseModel):
+    """Whether questions and uploads are served now; `reasons` says why not."""
+
+    ready: bool
+    reasons: list[str]
+    warnings: list[str]
+
+
+class Problem(BaseModel):
+    """RFC 9457: `type` names the class of problem, `detail` says what to do about this one."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[dict[str, str]] | None = None

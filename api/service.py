@@ -1,0 +1,55 @@
+"""One Ibid process: the catalogue, the models and the question path, opened from the settings."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ingest.jobs import Jobs
+from rag.catalog import Catalog
+from rag.embed import Embedder, load_embedder
+from rag.pipeline import Pipeline
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from ingest.build import Builder
+
+
+class Service:
+    """What the ways in share. Models and indexes load at their first use.
+
+    Raises:
+        StorageError: if the data folder cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.catalog = Catalog(settings.home)
+        self.jobs = Jobs(self.catalog)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedding model of the settings."""
+        return load_embedder(self.settings.embedder, threads=self.settings.encoder_threads)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The question path."""
+        return Pipeline(self.settings, self.catalog, self.embedder)
+
+    def builder(self) -> Builder:
+        """Return a builder; its chunkers bring llama-index, which takes seconds to import, so only when asked."""
+        from ingest.build import Builder
+
+        return Builder(self.catalog, self.embedder, self.settings)
+
+    def start_jobs(self) -> None:
+        """Work uploads off in the background, those of an earlier process first."""
+        self.jobs.start(self.builder, lambda _: self.pipeline.save_indexes())
+
+    def close(self) -> None:
+        """Stop the jobs, snapshot the indexes and close the catalogue."""
+        self.jobs.stop()
+        if "pipeline" in self.__dict__:
+            self.pipeline.save_indexes(always=True)
+        self.catalog.close()

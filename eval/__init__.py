@@ -1,0 +1,1 @@
+"""Is it good? Is it better than before?"""

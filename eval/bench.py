@@ -1,0 +1,71 @@
+"""Measure quality and speed: `python -m eval.bench [NAME ...]`, all of them without a name.
+
+Each measurement is written as `eval/results/<name>-<commit>.json`; `python -m eval.report` makes the
+README's tables from the newest ones. What needs public data that is not here is skipped, and says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eval import chroma, handbook, nfcorpus, peers, scale
+from eval.datasets import available
+from eval.trial import save_results
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Something to measure, and the public data that it needs (a path below shared/data, or none)."""
+
+    run: Callable[[], Any]
+    needs: str | None
+
+
+MEASUREMENTS: Mapping[str, Measurement] = {
+    "handbook": Measurement(lambda: handbook.summarise(handbook.judge_questions()), None),
+    "chroma": Measurement(chroma.through_the_command_line, "endtoend/chroma"),
+    "chroma-stages": Measurement(chroma.by_chunker_and_stage, "endtoend/chroma"),
+    "nfcorpus": Measurement(nfcorpus.by_stage, "ranking/nfcorpus"),
+    "peers": Measurement(peers.compare, "endtoend/chroma"),
+    "scale-10000": Measurement(lambda: scale.measure(10_000), "documents/wikipedia-490.jsonl.gz"),
+    "scale-100000": Measurement(lambda: scale.measure(100_000), "documents/wikipedia-490.jsonl.gz"),
+}
+
+
+def main() -> None:
+    """Run the measurements that are named."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}")
+    names = parser.parse_args().names or list(MEASUREMENTS)
+    if unknown := set(names) - set(MEASUREMENTS):
+        parser.error(f"{', '.join(unknown)} is not measured here; expected of {', '.join(MEASUREMENTS)}")
+    for name in names:
+        measurement = MEASUREMENTS[name]
+        if measurement.needs and not available(measurement.needs):
+            print(f"{name}: skipped, ../shared/data/{measurement.needs} is not here")
+            continue
+        began = time.perf_counter()
+        figures = measurement.run()
+        machine = {"cores": os.cpu_count(), "processor": _processor(), "date": time.strftime("%Y-%m-%d")}
+        path = save_results(name, {"figures": figures, "machine": machine})
+        print(f"{name}: {figures}\n  -> {path.name} in {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - not a file of ours
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
+if __name__ == "__main__":
+    main()

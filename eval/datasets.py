@@ -1,0 +1,94 @@
+"""Read question sets: the handbook that ships with Ibid, and public sets that lie beside the checkout.
+
+The public ones are not part of the project; `available` says whether they are here.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+HANDBOOK = ROOT / "corpora" / "handbook"
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """A gold excerpt: a span of a document, verbatim."""
+
+    document: str
+    start: int
+    end: int
+    text: str
+    alternative: bool = False  # one of several places that each answer alone
+
+
+@dataclass(frozen=True, slots=True)
+class EvalQuestion:
+    """A question with its evidence; without evidence it is unanswerable."""
+
+    id: str
+    question: str
+    evidence: tuple[Gold, ...]
+    answers: tuple[str, ...] = ()
+    answerable: bool = True
+    tags: tuple[str, ...] = ()
+
+
+def available(part: str = "") -> bool:
+    """Tell whether the public data (or a part of it, a path below it) lies beside the checkout."""
+    return (SHARED / part).exists()
+
+
+def handbook() -> list[EvalQuestion]:
+    """Return the handbook's questions."""
+    lines = (HANDBOOK / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    return [_handbook_question(json.loads(line)) for line in lines]
+
+
+def chroma() -> list[EvalQuestion]:
+    """Return the 472 questions of Chroma's chunking evaluation; documents are named `<corpus>.md`."""
+    csv.field_size_limit(10**9)
+    questions = []
+    with (SHARED / "endtoend" / "chroma" / "questions_df.csv").open(encoding="utf-8") as file:
+        for number, row in enumerate(csv.DictReader(file)):
+            name = f"{row['corpus_id']}.md"
+            gold = tuple(
+                Gold(name, reference["start_index"], reference["end_index"], reference["content"])
+                for reference in json.loads(row["references"])
+            )
+            questions.append(EvalQuestion(f"c{number}", row["question"], gold))
+    return questions
+
+
+def chroma_documents() -> list[Path]:
+    """Return the five files of Chroma's evaluation."""
+    return sorted((SHARED / "endtoend" / "chroma").glob("*.md"))
+
+
+def records(part: str) -> Iterator[dict[str, Any]]:
+    """Yield the records of a gzipped JSON Lines file below the public data."""
+    with gzip.open(SHARED / part, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def _handbook_question(entry: dict[str, Any]) -> EvalQuestion:
+    gold = tuple(
+        Gold(e["document"], e["start"], e["end"], e["quote"], e.get("alternative", False))
+        for e in entry["evidence"]
+    )
+    return EvalQuestion(
+        entry["id"],
+        entry["question"],
+        gold,
+        tuple(entry["answers"]),
+        entry["answerable"],
+        tuple(entry["tags"]),
+    )

@@ -1,0 +1,89 @@
+"""The handbook, end to end: is the right evidence found, is the answer right, and is it refused honestly?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eval.datasets import HANDBOOK, EvalQuestion, Gold, handbook
+from eval.metrics import percentile
+from eval.trial import CORPUS, file_sources, trial
+from rag.types import Answer, Hit
+
+ENOUGH = 0.5  # share of a gold excerpt that must be covered for it to count as found
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of one question."""
+
+    question: EvalQuestion
+    answer: Answer
+    retrieved: bool  # the context holds the gold evidence
+    cited: bool  # an answer was given and a citation rests on the gold evidence
+    right: bool  # an answer was given and holds the expected words
+
+
+def judge_questions(settings: Mapping[str, Any] | None = None) -> list[Judged]:
+    """Ask every handbook question over a fresh ingest of its documents."""
+    with trial(file_sources([HANDBOOK / "documents"]), settings or {}) as made:
+        return [judge(question, made.pipeline.ask(CORPUS, question.question)) for question in handbook()]
+
+
+def judge(question: EvalQuestion, answer: Answer) -> Judged:
+    """Compare an answer with the gold evidence and the expected words (case and spacing ignored)."""
+    context = answer.trace.rankings.get("context", ())
+    cited = [(c.document, c.start, c.end) for c in answer.citations]
+    said = _plain(answer.text)
+    expected = [_plain(words) in said for words in question.answers]
+    all_needed = {"list", "multi-document"} & set(question.tags)
+    right = answer.answerable and bool(expected) and (all(expected) if all_needed else any(expected))
+    return Judged(
+        question, answer, holds_gold(context, question.evidence), _touches(cited, question.evidence), right
+    )
+
+
+def holds_gold(hits: Iterable[Hit], gold: Sequence[Gold]) -> bool:
+    """Tell whether hits cover any one of the gold excerpts, at least half of it."""
+    spans = [(hit.chunk.document, hit.start, hit.end) for hit in hits]
+    return _touches(spans, gold)
+
+
+def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Return the shares that the README reports."""
+    answerable = [j for j in judged if j.question.answerable]
+    unanswerable = [j for j in judged if not j.question.answerable]
+    answered = [j for j in answerable if j.answer.answerable]
+    times = [j.answer.trace.timings_ms["total"] for j in judged]
+    return {
+        "answerable questions": len(answerable),
+        "gold evidence in the context": _share(j.retrieved for j in answerable),
+        "answered": len(answered) / len(answerable),
+        "answered with the right evidence": _share(j.cited for j in answerable),
+        "answered with the right words": _share(j.right for j in answerable),
+        "of the answers given, right evidence": _share(j.cited for j in answered),
+        "unanswerable questions": len(unanswerable),
+        "refused rightly": _share(not j.answer.answerable for j in unanswerable),
+        "refused wrongly": _share(not j.answer.answerable for j in answerable),
+        "p50_ms": round(percentile(times, 0.5), 1),
+        "p95_ms": round(percentile(times, 0.95), 1),
+    }
+
+
+def _touches(spans: Iterable[tuple[str, int, int]], gold: Sequence[Gold]) -> bool:
+    return any(
+        document == excerpt.document
+        and min(end, excerpt.end) - max(start, excerpt.start) >= ENOUGH * (excerpt.end - excerpt.start)
+        for document, start, end in spans
+        for excerpt in gold
+    )
+
+
+def _share(outcomes: Iterable[bool]) -> float:
+    listed = list(outcomes)
+    return round(sum(listed) / len(listed), 3) if listed else 0.0
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().replace("|", " ").split())

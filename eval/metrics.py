@@ -1,0 +1,89 @@
+"""Retrieval metrics, per question; means are taken last, by whoever reports them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+Span = tuple[int, int]  # [start, end) in code points
+DocumentSpan = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanScores:
+    """Overlap of what was retrieved with the gold excerpts of one question, each in [0, 1]."""
+
+    recall: float
+    precision: float
+    iou: float
+
+
+def span_scores(retrieved: Iterable[DocumentSpan], gold: Iterable[DocumentSpan]) -> SpanScores:
+    """Score retrieved spans by Chroma's definitions ("Evaluating Chunking Strategies", 2024).
+
+    recall = |retrieved and gold| / |gold|; precision divides by all that was retrieved, repeats
+    included; IoU = |retrieved and gold| / (all retrieved + gold that was missed).
+
+    Raises:
+        ValueError: if there is no gold span, since recall is then undefined.
+    """
+    found, wanted = list(retrieved), list(gold)
+    if not wanted:
+        raise ValueError("A question without gold spans has no recall; leave it out.")
+    shared = sum(
+        _length(_intersections(_of(found, document), _of(wanted, document)))
+        for document in {document for document, _, _ in wanted}
+    )
+    size = sum(_length(_of(wanted, document)) for document in {document for document, _, _ in wanted})
+    total = sum(end - start for _, start, end in found)
+    if not total:
+        return SpanScores(0.0, 0.0, 0.0)
+    return SpanScores(shared / size, shared / total, shared / (total + size - shared))
+
+
+def ndcg_at_k(ranking: Sequence[str], relevance: Mapping[str, float], k: int) -> float:
+    """Return the normalised discounted cumulative gain of the first k, gains linear (as trec_eval's ndcg_cut).
+
+    DCG = sum of relevance / log2(rank + 1), ranks from 1. A question without relevant documents scores 0.
+    """
+    gains = [relevance.get(document, 0.0) for document in ranking[:k]]
+    best = _dcg(sorted(relevance.values(), reverse=True)[:k])
+    return _dcg(gains) / best if best else 0.0
+
+
+def reciprocal_rank(ranking: Sequence[str], relevant: Iterable[str]) -> float:
+    """Return 1 / rank of the first relevant document, 0 where none is ranked."""
+    wanted = set(relevant)
+    return next((1 / rank for rank, document in enumerate(ranking, 1) if document in wanted), 0.0)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which `share` of the values lie, linearly between neighbours (numpy's default)."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = math.floor(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+
+
+def _dcg(gains: Sequence[float]) -> float:
+    return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, 1))
+
+
+def _of(spans: Iterable[DocumentSpan], document: str) -> list[Span]:
+    return [(start, end) for name, start, end in spans if name == document]
+
+
+def _intersections(left: Sequence[Span], right: Sequence[Span]) -> list[Span]:
+    pairs = ((max(a, c), min(b, d)) for a, b in left for c, d in right)
+    return [(start, end) for start, end in pairs if start < end]
+
+
+def _length(spans: Iterable[Span]) -> int:
+    """Return how many characters the union of the spans holds."""
+    total, covered = 0, -1
+    for start, end in sorted(spans):
+        total += max(0, end - max(start, covered))
+        covered = max(covered, end)
+    return total

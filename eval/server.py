@@ -1,0 +1,78 @@
+"""A real server in a process of its own, on a free port of this machine, for measuring and showing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+READY_S = 300  # a large corpus without a snapshot is indexed first
+STOP_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: a client for it, its process, and how long it took to be ready."""
+
+    client: httpx.Client
+    process: subprocess.Popen[bytes]
+    ready_s: float
+
+    def resident_mb(self) -> int:
+        """Return the memory of the process, resident, in MB (Linux)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) // 1000
+
+
+@contextmanager
+def running_server(home: Path, port: int = 0) -> Iterator[Server]:
+    """Run `ibid serve` over a data folder until the block ends; its log is `server.log` in there.
+
+    Args:
+        port: 0 picks a free one.
+
+    Raises:
+        RuntimeError: if it is not ready in time; the message ends with its log.
+    """
+    port = port or _free_port()
+    log = home / "server.log"
+    began = time.perf_counter()
+    with log.open("ab") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "api.cli", "serve"],
+            env=os.environ | {"IBID_HOME": str(home), "IBID_PORT": str(port)},
+            stdout=written,
+            stderr=written,
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+            while not _is_ready(client):
+                if process.poll() is not None or time.perf_counter() - began > READY_S:
+                    raise RuntimeError(f"The server did not become ready:\n{log.read_text()[-4000:]}")
+                time.sleep(0.05)
+            yield Server(client, process, time.perf_counter() - began)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=STOP_S)
+
+
+def _is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/ready").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,93 @@
+"""One configuration put to the test: documents ingested into a fresh data folder, and its question path."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ingest.build import Builder
+from ingest.source import Source, find_sources
+from rag.catalog import Catalog
+from rag.embed import Embedder, load_embedder
+from rag.pipeline import Pipeline
+from rag.settings import Settings, load_settings
+
+CORPUS = "trial"
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A question path over freshly ingested documents."""
+
+    pipeline: Pipeline
+    catalog: Catalog
+    ingest_s: float
+    chunks: int
+
+
+@contextmanager
+def trial(sources: Iterable[Source], settings: Mapping[str, Any]) -> Iterator[Trial]:
+    """Ingest sources under some settings (all others at their defaults) and yield what came of it.
+
+    Raises:
+        RuntimeError: if a source fails, since figures over part of a set would mislead.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        configured = load_settings({}, home=Path(home), **settings)
+        embedder = shared_embedder(configured.embedder)
+        catalog = Catalog(configured.home)
+        began = time.perf_counter()
+        for outcome in Builder(catalog, embedder, configured).ingest(CORPUS, sources):
+            if outcome.state == "failed":
+                raise RuntimeError(f"{outcome.name}: {outcome.error}")
+        ingest_s = time.perf_counter() - began
+        pipeline = Pipeline(configured, catalog, embedder)
+        yield Trial(pipeline, catalog, ingest_s, len(pipeline.index(CORPUS)))
+        catalog.close()
+
+
+def reconfigured(made: Trial, settings: Mapping[str, Any]) -> Pipeline:
+    """Return a question path over a trial's documents with other question-time settings."""
+    configured: Settings = load_settings({}, home=made.catalog.home, **settings)
+    return Pipeline(configured, made.catalog, shared_embedder(configured.embedder))
+
+
+@cache
+def shared_embedder(name: str) -> Embedder:
+    """Load an embedder once for all trials of a run."""
+    return load_embedder(name)
+
+
+def file_sources(paths: Iterable[Path]) -> list[Source]:
+    """Return the files under some paths as sources."""
+    return find_sources(paths)[0]
+
+
+def text_sources(texts: Mapping[str, str]) -> list[Source]:
+    """Return texts by name as sources; a name without suffix gets `.txt`."""
+    return [Source(name if "." in name else f"{name}.txt", text.encode) for name, text in texts.items()]
+
+
+def save_results(name: str, results: Mapping[str, Any]) -> Path:
+    """Write results as `eval/results/<name>-<commit>.json` and return the path."""
+    path = RESULTS / f"{name}-{commit()}.json"
+    RESULTS.mkdir(exist_ok=True)
+    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def commit() -> str:
+    """Return the short hash of the checked-out commit, with `-changed` where the tree differs from it."""
+    here = Path(__file__).parent
+    run = ["git", "describe", "--always", "--dirty=-changed", "--abbrev=10", "--exclude=*"]
+    done = subprocess.run(run, cwd=here, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unversioned"

@@ -1,0 +1,121 @@
+"""Build document versions from files and put them into the catalogue: load, chunk, embed, commit.
+
+Files are read and chunked one by one and embedded in groups, so that many small files keep every core
+busy; each file becomes visible in a transaction of its own. A file that fails, fails alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingest.chunk import Chunker, Piece, make_chunker
+from ingest.load import Limits, document_name, load
+from ingest.source import Outcome, Source
+from rag.catalog import Catalog, NewVersion, embedding_key
+from rag.embed import Embedder
+from rag.errors import IbidError
+from rag.settings import Settings
+from rag.types import Metadata
+
+GROUP_CHUNKS = 256  # embed once this many chunks are waiting
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    source: Source
+    text: str
+    pages: tuple[int, ...]
+    metadata: Metadata
+    sha256: str
+    pieces: list[Piece]
+
+
+class Builder:
+    """Turns sources into visible document versions of one catalogue.
+
+    Raises:
+        ModelError, InvalidSettings: if the embedder or chunker of the settings cannot be had.
+    """
+
+    def __init__(self, catalog: Catalog, embedder: Embedder, settings: Settings) -> None:
+        self._catalog, self._embedder = catalog, embedder
+        self._chunker: Chunker = make_chunker(settings.chunker, embedder, chunk_tokens=settings.chunk_tokens)
+        file_bytes, unpacked_bytes, pages = settings.limits()
+        self._limits = Limits(max_file_bytes=file_bytes, max_unpacked_bytes=unpacked_bytes, max_pages=pages)
+        self._build = f"{embedder.fingerprint} {self._chunker.fingerprint}"
+
+    def ingest(self, corpus: str, sources: Iterable[Source]) -> Iterator[Outcome]:
+        """Add or update each source in a corpus, which is created if need be; yield each outcome.
+
+        An unchanged file does nothing. While a changed one is read, its old version answers.
+        """
+        self._catalog.create_corpus(corpus, self._embedder.fingerprint)
+        group: list[_Prepared] = []
+        for source in sources:
+            prepared = self._prepare(corpus, source)
+            if isinstance(prepared, Outcome):
+                yield prepared
+                continue
+            group.append(prepared)
+            if sum(len(item.pieces) for item in group) >= GROUP_CHUNKS:
+                yield from self._commit(corpus, group)
+                group = []
+        yield from self._commit(corpus, group)
+
+    def _prepare(self, corpus: str, source: Source) -> _Prepared | Outcome:
+        try:
+            name = document_name(source.name)
+            data = source.read()
+            sha256 = hashlib.sha256(data).hexdigest()
+            if self._catalog.is_current(corpus, name, sha256, self._build, source.metadata):
+                return Outcome(name, "unchanged")
+            loaded = load(data, name, limits=self._limits)
+            pieces = self._chunker.split(loaded.text)
+            metadata = {**loaded.metadata, **source.metadata}
+        except (IbidError, OSError, MemoryError) as error:
+            return Outcome(source.name, "failed", error=str(error) or type(error).__name__)
+        named = Source(name, source.read, source.metadata)
+        return _Prepared(named, loaded.text, loaded.pages, metadata, sha256, pieces)
+
+    def _commit(self, corpus: str, group: list[_Prepared]) -> Iterator[Outcome]:
+        keys = [[self._key(item, piece) for piece in item.pieces] for item in group]
+        vectors = self._vectors(group, keys)
+        for item, its_keys in zip(group, keys, strict=True):
+            yield self._put(corpus, item, its_keys, vectors)
+
+    def _put(
+        self, corpus: str, item: _Prepared, keys: list[bytes], vectors: Mapping[bytes, np.ndarray]
+    ) -> Outcome:
+        stacked = np.stack([vectors[key] for key in keys])
+        spans = [(piece.start, piece.end, piece.context) for piece in item.pieces]
+        new = NewVersion(item.text, item.pages, item.metadata, item.sha256, self._build, spans, stacked, keys)
+        try:
+            version = self._catalog.put_version(corpus, item.source.name, new)
+        except IbidError as error:
+            return Outcome(item.source.name, "failed", error=str(error))
+        return Outcome(item.source.name, "added" if version == 1 else "updated", version, len(keys))
+
+    def _key(self, item: _Prepared, piece: Piece) -> bytes:
+        return embedding_key(self._embedder.fingerprint, _indexed_text(item.text, piece))
+
+    def _vectors(self, group: list[_Prepared], keys: list[list[bytes]]) -> dict[bytes, np.ndarray]:
+        """Return an embedding for every key: the chunker's own, the catalogue's, or a new one."""
+        texts = {
+            key: (item, piece)
+            for item, its_keys in zip(group, keys, strict=True)
+            for key, piece in zip(its_keys, item.pieces, strict=True)
+        }
+        made = {key: piece.vector for key, (_, piece) in texts.items() if piece.vector is not None}
+        known = self._catalog.known_vectors([key for key in texts if key not in made])
+        missing = [key for key in texts if key not in made and key not in known]
+        fresh = self._embedder.encode([_indexed_text(texts[key][0].text, texts[key][1]) for key in missing])
+        return {**made, **known, **dict(zip(missing, fresh, strict=True))}
+
+
+def _indexed_text(text: str, piece: Piece) -> str:
+    own = text[piece.start : piece.end]
+    return f"{piece.context}\n{own}" if piece.context else own

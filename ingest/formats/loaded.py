@@ -1,0 +1,106 @@
+"""What every format's reader returns, and the bounds it keeps."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rag.errors import UnreadableFile
+
+Value = str | int | float | bool
+_NEWLINE = re.compile(r"\r\n?")
+_UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost. Sizes in bytes, text in code points.
+
+    A zip is refused for its ratio (unpacked / packed bytes) only above `ratio_floor_bytes` unpacked,
+    since small repetitive files compress that well honestly.
+    """
+
+    max_file_bytes: int = 100_000_000
+    max_unpacked_bytes: int = 300_000_000
+    max_expansion_ratio: int = 200
+    ratio_floor_bytes: int = 20_000_000
+    max_pages: int = 5_000
+    max_characters: int = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file as text.
+
+    `text` is what citations point into, in code points. `pages` holds the offset at which each page,
+    slide or sheet starts, rising and first 0; an empty page shares the offset of the next one, so that
+    `bisect_right(pages, offset)` is the page number of an offset. It is () for formats without pages.
+    `metadata` is what the file itself states, and "format".
+    """
+
+    text: str
+    pages: tuple[int, ...] = ()
+    metadata: Mapping[str, Value] = field(default_factory=dict)
+
+
+def from_text(text: str, metadata: Mapping[str, object]) -> Loaded:
+    """Make a document without pages; text and metadata are cleaned."""
+    return Loaded(clean(text).strip("\n"), (), clean_metadata(metadata))
+
+
+def from_pages(pages: Sequence[str], metadata: Mapping[str, object]) -> Loaded:
+    """Join pages by a blank line and note where each starts; empty pages add no text.
+
+    `from_pages(["a", "", "b"], {})` has the text "a\\n\\nb" and the pages (0, 3, 3).
+    """
+    parts: list[str] = []
+    starts: list[int] = []
+    length = 0
+    for page in (clean(page).strip() for page in pages):
+        starts.append(length + 2 if parts and page else length)
+        if page:
+            length = starts[-1] + len(page)
+            parts.append(page)
+    for index in range(len(starts) - 2, -1, -1):  # an empty page takes the next one's start
+        if not pages[index].strip():
+            starts[index] = starts[index + 1]
+    return Loaded("\n\n".join(parts), tuple(starts), clean_metadata(metadata))
+
+
+def clean(text: str) -> str:
+    """Make newlines "\\n", drop control characters, and replace lone surrogates, which UTF-8 cannot hold."""
+    return _SURROGATE.sub("\ufffd", _UNSTORABLE.sub("", _NEWLINE.sub("\n", text)))
+
+
+def clean_metadata(metadata: Mapping[str, object]) -> dict[str, Value]:
+    """Keep what is stated: no None, no blank text; anything but text and numbers becomes text."""
+    kept: dict[str, Value] = {}
+    for key, value in metadata.items():
+        plain = value if isinstance(value, str | int | float | bool) else str(value or "")
+        plain = " ".join(clean(plain).split()) if isinstance(plain, str) else plain
+        if plain != "":
+            kept[key] = plain
+    return kept
+
+
+def bounded(parts: Iterable[str], name: str, limits: Limits) -> Iterator[str]:
+    """Pass text parts on until they exceed `limits.max_characters`.
+
+    For formats where a few bytes can stand for much text (shared strings, key paths).
+
+    Raises:
+        UnreadableFile: as soon as the sum of the lengths is too large.
+    """
+    total = 0
+    for part in parts:
+        total += len(part) + 1
+        if total > limits.max_characters:
+            raise too_long(name, limits)
+        yield part
+
+
+def too_long(name: str, limits: Limits) -> UnreadableFile:
+    """Say that a file's text exceeds the bound."""
+    return UnreadableFile(
+        f"{name} holds more than {limits.max_characters:,} characters of text; split it and upload the parts."
+    )

@@ -1,0 +1,121 @@
+"""Which format a file has: its suffix says, its first bytes confirm."""
+
+from pathlib import PurePosixPath
+
+from ingest.formats.archive import member_names
+from rag.errors import UnreadableFile
+
+_TEXT = (
+    "txt text rst log tex org adoc toml yaml yml ini cfg conf xml"
+    " py js ts css c h cpp hpp java go rs rb sh sql"
+)
+SUFFIXES: dict[str, str] = {
+    **{f".{suffix}": "txt" for suffix in _TEXT.split()},
+    **{".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".xhtml": "html"},
+    **{".pdf": "pdf", ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx", ".xlsm": "xlsx"},
+    **{".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".eml": "eml"},
+}
+FORMATS = "txt, md, html, pdf, docx, pptx, xlsx, csv, json and eml"
+
+_BINARY = {"pdf": "a PDF", "docx": "a Word document", "pptx": "a presentation", "xlsx": "an Excel workbook"}
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+_OLD_SUFFIXES = {".doc": "docx", ".xls": "xlsx", ".ppt": "pptx"}
+_OFFICE_FOLDERS = {"word/": "docx", "ppt/": "pptx", "xl/": "xlsx"}
+_OTHERS = (
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF87a", "a GIF image"),
+    (b"GIF89a", "a GIF image"),
+    (b"II*\0", "a TIFF image"),
+    (b"MM\0*", "a TIFF image"),
+    (b"RIFF", "a RIFF file (WebP, WAV or AVI)"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh9", "a bzip2 archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"\xfd7zXZ\0", "an xz archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90\0", "a program"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"{\\rtf", "an RTF document"),
+    (b"%!PS", "a PostScript file"),
+)
+
+
+def supported(name: str) -> bool:
+    """Say whether the name's suffix is one that Ibid reads; other files may still be read by content."""
+    return _suffix(name) in SUFFIXES
+
+
+def format_of(data: bytes, name: str) -> str:
+    """Return the format to read a file as, one of the values of `SUFFIXES`.
+
+    Raises:
+        UnreadableFile: if suffix and content disagree, or the content is of a format that Ibid cannot read.
+    """
+    expected = SUFFIXES.get(_suffix(name))
+    found = _binary_format(data, name)
+    if found is None:
+        if expected in _BINARY:
+            raise UnreadableFile(
+                f"{name} is not {_BINARY[expected]}: its content is something else, or damaged at the start."
+                " Upload the original again, under the suffix of its real format."
+            )
+        return expected or _text_format(data)
+    if expected not in (None, found):
+        wanted = _BINARY.get(expected or "", "text")
+        raise UnreadableFile(
+            f"{name} is {_BINARY[found]}, not {wanted} as its suffix says; rename it to end in .{found}."
+        )
+    return found
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).suffix.lower()
+
+
+def _text_format(data: bytes) -> str:
+    start = data[:1000].lstrip().lower()
+    return "html" if start.startswith((b"<!doctype html", b"<html")) else "txt"
+
+
+def _binary_format(data: bytes, name: str) -> str | None:
+    """Recognise a binary format by its first bytes; None for text and the unknown."""
+    if data[:1024].lstrip(b"\xef\xbb\xbf\r\n\t \0").startswith(b"%PDF-"):
+        return "pdf"
+    if data.startswith(_OLE):
+        raise _old_office_file(data, name)
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _zip_format(data, name)
+    for magic, label in _OTHERS:
+        if data.startswith(magic):
+            raise _unsupported(name, label)
+    return None
+
+
+def _zip_format(data: bytes, name: str) -> str:
+    members = member_names(data)
+    if not members:
+        raise UnreadableFile(
+            f"{name} is a zip-based file whose directory is missing, empty or too long: it is damaged or"
+            " truncated. Upload the original again."
+        )
+    for folder, found in _OFFICE_FOLDERS.items():
+        if any(member.startswith(folder) for member in members):
+            return found
+    raise _unsupported(name, "an OpenDocument or e-book file" if "mimetype" in members else "a zip archive")
+
+
+def _old_office_file(data: bytes, name: str) -> UnreadableFile:
+    if _ENCRYPTED_PACKAGE in data:
+        return UnreadableFile(f"{name} is encrypted; remove the password and upload it again.")
+    target = _OLD_SUFFIXES.get(_suffix(name), "docx, .xlsx or .pptx")
+    return UnreadableFile(
+        f"{name} is in Office's format of before 2007, or encrypted; save it as .{target} without a password"
+        " and upload that."
+    )
+
+
+def _unsupported(name: str, label: str) -> UnreadableFile:
+    return UnreadableFile(f"{name} is {label}; Ibid reads {FORMATS}. Convert it to one of these.")

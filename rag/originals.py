@@ -1,0 +1,88 @@
+"""Uploaded files, kept beside the database under their sha256 as long as a document or a job needs them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from rag.database import Database
+from rag.errors import StorageError
+
+log = logging.getLogger(__name__)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_IS_USED = (
+    "SELECT EXISTS (SELECT 1 FROM documents WHERE sha256 = ?1) OR EXISTS (SELECT 1 FROM job_files f "
+    "JOIN jobs j ON j.id = f.job WHERE f.sha256 = ?1 AND j.state IN ('queued', 'running') "
+    "AND f.state IN ('queued', 'running'))"
+)
+
+
+class Originals(Database):
+    """The part of the catalogue that holds files.
+
+    Raises:
+        StorageError: if the folder cannot be used, or was written by a newer Ibid.
+    """
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        try:
+            (home / "originals").mkdir(exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"The data folder {home} cannot be written ({error}); free its disk."
+            ) from error
+
+    def keep_original(self, data: bytes) -> str:
+        """Store an uploaded file durably under its sha256 and return that; storing it again does nothing."""
+        name = hashlib.sha256(data).hexdigest()
+        path = self.original(name)
+        if not path.is_file():
+            _write_durably(path, data)
+        return name
+
+    def original(self, sha256: str) -> Path:
+        """Return where an original lies."""
+        return self.home / "originals" / sha256
+
+    def drop_unused_originals(self, among: Sequence[str] | None = None) -> None:
+        """Delete those originals that neither a document nor an unfinished job needs any more.
+
+        Args:
+            among: sha256 of the candidates; None means all, such as those that a kill left behind.
+        """
+        names = os.listdir(self.home / "originals") if among is None else among  # noqa: PTH208
+        present = [name for name in names if _SHA256.fullmatch(name) and self.original(name).is_file()]
+        if not present:
+            return
+        try:
+            with (
+                self.write() as transaction
+            ):  # so that no upload of the same bytes is acknowledged in between
+                for sha256 in present:
+                    if not transaction.execute(_IS_USED, (sha256,)).fetchone()[0]:
+                        self.original(sha256).unlink(missing_ok=True)
+        except (OSError, StorageError) as error:  # what was asked for is done; the next start tries again
+            log.warning("Originals that nothing needs any more could not be deleted (%s).", error)
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    """Write a file so that it is on disk, whole, under its name when this returns."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StorageError(f"{path.parent} could not be written ({error}); nothing was accepted.") from error

@@ -1,0 +1,252 @@
+"""The question path: question -> checked answer. Read `Pipeline.ask` as the list of its stages."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rag.assemble import assemble
+from rag.catalog import Catalog
+from rag.embed import Embedder, TokenVectors
+from rag.errors import CitationError, InvalidInput
+from rag.evidence import keep_evidence
+from rag.filters import Filter
+from rag.fuse import average_scores, reciprocal_rank_fusion
+from rag.generate import Extractive, Generator
+from rag.index import CorpusIndex
+from rag.order import order_for_attention
+from rag.rerank import LateInteraction
+from rag.retrieve import Candidates, retrieve, to_hits
+from rag.settings import Settings
+from rag.trim import trim
+from rag.types import Answer, Context, Hit, Trace
+from rag.verify import StaleEvidence, verify
+
+SEARCH_DEPTH = 4  # candidates of each leg for every hit that `search` is asked for
+RERANK_DEPTH = 4  # candidates that are reranked and trimmed for every hit that is wanted
+ATTEMPTS = 3  # how often a question starts over because a cited document changed meanwhile
+NEAREST = 3  # hits shown with a refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search returns: hits, best first, and how they came about."""
+
+    hits: tuple[Hit, ...]
+    trace: Trace
+
+
+class Recorder:
+    """Keeps each stage's ranking and time while a question passes through; becomes its Trace."""
+
+    def __init__(self) -> None:
+        self.rankings: dict[str, tuple[Hit, ...]] = {}
+        self.dropped: dict[int, str] = {}
+        self.notes: list[str] = []
+        self._timings: dict[str, float] = {}
+        self._began = time.perf_counter()
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time of a block to a stage."""
+        began = time.perf_counter()
+        yield
+        self._timings[stage] = self._timings.get(stage, 0.0) + (time.perf_counter() - began) * 1000
+
+    def drop(self, before: Sequence[Hit], after: Sequence[Hit], reason: str) -> None:
+        """Note why the hits that a stage did not pass on were dropped."""
+        kept = {hit.chunk.id for hit in after}
+        self.dropped.update({hit.chunk.id: reason for hit in before if hit.chunk.id not in kept})
+
+    def trace(self, question: str) -> Trace:
+        """Return what was recorded so far."""
+        total = (time.perf_counter() - self._began) * 1000
+        timings = {**self._timings, "total": total}
+        return Trace(question, dict(self.rankings), dict(self.dropped), tuple(self.notes), timings)
+
+
+class Pipeline:
+    """Answers questions over the corpora of one catalogue. Safe for several threads."""
+
+    def __init__(
+        self, settings: Settings, catalog: Catalog, embedder: Embedder, generator: Generator | None = None
+    ) -> None:
+        self._settings, self._catalog, self._embedder = settings, catalog, embedder
+        self._reranker = LateInteraction(embedder)
+        self._generator = generator or Extractive(
+            embedder, sentences=settings.answer_sentences, words=settings.answer_words
+        )
+        self._indexes: dict[str, CorpusIndex] = {}
+        self._lock = threading.Lock()
+
+    def search(self, corpus: str, question: str, *, k: int = 5, filter_: Filter | None = None) -> Found:
+        """Return up to k hits, best first, from candidates that scale with k.
+
+        Raises:
+            NotFound, InvalidInput: for an unknown corpus, a bad question or filter.
+        """
+        recorder = Recorder()
+        depth = SEARCH_DEPTH * k
+        hits = self._hits(recorder, corpus, question, k, depth, depth, filter_)
+        return Found(tuple(hits), recorder.trace(question))
+
+    def ask(self, corpus: str, question: str, *, filter_: Filter | None = None) -> Answer:
+        """Answer from the evidence, every citation verified, or refuse with the nearest hits.
+
+        Raises:
+            NotFound, InvalidInput: for an unknown corpus, a bad question or filter.
+            CitationError: if a quote is not the stored text.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                return self._ask_once(corpus, question, filter_)
+            except StaleEvidence as error:
+                changed = str(error)
+        raise CitationError(
+            f"The cited documents changed {ATTEMPTS} times while answering ({changed}); ask again."
+        )
+
+    def index(self, corpus: str) -> CorpusIndex:
+        """Return the follower of a corpus, loading it at its first use."""
+        self._catalog.check_embedder(corpus, self._embedder.fingerprint)
+        with self._lock:
+            if corpus not in self._indexes:
+                self._indexes[corpus] = CorpusIndex(
+                    self._catalog,
+                    corpus,
+                    self._embedder.fingerprint,
+                    self._embedder.dimension,
+                    self._settings.lexical,
+                )
+            return self._indexes[corpus]
+
+    def save_indexes(self, *, always: bool = False) -> None:
+        """Write snapshots of the loaded indexes where enough changed (or `always`, if anything did)."""
+        with self._lock:
+            indexes = list(self._indexes.values())
+        for index in indexes:
+            index.save(always=always)
+
+    # the stages
+
+    def _ask_once(self, corpus: str, question: str, filter_: Filter | None) -> Answer:
+        settings, recorder = self._settings, Recorder()
+        hits = self._hits(
+            recorder,
+            corpus,
+            question,
+            settings.evidence_most,
+            settings.dense_candidates,
+            settings.lexical_candidates,
+            filter_,
+        )
+        with recorder.timed("assemble"):
+            evidence = keep_evidence(hits, least=settings.evidence_least, most=settings.evidence_most)
+            recorder.drop(hits, evidence, "a weak tail: far below the best")
+            recorder.rankings["evidence"] = tuple(evidence)
+            context = self._context(question, evidence)
+            recorder.dropped.update({cut.chunk.id: cut.reason for cut in context.cut})
+            recorder.rankings["context"] = tuple(item.hit for item in context.evidence)
+        with recorder.timed("generate"):
+            draft = self._generator.generate(context)
+        with recorder.timed("verify"):
+            citations = verify(draft, corpus, self._catalog)
+        answerable = bool(draft.text) and draft.confidence >= settings.refuse_below
+        reason = draft.reason or "The nearest evidence does not answer the question well enough."
+        return Answer(
+            text=draft.text if answerable else "",
+            answerable=answerable,
+            confidence=draft.confidence,
+            citations=citations if answerable else (),
+            reason="" if answerable else reason,
+            nearest=() if answerable else tuple(evidence[:NEAREST]),
+            ledger=context.ledger,
+            trace=recorder.trace(question),
+        )
+
+    def _hits(
+        self,
+        recorder: Recorder,
+        corpus: str,
+        question: str,
+        k: int,
+        dense_k: int,
+        lexical_k: int,
+        filter_: Filter | None,
+    ) -> list[Hit]:
+        """Retrieve, fuse, rerank and trim: the part that `search` and `ask` share."""
+        self._check_question(question)
+        index = self.index(corpus)
+        with recorder.timed("embed"):
+            vector = self._embedder.encode([question])[0]  # (dim,)
+        with recorder.timed("retrieve"):
+            candidates = retrieve(
+                question, vector, index, self._catalog, dense_k=dense_k, lexical_k=lexical_k, filter_=filter_
+            )
+            recorder.rankings |= {"dense": tuple(candidates.dense), "lexical": tuple(candidates.lexical)}
+        with recorder.timed("fuse"):
+            hits = self._fuse(candidates)
+            recorder.rankings["fused"] = tuple(hits)
+        read: Mapping[int, TokenVectors] = {}
+        if self._settings.reranker != "none":
+            with recorder.timed("rerank"):
+                reranked = self._reranker.rerank(
+                    question, hits, limit=RERANK_DEPTH * k, deadline_ms=self._settings.rerank_deadline_ms
+                )
+                if reranked.late:
+                    recorder.notes.append(
+                        "Reranking met its deadline; what was not read keeps the fused order."
+                    )
+                hits, read = reranked.hits, reranked.vectors
+                recorder.rankings["reranked"] = tuple(hits)
+        if not self._settings.trim:
+            return self._first(recorder, hits, k)
+        with recorder.timed("trim"):
+            trimmed = trim(
+                question,
+                vector,
+                hits[: RERANK_DEPTH * k],
+                k=k,
+                idf=index.idf,
+                dense=candidates.dense_scores,
+                vectors=read,
+                read=self._catalog.text_between,
+            )
+            recorder.rankings["trimmed"] = tuple(trimmed)
+            recorder.drop(hits, trimmed, "no sentence of it is among the best")
+        return trimmed
+
+    def _first(self, recorder: Recorder, hits: Sequence[Hit], k: int) -> list[Hit]:
+        recorder.drop(hits, hits[:k], f"not among the {k} best")
+        return list(hits[:k])
+
+    def _fuse(self, candidates: Candidates) -> list[Hit]:
+        if self._settings.fusion == "reciprocal_rank":
+            return reciprocal_rank_fusion([candidates.dense, candidates.lexical])
+        averaged = average_scores(
+            candidates.dense_scores, candidates.lexical_scores, dense_weight=self._settings.dense_weight
+        )
+        return to_hits(averaged, candidates.chunks, "fused")
+
+    def _context(self, question: str, evidence: Sequence[Hit]) -> Context:
+        ordered = order_for_attention(evidence) if self._settings.order == "attention" else evidence
+        return assemble(
+            question,
+            evidence,
+            ordered,
+            budget=self._settings.budget_tokens,
+            evidence=self._settings.evidence_tokens,
+            count=self._generator.count_tokens,
+        )
+
+    def _check_question(self, question: str) -> None:
+        if not question.strip():
+            raise InvalidInput("The question is empty; ask something.")
+        most = self._settings.max_question_chars
+        if len(question) > most:
+            raise InvalidInput(
+                f"The question has {len(question):,} characters; expected at most {most:,}. Shorten it."
+            )

@@ -1,0 +1,59 @@
+"""Retrieve candidates by meaning and by words, and turn chunk ids into hits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag.catalog import Catalog
+from rag.filters import Filter
+from rag.index import CorpusIndex, Ranking
+from rag.types import Chunk, Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What the two legs found, best first, and the scores of both legs for every candidate."""
+
+    dense: list[Hit]
+    lexical: list[Hit]
+    dense_scores: Mapping[int, float]
+    lexical_scores: Mapping[int, float]
+    chunks: Mapping[int, Chunk]
+
+
+def retrieve(
+    question: str,
+    vector: np.ndarray,
+    index: CorpusIndex,
+    catalog: Catalog,
+    *,
+    dense_k: int,
+    lexical_k: int,
+    filter_: Filter | None = None,
+) -> Candidates:
+    """Find up to dense_k + lexical_k chunks; a filter acts inside both legs.
+
+    Args:
+        vector: the question's unit vector (dim,).
+    """
+    found = index.search(question, vector, dense_k=dense_k, lexical_k=lexical_k, filter_=filter_)
+    return Candidates(
+        to_hits(found.dense, found.chunks, "dense"),
+        to_hits(found.lexical, found.chunks, "lexical"),
+        found.dense_scores,
+        found.lexical_scores,
+        found.chunks,
+    )
+
+
+def to_hits(ranking: Ranking, chunks: Mapping[int, Chunk], stage: str) -> list[Hit]:
+    """Return a hit for each ranked chunk that is still there, its span the chunk's own."""
+    return [whole_chunk(chunks[i], score, stage) for i, score in ranking if i in chunks]
+
+
+def whole_chunk(chunk: Chunk, score: float, stage: str) -> Hit:
+    """Return a hit whose span is the chunk's own."""
+    return Hit(chunk, chunk.start, chunk.end, chunk.text, score, stage, chunk.page)

@@ -1,0 +1,182 @@
+"""The types that flow through the question path: Document -> Chunk -> Hit -> Context -> Answer.
+
+All are frozen. Offsets are code points of a document version's normalised text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Scalar = str | int | float | bool
+Metadata = Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One version of a document; `text` never changes within a version."""
+
+    id: str
+    name: str
+    version: int
+    text: str
+    pages: tuple[int, ...] = ()  # offset at which each page starts; () where the format has none
+    metadata: Metadata = field(default_factory=dict)
+
+    def page_at(self, offset: int) -> int | None:
+        """Return the page that holds `offset`, counted from 1, or None without pages."""
+        return bisect_right(self.pages, offset) if self.pages else None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document version: `document.text[start:end] == text`, always.
+
+    `context` is text that travels with the chunk into both indexes but is not part of it, such as
+    the headings above it or the header row of its table.
+    """
+
+    document_id: str
+    document: str  # the document's name
+    version: int
+    start: int
+    end: int
+    text: str
+    page: int | None = None
+    context: str = ""
+
+    @property
+    def id(self) -> int:
+        """A 63-bit id derived from document, version and span, so that re-ingesting yields the same."""
+        return chunk_id(self.document_id, self.version, self.start, self.end)
+
+    @property
+    def indexed_text(self) -> str:
+        """What the indexes see: the context, then the chunk's own text."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A span found by a stage. It is the chunk's own span unless trimmed or grown by its neighbours.
+
+    Higher scores are better; scores compare only within one stage.
+    """
+
+    chunk: Chunk
+    start: int
+    end: int
+    text: str
+    score: float
+    stage: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One piece of evidence in the context, under its label [n]."""
+
+    label: int  # from 1, in reading order
+    hit: Hit
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Where the tokens of one prompt went: budget >= system + tools + memory + evidence + question."""
+
+    budget: int  # B
+    system: int  # S
+    tools: int  # T
+    memory: int  # H
+    evidence: int  # R
+    question: int  # U
+
+    @property
+    def used(self) -> int:
+        """S + T + H + R + U."""
+        return self.system + self.tools + self.memory + self.evidence + self.question
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A hit that did not reach the context, and why."""
+
+    chunk: Chunk
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a generator sees: the question and the evidence in reading order, within the budget."""
+
+    question: str
+    evidence: tuple[Evidence, ...]
+    ledger: Ledger
+    cut: tuple[Cut, ...]
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The verbatim words that a part of the answer rests on."""
+
+    answer_start: int
+    answer_end: int
+    label: int
+    document: str
+    version: int
+    page: int | None
+    start: int
+    end: int
+    quote: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A generator's answer before it is verified: text, and its citations with `verified` false."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    confidence: float
+    reason: str = ""  # why nothing can be said, where text is empty
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How an answer came about: each stage's ranking, what was dropped and why, and timings."""
+
+    question: str  # as retrieved with, after rewriting
+    rankings: Mapping[str, tuple[Hit, ...]]  # stage -> hits, best first, in the order of the stages
+    dropped: Mapping[int, str]  # chunk id -> reason
+    notes: tuple[str, ...]
+    timings_ms: Mapping[str, float]
+    tokens: tuple[int, ...] = ()  # of each hit of the ranking "context"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A checked answer, or an honest refusal (`answerable` false, with the nearest hits)."""
+
+    text: str
+    answerable: bool
+    confidence: float  # probability that the answer is right, 0 to 1
+    citations: tuple[Citation, ...]
+    reason: str
+    nearest: tuple[Hit, ...]
+    ledger: Ledger
+    trace: Trace
+
+
+def chunk_id(document_id: str, version: int, start: int, end: int) -> int:
+    """Derive a chunk's id: 63 bits of SHA-256, so that a collision among a million is a 1 in 10^7 event."""
+    digest = hashlib.sha256(f"{document_id}/{version}/{start}/{end}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def document_id(corpus: str, name: str) -> str:
+    """Derive a document's id from its corpus and name; it is stable across versions."""
+    return hashlib.sha256(f"{corpus}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -1,0 +1,82 @@
+"""Document versions for the tests of the catalogue: a chunk a line, embedded by the real trunk."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from rag.catalog import Catalog, NewVersion, embedding_key
+from rag.embed import Embedder
+from rag.types import Scalar
+
+CORPUS = "library"
+
+
+def line_pieces(text: str, context: str = "") -> list[tuple[int, int, str]]:
+    """Return (start, end, context) of each line that holds text."""
+    pieces, start = [], 0
+    for line in text.split("\n"):
+        if line.strip():
+            pieces.append((start, start + len(line), context))
+        start += len(line) + 1
+    return pieces
+
+
+def make_version(
+    text: str,
+    vectors: np.ndarray,
+    *,
+    fingerprint: str = "random",
+    metadata: Mapping[str, Scalar] | None = None,
+    sha256: str | None = None,
+    build: str = "build",
+    pages: tuple[int, ...] = (),
+    context: str = "",
+) -> NewVersion:
+    pieces = line_pieces(text, context)
+    head = f"{context}\n" if context else ""
+    keys = [embedding_key(fingerprint, head + text[start:end]) for start, end, _ in pieces]
+    digest = sha256 or hashlib.sha256(text.encode()).hexdigest()
+    return NewVersion(text, pages, metadata or {}, digest, build, pieces, vectors, keys)
+
+
+def random_vectors(count: int, seed: int, dimension: int = 384) -> np.ndarray:
+    rows = np.random.default_rng(seed).standard_normal((count, dimension)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+class Library:
+    """Puts documents into corpora of a catalogue, each line embedded once by the real embedder."""
+
+    def __init__(self, catalog: Catalog, embedder: Embedder, known: dict[str, np.ndarray]) -> None:
+        self.catalog, self.embedder, self._known = catalog, embedder, known
+
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known.update(zip(new, self.embedder.encode(new), strict=True))
+        return np.array([self._known[text] for text in texts], np.float32).reshape(len(texts), -1)
+
+    def put(
+        self,
+        name: str,
+        text: str,
+        *,
+        corpus: str = CORPUS,
+        metadata: Mapping[str, Scalar] | None = None,
+        sha256: str | None = None,
+        pages: tuple[int, ...] = (),
+        context: str = "",
+    ) -> int:
+        self.catalog.create_corpus(corpus, self.embedder.fingerprint)
+        head = f"{context}\n" if context else ""
+        texts = [head + text[start:end] for start, end, _ in line_pieces(text)]
+        new = make_version(
+            text,
+            self.vectors(texts),
+            fingerprint=self.embedder.fingerprint,
+            metadata=metadata,
+            sha256=sha256,
+            pages=pages,
+            context=context,
+        )
+        return self.catalog.put_version(corpus, name, new)

@@ -1,0 +1,103 @@
+"""A real HTTP server within the test process: sockets, threads and data folder are real."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import uvicorn
+
+from api.app import create_app
+from api.service import Service
+from rag.settings import Settings
+
+WAIT_S = 60
+
+TRAVEL = """# Travel policy
+
+## Hotels
+
+The hotel limit in London is 210 pounds per night. In Berlin it is 150 euros per night.
+
+## Trains
+
+Employees travel second class on trips of less than four hours. First class needs the approval of a manager.
+"""
+LEAVE = "Every employee in Germany has 30 days of annual leave. In the United Kingdom it is 25 days of annual leave."
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running server: a client for it, its address and what it serves."""
+
+    client: httpx.Client
+    address: tuple[str, int]
+    service: Service
+
+    def exchange(self, request: bytes) -> bytes:
+        """Send raw bytes and return all that comes back until the server closes."""
+        with socket.create_connection(self.address, timeout=WAIT_S) as connection:
+            connection.sendall(request)
+            received = []
+            while part := connection.recv(65536):
+                received.append(part)
+            return b"".join(received)
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[Site]:
+    """Serve an application until the block ends."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        app = create_app(settings)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        address = listening.getsockname()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{address[1]}", timeout=WAIT_S) as client:
+                wait_until(lambda: server.started)
+                wait_until(lambda: client.get("/ready").status_code == httpx.codes.OK)
+                yield Site(client, address, app.state.service)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def wait_until(holds: Any) -> None:
+    """Wait for a condition, or fail."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < WAIT_S, "it took too long"
+        time.sleep(0.02)
+
+
+def upload(
+    client: httpx.Client, corpus: str, files: Mapping[str, str | bytes], **fields: str
+) -> dict[str, Any]:
+    """Upload files and return the job as it ends."""
+    parts = [
+        ("files", (name, data if isinstance(data, bytes) else data.encode())) for name, data in files.items()
+    ]
+    response = client.post(f"/v1/corpora/{corpus}/documents", files=parts, data=fields)
+    assert response.status_code == httpx.codes.ACCEPTED, response.text
+    return finished(client, response.json()["job"]["id"])
+
+
+def finished(client: httpx.Client, job: str) -> dict[str, Any]:
+    """Wait until a job has ended and return it."""
+    wait_until(lambda: client.get(f"/v1/jobs/{job}").json()["finished"])
+    ended: dict[str, Any] = client.get(f"/v1/jobs/{job}").json()
+    return ended
+
+
+def find(client: httpx.Client, corpus: str, question: str, **more: Any) -> list[dict[str, Any]]:
+    """Search and return the hits."""
+    response = client.post(f"/v1/corpora/{corpus}/search", json={"question": question, **more})
+    assert response.status_code == httpx.codes.OK, response.text
+    hits: list[dict[str, Any]] = response.json()["hits"]
+    return hits

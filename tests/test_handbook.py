@@ -1,0 +1,41 @@
+"""The sample corpus: every gold excerpt is the words at its place."""
+
+from collections import Counter
+from functools import cache
+
+from eval.datasets import HANDBOOK, handbook
+from ingest.load import load
+
+QUESTIONS = handbook()
+
+
+@cache
+def text_of(document: str) -> str:
+    return load((HANDBOOK / "documents" / document).read_bytes(), document).text
+
+
+def test_every_excerpt_is_verbatim() -> None:
+    for question in QUESTIONS:
+        for gold in question.evidence:
+            assert text_of(gold.document)[gold.start : gold.end] == gold.text, question.id
+
+
+def test_answerable_questions_have_evidence_and_answers_in_it() -> None:
+    for question in QUESTIONS:
+        assert question.answerable == bool(question.evidence) == bool(question.answers), question.id
+        evidence = " ".join(
+            " ".join(gold.text.replace("|", " ").split()) for gold in question.evidence
+        ).casefold()
+        for answer in question.answers:
+            assert " ".join(answer.replace("|", " ").split()).casefold() in evidence, (question.id, answer)
+
+
+def test_the_set_is_large_and_varied() -> None:
+    tags = Counter(tag for question in QUESTIONS for tag in question.tags)
+    suffixes = {path.suffix for path in (HANDBOOK / "documents").rglob("*.*")}
+
+    assert len(QUESTIONS) >= 60
+    assert len({question.id for question in QUESTIONS}) == len(QUESTIONS)
+    assert sum(not question.answerable for question in QUESTIONS) >= 10
+    assert len(suffixes) >= 5
+    assert all(tags[tag] for tag in ("table", "region", "superseded", "identifier", "multi-document"))

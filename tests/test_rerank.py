@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from rag.embed import Embedder, TokenVectors, load_embedder
+from rag.rerank import SLICE, LateInteraction, maxsim
+from rag.types import Chunk, Hit
+
+QUESTION = "How long do bees live?"
+TEXTS = [
+    "The committee met on Tuesday to discuss the budget.",
+    "A worker bee lives for about six weeks in summer.",
+    "Honey is sold in glass jars.",
+    "Trains to Hamburg leave every hour.",
+]
+
+
+def hits_of(texts: Sequence[str], context: str = "") -> list[Hit]:
+    hits = []
+    for rank, text in enumerate(texts):
+        chunk = Chunk("doc", "doc.txt", 1, 1000 * rank, 1000 * rank + len(text), text, None, context)
+        hits.append(Hit(chunk, chunk.start, chunk.end, text, 0.9 - 0.1 * rank, "fused"))
+    return hits
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    return load_embedder(threads=1)
+
+
+def test_maxsim_by_hand() -> None:
+    question = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
+    text = np.array([[3.0, 0.0], [3.0, 4.0]], np.float32)  # cosines: 1 and .6 to the first, 0 and .8
+    assert maxsim(question, text) == pytest.approx((1.0 + 0.8) / 2)
+    assert maxsim(question, text[:0]) == 0.0
+    assert maxsim(question[:0], text) == 0.0
+
+
+def test_scores_equal_the_formula_computed_token_by_token(embedder: Embedder) -> None:
+    hits = hits_of(TEXTS)
+    asked, *texts = embedder.encode_tokens([QUESTION, *TEXTS])
+    sims = []
+    for text in texts:
+        best = [
+            max(float(q @ t / np.linalg.norm(q) / np.linalg.norm(t)) for t in text.vectors)
+            for q in asked.vectors
+        ]
+        sims.append(sum(best) / len(best))
+    low, high = min(sims), max(sims)
+    expected = {  # the scores that came in span .6 to .9
+        hit.chunk.id: 0.5 * hit.score + 0.5 * (0.6 + 0.3 * (sim - low) / (high - low))
+        for hit, sim in zip(hits, sims, strict=True)
+    }
+    reranked = LateInteraction(embedder).rerank(QUESTION, hits)
+    # int8 activations are scaled per batch, so the same text differs a little from batch to batch
+    assert {hit.chunk.id: hit.score for hit in reranked.hits} == pytest.approx(expected, abs=0.02)
+    assert not reranked.late
+
+
+def test_the_bee_comes_first_and_nothing_is_lost(embedder: Embedder) -> None:
+    hits = hits_of(TEXTS)
+    reranked = LateInteraction(embedder).rerank(QUESTION, hits)
+    assert reranked.hits[0].text == TEXTS[1]
+    assert {hit.chunk.id for hit in reranked.hits} == {hit.chunk.id for hit in hits}
+    assert len(reranked.hits) == len(hits)
+    scores = [hit.score for hit in reranked.hits]
+    assert scores == sorted(scores, reverse=True)
+    assert [hit.stage for hit in hits] == ["fused"] * 4  # the input is untouched
+
+
+def test_what_is_not_read_keeps_score_and_place(embedder: Embedder) -> None:
+    hits = hits_of(TEXTS)
+    reranker = LateInteraction(embedder)
+    limited = reranker.rerank(QUESTION, hits, limit=2)
+    assert [(hit.text, hit.score) for hit in limited.hits[2:]] == [(hit.text, hit.score) for hit in hits[2:]]
+    assert set(limited.vectors) == {hits[0].chunk.id, hits[1].chunk.id}
+    tokens = [len(embedder.token_offsets(text)) for text in TEXTS]
+    assert len(reranker.rerank(QUESTION, hits, max_tokens=tokens[0] + tokens[1]).vectors) == 2
+    assert len(reranker.rerank(QUESTION, hits, max_tokens=tokens[0] + tokens[1] - 1).vectors) == 1
+    assert len(reranker.rerank(QUESTION, hits, max_tokens=1).vectors) == 1  # the first in any case
+
+
+def test_past_the_deadline_the_order_that_came_in_stays(embedder: Embedder) -> None:
+    hits = hits_of(TEXTS)
+    reranked = LateInteraction(embedder).rerank(QUESTION, hits, deadline_ms=0)
+    assert reranked.late
+    assert [hit.chunk for hit in reranked.hits] == [hit.chunk for hit in hits]
+    assert reranked.vectors == {}
+
+
+def test_slices_cover_every_hit(embedder: Embedder) -> None:
+    hits = hits_of([f"Item {number} of the list." for number in range(SLICE + 3)])
+    reranked = LateInteraction(embedder).rerank(QUESTION, hits, deadline_ms=60_000)
+    assert len(reranked.vectors) == SLICE + 3
+
+
+def test_token_offsets_are_those_of_the_chunk_without_its_context(embedder: Embedder) -> None:
+    for context in ("", "Handbook > Animals > Bees"):
+        hit = hits_of([TEXTS[1]], context)[0]
+        tokens = LateInteraction(embedder).rerank(QUESTION, [hit]).vectors[hit.chunk.id]
+        assert isinstance(tokens, TokenVectors)
+        words = [hit.chunk.text[first:last].lower() for first, last in tokens.offsets.tolist()]
+        assert words == ["a", "worker", "bee", "lives", "for", "about", "six", "weeks", "in", "summer", "."]
+        assert len(tokens.vectors) == len(words)
+
+
+def test_no_hits(embedder: Embedder) -> None:
+    reranked = LateInteraction(embedder).rerank(QUESTION, [])
+    assert reranked.hits == []
+    assert not reranked.late

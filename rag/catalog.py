@@ -264,6 +264,13 @@ class Catalog(Originals):
         )
         return {row["chunk"]: _chunk(row) for row in rows}
 
+    def pages(self, document_id: str, version: int) -> tuple[int, ...]:
+        """Return the offsets at which a document version's pages start; () without pages or when not current."""
+        row = self.read().execute(
+            "SELECT pages FROM documents WHERE id = ? AND version = ?", (document_id, version)
+        ).fetchone()  # fmt: skip
+        return tuple(json.loads(row["pages"])) if row else ()
+
     def text_between(self, chunk: Chunk, start: int, end: int) -> str:
         """Return text[start:end] of a chunk's document version; "" where that is no longer current."""
         row = self.read().execute(

@@ -19,7 +19,7 @@ from rag.generate import Extractive, Generator
 from rag.index import CorpusIndex
 from rag.order import order_for_attention
 from rag.rerank import LateInteraction
-from rag.retrieve import Candidates, retrieve, to_hits
+from rag.retrieve import Candidates, on_their_pages, retrieve, to_hits
 from rag.settings import Settings
 from rag.trim import trim
 from rag.types import Answer, Context, Hit, Trace
@@ -215,6 +215,7 @@ class Pipeline:
                 vectors=read,
                 read=self._catalog.text_between,
             )
+            trimmed = on_their_pages(trimmed, self._catalog)
             recorder.rankings["trimmed"] = tuple(trimmed)
             recorder.drop(hits, trimmed, "no sentence of it is among the best")
         return trimmed

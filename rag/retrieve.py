@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rag.catalog import Catalog
 from rag.filters import Filter
 from rag.index import CorpusIndex, Ranking
-from rag.types import Chunk, Hit
+from rag.types import Chunk, Hit, page_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +57,13 @@ def to_hits(ranking: Ranking, chunks: Mapping[int, Chunk], stage: str) -> list[H
 def whole_chunk(chunk: Chunk, score: float, stage: str) -> Hit:
     """Return a hit whose span is the chunk's own."""
     return Hit(chunk, chunk.start, chunk.end, chunk.text, score, stage, chunk.page)
+
+
+def on_their_pages(hits: Sequence[Hit], catalog: Catalog) -> list[Hit]:
+    """Return the hits with the page on which each starts, which may come after the page its chunk starts on."""
+    sources = {(hit.chunk.document_id, hit.chunk.version) for hit in hits if hit.chunk.page}
+    pages = {source: catalog.pages(*source) for source in sources}
+    return [
+        replace(hit, page=page_at(pages.get((hit.chunk.document_id, hit.chunk.version), ()), hit.start))
+        for hit in hits
+    ]

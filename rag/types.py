@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 Scalar = str | int | float | bool
@@ -27,7 +27,7 @@ class Document:
 
     def page_at(self, offset: int) -> int | None:
         """Return the page that holds `offset`, counted from 1, or None without pages."""
-        return bisect_right(self.pages, offset) if self.pages else None
+        return page_at(self.pages, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +169,11 @@ class Answer:
     nearest: tuple[Hit, ...]
     ledger: Ledger
     trace: Trace
+
+
+def page_at(pages: Sequence[int], offset: int) -> int | None:
+    """Return which of the pages that start at these offsets holds `offset`, counted from 1; None without pages."""
+    return bisect_right(pages, offset) if pages else None
 
 
 def chunk_id(document_id: str, version: int, start: int, end: int) -> int:

@@ -14,7 +14,7 @@ class StaleEvidence(Exception):
 
 
 def verify(draft: Draft, corpus: str, catalog: Catalog) -> tuple[Citation, ...]:
-    """Return the draft's citations, verified.
+    """Return the draft's citations, verified, each with the page on which its quote starts.
 
     Raises:
         StaleEvidence: if a cited document version is no longer the current one.
@@ -36,7 +36,10 @@ def verify(draft: Draft, corpus: str, catalog: Catalog) -> tuple[Citation, ...]:
             )
         if not 0 <= citation.answer_start < citation.answer_end <= len(draft.text):
             raise CitationError(f"A citation of {document.name} supports no part of the answer.")
-    return tuple(replace(citation, verified=True) for citation in draft.citations)
+    return tuple(
+        replace(citation, verified=True, page=documents[citation.document].page_at(citation.start))
+        for citation in draft.citations
+    )
 
 
 def _is_at(quote: str, start: int, end: int, text: str) -> bool:

@@ -101,3 +101,18 @@ def find(client: httpx.Client, corpus: str, question: str, **more: Any) -> list[
     assert response.status_code == httpx.codes.OK, response.text
     hits: list[dict[str, Any]] = response.json()["hits"]
     return hits
+
+
+def is_problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    """Check that a response is a problem document of this status, and return it."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert (problem["status"], set(problem) >= {"type", "title", "detail", "instance"}) == (status, True)
+    return problem
+
+
+def still_serves(site: Site) -> None:
+    """Check that the service answers, and holds its one document and no other."""
+    assert find(site.client, "handbook", "hotel")[0]["document"] == "travel.md"
+    assert site.client.get("/v1/corpora/handbook/documents").json()["total"] == 1

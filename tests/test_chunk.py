@@ -163,11 +163,10 @@ def test_long_sentence_is_cut_between_words() -> None:
     text = "word " * 100
     pieces = stand_in("packed", 30).split(text)
     assert set(texts(text, pieces)) == {" ".join(["word"] * 30), " ".join(["word"] * 10)}
-    text = "antidisestablishmentarianism " * 60  # 6 tokens each
-    assert all(
-        set(body.split()) == {"antidisestablishmentarianism"}
-        for body in texts(text, MADE["packed", 16].split(text))
-    )
+    words = {"antidisestablishmentarianism", "and", "counterrevolutionary"}  # of several tokens each
+    text = f"{' '.join(sorted(words))} " * 40
+    for tokens in (16, 60):
+        assert set(" ".join(texts(text, MADE["packed", tokens].split(text))).split()) == words
 
 
 # --- packed, structure and context ---

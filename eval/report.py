@@ -1,0 +1,126 @@
+"""Make the README's tables from the newest results: `python -m eval.report`.
+
+A table stands between `<!-- table NAME -->` and `<!-- end -->`; only what lies between is rewritten.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.trial import RESULTS
+from rag.settings import describe_settings
+
+README = Path(__file__).parent.parent / "README.md"
+_TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    """Rewrite the README's tables."""
+    text = README.read_text(encoding="utf-8")
+    README.write_text(_TABLE.sub(_filled, text), encoding="utf-8")
+
+
+def newest(name: str) -> dict[str, Any]:
+    """Return the newest committed or local result of a measurement.
+
+    Raises:
+        FileNotFoundError: if it was never measured.
+    """
+    paths = [
+        path for path in RESULTS.glob(f"{name}-*.json") if re.fullmatch(rf"{name}-\w+(-changed)?", path.stem)
+    ]
+    if not paths:
+        raise FileNotFoundError(f"No {RESULTS.name}/{name}-*.json; run `python -m eval.bench {name}`.")
+    result: dict[str, Any] = json.loads(max(paths, key=_when).read_text(encoding="utf-8"))
+    return result
+
+
+def _when(path: Path) -> tuple[int, float]:
+    """Order results by the time of their commit, then by that of the file, for those not yet committed."""
+    log = subprocess.run(
+        ["git", "log", "-1", "--format=%ct", "--", path.name],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return int(log.stdout.strip() or 2**40), path.stat().st_mtime
+
+
+def _filled(match: re.Match[str]) -> str:
+    name = match.group("name")
+    if name not in _TABLES:
+        raise KeyError(f"README names a table {name!r}; the tables are {', '.join(_TABLES)}.")
+    return match.group(1) + _TABLES[name]() + match.group(3)
+
+
+def settings_table() -> str:
+    """Return every setting with default, accepted values and meaning."""
+    rows = [
+        (f"`{name}`", f"`{default}`", accepted, meaning)
+        for name, default, accepted, meaning in describe_settings()
+    ]
+    return markdown_table(("setting", "default", "accepted", "meaning"), rows)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table, cells as they are."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |\n" for line in lines)
+
+
+def _chroma() -> str:
+    cells = newest("chroma")["figures"]
+    return markdown_table(("recall", "precision", "IoU", "p50 ms", "p95 ms"), [
+        (cells["recall"], cells["precision"], cells["iou"], cells["p50_ms"], cells["p95_ms"])
+    ])  # fmt: skip
+
+
+def _chroma_stages() -> str:
+    rows = newest("chroma-stages")["figures"]
+    header = ("chunker", "stages", "recall", "precision", "IoU", "p50 ms")
+    return markdown_table(
+        header,
+        [[row[key] for key in ("chunker", "stages", "recall", "precision", "iou", "p50_ms")] for row in rows],
+    )
+
+
+def _peers() -> str:
+    keys = ("system", "ingest_s", "p50_ms", "p95_ms", "recall", "precision", "iou")
+    header = ("system", "ingest s", "question p50 ms", "p95 ms", "recall", "precision", "IoU")
+    return markdown_table(header, [[row[key] for key in keys] for row in newest("peers")["figures"]])
+
+
+def _named_figures(name: str) -> Callable[[], str]:
+    def table() -> str:
+        figures: Mapping[str, Any] = newest(name)["figures"]
+        return markdown_table(
+            ("measure", "figure"), [(key.replace("_", " "), value) for key, value in figures.items()]
+        )
+
+    return table
+
+
+def _scale() -> str:
+    small, large = newest("scale-10000")["figures"], newest("scale-100000")["figures"]
+    rows = [(key.replace("_", " "), small[key], large[key]) for key in small]
+    return markdown_table(("measure", "10,000", "100,000"), rows)
+
+
+_TABLES: Mapping[str, Callable[[], str]] = {
+    "settings": settings_table,
+    "chroma": _chroma,
+    "chroma-stages": _chroma_stages,
+    "peers": _peers,
+    "nfcorpus": _named_figures("nfcorpus"),
+    "handbook": _named_figures("handbook"),
+    "scale": _scale,
+}
+
+if __name__ == "__main__":
+    main()

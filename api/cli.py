@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -173,11 +173,9 @@ def corpora(as_json: AsJson = False) -> None:
     with _service() as service:
         listed = service.catalog.corpora()
     if as_json:
-        return _print_json(listed)
+        return _print_json([asdict(corpus) for corpus in listed])
     for corpus in listed:
-        out.print(
-            f"{corpus['name']}  {corpus['documents']} documents, {corpus['chunks']} chunks", highlight=False
-        )
+        out.print(f"{corpus.name}  {corpus.documents} documents, {corpus.chunks} chunks", highlight=False)
     return None
 
 
@@ -238,11 +236,14 @@ def main() -> None:
     """Run the command line; errors that Ibid expects become one line and exit code 1."""
     try:
         code = app(standalone_mode=False)
-    except (IbidError, click.ClickException) as error:
-        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    except (IbidError, typer.TyperException) as error:
+        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         notes.print(f"ibid: {escape(message)}", soft_wrap=True, highlight=False)
         code = 1
-    except (KeyboardInterrupt, click.Abort, BrokenPipeError):
+    except sqlite3.DatabaseError as error:
+        notes.print(f"ibid: The catalogue is damaged ({error}); run `ibid doctor`.", soft_wrap=True)
+        code = 1
+    except (KeyboardInterrupt, typer.Abort, BrokenPipeError):
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -1,6 +1,6 @@
 """Ibid beside llama-index, Haystack and txtai: the same model, files and questions, in one run.
 
-IBID_PEERS_PYTHON (not a setting of the service) names the Python of an environment that holds the
+PEERS_PYTHON in the environment names the Python of an environment that holds the
 peers; the script that drives them lies beside the public data and says what to install there.
 """
 
@@ -26,12 +26,12 @@ def compare() -> list[dict[str, Any]]:
     """Measure Ibid, then each peer, then Ibid again, so that a change of the machine's speed shows.
 
     Raises:
-        RuntimeError: if IBID_PEERS_PYTHON is not set, or no peer could be measured.
+        RuntimeError: if PEERS_PYTHON is not set, or no peer could be measured.
     """
-    python = os.environ.get("IBID_PEERS_PYTHON")
+    python = os.environ.get("PEERS_PYTHON")
     if not python:
         raise RuntimeError(
-            f"IBID_PEERS_PYTHON is not set; {SCRIPT} says what to install in an environment of its own."
+            f"PEERS_PYTHON is not set; {SCRIPT} says what to install in an environment of its own."
         )
     first = _ibid("Ibid")
     done = subprocess.run(

@@ -7,13 +7,14 @@ busy; each file becomes visible in a transaction of its own. A file that fails, 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ingest.chunk import Chunker, Piece, make_chunker
-from ingest.load import Limits, document_name, load
+from ingest.load import Limits, document_name, load, too_large
 from ingest.source import Outcome, Source
 from rag.catalog import Catalog, NewVersion, embedding_key
 from rag.embed import Embedder
@@ -46,7 +47,7 @@ class Builder:
         self._chunker: Chunker = make_chunker(settings.chunker, embedder, chunk_tokens=settings.chunk_tokens)
         file_bytes, unpacked_bytes, pages = settings.limits()
         self._limits = Limits(max_file_bytes=file_bytes, max_unpacked_bytes=unpacked_bytes, max_pages=pages)
-        self._build = f"{embedder.fingerprint} {self._chunker.fingerprint}"
+        self._most_bytes = file_bytes
 
     def ingest(self, corpus: str, sources: Iterable[Source]) -> Iterator[Outcome]:
         """Add or update each source in a corpus, which is created if need be; yield each outcome.
@@ -69,17 +70,18 @@ class Builder:
     def _prepare(self, corpus: str, source: Source) -> _Prepared | Outcome:
         try:
             name = document_name(source.name)
+            if source.size and source.size > self._most_bytes:
+                raise too_large(name, source.size, self._limits)
             data = source.read()
             sha256 = hashlib.sha256(data).hexdigest()
-            if self._catalog.is_current(corpus, name, sha256, self._build, source.metadata):
+            if self._catalog.is_current(corpus, name, sha256, self._build_of(source)):
                 return Outcome(name, "unchanged")
             loaded = load(data, name, limits=self._limits)
             pieces = self._chunker.split(loaded.text)
             metadata = {**loaded.metadata, **source.metadata}
         except (IbidError, OSError, MemoryError) as error:
             return Outcome(source.name, "failed", error=str(error) or type(error).__name__)
-        named = Source(name, source.read, source.metadata)
-        return _Prepared(named, loaded.text, loaded.pages, metadata, sha256, pieces)
+        return _Prepared(replace(source, name=name), loaded.text, loaded.pages, metadata, sha256, pieces)
 
     def _commit(self, corpus: str, group: list[_Prepared]) -> Iterator[Outcome]:
         keys = [[self._key(item, piece) for piece in item.pieces] for item in group]
@@ -92,12 +94,26 @@ class Builder:
     ) -> Outcome:
         stacked = np.stack([vectors[key] for key in keys])
         spans = [(piece.start, piece.end, piece.context) for piece in item.pieces]
-        new = NewVersion(item.text, item.pages, item.metadata, item.sha256, self._build, spans, stacked, keys)
+        new = NewVersion(
+            text=item.text,
+            pages=item.pages,
+            metadata=item.metadata,
+            sha256=item.sha256,
+            build=self._build_of(item.source),
+            pieces=spans,
+            vectors=stacked,
+            keys=keys,
+        )
         try:
             version = self._catalog.put_version(corpus, item.source.name, new)
         except IbidError as error:
             return Outcome(item.source.name, "failed", error=str(error))
         return Outcome(item.source.name, "added" if version == 1 else "updated", version, len(keys))
+
+    def _build_of(self, source: Source) -> str:
+        """Name the models that make a version and the metadata that the user gave it."""
+        given = json.dumps(dict(source.metadata), sort_keys=True)
+        return f"{self._embedder.fingerprint} {self._chunker.fingerprint} {given}"
 
     def _key(self, item: _Prepared, piece: Piece) -> bytes:
         return embedding_key(self._embedder.fingerprint, _indexed_text(item.text, piece))

@@ -9,7 +9,7 @@ from ingest.formats.names import document_name
 from ingest.formats.signature import SUFFIXES, format_of, supported
 from rag.errors import IbidError, UnreadableFile
 
-__all__ = ["SUFFIXES", "Limits", "Loaded", "document_name", "load", "supported"]
+__all__ = ["SUFFIXES", "Limits", "Loaded", "document_name", "load", "supported", "too_large"]
 
 DEFAULT_LIMITS = Limits()
 
@@ -55,10 +55,7 @@ def load(data: bytes, name: str, *, limits: Limits = DEFAULT_LIMITS) -> Loaded:
     if not data:
         raise UnreadableFile(f"{shown} is empty (0 bytes); upload a file with text.")
     if len(data) > limits.max_file_bytes:
-        raise UnreadableFile(
-            f"{shown} has {len(data):,} bytes; expected at most {limits.max_file_bytes:,}."
-            " Split it and upload the parts."
-        )
+        raise too_large(shown, len(data), limits)
     file_format = format_of(data, shown)
     loaded = _read(file_format, data, shown, limits)
     if len(loaded.text) > limits.max_characters:
@@ -66,6 +63,13 @@ def load(data: bytes, name: str, *, limits: Limits = DEFAULT_LIMITS) -> Loaded:
     if not loaded.text.strip():
         raise UnreadableFile(f"{shown} has no text, only blanks or pictures; upload a file with text.")
     return replace(loaded, metadata={"format": file_format, **loaded.metadata})
+
+
+def too_large(name: str, size: int, limits: Limits) -> UnreadableFile:
+    """Return the error of a file of more bytes than are accepted."""
+    return UnreadableFile(
+        f"{name} has {size:,} bytes; expected at most {limits.max_file_bytes:,}. Split it and upload the parts."
+    )
 
 
 def _read(file_format: str, data: bytes, name: str, limits: Limits) -> Loaded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ingest.load import supported
@@ -18,6 +19,7 @@ class Source:
     name: str
     read: Callable[[], bytes]
     metadata: Metadata = field(default_factory=dict)
+    size: int | None = None  # bytes, where known before reading; a file too large is then not read at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def find_sources(paths: Iterable[Path]) -> tuple[list[Source], list[Outcome]]:
                 )
             )
         else:
-            sources[name] = Source(name, lambda path=path: _read_regular(path))  # type: ignore[misc]
+            sources[name] = Source(name, partial(_read_regular, path), size=path.stat().st_size)
     return list(sources.values()), left
 
 

@@ -33,7 +33,7 @@ class NewVersion:
     pages: tuple[int, ...]
     metadata: Metadata
     sha256: str  # of the original's bytes
-    build: str  # fingerprint of what made the chunks; a different one is a change
+    build: str  # what the version was made with and given; a different one is a change
     pieces: Sequence[tuple[int, int, str]]  # (start, end, context) of each chunk, in order
     vectors: np.ndarray  # (n_chunks, dim) float32 or float16
     keys: Sequence[bytes]  # embedding key of each chunk
@@ -215,19 +215,11 @@ class Catalog(Originals):
             for row in rows
         ]
 
-    def is_current(self, corpus: str, name: str, sha256: str, build: str, metadata: Metadata) -> bool:
-        """Tell whether a document stands in the catalogue exactly as these bytes would make it."""
-        row = (
-            self.read()
-            .execute(
-                "SELECT sha256, build, metadata FROM documents WHERE id = ?", (document_id(corpus, name),)
-            )
-            .fetchone()
-        )
-        if row is None or (row["sha256"], row["build"]) != (sha256, build):
-            return False
-        stored: dict[str, object] = json.loads(row["metadata"])
-        return metadata.items() <= stored.items()
+    def is_current(self, corpus: str, name: str, sha256: str, build: str) -> bool:
+        """Tell whether a document stands in the catalogue as this build would make it of these bytes."""
+        query = "SELECT 1 FROM documents WHERE id = ? AND sha256 = ? AND build = ?"
+        found = self.read().execute(query, (document_id(corpus, name), sha256, build))
+        return found.fetchone() is not None
 
     def _next_version(self, transaction: sqlite3.Connection, identity: str) -> int:
         row = transaction.execute(

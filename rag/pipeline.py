@@ -184,7 +184,7 @@ class Pipeline:
             vector = self._embedder.encode([question])[0]  # (dim,)
         with recorder.timed("retrieve"):
             candidates = retrieve(
-                question, vector, index, self._catalog, dense_k=dense_k, lexical_k=lexical_k, filter_=filter_
+                question, vector, index, dense_k=dense_k, lexical_k=lexical_k, filter_=filter_
             )
             recorder.rankings |= {"dense": tuple(candidates.dense), "lexical": tuple(candidates.lexical)}
         with recorder.timed("fuse"):

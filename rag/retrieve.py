@@ -28,7 +28,6 @@ def retrieve(
     question: str,
     vector: np.ndarray,
     index: CorpusIndex,
-    catalog: Catalog,
     *,
     dense_k: int,
     lexical_k: int,

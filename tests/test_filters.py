@@ -110,7 +110,7 @@ def found(catalog: Catalog, filter_: Mapping[str, Any]) -> list[int]:
     return [int(row) for row in catalog.matching_documents(CORPUS, filter_)]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     documents=st.lists(METADATA, min_size=1, max_size=8), filters=st.lists(FILTERS, min_size=6, max_size=6)
 )

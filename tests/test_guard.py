@@ -76,3 +76,12 @@ def test_another_sites_page_may_not_change_or_ask(site: Site, origin: str) -> No
 def test_our_own_page_may_ask(site: Site) -> None:
     own = {"Origin": str(site.client.base_url).rstrip("/")}
     assert site.client.post(SEARCH, json={"question": "hotel"}, headers=own).status_code == 200
+
+
+def test_a_client_that_sends_everything_first_still_reads_the_answer(site: Site) -> None:
+    length = 20_000_000
+    head = (
+        f"POST {DOCUMENTS} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        f"Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    )
+    assert site.exchange(head.encode() + b"x" * length).startswith(b"HTTP/1.1 413 ")

@@ -1,0 +1,261 @@
+"""The command line as a user types it: results, messages and exit codes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api import cli
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Ibid = Callable[..., Done]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IBID_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def ibid(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ibid:
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["ibid", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        captured = capsys.readouterr()
+        return Done(int(exit_.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def notes(home: Path) -> Path:
+    folder = home / "notes"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "lamp.md").write_text(
+        "# Lighthouse\n\nThe lamp of the lighthouse burns whale oil.\nIt is lit at dusk by Ada Quill.\n"
+    )
+    (folder / "sub" / "boat.txt").write_bytes(b"Das Boot kostet 1.200 Euro. The boat is moored at pier 7.")
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / ".hidden.txt").write_text("secret")
+    return folder
+
+
+def test_a_document_is_ingested_asked_and_deleted(ibid: Ibid, notes: Path) -> None:
+    ingested = ibid("ingest", notes, "--corpus", "sea", "--json")
+    assert ingested.code == 0, ingested.err
+    states = {file["document"]: file["state"] for file in ingested.json()["files"]}
+    assert states == {"lamp.md": "added", "sub/boat.txt": "added", "picture.png": "skipped"}
+
+    answer = ibid("ask", "--corpus", "sea", "What does the lamp of the lighthouse burn?", "--json").json()
+    assert answer["answerable"]
+    assert "The lamp of the lighthouse burns whale oil." in answer["answer"]
+    [citation, *_] = answer["citations"]
+    stored = (notes / citation["document"]).read_text()
+    assert stored[citation["start"] : citation["end"]] == citation["quote"]
+    assert citation["verified"] is True
+    tokens = answer["tokens"]
+    assert tokens["used"] == sum(
+        tokens[part] for part in ("system", "tools", "memory", "evidence", "question")
+    )
+    assert tokens["used"] <= tokens["budget"]
+
+    assert ibid("delete", "--corpus", "sea", "lamp.md").code == 0
+    hits = ibid("search", "--corpus", "sea", "whale oil lamp", "--json").json()["hits"]
+    assert {hit["document"] for hit in hits} == {"sub/boat.txt"}
+
+
+def test_ingesting_again_does_nothing_and_a_change_is_a_new_version(ibid: Ibid, notes: Path) -> None:
+    ibid("ingest", notes, "--corpus", "sea")
+    again = ibid("ingest", notes, "--corpus", "sea", "--json").json()
+    assert again["counts"] == {"skipped": 1, "unchanged": 2}
+
+    (notes / "lamp.md").write_text("The lamp of the lighthouse burns kerosene.")
+    (notes / "sub" / "boat.txt").unlink()
+    changed = ibid("ingest", notes, "--corpus", "sea", "--json").json()
+    assert changed["counts"] == {"skipped": 1, "updated": 1}
+
+    listed = {info["name"]: info["version"] for info in ibid("documents", "--corpus", "sea", "--json").json()}
+    assert listed == {"lamp.md": 2, "sub/boat.txt": 1}  # what vanished from the folder stays
+    [top, *_] = ibid("search", "--corpus", "sea", "What does the lamp burn?", "--json").json()["hits"]
+    assert top["text"] == "The lamp of the lighthouse burns kerosene."
+
+
+def test_a_search_batch_answers_each_line(ibid: Ibid, notes: Path, home: Path) -> None:
+    ibid("ingest", notes, "--corpus", "sea")
+    batch = home / "questions.jsonl"
+    lines = [
+        '{"id": "a", "question": "Who lights the lamp?"}',
+        "",
+        "not json",
+        '{"id": 7}',
+        '{"id": "e", "question": " "}',
+    ]
+    batch.write_text("\n".join(lines))
+
+    done = ibid("search", "--corpus", "sea", "--k", 3, "--batch", batch)
+
+    assert done.code == 2
+    good, broken, lacking, empty = done.lines()
+    assert good["id"] == "a"
+    assert 1 <= len(good["hits"]) <= 3
+    assert set(good["hits"][0]) == {"document", "start", "end", "page", "text", "score"}
+    assert good["timings_ms"]["total"] > 0
+    assert [broken["id"], lacking["id"], empty["id"]] == [None, 7, "e"]
+    assert "Line 3 is not JSON" in broken["error"]
+    assert "has no question" in lacking["error"]
+    assert "question is empty" in empty["error"]
+
+
+def test_an_ask_batch_has_the_agreed_fields(ibid: Ibid, notes: Path, home: Path) -> None:
+    ibid("ingest", notes, "--corpus", "sea")
+    batch = home / "questions.jsonl"
+    batch.write_text('{"id": 1, "question": "What does the lamp of the lighthouse burn?"}\n')
+
+    [answer] = ibid("ask", "--corpus", "sea", "--batch", batch).lines()
+
+    assert set(answer) >= {"id", "answer", "answerable", "confidence", "citations", "tokens", "timings_ms"}
+    fields = {"document", "version", "page", "start", "end", "quote", "verified"}
+    assert all(fields <= set(citation) for citation in answer["citations"])
+
+
+def test_offsets_of_text_files_are_offsets_in_the_file(ibid: Ibid, home: Path) -> None:
+    text = "Prices.\r\n\r\nDer Preis beträgt 12 €.\r\nThe émigré's ticket costs 7 złoty.\r\n"
+    (home / "prices.txt").write_bytes(text.encode())
+    ibid("ingest", home / "prices.txt", "--corpus", "p")
+
+    hits = ibid("search", "--corpus", "p", "ticket price", "--json").json()["hits"]
+
+    assert hits
+    assert all(text[hit["start"] : hit["end"]] == hit["text"] for hit in hits)
+
+
+def test_filters_act(ibid: Ibid, notes: Path) -> None:
+    ibid("ingest", notes, "--corpus", "sea")
+
+    only = ibid("search", "--corpus", "sea", "lamp", "--filter", '{"format": "txt"}', "--json").json()["hits"]
+    bad = ibid("search", "--corpus", "sea", "lamp", "--filter", '{"format": {"$like": "t"}}')
+
+    assert {hit["document"] for hit in only} == {"sub/boat.txt"}
+    assert bad.code == 1
+    assert "$like" in bad.err
+
+
+def test_explain_shows_every_candidate(ibid: Ibid, notes: Path) -> None:
+    ibid("ingest", notes, "--corpus", "sea")
+
+    explained = ibid("ask", "--corpus", "sea", "Who lights the lamp?", "--explain").json()["explain"]
+
+    assert {candidate["document"] for candidate in explained["candidates"]} == {"lamp.md", "sub/boat.txt"}
+
+
+def test_some_files_failing_exits_2_and_names_them(ibid: Ibid, notes: Path) -> None:
+    (notes / "broken.pdf").write_bytes(b"%PDF-1.4 broken")
+    (notes / "empty.md").write_bytes(b"")
+
+    done = ibid("ingest", notes, "--corpus", "sea")
+
+    assert done.code == 2
+    assert "failed: broken.pdf" in done.err
+    assert "failed: empty.md" in done.err
+    assert "2 added, 2 failed, 1 skipped" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("search", "--corpus", "nowhere", "hello"), "There is no corpus 'nowhere'"),
+        (("documents", "--corpus", "nowhere"), "There is no corpus 'nowhere'"),
+        (("delete", "--corpus", "nowhere", "x"), "There is no corpus 'nowhere'"),
+        (("ingest", "missing.txt", "--corpus", "sea"), "missing.txt does not exist"),
+        (("ingest", ".", "--corpus", "../evil"), "is not a corpus name"),
+        (("search", "--corpus", "sea"), "Give a question"),
+        (("search", "--corpus", "sea", "q", "--filter", "nope"), "--filter is not JSON"),
+        (("search", "q"), "Missing option"),
+    ],
+)
+def test_what_cannot_be_done_exits_1_with_one_line(
+    ibid: Ibid, arguments: tuple[str, ...], message: str
+) -> None:
+    done = ibid(*arguments)
+
+    assert done.code == 1
+    assert message in done.err
+    assert "Traceback" not in done.err
+
+
+def test_deleting_is_all_or_nothing(ibid: Ibid, notes: Path) -> None:
+    ibid("ingest", notes, "--corpus", "sea")
+
+    done = ibid("delete", "--corpus", "sea", "lamp.md", "no-such.md")
+
+    assert done.code == 1
+    assert "nothing was deleted" in done.err
+    assert len(ibid("documents", "--corpus", "sea", "--json").json()) == 2
+
+
+def test_doctor_finds_an_installation_well(ibid: Ibid, notes: Path) -> None:
+    ibid("ingest", notes, "--corpus", "sea")
+
+    done = ibid("doctor", "--json")
+
+    assert done.code == 0, done.out
+    assert {check["check"] for check in done.json()} >= {"embedder", "catalogue", "index of sea", "disk"}
+
+
+def test_doctor_finds_a_damaged_catalogue(ibid: Ibid, home: Path) -> None:
+    (home / "home").mkdir()
+    (home / "home" / "catalog.sqlite3").write_bytes(b"this is not a database, at all" * 100)
+
+    done = ibid("doctor")
+
+    assert done.code == 1
+    assert "WRONG" in done.out
+    assert "restore a backup" in done.out
+
+
+def test_a_bad_setting_names_key_value_and_remedy(ibid: Ibid, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IBID_DENSE_CANDIDATES", "ten")
+
+    done = ibid("corpora")
+
+    assert done.code == 1
+    assert "IBID_DENSE_CANDIDATES is 'ten'; expected a whole number from 1 to 1000." in done.err
+
+
+def test_two_ingests_at_once_both_succeed(home: Path) -> None:
+    for name in ("one", "two"):
+        (home / name).mkdir()
+        for number in range(5):
+            (home / name / f"{name}-{number}.txt").write_text(
+                f"Document {number} of folder {name} is about whales."
+            )
+    command = [sys.executable, "-m", "api.cli", "ingest", "--corpus", "both"]
+    processes = [
+        subprocess.Popen([*command, str(home / name)], stdout=subprocess.PIPE) for name in ("one", "two")
+    ]
+
+    outputs = [process.communicate(timeout=120)[0] for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0]
+    assert all(b"5 added" in output for output in outputs)

@@ -39,7 +39,8 @@ bench: install  ## measure quality and speed on ../shared/data, and write eval/r
 	$(BIN)/python -m eval.bench
 
 lock: install  ## write requirements.lock from what .venv holds
-	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
+	echo "# Every package of the environment, exactly; \`make lock\` writes it from .venv." > requirements.lock
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+cpu$$/\1/' >> requirements.lock
 
 clean:  ## remove .venv and caches; the data folder stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis ibid.egg-info

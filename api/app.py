@@ -48,8 +48,8 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             yield
         finally:
-            await run_in_threadpool(app.state.readiness.stop)
-            await run_in_threadpool(service.close)
+            idle = await run_in_threadpool(app.state.readiness.stop)
+            await run_in_threadpool(service.close, idle=idle)
 
     app = Application(
         title="Ibid",

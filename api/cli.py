@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -198,12 +197,9 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to bind to; default 8000.")] = None,
 ) -> None:
     """Serve HTTP until interrupted."""
-    import uvicorn
+    from api.serve import run_server
 
-    from api.app import create_app
-
-    settings = load_settings(host=host, port=port)
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="info")
+    run_server(load_settings(host=host, port=port))
 
 
 @app.command()
@@ -218,7 +214,9 @@ def doctor(as_json: AsJson = False) -> None:
         for check in checks:
             remedy = "" if check.ok else f"\n        {check.remedy}"
             out.print(
-                f"{'ok    ' if check.ok else 'WRONG '} {check.name}: {check.found}{remedy}", markup=False
+                f"{'ok    ' if check.ok else 'WRONG '} {check.name}: {check.found}{remedy}",
+                markup=False,
+                soft_wrap=True,
             )
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
@@ -239,9 +237,6 @@ def main() -> None:
     except (IbidError, typer.TyperException) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         notes.print(f"ibid: {escape(message)}", soft_wrap=True, highlight=False)
-        code = 1
-    except sqlite3.DatabaseError as error:
-        notes.print(f"ibid: The catalogue is damaged ({error}); run `ibid doctor`.", soft_wrap=True)
         code = 1
     except (KeyboardInterrupt, typer.Abort, BrokenPipeError):
         code = 1

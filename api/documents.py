@@ -15,9 +15,9 @@ from api.problems import problem_responses
 from api.questions import Serving, body_of_type
 from ingest.jobs import Job, Upload
 from ingest.load import document_name
-from rag.catalog import DocumentInfo
 from rag.errors import InvalidInput, InvalidName, NotFound
 from rag.filters import is_storable
+from rag.listing import DocumentInfo
 from rag.types import Metadata
 
 router = APIRouter(prefix="/v1", responses=dict(problem_responses()))
@@ -34,7 +34,7 @@ def list_corpora(service: Serving) -> dict[str, Any]:
 
 @router.delete("/corpora/{corpus}", status_code=204, tags=["corpora"])
 def delete_corpus(service: Serving, corpus: str) -> None:
-    """Delete a corpus with all its documents, at once."""
+    """Delete a corpus with all its documents, at once; uploads on their way to it are cancelled."""
     service.catalog.delete_corpus(corpus)
 
 
@@ -60,9 +60,8 @@ def upload(
     """
     names = _names([file.filename or "" for file in files])
     stated = _metadata(metadata)
-    service.catalog.create_corpus(corpus, service.embedder.fingerprint)
     uploads = [Upload(name, file.file.read(), stated) for name, file in zip(names, files, strict=True)]
-    job = service.jobs.get(service.jobs.submit(corpus, uploads))
+    job = service.jobs.get(service.jobs.submit(corpus, uploads, service.embedder.fingerprint))
     response.headers["Location"] = request.url_for("get_job", job=job.id).path
     return {"job": _job(job)}
 
@@ -70,9 +69,9 @@ def upload(
 @router.get("/corpora/{corpus}/documents", response_model=schemas.DocumentList, tags=["documents"])
 def list_documents(service: Serving, corpus: str, limit: Limit = 100, offset: Offset = 0) -> dict[str, Any]:
     """List documents by name, `limit` from `offset` on."""
-    infos = service.catalog.documents(corpus)
-    shown = [_summary(info) for info in infos[offset : offset + limit]]
-    return {"documents": shown, "total": len(infos), "limit": limit, "offset": offset}
+    shown = [_summary(info) for info in service.catalog.documents(corpus, limit=limit, offset=offset)]
+    total = service.catalog.count_documents(corpus)
+    return {"documents": shown, "total": total, "limit": limit, "offset": offset}
 
 
 @router.get(
@@ -87,7 +86,10 @@ def get_document(service: Serving, corpus: str, name: str) -> dict[str, Any]:
 
 @router.delete("/corpora/{corpus}/documents/{name:path}", status_code=204, tags=["documents"])
 def delete_document(service: Serving, corpus: str, name: str) -> None:
-    """Delete a document; when this returns, no search and no answer shows it."""
+    """Delete a document; when this returns, no search and no answer shows it.
+
+    Uploads of this name that are still queued are cancelled.
+    """
     service.catalog.delete_documents(corpus, [document_name(name)])
 
 
@@ -95,10 +97,7 @@ def delete_document(service: Serving, corpus: str, name: str) -> None:
 def get_original(service: Serving, corpus: str, name: str) -> FileResponse:
     """Download the file that was uploaded, byte for byte."""
     wanted = document_name(name)
-    info = next((info for info in service.catalog.documents(corpus) if info.name == wanted), None)
-    if info is None:
-        raise NotFound(f"There is no document {wanted!r} in corpus {corpus!r}.")
-    path = service.catalog.original(info.sha256)
+    path = service.catalog.original(service.catalog.document_info(corpus, wanted).sha256)
     if not path.is_file():
         raise NotFound(f"The original of {wanted!r} is not kept; only uploads over HTTP are.")
     return FileResponse(

@@ -23,11 +23,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from rag.errors import IbidError, InvalidInput, InvalidSettings, NotFound, StorageError, UnreadableFile
+from rag.errors import IbidError, InvalidInput, NotFound, OtherEmbedder, StorageError, UnreadableFile
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
-_STATUS = {NotFound: 404, InvalidSettings: 409, InvalidInput: 422, UnreadableFile: 422}  # first match counts
+_STATUS = {NotFound: 404, OtherEmbedder: 409, InvalidInput: 422, UnreadableFile: 422}  # first match counts
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -13,7 +13,7 @@ from api import schemas
 from api.problems import problem_responses
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import Service
-from api.stream import Emit, answer_events, stream_events
+from api.stream import Emit, answer_events, stage_event, stream_events
 
 
 def serving(request: Request) -> Service:
@@ -60,14 +60,17 @@ async def ask(
 ) -> Response | dict[str, Any]:
     """Answer from the documents, every citation verified, or say that they do not answer it.
 
-    With `stream`, server-sent events: `stage` {stage, ms}; `answer` {text}, sentence by sentence;
+    With `stream`, server-sent events: `stage` {stage, ms} as each is done; `answer` {text}, sentence by sentence;
     `citations` {citations}; `done` with the whole answer; `error` with a problem document.
     """
     if not asked.stream:
         return await run_in_threadpool(_answer, service, corpus, asked)
 
     def work(emit: Emit) -> None:
-        answer = service.pipeline.ask(corpus, asked.question, filter_=asked.filter)
+        def on_stage(stage: str, ms: float) -> None:
+            emit(stage_event(stage, ms))
+
+        answer = service.pipeline.ask(corpus, asked.question, filter_=asked.filter, on_stage=on_stage)
         for event in answer_events(answer, explain=asked.explain):
             emit(event)
 

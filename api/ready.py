@@ -11,6 +11,7 @@ from rag.errors import IbidError, NotFound
 from rag.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
+STOP_S = 3  # how long stopping waits for the index at hand
 LEAST_FREE_MB = 50  # with less, the next upload is likely to fail
 
 
@@ -28,10 +29,11 @@ class Readiness:
         """Begin to load what the first questions need."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop after the index at hand."""
+    def stop(self) -> bool:
+        """Stop after the index at hand, and tell whether it came to its end within STOP_S."""
         self._stop.set()
-        self._thread.join(timeout=30)
+        self._thread.join(STOP_S)
+        return not self._thread.is_alive()
 
     @property
     def warnings(self) -> tuple[str, ...]:

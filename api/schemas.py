@@ -154,7 +154,10 @@ class DocumentText(BaseModel):
 
 
 class JobFile(BaseModel):
-    """One file of a job: queued, running, added, updated, unchanged or failed (with the error)."""
+    """One file of a job: queued, running, added, updated, unchanged, failed (with the error) or cancelled.
+
+    A file is cancelled when its name or its corpus is deleted before it was ingested.
+    """
 
     name: str
     state: str
@@ -162,7 +165,10 @@ class JobFile(BaseModel):
 
 
 class Job(BaseModel):
-    """A job: queued, running, completed, completed_with_errors or failed; `done` of `total` files are finished."""
+    """A job: queued, running, completed, completed_with_errors, failed, or cancelled (each of its files was).
+
+    `done` of `total` files are finished.
+    """
 
     id: str
     corpus: str

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ingest.jobs import Jobs
 from rag.catalog import Catalog
 from rag.embed import Embedder, load_embedder
+from rag.errors import NotFound
 from rag.pipeline import Pipeline
 from rag.settings import Settings
 
@@ -45,11 +47,24 @@ class Service:
 
     def start_jobs(self) -> None:
         """Work uploads off in the background, those of an earlier process first."""
-        self.jobs.start(self.builder, lambda _: self.pipeline.save_indexes())
+        self.jobs.start(self.builder, self._follow)
 
-    def close(self) -> None:
-        """Stop the jobs, snapshot the indexes and close the catalogue."""
-        self.jobs.stop()
+    def close(self, *, idle: bool = True) -> None:
+        """Stop the jobs, snapshot the indexes and close the catalogue.
+
+        What takes long is left to the end of the process: a file at hand is begun again by the next.
+
+        Args:
+            idle: whether nothing else is at work, such as the warm-up.
+        """
+        if not self.jobs.stop() or not idle:
+            return  # a connection in use must not be closed; the catalogue is whole without
         if "pipeline" in self.__dict__:
             self.pipeline.save_indexes(always=True)
         self.catalog.close()
+
+    def _follow(self, corpus: str) -> None:
+        """Catch the index of a corpus up after a job, so that no question has to wait for it."""
+        with suppress(NotFound):  # deleted meanwhile
+            self.pipeline.index(corpus).catch_up()
+        self.pipeline.save_indexes()

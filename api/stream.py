@@ -44,14 +44,16 @@ async def stream_events(work: Callable[[Emit], None], path: str) -> StreamingRes
     return StreamingResponse(events.after(first), media_type="text/event-stream", headers=headers)
 
 
+def stage_event(stage: str, ms: float) -> Event:
+    """Return the event of a stage that is done."""
+    return "stage", {"stage": stage, "ms": round(ms, 3)}
+
+
 def answer_events(answer: Answer, *, explain: bool) -> Iterator[Event]:
-    """Yield the events of an answer: stages, its text by cited sentences, citations, and the whole.
+    """Yield the events of an answer: its text by cited sentences, citations, and the whole.
 
     The texts of the `answer` events, joined, are the answer.
     """
-    for stage, ms in answer.trace.timings_ms.items():
-        if stage != "total":
-            yield "stage", {"stage": stage, "ms": round(ms, 3)}
     starts = sorted({0, *(citation.answer_start for citation in answer.citations)}) if answer.text else []
     for start, end in pairwise([*starts, len(answer.text)]):
         yield "answer", {"text": answer.text[start:end]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ from rag.errors import IbidError
 from rag.settings import Settings
 from rag.types import Metadata
 
+log = logging.getLogger(__name__)
 GROUP_CHUNKS = 256  # embed once this many chunks are waiting
 
 
@@ -49,12 +51,17 @@ class Builder:
         self._limits = Limits(max_file_bytes=file_bytes, max_unpacked_bytes=unpacked_bytes, max_pages=pages)
         self._most_bytes = file_bytes
 
-    def ingest(self, corpus: str, sources: Iterable[Source]) -> Iterator[Outcome]:
-        """Add or update each source in a corpus, which is created if need be; yield each outcome.
+    def ingest(self, corpus: str, sources: Iterable[Source], *, create: bool = True) -> Iterator[Outcome]:
+        """Add or update each source in a corpus; yield each outcome.
 
         An unchanged file does nothing. While a changed one is read, its old version answers.
+
+        Args:
+            create: make the corpus if it is not there; otherwise that is NotFound.
         """
-        self._catalog.create_corpus(corpus, self._embedder.fingerprint)
+        if create:
+            self._catalog.create_corpus(corpus, self._embedder.fingerprint)
+        self._catalog.check_embedder(corpus, self._embedder.fingerprint)
         group: list[_Prepared] = []
         for source in sources:
             prepared = self._prepare(corpus, source)
@@ -79,13 +86,22 @@ class Builder:
             loaded = load(data, name, limits=self._limits)
             pieces = self._chunker.split(loaded.text)
             metadata = {**loaded.metadata, **source.metadata}
-        except (IbidError, OSError, MemoryError) as error:
-            return Outcome(source.name, "failed", error=str(error) or type(error).__name__)
+        except Exception as error:  # a chunker may embed, see `_commit`
+            return _failed(source, error)
         return _Prepared(replace(source, name=name), loaded.text, loaded.pages, metadata, sha256, pieces)
 
     def _commit(self, corpus: str, group: list[_Prepared]) -> Iterator[Outcome]:
+        """Embed a group and put each file in; where embedding fails, file by file, so that one fails alone."""
         keys = [[self._key(item, piece) for piece in item.pieces] for item in group]
-        vectors = self._vectors(group, keys)
+        try:
+            vectors = self._vectors(group, keys)
+        except Exception as error:  # out of memory, or ONNX Runtime's errors, which share no base class
+            if len(group) == 1:
+                yield _failed(group[0].source, error)
+            else:
+                for item in group:
+                    yield from self._commit(corpus, [item])
+            return
         for item, its_keys in zip(group, keys, strict=True):
             yield self._put(corpus, item, its_keys, vectors)
 
@@ -105,9 +121,9 @@ class Builder:
             keys=keys,
         )
         try:
-            version = self._catalog.put_version(corpus, item.source.name, new)
+            version = self._catalog.put_version(corpus, item.source.name, new, wanted=item.source.wanted)
         except IbidError as error:
-            return Outcome(item.source.name, "failed", error=str(error))
+            return _failed(item.source, error)
         return Outcome(item.source.name, "added" if version == 1 else "updated", version, len(keys))
 
     def _build_of(self, source: Source) -> str:
@@ -130,6 +146,14 @@ class Builder:
         missing = [key for key in texts if key not in made and key not in known]
         fresh = self._embedder.encode([_indexed_text(texts[key][0].text, texts[key][1]) for key in missing])
         return {**made, **known, **dict(zip(missing, fresh, strict=True))}
+
+
+def _failed(source: Source, error: Exception) -> Outcome:
+    if isinstance(error, IbidError | OSError):
+        return Outcome(source.name, "failed", error=str(error))
+    log.error("%s could not be ingested", ascii(source.name), exc_info=error)
+    reason = f"{type(error).__name__}: {str(error)[:200]}" if str(error) else type(error).__name__
+    return Outcome(source.name, "failed", error=f"{source.name} could not be ingested ({reason}).")
 
 
 def _indexed_text(text: str, piece: Piece) -> str:

@@ -16,14 +16,14 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
 from ingest.load import document_name
 from ingest.source import Outcome, Source
 from rag.catalog import Catalog
-from rag.errors import IbidError, InvalidName, NotFound
+from rag.errors import IbidError, InvalidName, NotFound, StorageError
 from rag.types import Metadata
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 POLL_S = 0.5  # how soon a job submitted by another process is noticed
+STOP_S = 3  # how long stopping waits for the file at hand
+ATTEMPTS = 3  # how often a file is begun: one that ends the process each time must not do so for ever
+_UNFINISHED = "state IN ('queued', 'running')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class JobFile:
-    """What became of one file: queued, running, added, updated, unchanged or failed."""
+    """What became of one file: queued, running, added, updated, unchanged, failed or cancelled (deleted)."""
 
     name: str
     state: str
@@ -53,7 +56,7 @@ class JobFile:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: queued, running, completed, completed_with_errors or failed."""
+    """A job: queued, running, completed, completed_with_errors, failed or cancelled (all of it deleted)."""
 
     id: str
     corpus: str
@@ -76,12 +79,18 @@ class Jobs:
         self._catalog = catalog
         self._wake, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._at_work = ""  # id of the job
 
-    def submit(self, corpus: str, uploads: Sequence[Upload]) -> str:
+    def submit(self, corpus: str, uploads: Sequence[Upload], embedder: str) -> str:
         """Store uploads durably and acknowledge them; return the job's id.
 
+        Args:
+            corpus: created where it does not exist.
+            embedder: fingerprint of the model that will embed them.
+
         Raises:
-            InvalidName: if a name cannot be a document's, or two uploads have the same.
+            InvalidName: if a name cannot be a document's or a corpus's, or two uploads have the same.
+            OtherEmbedder: if the corpus is of another model.
             StorageError: if they could not be stored; nothing was accepted.
         """
         job = secrets.token_hex(8)
@@ -90,13 +99,14 @@ class Jobs:
             raise InvalidName(
                 f"Two of the files are named {twice[0]!r}; expected a name of its own for each."
             )
+        self._catalog.create_corpus(corpus, embedder)
         stored = [(upload, self._catalog.keep_original(upload.data)) for upload in uploads]
         with self._catalog.write() as transaction:
-            transaction.execute(
-                "INSERT INTO jobs VALUES (?, ?, 'queued', ?, NULL, NULL)", (job, corpus, time.time())
-            )
+            now = time.time()  # the corpus again: it may have been deleted meanwhile
+            transaction.execute("INSERT OR IGNORE INTO corpora VALUES (?, ?, ?)", (corpus, embedder, now))
+            transaction.execute("INSERT INTO jobs VALUES (?, ?, 'queued', ?, NULL, NULL)", (job, corpus, now))
             transaction.executemany(
-                "INSERT INTO job_files VALUES (?, ?, ?, ?, 'queued', NULL)",
+                "INSERT INTO job_files VALUES (?, ?, ?, ?, 'queued', NULL, 0)",
                 [(job, upload.name, sha256, json.dumps(dict(upload.metadata))) for upload, sha256 in stored],
             )
             for upload, _ in stored:  # in the transaction, which no deletion of the same bytes can enter
@@ -132,12 +142,17 @@ class Jobs:
         )
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop after the file at hand; what is left goes on at the next start."""
+    def stop(self, *, wait_s: float = STOP_S) -> bool:
+        """Stop after the file at hand, and tell whether that came to its end in time.
+
+        What is left goes on at the next start.
+        """
         self._stop.set()
         self._wake.set()
         if self._thread:
-            self._thread.join(timeout=30)
+            self._thread.join(wait_s)
+        self._give_back()
+        return self._thread is None or not self._thread.is_alive()
 
     def _work(self, make_builder: Callable[[], Builder], after: Callable[[str], None]) -> None:
         builder = functools.cache(make_builder)
@@ -152,66 +167,115 @@ class Jobs:
                         continue
                 except Exception:  # such as a full disk: the thread must live on, and tries again
                     log.exception("The jobs could not be worked off; trying again in %s s", POLL_S)
+                    self._give_back()
                 self._wake.wait(POLL_S)
                 self._wake.clear()
 
     def _next(self) -> Job | None:
         row = (
             self._catalog.read()
-            .execute("SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY created LIMIT 1")
+            .execute(f"SELECT * FROM jobs WHERE {_UNFINISHED} ORDER BY created LIMIT 1")
             .fetchone()
         )
         return self._job(row) if row else None
 
     def _run(self, job: Job, builder: Callable[[], Builder]) -> None:
-        with self._catalog.write() as transaction:
-            transaction.execute("UPDATE jobs SET state = 'running' WHERE id = ?", (job.id,))
-        unfinished = self._catalog.read().execute(
-            "SELECT name, sha256, metadata FROM job_files "
-            "WHERE job = ? AND state IN ('queued', 'running') ORDER BY rowid",
-            (job.id,),
+        self._at_work = job.id
+        self._change("UPDATE jobs SET state = 'running' WHERE id = ?", job.id)
+        rows = (
+            self._catalog.read()
+            .execute(f"SELECT * FROM job_files WHERE job = ? AND {_UNFINISHED} ORDER BY rowid", (job.id,))
+            .fetchall()
         )
-        rows = unfinished.fetchall()
+        error = None
         try:
-            for outcome in builder().ingest(job.corpus, map(self._source, rows)):
+            for outcome in self._ingest(job, rows, builder):
                 self._record(job.id, outcome)
-                if self._stop.is_set():
-                    return
-        except Exception as error:  # the job says what happened, and the next one goes on
-            if not isinstance(error, IbidError):
+        except Exception as raised:  # the job says what happened, and the next one goes on
+            if not isinstance(raised, IbidError):
                 log.exception("Job %s failed", job.id)
-            message = str(error) if isinstance(error, IbidError) else f"{type(error).__name__}: {error}"
-            self._finish(job.id, "failed", message)
-        else:
-            states = {file.state for file in self.get(job.id).files}
-            good = states & {"added", "updated", "unchanged"}
-            self._finish(
-                job.id,
-                "completed" if "failed" not in states else "completed_with_errors" if good else "failed",
-            )
+            error = str(raised) if isinstance(raised, IbidError) else f"{type(raised).__name__}: {raised}"
+        if self._stop.is_set() and error is None and self.get(job.id).done < len(job.files):
+            return
+        self._finish(job.id, error)
         self._catalog.drop_unused_originals([row["sha256"] for row in rows])
+
+    def _ingest(
+        self, job: Job, rows: Sequence[sqlite3.Row], builder: Callable[[], Builder]
+    ) -> Iterator[Outcome]:
+        """Ingest a job's files; one that was begun before goes alone: it may end the process once more."""
+        begun, fresh = [row for row in rows if row["attempts"]], [row for row in rows if not row["attempts"]]
+        for part in [*([row] for row in begun), *([fresh] if fresh else [])]:
+            yield from builder().ingest(job.corpus, self._sources(job.id, part), create=False)
+
+    def _sources(self, job: str, rows: Sequence[sqlite3.Row]) -> Iterator[Source]:
+        """Yield what is still wanted, each counted as begun, until `stop`."""
+        for row in rows:
+            if self._stop.is_set():
+                return
+            if row["attempts"] >= ATTEMPTS:
+                message = (
+                    f"The service ended {ATTEMPTS} times while it read this file; it is not tried again."
+                )
+                self._record(job, Outcome(row["name"], "failed", error=message))
+            elif self._change(
+                "UPDATE job_files SET state = 'running', attempts = attempts + 1 "
+                f"WHERE job = ? AND name = ? AND {_UNFINISHED}",
+                job,
+                row["name"],
+            ):
+                yield self._source(row)
 
     def _source(self, row: sqlite3.Row) -> Source:
         original = self._catalog.original(row["sha256"])
-        return Source(row["name"], original.read_bytes, json.loads(row["metadata"]))
+
+        def wanted() -> bool:
+            query = f"SELECT 1 FROM job_files WHERE job = ? AND name = ? AND {_UNFINISHED}"
+            found = self._catalog.read().execute(query, (row["job"], row["name"]))
+            return found.fetchone() is not None
+
+        return Source(row["name"], original.read_bytes, json.loads(row["metadata"]), wanted=wanted)
 
     def _record(self, job: str, outcome: Outcome) -> None:
-        with self._catalog.write() as transaction:
-            transaction.execute(
-                "UPDATE job_files SET state = ?, error = ? WHERE job = ? AND name = ?",
-                (outcome.state, outcome.error, job, outcome.name),
-            )
+        self._change(
+            f"UPDATE job_files SET state = ?, error = ? WHERE job = ? AND name = ? AND {_UNFINISHED}",
+            outcome.state,
+            outcome.error,
+            job,
+            outcome.name,
+        )
 
-    def _finish(self, job: str, state: str, error: str | None = None) -> None:
+    def _finish(self, job: str, error: str | None) -> None:
         with self._catalog.write() as transaction:
+            struck = transaction.execute(
+                f"UPDATE job_files SET state = 'failed', error = ? WHERE job = ? AND {_UNFINISHED}",
+                (error, job),
+            ).rowcount
+            files = transaction.execute("SELECT state FROM job_files WHERE job = ?", (job,)).fetchall()
+            state = "failed" if struck else _end({row["state"] for row in files})
             transaction.execute(
                 "UPDATE jobs SET state = ?, finished = ?, error = ? WHERE id = ?",
-                (state, time.time(), error, job),
+                (state, time.time(), error if struck else None, job),
             )
-            transaction.execute(
-                "UPDATE job_files SET state = 'failed', error = ? WHERE job = ? AND state = 'queued'",
-                (error, job),
+        self._at_work = ""
+
+    def _give_back(self) -> None:
+        """Let the files that were begun and not finished count as not begun: it was not they who ended it."""
+        if not self._at_work:
+            return
+        try:
+            self._change(
+                "UPDATE job_files SET state = 'queued', attempts = attempts - 1 "
+                "WHERE job = ? AND state = 'running'",
+                self._at_work,
             )
+        except StorageError as error:
+            log.warning("The files that were begun still count as such (%s).", error)
+
+    def _change(self, statement: str, *values: object) -> int:
+        """Run one statement in a transaction of its own; return how many rows it changed."""
+        with self._catalog.write() as transaction:
+            return transaction.execute(statement, values).rowcount
 
     def _job(self, row: sqlite3.Row) -> Job:
         files = self._catalog.read().execute(
@@ -221,6 +285,15 @@ class Jobs:
         return Job(
             row["id"], row["corpus"], row["state"], row["created"], row["finished"], row["error"], done
         )
+
+
+def _end(states: set[str]) -> str:
+    """Name how a job ended from how its files did."""
+    if states == {"cancelled"}:
+        return "cancelled"
+    if "failed" not in states:
+        return "completed"
+    return "completed_with_errors" if states & {"added", "updated", "unchanged"} else "failed"
 
 
 def _locked(file: IO[str]) -> bool:

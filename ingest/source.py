@@ -20,6 +20,7 @@ class Source:
     read: Callable[[], bytes]
     metadata: Metadata = field(default_factory=dict)
     size: int | None = None  # bytes, where known before reading; a file too large is then not read at all
+    wanted: Callable[[], bool] | None = None  # asked in the transaction that would make the version visible
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rag.errors import InvalidInput, InvalidName, InvalidSettings, NotFound, StorageError
+from rag.errors import InvalidInput, InvalidName, NotFound, OtherEmbedder, StorageError
 from rag.filters import Filter, filter_to_sql, is_storable
-from rag.originals import Originals
+from rag.listing import CORPUS_NAME, Listings
 from rag.types import Chunk, Document, Metadata, document_id
-
-_CORPUS_NAME = re.compile(r"\w[\w.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +37,6 @@ class NewVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class CorpusInfo:
-    """What a listing says of a corpus."""
-
-    name: str
-    documents: int
-    chunks: int
-    created: float  # seconds since the epoch
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentInfo:
-    """What a listing says of a document."""
-
-    id: str
-    name: str
-    version: int
-    characters: int
-    chunks: int
-    sha256: str
-    created: float
-    metadata: Metadata
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """A document that entered or left a corpus; `seq` only grows."""
 
@@ -72,7 +45,7 @@ class Change:
     added: bool
 
 
-class Catalog(Originals):
+class Catalog(Listings):
     """The catalogue in a data folder. Safe for several threads and several processes.
 
     Raises:
@@ -81,29 +54,9 @@ class Catalog(Originals):
 
     # corpora
 
-    def corpora(self) -> list[CorpusInfo]:
-        """Return what is known of each corpus, by name."""
-        rows = self.read().execute(
-            "SELECT c.name, count(DISTINCT d.row), count(k.id), c.created FROM corpora c "
-            "LEFT JOIN documents d ON d.corpus = c.name LEFT JOIN chunks k ON k.document = d.row "
-            "GROUP BY c.name ORDER BY c.name"
-        )
-        return [CorpusInfo(*tuple(row)) for row in rows]
-
-    def require_corpus(self, corpus: str) -> str:
-        """Return the fingerprint of the embedder of a corpus, or raise NotFound."""
-        possible = _CORPUS_NAME.fullmatch(corpus)
-        row = possible and (
-            self.read().execute("SELECT embedder FROM corpora WHERE name = ?", (corpus,)).fetchone()
-        )
-        if row is None:
-            known = ", ".join(known.name for known in self.corpora()[:20]) or "none yet"
-            raise NotFound(f"There is no corpus {corpus!r}; the corpora are: {known}.")
-        return str(row["embedder"])
-
     def create_corpus(self, corpus: str, embedder: str) -> None:
         """Create a corpus where it does not exist; one embedded by another model is refused."""
-        if not _CORPUS_NAME.fullmatch(corpus):
+        if not CORPUS_NAME.fullmatch(corpus):
             raise InvalidName(
                 f"{corpus[:80]!r} is not a corpus name; expected 1 to 64 letters, digits, '.', '_' or '-', "
                 "the first one a letter, digit or '_'."
@@ -115,33 +68,47 @@ class Catalog(Originals):
         self.check_embedder(corpus, embedder)
 
     def check_embedder(self, corpus: str, embedder: str) -> None:
-        """Refuse to compare vectors of two models: raise InvalidSettings unless the corpus is of `embedder`."""
+        """Refuse to compare vectors of two models: raise OtherEmbedder unless the corpus is of `embedder`."""
         if self.require_corpus(corpus) != embedder:
-            raise InvalidSettings(
+            raise OtherEmbedder(
                 f"Corpus {corpus!r} was embedded by another model than IBID_EMBEDDER names; "
                 "set the one it was made with, or ingest the documents into a new corpus."
             )
 
     def delete_corpus(self, corpus: str) -> int:
-        """Delete a corpus with its documents, at once; return how many documents it held."""
+        """Delete a corpus with its documents and the uploads on their way to it, at once.
+
+        Return how many documents it held.
+        """
         self.require_corpus(corpus)
         with self.write() as transaction:
             removed = self._remove(transaction, "corpus = ?", (corpus,))
             transaction.execute("DELETE FROM corpora WHERE name = ?", (corpus,))
-        self.drop_unused_originals(removed)
+            cancelled = _cancel_uploads(transaction, corpus)
+        self.drop_unused_originals([*removed, *cancelled])
         return len(removed)
 
     # documents
 
-    def put_version(self, corpus: str, name: str, new: NewVersion) -> int:
+    def put_version(
+        self, corpus: str, name: str, new: NewVersion, *, wanted: Callable[[], bool] | None = None
+    ) -> int:
         """Make a document version visible in one transaction and return its number, from 1.
 
         The version before it leaves both indexes in the same transaction.
+
+        Args:
+            wanted: asked in the transaction, in which no deletion can come between.
+
+        Raises:
+            NotFound: if the corpus was deleted, or the version is no longer wanted.
         """
         identity, metadata = document_id(corpus, name), _metadata_json(name, new.metadata)
         with self.write() as transaction:
             if transaction.execute("SELECT 1 FROM corpora WHERE name = ?", (corpus,)).fetchone() is None:
                 raise NotFound(f"Corpus {corpus!r} was deleted while {name!r} was being read.")
+            if wanted is not None and not wanted():
+                raise NotFound(f"{name!r} was deleted before it was ingested.")
             removed = self._remove(transaction, "id = ?", (identity,))
             version = self._next_version(transaction, identity)
             document = transaction.execute(
@@ -164,12 +131,17 @@ class Catalog(Originals):
         return version
 
     def delete_documents(self, corpus: str, names: Sequence[str]) -> None:
-        """Delete documents, all or none: raise NotFound if any name is unknown."""
+        """Delete documents, all or none: raise NotFound if any name is unknown.
+
+        Uploads of that name that are still on their way are cancelled, and count as documents.
+        """
         self.require_corpus(corpus)
         removed = []
         with self.write() as transaction:
             for name in dict.fromkeys(names):
                 originals = self._remove(transaction, "id = ?", (document_id(corpus, name),))
+                if is_storable(name):
+                    originals += _cancel_uploads(transaction, corpus, name)
                 if not originals:
                     raise NotFound(
                         f"There is no document {name!r} in corpus {corpus!r}; nothing was deleted."
@@ -185,35 +157,11 @@ class Catalog(Originals):
             .fetchone()
         )
         if row is None:
-            self.require_corpus(corpus)
-            raise NotFound(f"There is no document {name!r} in corpus {corpus!r}.")
+            raise self.no_document(corpus, name)
         pages = tuple(json.loads(row["pages"]))
         return Document(
             row["id"], row["name"], row["version"], row["text"], pages, json.loads(row["metadata"])
         )
-
-    def documents(self, corpus: str) -> list[DocumentInfo]:
-        """Return what is known of each document of a corpus, by name."""
-        self.require_corpus(corpus)
-        rows = self.read().execute(
-            "SELECT id, name, version, characters, sha256, created, metadata, "
-            "(SELECT count(*) FROM chunks WHERE document = d.row) AS chunks "
-            "FROM documents d WHERE corpus = ? ORDER BY name",
-            (corpus,),
-        )
-        return [
-            DocumentInfo(
-                id=row["id"],
-                name=row["name"],
-                version=row["version"],
-                characters=row["characters"],
-                chunks=row["chunks"],
-                sha256=row["sha256"],
-                created=row["created"],
-                metadata=json.loads(row["metadata"]),
-            )
-            for row in rows
-        ]
 
     def is_current(self, corpus: str, name: str, sha256: str, build: str) -> bool:
         """Tell whether a document stands in the catalogue as this build would make it of these bytes."""
@@ -324,6 +272,17 @@ _SELECT_CHUNKS = (
     'SELECT k.id AS chunk, d.id AS document_id, d.name, k.version, k.start, k."end", k.text, k.page, k.context '
     "FROM chunks k JOIN documents d ON d.row = k.document"
 )
+
+
+def _cancel_uploads(transaction: sqlite3.Connection, corpus: str, name: str | None = None) -> list[str]:
+    """Cancel the unfinished uploads of a name, or of the whole corpus; return their originals' sha256."""
+    rows = transaction.execute(
+        "UPDATE job_files SET state = 'cancelled', error = 'It was deleted before it was ingested.' "
+        "WHERE job IN (SELECT id FROM jobs WHERE corpus = ?1 AND state IN ('queued', 'running')) "
+        "AND state IN ('queued', 'running') AND (?2 IS NULL OR name = ?2) RETURNING sha256",
+        (corpus, name),
+    )
+    return [row["sha256"] for row in rows]
 
 
 def _chunk(row: sqlite3.Row) -> Chunk:

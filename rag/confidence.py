@@ -1,49 +1,36 @@
 """The probability that an extractive answer is right, from what is known when it is given.
 
-A logistic regression over four numbers; `python -m training.confidence` fits it on questions with and
-without an answer in the corpus, and writes `rag/pack/confidence.json`.
+A logistic regression over three numbers, fitted by `python -m training.answers` on questions with and
+without an answer in the corpus.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.types import Context
+from rag.relevance import Weighed, answers_pack
 
-if TYPE_CHECKING:
-    from rag.generate import Sentence
-
-FEATURES = ("hit score", "best cosine", "best coverage", "margin")
-_PACK = Path(__file__).parent / "pack" / "confidence.json"
+FEATURES = ("cosine", "coverage", "spread")
 
 
-def features(context: Context, best: Sentence, scored: Sequence[Sentence]) -> np.ndarray:
-    """Return the numbers that confidence rests on, (len(FEATURES),) float64, each within about [-1, 1.2].
+def confidence_features(weighed: Sequence[Weighed]) -> np.ndarray:
+    """Return (len(FEATURES),) float64: cosine and coverage of the best sentence, and its lead.
 
-    In order: the best hit's score; cosine and coverage of the answer's first sentence; how far the best
-    sentence stands above the median one.
+    The lead is that of its log-odds over the median sentence's.
     """
-    scores = sorted(sentence.score for sentence in scored)
-    top = max(item.hit.score for item in context.evidence)
-    return np.array([top, best.cosine, best.coverage, scores[-1] - scores[len(scores) // 2]])
+    ranked = sorted(weighed, key=lambda one: -one.log_odds)
+    best, middle = ranked[0], ranked[len(ranked) // 2]
+    return np.array([best.features[0], best.features[1], best.log_odds - middle.log_odds])
 
 
-def confidence(context: Context, best: Sentence, scored: Sequence[Sentence]) -> float:
-    """Return the probability, in (0, 1), that the answer beginning with `best` is right."""
-    weights, bias = _weights()
-    return 1 / (1 + math.exp(-(float(features(context, best, scored) @ weights) + bias)))
-
-
-@cache
-def _weights() -> tuple[np.ndarray, float]:
-    pack = json.loads(_PACK.read_text(encoding="utf-8"))
-    if pack["features"] != list(FEATURES):
-        raise ValueError(f"{_PACK} was fitted to other features; run `python -m training.confidence`.")
-    return np.array(pack["weights"], np.float64), float(pack["bias"])
+def confidence(weighed: Sequence[Weighed]) -> float:
+    """Return the probability, in (0, 1), that an answer from these sentences is right."""
+    pack = answers_pack()["confidence"]
+    if tuple(pack["features"]) != FEATURES:
+        raise ValueError(
+            "rag/pack/answers.json was fitted to other features; run `python -m training.answers`."
+        )
+    return 1 / (1 + math.exp(-float(confidence_features(weighed) @ np.array(pack["weights"]) + pack["bias"])))

@@ -1,4 +1,7 @@
-"""The SQLite file under the catalogue: its schema, one connection for each thread, and transactions."""
+"""The SQLite file under the catalogue: its schema, one connection for each thread, and transactions.
+
+Whatever SQLite reports, in a transaction or out of it, comes as a StorageError that says what to do.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, Self
 
 from rag.errors import StorageError
 
@@ -40,9 +44,67 @@ CREATE TABLE jobs (
     finished REAL, error TEXT) STRICT;
 CREATE TABLE job_files (
     job TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE, name TEXT NOT NULL, sha256 TEXT NOT NULL,
-    metadata TEXT NOT NULL, state TEXT NOT NULL, error TEXT, PRIMARY KEY (job, name)) STRICT;
+    metadata TEXT NOT NULL, state TEXT NOT NULL, error TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job, name)) STRICT;
 CREATE INDEX job_files_by_sha256 ON job_files (sha256);
 """
+
+
+class Cursor(sqlite3.Cursor):
+    """A cursor whose errors say what to do: the one place where SQLite's become StorageError."""
+
+    connection: Connection
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
+        with self._reported():
+            return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Self:
+        with self._reported():
+            return super().executemany(sql, parameters)
+
+    def fetchone(self) -> Any:
+        with self._reported():
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with self._reported():
+            return super().fetchall()
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        with self._reported():
+            yield from iter(super().fetchone, None)
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.ProgrammingError:  # a bug of ours, not the disk's
+            raise
+        except sqlite3.DatabaseError as error:
+            raise self.connection.reported(error) from error
+
+
+class Connection(sqlite3.Connection):
+    """A connection of whose cursors no raw SQLite error comes."""
+
+    file = Path()
+    writing = False
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Cursor:
+        return super().cursor(Cursor).execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Cursor:
+        return super().cursor(Cursor).executemany(sql, parameters)
+
+    def reported(self, error: sqlite3.DatabaseError) -> StorageError:
+        """Return what to tell of SQLite's error."""
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return _damaged(self.file, error)
+        done = "written" if self.writing else "read"
+        return StorageError(
+            f"The catalogue could not be {done} ({error}); nothing was changed. Check the disk of {self.file.parent}."
+        )
 
 
 class Database:
@@ -57,7 +119,7 @@ class Database:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._local = threading.local()
-        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
+        self._connections: dict[threading.Thread, Connection] = {}
         self._lock = threading.Lock()
         try:
             home.mkdir(parents=True, exist_ok=True)
@@ -67,9 +129,9 @@ class Database:
             ) from error
         self._prepare_schema()
 
-    def read(self) -> sqlite3.Connection:
+    def read(self) -> Connection:
         """Return this thread's connection."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._connect()
             self._local.connection = connection
@@ -80,7 +142,7 @@ class Database:
         return connection
 
     @contextlib.contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
+    def snapshot(self) -> Iterator[Connection]:
         """Make all reads of this thread in the block see one state, whatever is written meanwhile."""
         connection = self.read()
         if connection.in_transaction:
@@ -90,24 +152,24 @@ class Database:
         try:
             yield connection
         finally:
-            connection.execute("COMMIT")
+            if connection.in_transaction:  # some errors end it
+                connection.execute("COMMIT")
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> Iterator[Connection]:
         """Run a transaction: everything in it becomes visible at once, or nothing does."""
         connection = self.read()
+        connection.writing = True
         try:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
-        except BaseException as error:
+        except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
-                raise StorageError(
-                    f"The catalogue could not be written ({error}); nothing was changed. Check the disk of {self.home}."
-                ) from error
             raise
+        finally:
+            connection.writing = False
 
     def close(self) -> None:
         """Close every thread's connection."""
@@ -117,50 +179,47 @@ class Database:
             self._connections.clear()
         self._local = threading.local()
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> Connection:
+        file = self.home / "catalog.sqlite3"
         try:
             connection = sqlite3.connect(
-                self.home / "catalog.sqlite3", timeout=60, isolation_level=None, check_same_thread=False
+                file, timeout=60, isolation_level=None, check_same_thread=False, factory=Connection
             )
             _use_wal(connection)
-            connection.execute("PRAGMA synchronous = FULL")  # acknowledged means on disk, power cuts included
-            connection.execute("PRAGMA foreign_keys = ON")
         except sqlite3.OperationalError as error:
             raise StorageError(f"The catalogue in {self.home} does not open ({error}).") from error
         except sqlite3.DatabaseError as error:
-            raise self._damaged(error) from error
+            raise _damaged(file, error) from error
+        connection.file = file
+        connection.execute("PRAGMA synchronous = FULL")  # acknowledged means on disk, power cuts included
+        connection.execute("PRAGMA foreign_keys = ON")
         connection.row_factory = sqlite3.Row
         return connection
 
     def _prepare_schema(self) -> None:
-        try:
-            connection = self.read()
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found == 0:
-                with self.write() as transaction:
-                    if transaction.execute("PRAGMA user_version").fetchone()[0] == 0:
-                        for statement in _SCHEMA.split(";\n"):
-                            transaction.execute(statement)
-                        transaction.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        except sqlite3.DatabaseError as error:
-            raise self._damaged(error) from error
+        found = self.read().execute("PRAGMA user_version").fetchone()[0]
+        if found == 0:
+            with self.write() as transaction:
+                if transaction.execute("PRAGMA user_version").fetchone()[0] == 0:
+                    for statement in _SCHEMA.split(";\n"):
+                        transaction.execute(statement)
+                    transaction.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         if found > SCHEMA_VERSION:
             raise StorageError(
                 f"The data folder {self.home} has schema {found}, newer than this Ibid's {SCHEMA_VERSION}; "
                 "upgrade Ibid."
             )
 
-    def _damaged(self, error: sqlite3.Error) -> StorageError:
-        return StorageError(
-            f"{self.home / 'catalog.sqlite3'} is not a readable catalogue ({error}); restore a backup."
-        )
+
+def _damaged(file: Path, error: sqlite3.Error) -> StorageError:
+    return StorageError(f"{file} is not a readable catalogue ({error}); restore a backup.")
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
+def _use_wal(connection: Connection) -> None:
     """Switch to WAL mode, which for a new file SQLite refuses at once, without its timeout, while another does."""
     for _ in range(100):
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection.cursor().execute("PRAGMA journal_mode = WAL")  # raw, for its error code
             return
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:

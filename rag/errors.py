@@ -1,14 +1,15 @@
 """Every error that Ibid raises on purpose. Each message says what was found, what was expected, what to do.
 
-IbidError
+IbidError                    HTTP 500 unless another status is named
 ├── InvalidInput             the caller can mend it (HTTP 422)
 │   ├── InvalidName          a document or corpus name that is unsafe or malformed
-│   ├── InvalidFilter        a metadata filter that does not parse
-│   └── InvalidSettings      a key in ibid.toml or IBID_* (names key, value and remedy)
+│   └── InvalidFilter        a metadata filter that does not parse
+├── InvalidSettings          a key in ibid.toml or IBID_* (names key, value and remedy)
 ├── NotFound                 no such corpus, document or job (HTTP 404)
-├── UnreadableFile           one file that cannot become a document; the others go on
+├── OtherEmbedder            a corpus that another model embedded than the one of the settings (HTTP 409)
+├── UnreadableFile           one file that cannot become a document; the others go on (HTTP 422)
 ├── ModelError               a model that is missing, damaged or of the wrong kind
-├── StorageError             disk full, a damaged or newer data folder
+├── StorageError             a disk that is full (HTTP 507) or busy (503), a damaged or newer data folder
 └── CitationError            a quote that is not the stored text: a bug, never served
 """
 
@@ -29,12 +30,16 @@ class InvalidFilter(InvalidInput):
     """A metadata filter does not parse."""
 
 
-class InvalidSettings(InvalidInput):
+class InvalidSettings(IbidError):
     """A setting has a value outside what it accepts."""
 
 
 class NotFound(IbidError):
     """No corpus, document or job has this name."""
+
+
+class OtherEmbedder(IbidError):
+    """A corpus was embedded by another model than the one of the settings; vectors of two are never compared."""
 
 
 class UnreadableFile(IbidError):

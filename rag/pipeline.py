@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from rag.catalog import Catalog
 from rag.embed import Embedder, TokenVectors
 from rag.errors import CitationError, InvalidInput
 from rag.evidence import keep_evidence
-from rag.filters import Filter
+from rag.filters import Filter, filter_to_sql
 from rag.fuse import average_scores, reciprocal_rank_fusion
 from rag.generate import Extractive, Generator
 from rag.index import CorpusIndex
@@ -29,6 +29,7 @@ SEARCH_DEPTH = 4  # candidates of each leg for every hit that `search` is asked 
 RERANK_DEPTH = 4  # candidates that are reranked and trimmed for every hit that is wanted
 ATTEMPTS = 3  # how often a question starts over because a cited document changed meanwhile
 NEAREST = 3  # hits shown with a refusal
+OnStage = Callable[[str, float], None]  # called with each stage and its milliseconds when it is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +43,42 @@ class Found:
 class Recorder:
     """Keeps each stage's ranking and time while a question passes through; becomes its Trace."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_stage: OnStage | None = None) -> None:
+        self._on_stage = on_stage
         self.rankings: dict[str, tuple[Hit, ...]] = {}
         self.dropped: dict[int, str] = {}
+        self.tokens: tuple[int, ...] = ()  # of each hit in the context
         self.notes: list[str] = []
         self._timings: dict[str, float] = {}
         self._began = time.perf_counter()
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Add the time of a block to a stage."""
+        """Note the time of a stage, and report it."""
         began = time.perf_counter()
         yield
-        self._timings[stage] = self._timings.get(stage, 0.0) + (time.perf_counter() - began) * 1000
+        self._timings[stage] = (time.perf_counter() - began) * 1000
+        if self._on_stage is not None:
+            self._on_stage(stage, self._timings[stage])
 
     def drop(self, before: Sequence[Hit], after: Sequence[Hit], reason: str) -> None:
-        """Note why the hits that a stage did not pass on were dropped."""
+        """Note why the chunks of which a stage passed no hit on were dropped."""
         kept = {hit.chunk.id for hit in after}
         self.dropped.update({hit.chunk.id: reason for hit in before if hit.chunk.id not in kept})
+
+    def place(self, context: Context) -> None:
+        """Note what reached the context, and why the chunks of which nothing did were cut."""
+        self.rankings["context"] = tuple(item.hit for item in context.evidence)
+        self.tokens = tuple(item.tokens for item in context.evidence)
+        kept = {item.hit.chunk.id for item in context.evidence}
+        self.dropped |= {cut.chunk.id: cut.reason for cut in context.cut if cut.chunk.id not in kept}
 
     def trace(self, question: str) -> Trace:
         """Return what was recorded so far."""
         total = (time.perf_counter() - self._began) * 1000
         timings = {**self._timings, "total": total}
-        return Trace(question, dict(self.rankings), dict(self.dropped), tuple(self.notes), timings)
+        dropped = dict(self.dropped)
+        return Trace(question, dict(self.rankings), dropped, tuple(self.notes), timings, self.tokens)
 
 
 class Pipeline:
@@ -82,19 +95,41 @@ class Pipeline:
         self._indexes: dict[str, CorpusIndex] = {}
         self._lock = threading.Lock()
 
-    def search(self, corpus: str, question: str, *, k: int = 5, filter_: Filter | None = None) -> Found:
+    def search(
+        self,
+        corpus: str,
+        question: str,
+        *,
+        k: int = 5,
+        filter_: Filter | None = None,
+        on_stage: OnStage | None = None,
+    ) -> Found:
         """Return up to k hits, best first, from candidates that scale with k.
+
+        Args:
+            on_stage: called as each stage is done; what it raises ends the search.
 
         Raises:
             NotFound, InvalidInput: for an unknown corpus, a bad question or filter.
         """
-        recorder = Recorder()
+        recorder = Recorder(on_stage)
         depth = SEARCH_DEPTH * k
         hits = self._hits(recorder, corpus, question, k, depth, depth, filter_)
         return Found(tuple(hits), recorder.trace(question))
 
-    def ask(self, corpus: str, question: str, *, filter_: Filter | None = None) -> Answer:
+    def ask(
+        self,
+        corpus: str,
+        question: str,
+        *,
+        filter_: Filter | None = None,
+        on_stage: OnStage | None = None,
+    ) -> Answer:
         """Answer from the evidence, every citation verified, or refuse with the nearest hits.
+
+        Args:
+            on_stage: called as each stage is done, and again where it has to start over; what it
+                raises ends the work.
 
         Raises:
             NotFound, InvalidInput: for an unknown corpus, a bad question or filter.
@@ -102,7 +137,7 @@ class Pipeline:
         """
         for _ in range(ATTEMPTS):
             try:
-                return self._ask_once(corpus, question, filter_)
+                return self._ask_once(corpus, question, filter_, Recorder(on_stage))
             except StaleEvidence as error:
                 changed = str(error)
         raise CitationError(
@@ -132,8 +167,8 @@ class Pipeline:
 
     # the stages
 
-    def _ask_once(self, corpus: str, question: str, filter_: Filter | None) -> Answer:
-        settings, recorder = self._settings, Recorder()
+    def _ask_once(self, corpus: str, question: str, filter_: Filter | None, recorder: Recorder) -> Answer:
+        settings = self._settings
         hits = self._hits(
             recorder,
             corpus,
@@ -148,8 +183,7 @@ class Pipeline:
             recorder.drop(hits, evidence, "a weak tail: far below the best")
             recorder.rankings["evidence"] = tuple(evidence)
             context = self._context(question, evidence)
-            recorder.dropped.update({cut.chunk.id: cut.reason for cut in context.cut})
-            recorder.rankings["context"] = tuple(item.hit for item in context.evidence)
+            recorder.place(context)
         with recorder.timed("generate"):
             draft = self._generator.generate(context)
         with recorder.timed("verify"):
@@ -179,6 +213,8 @@ class Pipeline:
     ) -> list[Hit]:
         """Retrieve, fuse, rerank and trim: the part that `search` and `ask` share."""
         self._check_question(question)
+        if filter_ is not None:
+            filter_to_sql(filter_)  # a bad one is refused before the first stage
         index = self.index(corpus)
         with recorder.timed("embed"):
             vector = self._embedder.encode([question])[0]  # (dim,)
@@ -246,6 +282,12 @@ class Pipeline:
     def _check_question(self, question: str) -> None:
         if not question.strip():
             raise InvalidInput("The question is empty; ask something.")
+        try:
+            question.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidInput(
+                f"Character {error.start} of the question is half a surrogate pair; send whole characters."
+            ) from error
         most = self._settings.max_question_chars
         if len(question) > most:
             raise InvalidInput(

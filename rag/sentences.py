@@ -2,8 +2,8 @@
 
 A sentence ends at `.`, `!` or `?` before a space and a likely beginning, at their full-width and
 Indic kin anywhere, and at a line break that structure explains: a blank line, a heading, a list item,
-a table row, a labelled line. Rules, not a model: 15 MB a second matter more here than the last per
-cent, and a wrong split costs a citation a few words at most.
+a table row, a labelled line, a row that begins with a code or is set in columns. Rules, not a model:
+15 MB a second matter more here than the last per cent, and a wrong split costs a citation a few words.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ _END = re.compile(  # begins with one set of characters, which lets the scanner 
                  | (?<=\|\n)                                               # a table row ends
                  | (?=[ \t]*+(?:[-*+•–][ \t] | \(?[0-9A-Za-z]{1,3}[.)][ \t] | \#{1,6}[ ] | \| | > | ``` | ~~~))
                  | (?=[A-Z]\w{0,15}(?:[ ]\w{1,15}){0,2}:[ ])               # labelled line: "Invoice date: 3 May"
+                 | (?=[a-z]\w{0,15}[._]\w{1,24}:[ ] | [a-z]{1,16}:[ ])      # the same in a file of keys: "unit_s: 3"
+                 | (?=[A-Z]{1,6}[-_ ]?\d{1,6}\b)                            # a row of codes: "ERR-0042 No current"
+                 | (?=\w[^\n]{0,40}?[ ]{3,}\S)                              # columns set with spaces
                  ))""",
     re.VERBOSE | re.MULTILINE,
 )

@@ -1,7 +1,9 @@
 """Document versions for the tests of the catalogue: a chunk a line, embedded by the real trunk."""
 
 import hashlib
+import sqlite3
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -43,6 +45,20 @@ def make_version(
 def random_vectors(count: int, seed: int, dimension: int = 384) -> np.ndarray:
     rows = np.random.default_rng(seed).standard_normal((count, dimension)).astype(np.float32)
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def damage_inside(home: Path, *tables: str) -> None:
+    """Overwrite the first page of tables or indexes, and leave those of the schema."""
+    with sqlite3.connect(home / "catalog.sqlite3") as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        [size] = database.execute("PRAGMA page_size").fetchone()
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        roots = [database.execute(query, (table,)).fetchone()[0] for table in tables]
+    database.close()
+    with (home / "catalog.sqlite3").open("r+b") as file:
+        for root in roots:
+            file.seek((root - 1) * size)
+            file.write(b"\xff" * size)
 
 
 class Library:

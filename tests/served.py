@@ -13,6 +13,8 @@ import uvicorn
 
 from api.app import create_app
 from api.service import Service
+from rag.generate import Generator
+from rag.pipeline import Pipeline
 from rag.settings import Settings
 
 WAIT_S = 60
@@ -66,6 +68,17 @@ def served(settings: Settings) -> Iterator[Site]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+@contextmanager
+def generating(site: Site, generator: Generator) -> Iterator[None]:
+    """Let another generator answer until the block ends."""
+    service, own = site.service, site.service.pipeline
+    service.__dict__["pipeline"] = Pipeline(service.settings, service.catalog, service.embedder, generator)
+    try:
+        yield
+    finally:
+        service.__dict__["pipeline"] = own
 
 
 def wait_until(holds: Any) -> None:

@@ -108,6 +108,18 @@ def test_deletion_is_immediate_in_search_and_ask(site: Site) -> None:
     assert not site.service.catalog.original(hashlib.sha256(fact.encode()).hexdigest()).exists()
 
 
+def test_a_deletion_beats_an_upload_that_is_on_its_way(site: Site) -> None:
+    upload(site.client, "raced", {"kept.txt": "What is kept."})
+    slow = "".join(f"Line {n} of the long report tells of reading {n * 7}. " for n in range(800))
+    parts = [("files", (name, text.encode())) for name, text in (("gone.txt", slow), ("next.txt", "Next."))]
+    job = site.client.post("/v1/corpora/raced/documents", files=parts).json()["job"]["id"]
+    assert site.client.delete("/v1/corpora/raced/documents/gone.txt").status_code == 204
+    ended = finished(site.client, job)
+    assert [file["state"] for file in ended["files"]] == ["cancelled", "added"]
+    listed = site.client.get("/v1/corpora/raced/documents").json()["documents"]
+    assert [document["name"] for document in listed] == ["kept.txt", "next.txt"]
+
+
 def test_a_changed_file_is_a_new_version(site: Site) -> None:
     for version, state in ((1, "added"), (2, "updated"), (2, "unchanged")):
         job = upload(site.client, "versions", {"price.txt": f"The price is {version} euros."})

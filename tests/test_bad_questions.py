@@ -12,10 +12,10 @@ import pytest
 
 from api.problems import problem_of
 from rag.errors import ModelError, StorageError
-from rag.pipeline import Pipeline
 from rag.settings import Settings
 from rag.types import Context, Draft
-from tests.served import TRAVEL, Site, is_problem, served, still_serves, upload
+from tests.made_versions import damage_inside
+from tests.served import TRAVEL, Site, generating, is_problem, served, still_serves, upload
 
 DOCUMENTS, SEARCH, ASK = (f"/v1/corpora/handbook/{kind}" for kind in ("documents", "search", "ask"))
 JSON = {"Content-Type": "application/json"}
@@ -153,18 +153,30 @@ class Failing:
     ],
 )
 def test_a_failure_inside_is_a_500_that_shows_nothing_of_it(
-    tmp_path: Path, error: Exception, detail: str
+    site: Site, error: Exception, detail: str
 ) -> None:
-    settings = Settings(home=tmp_path)
-    with served(settings) as site:
-        upload(site.client, "handbook", {"travel.md": TRAVEL})
-        service = site.service
-        service.__dict__["pipeline"] = Pipeline(settings, service.catalog, service.embedder, Failing(error))
-        for stream in (False, True):
-            problem = is_problem(site.client.post(ASK, json={"question": "hotel", "stream": stream}), 500)
-            assert detail in problem["detail"]
-            assert "secret" not in json.dumps(problem)
+    with generating(site, Failing(error)):
+        problem = is_problem(site.client.post(ASK, json={"question": "hotel"}), 500)
+        assert detail in problem["detail"]
+        streamed = site.client.post(ASK, json={"question": "hotel", "stream": True}).text
+        name, data = streamed.split("\n\n")[-2].split("\n")  # the last event
+        assert (name, json.loads(data.removeprefix("data: "))["status"]) == ("event: error", 500)
+        assert detail in data
+        assert "secret" not in json.dumps(problem) + streamed
         still_serves(site)
+
+
+def test_a_catalogue_damaged_inside_is_a_500_that_says_what_to_do(tmp_path: Path) -> None:
+    with served(Settings(home=tmp_path)) as site:
+        upload(site.client, "handbook", {"travel.md": TRAVEL})
+        site.service.catalog.read().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        damage_inside(tmp_path, "chunks_in_order", "chunks", "documents")
+        for response in (
+            site.client.get(DOCUMENTS),
+            site.client.get(f"{DOCUMENTS}/travel.md"),
+            site.client.post(SEARCH, json={"question": "hotel"}),
+        ):
+            assert "restore a backup" in is_problem(response, 500)["detail"]
 
 
 def storage_error(cause: Exception) -> StorageError:

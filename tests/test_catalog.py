@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from rag.catalog import Catalog, NewVersion, embedding_key
-from rag.errors import InvalidInput, InvalidName, InvalidSettings, NotFound, StorageError
+from rag.errors import InvalidInput, InvalidName, NotFound, OtherEmbedder, StorageError
 from rag.types import Chunk, Document
-from tests.made_versions import CORPUS, Library, make_version, random_vectors
+from tests.made_versions import CORPUS, Library, damage_inside, make_version, random_vectors
 
 ROOT = Path(__file__).parent.parent
 
@@ -76,6 +76,29 @@ def test_listings_count_documents_and_chunks(catalog: Catalog) -> None:
     ]
     listed = [(entry.name, entry.documents, entry.chunks) for entry in catalog.corpora()]
     assert listed == [("empty", 0, 0), (CORPUS, 2, 3)]
+
+
+def test_a_listing_comes_in_pages(catalog: Catalog) -> None:
+    for name in ("b", "d", "a", "c"):
+        fill(catalog, name, f"text of {name}", metadata={"is": name})
+    fill(catalog, "e", "elsewhere", corpus="other")
+
+    def page(limit: int, offset: int) -> list[str]:
+        return [info.name for info in catalog.documents(CORPUS, limit=limit, offset=offset)]
+
+    assert [page(2, 0), page(2, 2), page(2, 3), page(9, 1), page(2, 4)] == [
+        ["a", "b"],
+        ["c", "d"],
+        ["d"],
+        ["b", "c", "d"],
+        [],
+    ]
+    assert (catalog.count_documents(CORPUS), catalog.count_documents("other")) == (4, 1)
+    assert [catalog.document_info(CORPUS, name) for name in "abcd"] == catalog.documents(CORPUS)
+    with pytest.raises(NotFound, match="There is no document 'e' in corpus 'library'"):
+        catalog.document_info(CORPUS, "e")
+    with pytest.raises(NotFound, match="There is no corpus 'nowhere'"):
+        catalog.document_info("nowhere", "a")
 
 
 def test_known_vectors_are_float16_of_what_was_put(library: Library) -> None:
@@ -183,7 +206,7 @@ def test_a_corpus_deleted_meanwhile_takes_no_version(catalog: Catalog) -> None:
 
 def test_another_model_is_refused(catalog: Catalog) -> None:
     catalog.create_corpus("c", "model one")
-    with pytest.raises(InvalidSettings, match="IBID_EMBEDDER"):
+    with pytest.raises(OtherEmbedder, match="IBID_EMBEDDER"):
         catalog.create_corpus("c", "model two")
     assert catalog.require_corpus("c") == "model one"
 
@@ -492,6 +515,43 @@ def test_a_damaged_catalogue_is_refused(tmp_path: Path, damage: str) -> None:
     path.write_bytes(data)
     with pytest.raises(StorageError, match=r"catalog.sqlite3 is not a readable catalogue .*restore a backup"):
         Catalog(tmp_path)
+
+
+def test_a_page_damaged_inside_is_reported_whatever_reads_or_writes_it(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path)
+    fill(catalog, "a.txt", "\n".join(f"line {n}" for n in range(500)))
+    catalog.close()
+    damage_inside(tmp_path, "chunks")
+    catalog = Catalog(tmp_path)
+    acts: list[Callable[[], object]] = [
+        lambda: all_chunks(catalog),
+        lambda: list(catalog.indexed_chunks([1])),
+        lambda: catalog.delete_documents(CORPUS, ["a.txt"]),
+    ]
+    for act in acts:
+        with pytest.raises(
+            StorageError, match=r"not a readable catalogue \(database disk .*restore a backup"
+        ):
+            act()
+    with (
+        pytest.raises(StorageError, match="restore a backup"),
+        catalog.snapshot() as snapshot,
+    ):
+        list(snapshot.execute("SELECT * FROM chunks"))
+    assert not catalog.read().in_transaction
+    catalog.close()
+
+
+def test_errors_of_reading_and_writing_are_told_apart(catalog: Catalog) -> None:
+    with pytest.raises(StorageError, match=r"could not be read \(no such table: x\)"):
+        catalog.read().execute("SELECT * FROM x")
+    with (
+        pytest.raises(StorageError, match=r"could not be written .*nothing was changed"),
+        catalog.write() as w,
+    ):
+        w.execute("INSERT INTO x VALUES (1)")
+    with pytest.raises(sqlite3.ProgrammingError):  # a bug, not the disk
+        catalog.read().execute("SELECT ?", ())
 
 
 def test_a_chunk_under_another_id_is_never_served(catalog: Catalog) -> None:

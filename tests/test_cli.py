@@ -1,6 +1,9 @@
 """The command line as a user types it: results, messages and exit codes."""
 
 import json
+import shutil
+import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 
 from api import cli
+from tests.made_versions import damage_inside
 
 
 @dataclass(frozen=True)
@@ -241,6 +245,45 @@ def test_a_bad_setting_names_key_value_and_remedy(ibid: Ibid, monkeypatch: pytes
 
     assert done.code == 1
     assert "IBID_DENSE_CANDIDATES is 'ten'; expected a whole number from 1 to 1000." in done.err
+
+
+def newer(folder: Path) -> None:
+    folder.mkdir()
+    with sqlite3.connect(folder / "catalog.sqlite3") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+
+
+def broken(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "catalog.sqlite3").write_bytes(b"not a database, at all" * 100)
+
+
+def test_serving_a_folder_that_cannot_be_is_one_line(ibid: Ibid, home: Path) -> None:
+    for make, told in ((newer, "newer than this Ibid's"), (broken, "restore a backup")):
+        make(home / "home")
+        done = ibid("serve", "--port", 0)
+        assert (done.code, done.err.count("\n")) == (1, 1), done.err
+        assert told in done.err
+        shutil.rmtree(home / "home")
+    (home / "home").write_text("a file")
+    assert ibid("serve", "--port", 0).err.count("set IBID_HOME elsewhere") == 1
+
+
+def test_serving_at_an_address_that_cannot_be_is_one_line(ibid: Ibid) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for options in (("--port", taken.getsockname()[1]), ("--host", "192.0.2.1"), ("--port", "many")):
+            done = ibid("serve", *options)
+            assert (done.code, done.err.count("\n")) == (1, 1), done.err
+    assert "cannot be listened on" in ibid("serve", "--host", "192.0.2.1").err
+
+
+def test_a_catalogue_damaged_inside_is_one_line(ibid: Ibid, notes: Path, home: Path) -> None:
+    ibid("ingest", notes, "--corpus", "sea")
+    damage_inside(home / "home", "documents")
+    done = ibid("search", "--corpus", "sea", "lamp")
+    assert (done.code, done.err.count("\n")) == (1, 1), done.err
+    assert "restore a backup" in done.err
 
 
 def test_two_ingests_at_once_both_succeed(home: Path) -> None:

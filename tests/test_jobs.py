@@ -1,9 +1,13 @@
 """Jobs: what was acknowledged is worked off, whatever fails on the way; what nobody needs is dropped."""
 
+import signal
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -11,20 +15,25 @@ from ingest.jobs import Job, Jobs, Upload
 from ingest.load import document_name
 from ingest.source import Outcome, Source, find_sources
 from rag.catalog import Catalog
-from rag.errors import InvalidName, ModelError, NotFound, StorageError
+from rag.errors import IbidError, InvalidName, ModelError, NotFound, OtherEmbedder, StorageError
 from tests.made_versions import CORPUS, make_version, random_vectors
+
+if TYPE_CHECKING:
+    from ingest.build import Builder  # brings llama-index, which takes seconds
 
 
 class LineBuilder:
     """Puts each file in as one chunk, so that these tests need no models."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, before: Callable[[str], object] = lambda _: None) -> None:
+        self._catalog, self._before = catalog, before
 
-    def ingest(self, corpus: str, sources: Iterable[Source]) -> Iterator[Outcome]:
-        self._catalog.create_corpus(corpus, "random")
+    def ingest(self, corpus: str, sources: Iterable[Source], *, create: bool = True) -> Iterator[Outcome]:
+        assert not create  # a job must not bring a deleted corpus back
+        self._catalog.check_embedder(corpus, "random")
         for source in sources:
             data = source.read()
+            self._before(source.name)
             if data == b"bad":
                 yield Outcome(source.name, "failed", error="It is bad.")
                 continue
@@ -32,16 +41,22 @@ class LineBuilder:
                 raise ZeroDivisionError("a bug")
             sha256 = self._catalog.keep_original(data)
             new = make_version(data.decode(), random_vectors(1, 0), sha256=sha256, metadata=source.metadata)
-            version = self._catalog.put_version(corpus, document_name(source.name), new)
+            try:
+                version = self._catalog.put_version(
+                    corpus, document_name(source.name), new, wanted=source.wanted
+                )
+            except IbidError as error:
+                yield Outcome(source.name, "failed", error=str(error))
+                continue
             yield Outcome(document_name(source.name), "added" if version == 1 else "updated", version, 1)
-
-
-def builder(catalog: Catalog) -> Any:
-    return LineBuilder(catalog)
 
 
 def upload(name: str, data: bytes = b"words") -> Upload:
     return Upload(name, data, {"from": "test"})
+
+
+def submit(jobs: Jobs, uploads: Sequence[Upload]) -> str:
+    return jobs.submit(CORPUS, uploads, "random")
 
 
 def finished(jobs: Jobs, job: str) -> Job:
@@ -59,8 +74,18 @@ def jobs(catalog: Catalog) -> Iterator[Jobs]:
     jobs.stop()
 
 
-def run(jobs: Jobs, catalog: Catalog, after: Callable[[str], None] = lambda _: None) -> None:
-    jobs.start(lambda: builder(catalog), after)
+def run(
+    jobs: Jobs,
+    catalog: Catalog,
+    after: Callable[[str], None] = lambda _: None,
+    before: Callable[[str], object] = lambda _: None,
+) -> None:
+    """Work jobs off; `before` is called with a file's name when it was read and is not yet put in."""
+    jobs.start(lambda: cast("Builder", LineBuilder(catalog, before)), after)
+
+
+def states(job: Job) -> list[tuple[str, str]]:
+    return [(file.name, file.state) for file in job.files]
 
 
 def originals(catalog: Catalog) -> int:
@@ -69,14 +94,14 @@ def originals(catalog: Catalog) -> int:
 
 def test_a_job_is_worked_off_and_says_what_became_of_each_file(jobs: Jobs, catalog: Catalog) -> None:
     run(jobs, catalog)
-    job = finished(jobs, jobs.submit(CORPUS, [upload("a.txt", b"one"), upload("b.txt", b"bad")]))
+    job = finished(jobs, submit(jobs, [upload("a.txt", b"one"), upload("b.txt", b"bad")]))
     assert (job.state, job.done, job.error) == ("completed_with_errors", 2, None)
     assert [(file.name, file.state, file.error) for file in job.files] == [
         ("a.txt", "added", None),
         ("b.txt", "failed", "It is bad."),
     ]
     assert catalog.document(CORPUS, "a.txt").metadata == {"from": "test"}
-    assert finished(jobs, jobs.submit(CORPUS, [upload("c.txt", b"bad")])).state == "failed"
+    assert finished(jobs, submit(jobs, [upload("c.txt", b"bad")])).state == "failed"
     jobs.stop()
     assert originals(catalog) == 1  # those of the bad files are dropped
     assert [entry.id for entry in jobs.recent(1)] != [job.id]
@@ -84,7 +109,7 @@ def test_a_job_is_worked_off_and_says_what_became_of_each_file(jobs: Jobs, catal
 
 def test_names_are_those_of_documents(jobs: Jobs, catalog: Catalog) -> None:
     run(jobs, catalog)
-    job = finished(jobs, jobs.submit(CORPUS, [upload("./reports\\a\u0308.txt")]))
+    job = finished(jobs, submit(jobs, [upload("./reports\\a\u0308.txt")]))
     assert [(file.name, file.state) for file in job.files] == [("reports/\u00e4.txt", "added")]
     assert catalog.document(CORPUS, "reports/\u00e4.txt").text == "words"
 
@@ -94,13 +119,13 @@ def test_names_that_cannot_be_are_refused_before_anything_is_kept(
     jobs: Jobs, catalog: Catalog, names: list[str]
 ) -> None:
     with pytest.raises(InvalidName):
-        jobs.submit(CORPUS, [upload(name, name.encode()) for name in names])
+        submit(jobs, [upload(name, name.encode()) for name in names])
     assert (jobs.recent(), originals(catalog)) == ([], 0)
 
 
 def test_a_bug_in_one_job_leaves_the_next_one_alone(jobs: Jobs, catalog: Catalog) -> None:
-    first = jobs.submit(CORPUS, [upload("a.txt", b"one"), upload("b.txt", b"bug"), upload("c.txt", b"left")])
-    second = jobs.submit(CORPUS, [upload("d.txt", b"good")])
+    first = submit(jobs, [upload("a.txt", b"one"), upload("b.txt", b"bug"), upload("c.txt", b"left")])
+    second = submit(jobs, [upload("d.txt", b"good")])
     run(jobs, catalog)
     assert finished(jobs, second).state == "completed"
     job = jobs.get(first)
@@ -115,7 +140,7 @@ def test_models_that_do_not_load_fail_the_job_with_their_message(jobs: Jobs, cat
         raise ModelError("The embedder 'x' does not load.")
 
     jobs.start(broken, lambda _: None)
-    assert finished(jobs, jobs.submit(CORPUS, [upload("a.txt")])).error == "The embedder 'x' does not load."
+    assert finished(jobs, submit(jobs, [upload("a.txt")])).error == "The embedder 'x' does not load."
 
 
 def test_what_follows_a_job_cannot_fail_it_nor_stop_the_next(jobs: Jobs, catalog: Catalog) -> None:
@@ -124,11 +149,11 @@ def test_what_follows_a_job_cannot_fail_it_nor_stop_the_next(jobs: Jobs, catalog
 
     run(jobs, catalog, broken)
     for name in ("a.txt", "b.txt"):
-        assert finished(jobs, jobs.submit(CORPUS, [upload(name)])).state == "completed"
+        assert finished(jobs, submit(jobs, [upload(name)])).state == "completed"
 
 
 def test_an_unfinished_job_goes_on_with_another_process_and_its_originals_are_kept(catalog: Catalog) -> None:
-    job = Jobs(catalog).submit(CORPUS, [upload("a.txt", b"one"), upload("b.txt", b"two")])
+    job = submit(Jobs(catalog), [upload("a.txt", b"one"), upload("b.txt", b"two")])
     catalog.create_corpus(CORPUS, "random")
     new = make_version("one", random_vectors(1, 0), sha256=catalog.keep_original(b"one"))
     catalog.put_version(CORPUS, "same.txt", new)
@@ -146,10 +171,10 @@ def test_an_unfinished_job_goes_on_with_another_process_and_its_originals_are_ke
 def test_one_worker_at_a_time(catalog: Catalog) -> None:
     first, second = Jobs(catalog), Jobs(catalog)
     run(first, catalog)
-    finished(first, first.submit(CORPUS, [upload("a.txt")]))
+    finished(first, submit(first, [upload("a.txt")]))
     second.start(lambda: pytest.fail("two workers"), lambda _: None)
     for n in range(2):
-        finished(first, second.submit(CORPUS, [upload(f"{n}.txt")]))
+        finished(first, submit(second, [upload(f"{n}.txt")]))
     first.stop()
     second.stop()
 
@@ -157,6 +182,134 @@ def test_one_worker_at_a_time(catalog: Catalog) -> None:
 def test_an_unknown_job_is_not_found(jobs: Jobs) -> None:
     with pytest.raises(NotFound, match="There is no job 'x'"):
         jobs.get("x")
+
+
+# a deletion beats an upload that is on its way
+
+
+def test_a_name_deleted_while_its_upload_is_queued_stays_deleted(jobs: Jobs, catalog: Catalog) -> None:
+    first = submit(jobs, [upload("a.txt", b"one"), upload("b.txt", b"two")])
+    second = submit(jobs, [upload("a.txt", b"three")])
+    other = jobs.submit("other", [upload("a.txt", b"elsewhere")], "random")
+    catalog.delete_documents(CORPUS, ["a.txt"])  # only queued, and found all the same
+    assert originals(catalog) == 2
+    run(jobs, catalog)
+    assert finished(jobs, other).state == "completed"
+    assert states(jobs.get(first)) == [("a.txt", "cancelled"), ("b.txt", "added")]
+    assert jobs.get(first).files[0].error == "It was deleted before it was ingested."
+    assert [jobs.get(first).state, jobs.get(second).state] == ["completed", "cancelled"]
+    assert [info.name for info in catalog.documents(CORPUS)] == ["b.txt"]
+    assert catalog.document("other", "a.txt").text == "elsewhere"
+    later = finished(jobs, submit(jobs, [upload("a.txt", b"four")]))
+    assert (later.state, catalog.document(CORPUS, "a.txt").text) == ("completed", "four")
+
+
+def test_deleting_is_all_or_none_for_queued_names_too(jobs: Jobs, catalog: Catalog) -> None:
+    job = submit(jobs, [upload("a.txt")])
+    with pytest.raises(NotFound, match=r"'b.txt' .*nothing was deleted"):
+        catalog.delete_documents(CORPUS, ["a.txt", "b.txt"])
+    assert states(jobs.get(job)) == [("a.txt", "queued")]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_deletion_while_the_file_is_being_read_wins(jobs: Jobs, catalog: Catalog, whole: bool) -> None:
+    elsewhere = Catalog(catalog.home)  # as another process would
+
+    def delete(name: str) -> None:
+        if name == "a.txt":
+            elsewhere.delete_corpus(CORPUS) if whole else elsewhere.delete_documents(CORPUS, ["a.txt"])
+
+    job = submit(jobs, [upload("a.txt", b"one"), upload("b.txt", b"two")])
+    run(jobs, catalog, before=delete)
+    ended = finished(jobs, job)
+    assert ended.state == ("cancelled" if whole else "completed")
+    assert [state for _, state in states(ended)] == ["cancelled", "cancelled" if whole else "added"]
+    if not whole:
+        assert [info.name for info in catalog.documents(CORPUS)] == ["b.txt"]
+    jobs.stop()
+    assert originals(catalog) == (0 if whole else 1)
+    elsewhere.close()
+
+
+def test_a_deleted_corpus_does_not_come_back_before_it_is_uploaded_to_again(
+    jobs: Jobs, catalog: Catalog
+) -> None:
+    job = submit(jobs, [upload("a.txt"), upload("b.txt")])
+    catalog.delete_corpus(CORPUS)
+    run(jobs, catalog)
+    ended = finished(jobs, job)
+    assert (ended.state, ended.error, [state for _, state in states(ended)]) == (
+        "cancelled",
+        None,
+        ["cancelled", "cancelled"],
+    )
+    assert catalog.corpora() == []
+    assert finished(jobs, submit(jobs, [upload("c.txt")])).state == "completed"
+    assert [info.name for info in catalog.documents(CORPUS)] == ["c.txt"]
+
+
+def test_a_corpus_of_another_model_takes_no_upload(jobs: Jobs, catalog: Catalog) -> None:
+    catalog.create_corpus(CORPUS, "another")
+    with pytest.raises(OtherEmbedder):
+        submit(jobs, [upload("a.txt")])
+    assert (jobs.recent(), originals(catalog)) == ([], 0)
+
+
+# a file that ends the process, a process that is stopped
+
+_POISONED = """
+import os, sys, time
+from pathlib import Path
+from ingest.jobs import Jobs
+from rag.catalog import Catalog
+from tests.test_jobs import LineBuilder
+catalog = Catalog(Path(sys.argv[1]))
+jobs = Jobs(catalog)
+jobs.start(lambda: LineBuilder(catalog, lambda name: name == "b.txt" and os.kill(os.getpid(), 9)), lambda _: None)
+while jobs.get(sys.argv[2]).finished is None:
+    time.sleep(0.02)
+jobs.stop()
+"""
+
+
+def test_a_file_that_ends_the_process_is_given_up_and_the_others_are_not(catalog: Catalog) -> None:
+    jobs = Jobs(catalog)
+    job = submit(jobs, [upload(f"{name}.txt", name.encode()) for name in "abc"])
+    command = [sys.executable, "-c", _POISONED, str(catalog.home), job]
+    codes = [subprocess.run(command, cwd=Path(__file__).parent.parent).returncode for _ in range(4)]
+    assert codes == [-signal.SIGKILL] * 3 + [0]
+    assert states(jobs.get(job)) == [("a.txt", "added"), ("b.txt", "failed"), ("c.txt", "added")]
+    assert "ended 3 times while it read this file" in (jobs.get(job).files[1].error or "")
+    assert jobs.get(job).state == "completed_with_errors"
+
+
+def test_stopping_does_not_wait_for_a_slow_file_nor_count_against_it(catalog: Catalog) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow(_: str) -> None:
+        reading.set()
+        assert go_on.wait(30)
+
+    job = submit(Jobs(catalog), [upload("a.txt"), upload("b.txt", b"two")])
+    for _ in range(4):  # more often than a file is begun
+        jobs = Jobs(catalog)
+        run(jobs, catalog, before=slow)
+        assert reading.wait(10)
+        began = time.monotonic()
+        assert not jobs.stop(wait_s=0.1)
+        assert time.monotonic() - began < 5
+        assert states(jobs.get(job)) == [("a.txt", "queued"), ("b.txt", "queued")]
+        go_on.set()
+        assert jobs.stop()
+        reading.clear()
+        go_on.clear()
+        with catalog.write() as transaction:  # as if the process had ended before the file was in
+            transaction.execute("UPDATE job_files SET state = 'queued'")
+    go_on.set()
+    last = Jobs(catalog)
+    run(last, catalog)
+    assert finished(last, job).state == "completed"
+    last.stop()
 
 
 # what is to be ingested

@@ -13,8 +13,8 @@ from api.render import explain_to_json
 from api.stream import ClientGone, Emit, stream_events
 from rag.errors import ModelError
 from rag.settings import Settings
-from rag.types import Chunk, Hit, Trace
-from tests.served import LEAVE, TRAVEL, Site, find, served, upload
+from rag.types import Chunk, Context, Draft, Hit, Trace
+from tests.served import LEAVE, TRAVEL, Site, find, generating, served, upload
 
 HOTEL = "What is the hotel limit per night in London?"
 HIT = {"document", "start", "end", "page", "text", "score"}
@@ -109,6 +109,7 @@ def test_explain_shows_every_candidate(site: Site) -> None:
     positions = sorted(span["position"] for span in spans if span["position"])
     assert positions == list(range(1, len(positions) + 1))
     assert positions
+    assert all((span["tokens"] is None) == (span["position"] is None) for span in spans)
 
 
 def test_explain_by_hand() -> None:
@@ -177,6 +178,38 @@ def test_a_streamed_answer_is_the_plain_one(site: Site) -> None:
     whole = received[-1][1]
     assert received[-2][1] == {"citations": plain["citations"]} == {"citations": whole["citations"]}
     assert whole | {"timings_ms": {}} == plain | {"timings_ms": {}}
+
+
+class Waiting:
+    """A generator that begins when it is told to."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+
+    def generate(self, context: Context) -> Draft:
+        assert self.go_on.wait(30)
+        return Draft("", (), 0.0, "It waited.")
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+
+def test_stages_are_told_as_they_are_done(site: Site) -> None:
+    generator, body = Waiting(), {"question": HOTEL, "stream": True}
+    with (
+        generating(site, generator),
+        site.client.stream("POST", "/v1/corpora/handbook/ask", json=body) as response,
+    ):
+        received: list[str] = []
+        lines = response.iter_lines()
+        while '"assemble"' not in "".join(received):
+            received.append(next(lines))
+        assert not generator.go_on.is_set()  # the answer is still to be made
+        generator.go_on.set()
+        after = "\n".join(lines)
+    told = [json.loads(line[6:])["stage"] for line in received if line.startswith("data: ")]
+    assert told == ["embed", "retrieve", "fuse", "rerank", "trim", "assemble"]
+    assert "It waited." in after
 
 
 def test_a_streamed_refusal_has_no_answer_event(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import sqlite3
+import time
 from pathlib import Path
 
 import httpx
@@ -9,9 +10,9 @@ import pytest
 
 from eval.server import Server, running_server
 from tests.made_files import make_pdf
-from tests.served import TRAVEL, find, finished, upload
+from tests.served import TRAVEL, find, finished, upload, wait_until
 
-MOST_START_S = 5.0
+MOST_START_S, MOST_STOP_S = 5.0, 6.0
 FILES = {
     f"reports/{n:02}.txt": f"Report {n}. The meter of building {n} shows {n * 37} units." for n in range(30)
 }
@@ -80,6 +81,32 @@ def test_a_server_starts_fast_stops_in_order_and_binds_to_this_machine_alone(tmp
         assert port is not None
         with socket.socket() as elsewhere, pytest.raises(ConnectionRefusedError):
             elsewhere.connect(("127.0.0.2", port))  # of this machine too, but not the one address
+
+
+def test_it_is_stopped_within_seconds_while_a_job_runs_and_the_job_goes_on(tmp_path: Path) -> None:
+    long = "".join(f"Line {n} of the long report tells of reading {n * 7}. " for n in range(30_000))
+    with running_server(tmp_path) as server:
+        files = {"files": ("long.txt", long.encode())}
+        job = server.client.post("/v1/corpora/meters/documents", files=files).json()["job"]["id"]
+        begin(server, job)
+        assert stop(server) < MOST_STOP_S
+    with running_server(tmp_path) as server:
+        begin(server, job)
+        assert server.client.delete("/v1/corpora/meters/documents/long.txt").status_code == 204
+        kill(server)
+
+
+def begin(server: Server, job: str) -> None:
+    """Wait until the job's file is being read."""
+    wait_until(lambda: server.client.get(f"/v1/jobs/{job}").json()["files"][0]["state"] == "running")
+
+
+def stop(server: Server) -> float:
+    """Terminate a server and return the seconds until it was gone."""
+    began = time.monotonic()
+    server.process.terminate()
+    server.process.wait()
+    return time.monotonic() - began
 
 
 def test_two_servers_on_one_data_folder_agree(tmp_path: Path) -> None:

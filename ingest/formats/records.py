@@ -23,6 +23,8 @@ def read(data: bytes, name: str, limits: Limits) -> Loaded:
 
         tags: a, b
 
+    Nested objects in a list get a heading each: the list's key and the object's first text.
+
     Raises:
         UnreadableFile: if it is neither JSON nor JSON Lines.
     """
@@ -68,8 +70,16 @@ def _members(record: dict[str, Any], name: str, limits: Limits) -> Iterator[str]
             continue
         if _is_tabular(value):
             yield f"{markdown.heading(key, 2)}\n\n{_table(value)}"
+        elif isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+            yield from (_titled(key, entry, name, limits) for entry in value)
         else:
             yield _lines(value, key, name, limits)
+
+
+def _titled(key: str, record: dict[str, Any], name: str, limits: Limits) -> str:
+    """Head a record of a list with the list's key and its own first text, which most often names it."""
+    title = next((value for value in record.values() if isinstance(value, str)), "")
+    return f"{markdown.heading(f'{key}: {title}'[:120], 2)}\n\n{_lines(record, '', name, limits)}"
 
 
 def _lines(value: Any, path: str, name: str, limits: Limits) -> str:

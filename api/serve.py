@@ -1,0 +1,48 @@
+"""Run the HTTP server in this process: everything that can be wrong at its start is one clear error."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from contextlib import suppress
+
+import uvicorn
+
+from api.app import create_app
+from api.service import Service
+from rag.errors import IbidError, InvalidSettings
+from rag.settings import Settings
+
+STOP_S = 3  # how long requests at work may take to end once the server is told to stop
+
+
+def run_server(settings: Settings) -> None:
+    """Serve until interrupted or terminated; then end the process.
+
+    Raises:
+        StorageError: if the data folder cannot be used.
+        InvalidSettings: if the address cannot be bound.
+        IbidError: if the server ended without having started; its log says more.
+    """
+    Service(settings).close()  # opening it here keeps a broken data folder from ending in a traceback
+    with _listen(settings) as listening:
+        config = uvicorn.Config(create_app(settings), log_level="info", timeout_graceful_shutdown=STOP_S)
+        server = uvicorn.Server(config)
+        with suppress(KeyboardInterrupt):  # which is how one stops it
+            server.run(sockets=[listening])
+    if not server.started:
+        raise IbidError("The server did not start; its log says more.")
+    sys.stderr.flush()
+    os._exit(0)  # not waiting for a file that is still being ingested: its job goes on at the next start
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host.strip("[]"), settings.port), family=family)
+    except OSError as error:
+        raise InvalidSettings(
+            f"{settings.host}:{settings.port} cannot be listened on ({error.strerror or error}); "
+            "stop what uses it, or set IBID_HOST and IBID_PORT."
+        ) from error

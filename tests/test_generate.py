@@ -1,0 +1,118 @@
+"""The extractive answer: verbatim, cited, within its limits, and it knows what says nothing."""
+
+import pytest
+
+from rag.assemble import assemble
+from rag.embed import Embedder
+from rag.generate import Extractive
+from rag.relevance import sentence_features, sentences_of
+from rag.types import Chunk, Context, Draft, Evidence, Hit
+
+LAMP = "# Lighthouse\n\nThe lamp burns whale oil. It was lit in 1820 by Ada Quill. The stairs have 199 steps."
+PRICES = (
+    "## Hotels\n\n| Country | Limit per night |\n| --- | --- |\n| Germany | 135 EUR |\n| Japan | 190 EUR |"
+)
+CODES = "Codes are shown in the app.\nERR-0012 Clock not set, wait\nERR-0042 No charging current for 3 days, clean the panel"
+
+
+def hit_of(text: str, name: str = "a.md", score: float = 1.0) -> Hit:
+    chunk = Chunk(name, name, 1, 0, len(text), text)
+    return Hit(chunk, 0, len(text), text, score, "trimmed")
+
+
+def context_of(question: str, *texts: str) -> Context:
+    hits = [hit_of(text, f"{number}.md", 1 - number / 10) for number, text in enumerate(texts)]
+    return assemble(question, hits, hits, budget=4000, evidence=2000, count=lambda text: len(text.split()))
+
+
+@pytest.fixture(scope="module")
+def answer(embedder: Embedder):  # type: ignore[no-untyped-def]
+    def generate(question: str, *texts: str, sentences: int = 3, words: int = 120) -> Draft:
+        return Extractive(embedder, sentences=sentences, words=words).generate(context_of(question, *texts))
+
+    return generate
+
+
+def test_the_sentence_that_answers_leads(answer) -> None:  # type: ignore[no-untyped-def]
+    assert answer("What does the lamp burn?", LAMP).text.startswith("The lamp burns whale oil. [1]")
+    assert "Germany | 135 EUR" in answer("What is the hotel limit in Germany?", LAMP, PRICES).text
+    assert "ERR-0042 No charging current" in answer("ERR-0042 meaning", CODES, LAMP).text
+
+
+def test_every_citation_is_the_words_at_its_place(answer) -> None:  # type: ignore[no-untyped-def]
+    texts = (LAMP, PRICES, CODES)
+    draft = answer("Who lit the lamp, and when?", *texts)
+
+    assert draft.citations
+    for citation in draft.citations:
+        assert texts[int(citation.document[0])][citation.start : citation.end] == citation.quote
+        assert draft.text[citation.answer_start : citation.answer_end] == citation.quote
+        assert citation.label == int(citation.document[0]) + 1
+        assert not citation.verified
+
+
+def test_the_limits_hold(answer) -> None:  # type: ignore[no-untyped-def]
+    many = " ".join(f"The lamp number {number} burns whale oil from barrel {number}." for number in range(30))
+
+    assert len(answer("What does the lamp burn?", many, sentences=2).citations) <= 2
+    assert len(answer("What does the lamp burn?", many, words=25).text.split()) <= 25 + 3  # and the labels
+    endless = "The lamp burns " + ", ".join(f"oil number {number}" for number in range(500))
+    [citation] = answer("What does the lamp burn?", endless, words=40).citations
+    assert len(citation.quote.split()) == 40
+
+
+def test_repeated_sentences_are_said_once(answer) -> None:  # type: ignore[no-untyped-def]
+    draft = answer("What does the lamp burn?", LAMP, LAMP)
+
+    assert draft.text.count("The lamp burns whale oil.") == 1
+
+
+def test_without_evidence_nothing_is_said(answer) -> None:  # type: ignore[no-untyped-def]
+    for texts in ((), ("# Only a heading",), ("---\n\n|---|---|",)):
+        draft = answer("What does the lamp burn?", *texts)
+        assert (draft.text, draft.citations, draft.confidence) == ("", (), 0.0)
+        assert draft.reason
+
+
+def test_confidence_is_higher_where_the_answer_stands(answer) -> None:  # type: ignore[no-untyped-def]
+    there = answer("What does the lamp of the lighthouse burn?", LAMP)
+    absent = answer("What is the boiling point of ethanol?", LAMP)
+
+    assert 0 < absent.confidence < 0.3 < there.confidence < 1
+
+
+def test_what_says_nothing_is_no_sentence() -> None:
+    assert [s.text for s in sentences_of(Evidence(1, hit_of(PRICES), 0))] == [
+        "Germany | 135 EUR",
+        "Japan | 190 EUR",
+    ]
+    listed = "- First point.\n2. Second point.\n```\ncode\n```\n> Quoted words."
+    assert [s.text for s in sentences_of(Evidence(1, hit_of(listed), 0))][:2] == [
+        "First point.",
+        "Second point.",
+    ]
+
+
+def test_a_table_row_knows_its_heading_and_header() -> None:
+    rows = list(sentences_of(Evidence(1, hit_of(PRICES, "travel.md"), 0)))
+
+    assert all(
+        "Hotels" in row.above and "Limit per night" in row.above and "travel.md" in row.above for row in rows
+    )
+
+
+def test_features_by_hand(embedder: Embedder) -> None:
+    sentences = list(
+        sentences_of(Evidence(1, hit_of("The lamp burns oil. Ada lit it in 1820.", score=0.7), 0))
+    )
+
+    burns, lit = sentence_features("When was the lamp lit?", sentences, embedder)
+
+    cosine, coverage, kind, news, hit_score = range(5)
+    assert (burns[kind], lit[kind]) == (-1, 1)  # a year was asked for
+    # "lamp" and "lit" are each held by one of two sentences, so each weighs half
+    assert (burns[coverage], lit[coverage]) == (0.5, 0.5)
+    assert burns[news] == pytest.approx(2 / 6)  # burn, oil
+    assert burns[hit_score] == lit[hit_score] == 0.7
+    vectors = embedder.encode(["When was the lamp lit?", "The lamp burns oil."])
+    assert burns[cosine] == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-6)

@@ -1,0 +1,1 @@
+"""How what Ibid ships was fitted and trained. Nothing imports it."""

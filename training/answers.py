@@ -1,0 +1,178 @@
+"""Fit the weights of the extractive answer: `python -m training.answers`, about ten minutes on two cores.
+
+Two logistic regressions over what the real question path yields, written to `rag/pack/answers.json`:
+which sentence answers (rag/relevance.py), and whether the answer is right (rag/confidence.py). Only data
+whose licence allows shipped weights is used; squad-dev is kept out, for measuring. A sentence counts as
+answering when it holds the expected words, which is lenient; hence the figures are compared, not quoted.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from eval.datasets import records
+from eval.trial import CORPUS, commit, shared_embedder, text_sources, trial
+from rag import confidence, relevance
+from rag.embed import TRUNK
+from rag.generate import choose_sentences
+from rag.models import trunk_fingerprint
+from rag.relevance import Weighed, sentence_features, sentences_of
+from rag.types import Evidence
+
+SEED = 5
+ARTICLES, ARTICLE_QUESTIONS = 40, 450  # SQuAD 2.0 over whole Wikipedia articles, unanswerable ones included
+PASSAGES, PASSAGE_QUESTIONS = 400, 300  # Natural Questions: for half of the questions the passage is absent
+MOST_SENTENCES, MOST_WORDS = 3, 120
+LICENCES = {
+    "reading/squad-train": "CC BY-SA 4.0",
+    "reading/nq-train": "MIT / CC BY-SA 3.0",
+    "documents/wikipedia-490": "CC BY-SA",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that went through the question path: its sentences and which of them hold the answer."""
+
+    answerable: bool
+    weighed: list[Weighed]  # features only; log_odds are set once the weights are fitted
+    right: np.ndarray  # (n_sentences,) bool
+
+
+def main() -> None:
+    """Collect, fit, report and write."""
+    asked = [*_ask(*_articles()), *_ask(*_passages())]
+    sentence = _fit_sentences(asked)
+    weighed = [_reweigh(one, sentence) for one in asked]
+    pack = {
+        "sentence": _stated(relevance.FEATURES, sentence),
+        "confidence": _stated(confidence.FEATURES, _fit_confidence(weighed)),
+        "made": {
+            "data": LICENCES,
+            "seed": SEED,
+            "commit": commit(),
+            "trunk": trunk_fingerprint(),
+            **_figures(weighed),
+        },
+    }
+    relevance.PACK.write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(pack, indent=1))
+
+
+def _articles() -> tuple[dict[str, str], list[tuple[str, list[str], bool]]]:
+    rng = random.Random(SEED)
+    entries = list(records("reading/squad-train.jsonl.gz"))
+    texts = {
+        entry["title"].replace("_", " "): entry["text"]
+        for entry in records("documents/wikipedia-490.jsonl.gz")
+    }
+    groups = sorted({entry["group"].replace("_", " ") for entry in entries} & set(texts))
+    chosen = set(rng.sample(groups, min(ARTICLES, len(groups))))
+    questions = [_question(entry) for entry in entries if entry["group"].replace("_", " ") in chosen]
+    return {f"{title}.md": texts[title] for title in sorted(chosen)}, rng.sample(questions, ARTICLE_QUESTIONS)
+
+
+def _passages() -> tuple[dict[str, str], list[tuple[str, list[str], bool]]]:
+    entries = list(records("reading/nq-train.jsonl.gz"))
+    random.Random(SEED).shuffle(entries)
+    half = PASSAGE_QUESTIONS // 2
+    texts = {f"{number}.txt": entry["context"] for number, entry in enumerate(entries[:PASSAGES])}
+    absent: list[tuple[str, list[str], bool]] = [
+        (entry["question"], [], False) for entry in entries[PASSAGES : PASSAGES + half]
+    ]
+    return texts, [*map(_question, entries[:half]), *absent]
+
+
+def _question(entry: dict[str, object]) -> tuple[str, list[str], bool]:
+    answers = [str(answer["text"]) for answer in entry["answers"]]  # type: ignore[attr-defined]
+    return str(entry["question"]), answers, bool(entry["answerable"])
+
+
+def _ask(texts: dict[str, str], questions: Sequence[tuple[str, list[str], bool]]) -> Iterator[Asked]:
+    with trial(text_sources(texts), {}) as made:
+        embedder = shared_embedder(TRUNK)
+        for question, answers, answerable in questions:
+            hits = made.pipeline.search(CORPUS, question).hits
+            pieces = [Evidence(label, hit, 0) for label, hit in enumerate(hits, 1)]
+            sentences = [sentence for piece in pieces for sentence in sentences_of(piece)]
+            if sentences:
+                features = sentence_features(question, sentences, embedder)
+                wanted = [" ".join(answer.casefold().split()) for answer in answers] if answerable else []
+                held = [any(w in " ".join(s.text.casefold().split()) for w in wanted) for s in sentences]
+                weighed = [Weighed(s, row, 0.0) for s, row in zip(sentences, features, strict=True)]
+                yield Asked(answerable, weighed, np.array(held))
+
+
+def _fit_sentences(asked: Sequence[Asked]) -> LogisticRegression:
+    useful = [one for one in asked if one.right.any()]
+    rows = np.concatenate([[w.features for w in one.weighed] for one in useful])
+    return LogisticRegression(max_iter=2000).fit(rows, np.concatenate([one.right for one in useful]))
+
+
+def _reweigh(one: Asked, model: LogisticRegression) -> Asked:
+    odds = model.decision_function(np.array([w.features for w in one.weighed]))
+    weighed = [Weighed(w.sentence, w.features, float(o)) for w, o in zip(one.weighed, odds, strict=True)]
+    return Asked(one.answerable, weighed, one.right)
+
+
+def _fit_confidence(asked: Sequence[Asked]) -> LogisticRegression:
+    rows = np.array([confidence.confidence_features(one.weighed) for one in asked])
+    return LogisticRegression(max_iter=2000).fit(rows, [_is_right(one) for one in asked])
+
+
+def _is_right(one: Asked) -> bool:
+    right = {id(w.sentence) for w, held in zip(one.weighed, one.right, strict=True) if held}
+    chosen = choose_sentences(one.weighed, sentences=MOST_SENTENCES, words=MOST_WORDS)
+    return any(id(sentence) in right for sentence in chosen)
+
+
+def _figures(asked: Sequence[Asked]) -> dict[str, object]:
+    """Return development figures: of the fit itself, so a little flattering, except for its three folds."""
+    right = np.array([_is_right(one) for one in asked])
+    answerable = np.array([one.answerable for one in asked])
+    folds = np.arange(len(asked)) % 3
+    probabilities = np.zeros(len(asked))
+    rows = np.array([confidence.confidence_features(one.weighed) for one in asked])
+    for fold in range(3):
+        model = LogisticRegression(max_iter=2000).fit(rows[folds != fold], right[folds != fold])
+        probabilities[folds == fold] = model.predict_proba(rows[folds == fold])[:, 1]
+    passages = slice(len(asked) - PASSAGE_QUESTIONS, None)
+    return {
+        "questions": len(asked),
+        "right among answerable": round(float(right[answerable].mean()), 3),
+        "AUC of right": round(float(roc_auc_score(right, probabilities)), 3),
+        "AUC of answerable, passages": round(
+            float(roc_auc_score(answerable[passages], probabilities[passages])), 3
+        ),
+        "balanced accuracy of refusal, passages, at": {
+            str(t): round(float(_balanced(answerable[passages], probabilities[passages] >= t)), 3)
+            for t in (0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+        },
+        "calibration, by fifths": _calibration(right, probabilities),
+    }
+
+
+def _calibration(right: np.ndarray, probabilities: np.ndarray) -> list[list[float]]:
+    """Return [mean probability, share right] of each fifth of the questions, by probability."""
+    fifths = np.array_split(np.argsort(probabilities), 5)
+    return [[round(float(probabilities[f].mean()), 2), round(float(right[f].mean()), 2)] for f in fifths]
+
+
+def _balanced(truth: np.ndarray, said: np.ndarray) -> float:
+    return float((said[truth].mean() + (~said[~truth]).mean()) / 2)
+
+
+def _stated(features: Sequence[str], model: LogisticRegression) -> dict[str, object]:
+    weights = [round(float(weight), 4) for weight in model.coef_[0]]
+    return {"features": list(features), "weights": weights, "bias": round(float(model.intercept_[0]), 4)}
+
+
+if __name__ == "__main__":
+    main()

@@ -153,7 +153,7 @@ class Database:
             yield connection
         finally:
             if connection.in_transaction:  # some errors end it
-                connection.execute("COMMIT")
+                connection.execute("ROLLBACK")  # COMMIT would raise a read error once more, and go on
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:

@@ -39,7 +39,7 @@ class Settings:
         "packed", "how documents are cut", choices="packed max_min cluster sentence_window token"
     )
     chunk_tokens: int = _setting(
-        200, "most tokens of a chunk, in the embedder's own tokens", low=16, high=8192
+        254, "most tokens of a chunk, in the embedder's own tokens", low=16, high=8192
     )
 
     lexical: str = _setting(

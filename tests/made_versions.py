@@ -47,8 +47,8 @@ def random_vectors(count: int, seed: int, dimension: int = 384) -> np.ndarray:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def damage_inside(home: Path, *tables: str) -> None:
-    """Overwrite the first page of tables or indexes, and leave those of the schema."""
+def damage_inside(home: Path, *tables: str, last: bool = False) -> None:
+    """Overwrite the first (or the last) page of tables or indexes, and leave those of the schema."""
     with sqlite3.connect(home / "catalog.sqlite3") as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         [size] = database.execute("PRAGMA page_size").fetchone()
@@ -56,8 +56,11 @@ def damage_inside(home: Path, *tables: str) -> None:
         roots = [database.execute(query, (table,)).fetchone()[0] for table in tables]
     database.close()
     with (home / "catalog.sqlite3").open("r+b") as file:
-        for root in roots:
-            file.seek((root - 1) * size)
+        for page in roots:
+            if last:
+                file.seek((page - 1) * size + 8)  # where an inner page names its right-most child
+                page = int.from_bytes(file.read(4), "big")
+            file.seek((page - 1) * size)
             file.write(b"\xff" * size)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from rag.catalog import Catalog, NewVersion, embedding_key
+from rag.database import Cursor
 from rag.errors import InvalidInput, InvalidName, NotFound, OtherEmbedder, StorageError
 from rag.types import Chunk, Document
 from tests.made_versions import CORPUS, Library, damage_inside, make_version, random_vectors
@@ -533,12 +534,23 @@ def test_a_page_damaged_inside_is_reported_whatever_reads_or_writes_it(tmp_path:
             StorageError, match=r"not a readable catalogue \(database disk .*restore a backup"
         ):
             act()
-    with (
-        pytest.raises(StorageError, match="restore a backup"),
-        catalog.snapshot() as snapshot,
-    ):
-        list(snapshot.execute("SELECT * FROM chunks"))
-    assert not catalog.read().in_transaction
+    catalog.close()
+
+
+def test_a_page_damaged_further_on_is_reported_by_whatever_comes_to_it(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path)
+    fill(catalog, "a.txt", "\n".join(f"line {n}" for n in range(500)))
+    catalog.close()
+    damage_inside(tmp_path, "chunks", last=True)
+    catalog = Catalog(tmp_path)
+    fetches: list[Callable[[Cursor], object]] = [list, Cursor.fetchall]
+    for fetch in fetches:
+        with catalog.snapshot() as snapshot:
+            rows = snapshot.execute("SELECT * FROM chunks")
+            assert rows.fetchone()
+            with pytest.raises(StorageError, match="restore a backup"):
+                fetch(rows)
+        assert not catalog.read().in_transaction
     catalog.close()
 
 

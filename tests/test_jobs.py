@@ -31,7 +31,7 @@ class LineBuilder:
     def ingest(self, corpus: str, sources: Iterable[Source], *, create: bool = True) -> Iterator[Outcome]:
         assert not create  # a job must not bring a deleted corpus back
         self._catalog.check_embedder(corpus, "random")
-        for source in sources:
+        for source in list(sources):  # all are begun before the first is in, as in a group
             data = source.read()
             self._before(source.name)
             if data == b"bad":
@@ -248,6 +248,27 @@ def test_a_deleted_corpus_does_not_come_back_before_it_is_uploaded_to_again(
     assert [info.name for info in catalog.documents(CORPUS)] == ["c.txt"]
 
 
+def test_a_corpus_deleted_during_an_upload_is_made_anew_with_the_job(tmp_path: Path) -> None:
+    class Raced(Catalog):
+        """Another process deletes the corpus while the first original is being stored."""
+
+        stored = False
+
+        def keep_original(self, data: bytes) -> str:
+            if not self.stored:
+                self.stored = True
+                self.delete_corpus(CORPUS)
+            return super().keep_original(data)
+
+    catalog = Raced(tmp_path)
+    jobs = Jobs(catalog)
+    job = submit(jobs, [upload("a.txt")])
+    run(jobs, catalog)
+    assert finished(jobs, job).state == "completed"
+    jobs.stop()
+    catalog.close()
+
+
 def test_a_corpus_of_another_model_takes_no_upload(jobs: Jobs, catalog: Catalog) -> None:
     catalog.create_corpus(CORPUS, "another")
     with pytest.raises(OtherEmbedder):
@@ -304,6 +325,7 @@ def test_stopping_does_not_wait_for_a_slow_file_nor_count_against_it(catalog: Ca
         reading.clear()
         go_on.clear()
         with catalog.write() as transaction:  # as if the process had ended before the file was in
+            transaction.execute("UPDATE jobs SET state = 'running', finished = NULL")
             transaction.execute("UPDATE job_files SET state = 'queued'")
     go_on.set()
     last = Jobs(catalog)

@@ -39,10 +39,9 @@ class PackedChunker(Chunker):
 
 
 class SentenceWindowChunker(Chunker):
-    """Single sentences to search by; an answer rests on them and `window` neighbours on each side."""
+    """Single sentences to search by; when asked, spans also grow into their neighbours (`Settings.window`)."""
 
     name = "sentence_window"
-    window: int = 2
     sentence_tokens: int = 20  # shorter sentences are joined
 
     def _units(self, ruler: Ruler, contexts: Contexts) -> list[Unit]:

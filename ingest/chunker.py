@@ -44,7 +44,6 @@ class Chunker(NodeParser):
 
     name: ClassVar[str]
     chunk_tokens: int
-    window: int = 0  # neighbours on each side that belong to an answer's evidence
 
     _embedder: Embedder = PrivateAttr()
 

@@ -211,6 +211,18 @@ class Catalog(Listings):
         ).fetchone()  # fmt: skip
         return tuple(json.loads(row["pages"])) if row else ()
 
+    def neighbours(self, chunk: Chunk, count: int) -> list[Chunk]:
+        """Return up to `count` chunks before and after a chunk in its document version, in order, without it."""
+        around: list[Chunk] = []
+        for comparison, order in (("<", "DESC"), (">", "ASC")):
+            rows = self.read().execute(
+                f"{_SELECT_CHUNKS} WHERE d.id = ? AND d.version = ? AND k.start {comparison} ? "
+                f"ORDER BY k.start {order} LIMIT ?",
+                (chunk.document_id, chunk.version, chunk.start, count),
+            )
+            around += map(_chunk, rows)
+        return sorted(around, key=lambda one: one.start)
+
     def text_between(self, chunk: Chunk, start: int, end: int) -> str:
         """Return text[start:end] of a chunk's document version; "" where that is no longer current."""
         row = self.read().execute(

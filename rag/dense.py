@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 import faiss
 import numpy as np
 
+faiss.omp_set_num_threads(1)  # its threads spin after each search and take the cores from the encoder's
+
 TIES = 8  # more than k, to see whether the k-th place is tied: the same text stands in several documents
 
 

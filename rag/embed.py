@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
+from threadpoolctl import threadpool_limits
 from tokenizers import Encoding, Tokenizer
 
 from rag import models
@@ -100,6 +101,9 @@ class TrunkEmbedder:
                 "delete that file and run `make install`."
             ) from error
         self._cls, self._sep = (_token_id(self._tokenizer, name) for name in ("[CLS]", "[SEP]"))
+        threadpool_limits(
+            1, user_api="blas"
+        )  # numpy's threads spin, and cost a question 30 ms of the encoder's
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:

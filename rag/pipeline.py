@@ -19,7 +19,7 @@ from rag.generate import Extractive, Generator
 from rag.index import CorpusIndex
 from rag.order import order_for_attention
 from rag.rerank import LateInteraction
-from rag.retrieve import Candidates, on_their_pages, retrieve, to_hits
+from rag.retrieve import Candidates, on_their_pages, retrieve, to_hits, with_neighbours
 from rag.settings import Settings
 from rag.trim import trim
 from rag.types import Answer, Context, Hit, Trace
@@ -244,7 +244,7 @@ class Pipeline:
             trimmed = trim(
                 question,
                 vector,
-                hits[: RERANK_DEPTH * k],
+                with_neighbours(hits[: RERANK_DEPTH * k], self._catalog, self._settings.window),
                 k=k,
                 idf=index.idf,
                 dense=candidates.dense_scores,

@@ -26,6 +26,7 @@ from rag.words import question_terms, text_terms
 PACK = Path(__file__).parent / "pack" / "answers.json"
 FEATURES = ("cosine", "coverage", "kind", "news", "hit score")
 MOST_NEWS = 6  # terms
+MOST_ENCODED = 10  # sentences; encoding all of 25 would cost another 40 ms and hardly change which is best
 ABOVE_WEIGHT = 0.5  # a word in the heading or table header above a sentence counts this much
 
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
@@ -78,22 +79,24 @@ def weigh_sentences(context: Context, embedder: Embedder) -> list[Weighed]:
 def sentence_features(question: str, sentences: Sequence[Sentence], embedder: Embedder) -> np.ndarray:
     """Return (n_sentences, len(FEATURES)) float64.
 
-    cosine: of the sentence and the question, encoded alone.
+    cosine: of the sentence and the question, encoded alone; only for the MOST_ENCODED that score best by
+        coverage and hit score, the others get the lowest of those.
     coverage: share of the question's terms that it holds, each weighted by its rarity among the
         sentences; a term that only stands above it counts ABOVE_WEIGHT.
     kind: 1 where it holds the kind of thing asked for (a number, a date, a name), -1 where it does not,
         0 where the question does not tell.
-    news: of the terms, stop words aside, that it holds and the question does not, at most MOST_NEWS, as a share of those; a
-        sentence that only repeats the question answers nothing.
+    news: of the terms, stop words aside, that it holds and the question does not, at most MOST_NEWS, as
+        a share of those; a sentence that only repeats the question answers nothing.
     hit score: of the hit it lies in, as trimmed or reranked, in [0, 1].
     """
-    vectors = embedder.encode([question, *(sentence.text for sentence in sentences)])
     wanted = next((answer for asked, answer in _KINDS if re.search(asked, question, re.IGNORECASE)), None)
     kinds = [0 if wanted is None else 1 if wanted.search(one.text) else -1 for one in sentences]
-    scores = [sentence.evidence.hit.score for sentence in sentences]
     asked = set(question_terms(question))
     news = [min(len(set(question_terms(one.text)) - asked), MOST_NEWS) / MOST_NEWS for one in sentences]
-    return np.stack([vectors[1:] @ vectors[0], _coverages(question, sentences), kinds, news, scores], axis=1)
+    scores = np.array([sentence.evidence.hit.score for sentence in sentences])
+    coverages = _coverages(question, sentences)
+    cosines = _cosines(question, sentences, coverages + scores, embedder)
+    return np.stack([cosines, coverages, kinds, news, scores], axis=1)
 
 
 def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
@@ -118,6 +121,17 @@ def answers_pack() -> dict[str, Any]:
     if tuple(pack["sentence"]["features"]) != FEATURES:
         raise ValueError(f"{PACK} was fitted to other features; run `python -m training.answers`.")
     return pack
+
+
+def _cosines(
+    question: str, sentences: Sequence[Sentence], promise: np.ndarray, embedder: Embedder
+) -> np.ndarray:
+    best = np.argsort(-promise, kind="stable")[:MOST_ENCODED]
+    vectors = embedder.encode([question, *(sentences[at].text for at in best)])
+    found = vectors[1:] @ vectors[0]  # (n_encoded,)
+    cosines = np.full(len(sentences), found.min())
+    cosines[best] = found
+    return cosines
 
 
 def _coverages(question: str, sentences: Sequence[Sentence]) -> np.ndarray:

@@ -16,8 +16,8 @@ from rag.embed import Embedder, TokenVectors, unit
 from rag.fuse import min_max
 from rag.types import Chunk, Hit
 
-MAX_TOKENS = 1800  # of all candidates that are read: about 100 ms on two cores
-SLICE = 8  # candidates encoded at a time; between slices the clock is read
+READ_TOKENS = 300  # of candidates; once so many are read, no more are: two long chunks, or four of 100 tokens
+SLICE = 2  # candidates encoded at a time; between slices tokens are counted and the clock is read
 _SHARE = 0.5  # of late interaction in the new score; the rest is the score that came in
 
 
@@ -27,7 +27,7 @@ class Reranked:
 
     hits: list[Hit]
     vectors: Mapping[int, TokenVectors]  # chunk id -> its own text's tokens, offsets into chunk.text
-    late: bool = False  # the deadline came before all that fit the token budget were read
+    late: bool = False  # the deadline came before all that were to be read were
 
 
 class LateInteraction:
@@ -42,7 +42,7 @@ class LateInteraction:
         hits: Sequence[Hit],
         *,
         limit: int = 20,
-        max_tokens: int = MAX_TOKENS,
+        tokens: int = READ_TOKENS,
         deadline_ms: float | None = None,
     ) -> Reranked:
         """Reorder the first hits; a permutation, whose scores stay within what the hits came with.
@@ -54,18 +54,25 @@ class LateInteraction:
         Args:
             hits: whole chunks, best first.
             limit: most hits that are read.
-            max_tokens: most tokens that are read; the first hit is read in any case.
-            deadline_ms: no slice of SLICE hits is begun later than this after the call; None waits.
+            tokens: no slice of SLICE hits is begun once so many tokens are read.
+            deadline_ms: no slice is begun later than this after the call; None waits.
         """
         started = time.perf_counter()
-        wanted = self._affordable(hits[:limit], max_tokens)
         encoded: list[TokenVectors] = []
-        asked = unit(self._embedder.encode_tokens([question])[0].vectors)  # (n_question_tokens, dim)
-        while len(encoded) < wanted and not _past(started, deadline_ms):
-            batch = hits[len(encoded) : min(len(encoded) + SLICE, wanted)]
-            encoded += self._embedder.encode_tokens([hit.chunk.indexed_text for hit in batch])
+        read, late, wanted = 0, False, min(limit, len(hits))
+        while len(encoded) < wanted and read < tokens and not (late := _past(started, deadline_ms)):
+            batch = [hit.chunk.indexed_text for hit in hits[len(encoded) : min(len(encoded) + SLICE, wanted)]]
+            if not encoded:  # the question goes along with the first slice, where it costs next to nothing
+                asked, *fresh = self._embedder.encode_tokens([question, *batch])
+                similar = unit(asked.vectors)  # (n_question_tokens, dim)
+            else:
+                fresh = self._embedder.encode_tokens(batch)
+            read += sum(len(one.vectors) for one in fresh)
+            encoded += fresh
         head, tail = hits[: len(encoded)], hits[len(encoded) :]
-        scores = _mix(np.array([hit.score for hit in head]), [maxsim(asked, one.vectors) for one in encoded])
+        scores = _mix(
+            np.array([hit.score for hit in head]), [maxsim(similar, one.vectors) for one in encoded]
+        )
         reranked = [
             replace(hit, score=float(score), stage="reranked")
             for hit, score in zip(head, scores, strict=True)
@@ -76,18 +83,8 @@ class LateInteraction:
                 *(replace(hit, stage="reranked") for hit in tail),
             ],
             {hit.chunk.id: _own_tokens(hit.chunk, one) for hit, one in zip(head, encoded, strict=True)},
-            late=len(encoded) < wanted,
+            late=late,
         )
-
-    def _affordable(self, hits: Sequence[Hit], max_tokens: int) -> int:
-        """Count the leading hits whose tokens fit the budget; at least one, if there is one."""
-        total = 0
-        for count, hit in enumerate(hits):
-            tokens = len(self._embedder.token_offsets(hit.chunk.indexed_text))
-            total += min(tokens, self._embedder.max_tokens)
-            if total > max_tokens and count:
-                return count
-        return len(hits)
 
 
 def maxsim(question: np.ndarray, text: np.ndarray) -> float:

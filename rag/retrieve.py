@@ -58,6 +58,19 @@ def whole_chunk(chunk: Chunk, score: float, stage: str) -> Hit:
     return Hit(chunk, chunk.start, chunk.end, chunk.text, score, stage, chunk.page)
 
 
+def with_neighbours(hits: Sequence[Hit], catalog: Catalog, window: int) -> list[Hit]:
+    """Return the hits, and after them the chunks around each that are not hits, with its score.
+
+    Args:
+        window: neighbours on each side; 0 adds none.
+    """
+    known = {hit.chunk.id: hit for hit in hits}
+    for hit in hits if window else ():
+        for chunk in catalog.neighbours(hit.chunk, window):
+            known.setdefault(chunk.id, whole_chunk(chunk, hit.score, hit.stage))
+    return list(known.values())
+
+
 def on_their_pages(hits: Sequence[Hit], catalog: Catalog) -> list[Hit]:
     """Return the hits with the page on which each starts, which may come after the page its chunk starts on."""
     sources = {(hit.chunk.document_id, hit.chunk.version) for hit in hits if hit.chunk.page}

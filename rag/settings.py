@@ -77,6 +77,11 @@ class Settings:
     max_pages: int = _setting(5000, "most pages, slides or sheets of one document", low=1, high=1_000_000)
     max_question_chars: int = _setting(8000, "longest question, in characters", low=100, high=1_000_000)
 
+    @property
+    def window(self) -> int:
+        """Neighbours on each side that are read with a candidate: chunks of single sentences need them."""
+        return 2 if self.chunker == "sentence_window" else 0
+
     def limits(self) -> tuple[int, int, int]:
         """Return (most bytes of a file, most bytes unpacked, most pages)."""
         return self.max_file_mb * 1_000_000, self.max_unpacked_mb * 1_000_000, self.max_pages

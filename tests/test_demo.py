@@ -24,7 +24,6 @@ CITED = {"document": "a b.md", "version": 1, "page": None, "start": 0, "end": 25
 GOOD = {
     "answer": f"{TEXT} [1]",
     "answerable": True,
-    "citations": [CITED | {"verified": True}],
     "confidence": 0.9,
     "reason": "",
     "timings_ms": {"total": 5.0},
@@ -32,20 +31,18 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
-    ("answer", "answers", "right"),
+    ("citation", "true"),
     [
-        (GOOD, ["whale oil"], True),
-        (GOOD, ["kerosene"], False),
-        (GOOD, [], False),
-        (GOOD | {"answerable": False}, [], True),
-        (GOOD | {"citations": [CITED | {"verified": False}]}, ["whale oil"], False),
-        (GOOD | {"citations": [CITED | {"verified": True, "end": 20}]}, ["whale oil"], False),
+        (CITED | {"verified": True}, True),
+        (CITED | {"verified": False}, False),
+        (CITED | {"verified": True, "end": 20}, False),
     ],
 )
-def test_what_is_not_right_is_noticed(answer: dict[str, Any], answers: list[str], right: bool) -> None:
+def test_a_false_citation_is_noticed(citation: dict[str, Any], true: bool) -> None:
     def respond(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json=answer if request.method == "POST" else {"text": TEXT})
+        return httpx.Response(
+            200, json=GOOD | {"citations": [citation]} if request.method == "POST" else {"text": TEXT}
+        )
 
-    asked = {"question": "What does the lamp burn?", "answers": answers, "answerable": bool(answers)}
     with httpx.Client(base_url="http://x", transport=httpx.MockTransport(respond)) as client:
-        assert demo._ask(client, asked) == right
+        assert demo._ask(client, {"question": "What does the lamp burn?"}) == true

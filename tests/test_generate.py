@@ -12,7 +12,9 @@ LAMP = "# Lighthouse\n\nThe lamp burns whale oil. It was lit in 1820 by Ada Quil
 PRICES = (
     "## Hotels\n\n| Country | Limit per night |\n| --- | --- |\n| Germany | 135 EUR |\n| Japan | 190 EUR |"
 )
-CODES = "Codes are shown in the app.\nERR-0012 Clock not set, wait\nERR-0042 No charging current for 3 days, clean the panel"
+CODES = """Codes are shown in the app.
+ERR-0012 Clock not set, wait
+ERR-0042 No charging current for 3 days, clean the panel"""
 
 
 def hit_of(text: str, name: str = "a.md", score: float = 1.0) -> Hit:

@@ -4,6 +4,7 @@ from collections import Counter
 from functools import cache
 
 from eval.datasets import HANDBOOK, handbook
+from eval.handbook import judge_questions, summarise
 from ingest.load import load
 
 QUESTIONS = handbook()
@@ -39,3 +40,18 @@ def test_the_set_is_large_and_varied() -> None:
     assert sum(not question.answerable for question in QUESTIONS) >= 10
     assert len(suffixes) >= 5
     assert all(tags[tag] for tag in ("table", "region", "superseded", "identifier", "multi-document"))
+
+
+def test_the_question_path_finds_cites_and_refuses() -> None:
+    """Floors a little below what was measured; README's table has the figures themselves."""
+    judged = judge_questions()
+    figures = summarise(judged)
+
+    assert figures["gold evidence in the context"] >= 0.75
+    assert figures["of the answers given, right evidence"] >= 0.5
+    assert figures["refused rightly"] >= 0.5
+    for one in judged:
+        assert one.answer.answerable or one.answer.reason
+        for citation in one.answer.citations:
+            assert citation.verified
+            assert text_of(citation.document)[citation.start : citation.end] == citation.quote

@@ -77,10 +77,16 @@ def test_what_is_not_read_keeps_score_and_place(embedder: Embedder) -> None:
     limited = reranker.rerank(QUESTION, hits, limit=2)
     assert [(hit.text, hit.score) for hit in limited.hits[2:]] == [(hit.text, hit.score) for hit in hits[2:]]
     assert set(limited.vectors) == {hits[0].chunk.id, hits[1].chunk.id}
-    tokens = [len(embedder.token_offsets(text)) for text in TEXTS]
-    assert len(reranker.rerank(QUESTION, hits, max_tokens=tokens[0] + tokens[1]).vectors) == 2
-    assert len(reranker.rerank(QUESTION, hits, max_tokens=tokens[0] + tokens[1] - 1).vectors) == 1
-    assert len(reranker.rerank(QUESTION, hits, max_tokens=1).vectors) == 1  # the first in any case
+
+
+def test_reading_stops_at_the_slice_that_spends_the_tokens(embedder: Embedder) -> None:
+    hits = hits_of([f"Item {number} of the list." for number in range(3 * SLICE)])
+    reranker = LateInteraction(embedder)
+    first = sum(len(embedder.token_offsets(hit.text)) for hit in hits[:SLICE])
+    assert len(reranker.rerank(QUESTION, hits, tokens=1).vectors) == SLICE  # the first slice in any case
+    assert len(reranker.rerank(QUESTION, hits, tokens=first).vectors) == SLICE
+    assert len(reranker.rerank(QUESTION, hits, tokens=first + 1).vectors) == 2 * SLICE
+    assert not reranker.rerank(QUESTION, hits, tokens=1).late  # enough was read; nothing was missed
 
 
 def test_past_the_deadline_the_order_that_came_in_stays(embedder: Embedder) -> None:

@@ -33,7 +33,7 @@ class Application(FastAPI):
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application; it opens the data folder when it starts and closes it when it stops.
+    """Return the application; it opens the data folder when it starts.
 
     Starting fails with StorageError if the data folder cannot be used. Models and indexes load in the
     background; `/ready` tells when they are there, and a question that comes before waits for them.
@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         finally:
             idle = await run_in_threadpool(app.state.readiness.stop)
-            await run_in_threadpool(service.close, idle=idle)
+            await run_in_threadpool(service.stop, idle=idle)
 
     app = Application(
         title="Ibid",

@@ -29,14 +29,14 @@ def run_batch(path: Path, answer: Answering, write: Callable[[str], object] = pr
         if line.strip():
             result = _answer_line(line, number, answer)
             failed += "error" in result
-            write(json.dumps(result, ensure_ascii=False))
+            write(printable_json(result))
     return failed
 
 
 def _answer_line(line: str, number: int, answer: Answering) -> dict[str, Any]:
     try:
         entry = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also a number too long, or too many brackets
         return {"id": None, "error": f"Line {number} is not JSON ({error})."}
     identity = entry.get("id") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(entry.get("question"), str):
@@ -48,3 +48,8 @@ def _answer_line(line: str, number: int, answer: Answering) -> dict[str, Any]:
         return {"id": identity} | answer(entry["question"])
     except IbidError as error:
         return {"id": identity, "error": str(error)}
+
+
+def printable_json(value: Any, *, indent: int | None = None) -> str:
+    """Return JSON that UTF-8 can hold: half a surrogate pair, as of a file name in Latin-1, is escaped."""
+    return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace").decode()

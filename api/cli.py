@@ -9,19 +9,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.batch import Answering, run_batch
+from api.batch import Answering, printable_json, run_batch
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import Service
 from rag.errors import IbidError, InvalidInput
+from rag.listing import check_corpus_name
 from rag.settings import load_settings
 from rag.types import Answer
+
+if TYPE_CHECKING:
+    from ingest.source import Outcome, Source
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is fetched unless the user says otherwise
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
@@ -55,17 +59,14 @@ def ingest(
     """Add and update documents. Unchanged files do nothing; nothing is ever deleted.
 
     A document's name is its path relative to the folder given. Exits 0 when all is in, 2 when some
-    files failed (each is named with its reason), 1 otherwise.
+    files failed (each is named with its reason), 1 when nothing is in.
     """
     from ingest.source import find_sources
 
+    check_corpus_name(corpus)
     sources, outcomes = find_sources(paths)
-    with _service() as service, _progress("Ingesting", len(sources)) as advance:
-        for outcome in service.builder().ingest(corpus, sources):
-            outcomes.append(outcome)
-            advance()
-        service.pipeline.index(corpus).catch_up()
-        service.pipeline.save_indexes()
+    if sources:  # otherwise neither the corpus is made nor a model loaded
+        outcomes += _ingest(corpus, sources)
     counts = {state: sum(o.state == state for o in outcomes) for state in sorted({o.state for o in outcomes})}
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     if as_json:
@@ -77,13 +78,14 @@ def ingest(
         for outcome in outcomes:
             if outcome.error:
                 notes.print(
-                    f"{outcome.state}: {escape(outcome.name)}: {escape(outcome.error)}", soft_wrap=True
+                    escape(_printable(f"{outcome.state}: {outcome.name}: {outcome.error}")), soft_wrap=True
                 )
         out.print(
             f"{corpus}: " + (", ".join(f"{n} {state}" for state, n in counts.items()) or "no files found")
         )
-    if failed or not outcomes:
-        raise typer.Exit(2 if len(failed) < len(outcomes) else 1)
+    is_in = len(outcomes) - len(failed) - counts.get("skipped", 0)
+    if failed or not is_in:
+        raise typer.Exit(2 if is_in else 1)
 
 
 @app.command()
@@ -184,11 +186,18 @@ def delete(
     names: Annotated[
         list[str], typer.Argument(metavar="DOCUMENT...", help="Names as `ibid documents` lists them.")
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Delete documents at once, all of those named or none."""
+    from ingest.load import document_name
+
+    deleted = list(dict.fromkeys(map(document_name, names)))
     with _service() as service:
-        service.catalog.delete_documents(corpus, names)
-    out.print(f"{corpus}: {len(dict.fromkeys(names))} deleted", highlight=False)
+        service.catalog.delete_documents(corpus, deleted)
+    if as_json:
+        return _print_json({"corpus": corpus, "deleted": deleted})
+    out.print(f"{corpus}: {len(deleted)} deleted", highlight=False)
+    return None
 
 
 @app.command()
@@ -243,6 +252,17 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _ingest(corpus: str, sources: list[Source]) -> list[Outcome]:
+    outcomes = []
+    with _service() as service, _progress("Ingesting", len(sources)) as advance:
+        for outcome in service.builder().ingest(corpus, sources):
+            outcomes.append(outcome)
+            advance()
+        service.pipeline.index(corpus).catch_up()
+        service.pipeline.save_indexes()
+    return outcomes
+
+
 @contextmanager
 def _service() -> Iterator[Service]:
     service = Service(load_settings())
@@ -271,7 +291,7 @@ def _parse_filter(text: str | None) -> dict[str, Any] | None:
         return None
     try:
         parsed = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"--filter is not JSON ({error}).") from error
     if not isinstance(parsed, dict):
         raise InvalidInput('--filter is not an object; expected such as {"format": "pdf"}.')
@@ -284,8 +304,13 @@ def _required(question: str | None) -> str:
     return question
 
 
+def _printable(text: str) -> str:
+    """Escape what UTF-8 cannot hold: a file name may be in any encoding."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    print(printable_json(value, indent=2))
 
 
 def _print_answer(answer: Answer) -> None:

@@ -1,8 +1,9 @@
 """What a request must pass before it is read: the host it names, the page that sent it, its size.
 
-A service on the loopback address has no passwords, so a web page must not get at it: a foreign name
-that resolves to 127.0.0.1 (DNS rebinding) is refused by its Host, a form or script of another site by
-its Origin. Browsers set both headers and pages cannot.
+The service has no passwords, so a web page must not get at it: a foreign name that resolves to its
+address (DNS rebinding) is refused by its Host, whatever address the service is bound to, since a
+container's port may be published on the loopback; a form or script of another site is refused by its
+Origin. Browsers set both headers and pages cannot.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import ProblemResponse, problem, problem_of
 from rag.settings import Settings
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM_OVERHEAD = 1_000_000  # bytes that part headers and fields of an upload may take beside the files
 JSON_BYTES = (
@@ -39,7 +39,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._hosts = LOOPBACK if settings.host.strip("[]") in LOOPBACK else None
+        self._hosts = _allowed(settings.allowed_hosts)
         self._upload_bytes = settings.max_file_mb * 1_000_000 + FORM_OVERHEAD
         self._json_bytes = JSON_BYTES + 12 * settings.max_question_chars
 
@@ -88,7 +88,8 @@ class Guard:
                 expected = ", ".join(sorted(self._hosts))
                 return HTTPException(
                     HTTPStatus.MISDIRECTED_REQUEST,
-                    f"The request is for host {hosts[0][:80]!r}; this service answers for {expected}.",
+                    f"The request is for host {hosts[0][:80]!r}; this service answers for {expected}. "
+                    "Set IBID_ALLOWED_HOSTS to the names that it goes by.",
                 )
         origin = headers.get("origin")
         foreign = origin is not None and [_authority(origin)] != [host.lower() for host in hosts]
@@ -140,6 +141,12 @@ def _with_headers(send: Send) -> Send:
 def _content_length(headers: Mapping[str, str]) -> int:
     stated = headers.get("content-length", "0")
     return int(stated) if stated.isdecimal() else 0
+
+
+def _allowed(hosts: str) -> frozenset[str] | None:
+    """Return `LocalHost, [::1]` as {"localhost", "::1"}, and None for any host."""
+    names = frozenset(host.strip().strip("[]").rstrip(".").lower() for host in hosts.split(",")) - {""}
+    return None if "*" in names else names
 
 
 def _hostname(host: str) -> str:

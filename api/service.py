@@ -49,19 +49,25 @@ class Service:
         """Work uploads off in the background, those of an earlier process first."""
         self.jobs.start(self.builder, self._follow)
 
-    def close(self, *, idle: bool = True) -> None:
-        """Stop the jobs, snapshot the indexes and close the catalogue.
+    def stop(self, *, idle: bool = True) -> bool:
+        """Stop the jobs and snapshot the indexes; tell whether nothing of ours is at work any more.
 
         What takes long is left to the end of the process: a file at hand is begun again by the next.
+        So are the connections, which the thread of a request may still be using.
 
         Args:
             idle: whether nothing else is at work, such as the warm-up.
         """
         if not self.jobs.stop() or not idle:
-            return  # a connection in use must not be closed; the catalogue is whole without
+            return False
         if "pipeline" in self.__dict__:
             self.pipeline.save_indexes(always=True)
-        self.catalog.close()
+        return True
+
+    def close(self) -> None:
+        """Stop, and close the catalogue where no thread uses it: never while requests are served."""
+        if self.stop():
+            self.catalog.close()
 
     def _follow(self, corpus: str) -> None:
         """Catch the index of a corpus up after a job, so that no question has to wait for it."""

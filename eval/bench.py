@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eval import chroma, handbook, nfcorpus, peers, scale
+from eval import chroma, handbook, lexical, nfcorpus, peers, scale
 from eval.datasets import available
 from eval.trial import save_results
 
@@ -33,6 +33,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "chroma-stages": Measurement(chroma.by_chunker_and_stage, "endtoend/chroma"),
     "nfcorpus": Measurement(nfcorpus.by_stage, "ranking/nfcorpus"),
     "peers": Measurement(peers.compare, "endtoend/chroma"),
+    "lexical": Measurement(lexical.measure, "documents/wikipedia-490.jsonl.gz"),
     "scale-10000": Measurement(lambda: scale.measure(10_000), "documents/wikipedia-490.jsonl.gz"),
     "scale-100000": Measurement(lambda: scale.measure(100_000), "documents/wikipedia-490.jsonl.gz"),
 }
@@ -53,7 +54,11 @@ def main() -> None:
             print(f"{name}: skipped, ../shared/data/{measurement.needs} is not here")
             continue
         began = time.perf_counter()
-        figures = measurement.run()
+        try:
+            figures = measurement.run()
+        except peers.NoPeers as error:
+            print(f"{name}: skipped, {error}")
+            continue
         machine = {"cores": os.cpu_count(), "processor": _processor(), "date": time.strftime("%Y-%m-%d")}
         path = save_results(name, {"figures": figures, "machine": machine})
         print(f"{name}: {figures}\n  -> {path.name} in {time.perf_counter() - began:.0f} s", flush=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.datasets import HANDBOOK, EvalQuestion, Gold, handbook
-from eval.metrics import percentile
+from eval.metrics import DocumentSpan, percentile
 from eval.trial import CORPUS, file_sources, trial
 from rag.types import Answer, Hit
 
@@ -40,14 +40,20 @@ def judge(question: EvalQuestion, answer: Answer) -> Judged:
     all_needed = {"list", "multi-document"} & set(question.tags)
     right = answer.answerable and bool(expected) and (all(expected) if all_needed else any(expected))
     return Judged(
-        question, answer, holds_gold(context, question.evidence), _touches(cited, question.evidence), right
+        question, answer, _holds_gold(context, question.evidence), covers(cited, question.evidence), right
     )
 
 
-def holds_gold(hits: Iterable[Hit], gold: Sequence[Gold]) -> bool:
-    """Tell whether hits cover any one of the gold excerpts, at least half of it."""
-    spans = [(hit.chunk.document, hit.start, hit.end) for hit in hits]
-    return _touches(spans, gold)
+def covers(spans: Iterable[DocumentSpan], gold: Sequence[Gold]) -> bool:
+    """Tell whether spans cover the gold evidence: every excerpt, or one that is marked as an alternative.
+
+    An excerpt is covered when one span holds at least half of it. Without gold there is nothing to cover.
+    """
+    listed = list(spans)
+    needed = [excerpt for excerpt in gold if not excerpt.alternative]
+    others = [excerpt for excerpt in gold if excerpt.alternative]
+    all_needed = bool(needed) and all(_is_covered(excerpt, listed) for excerpt in needed)
+    return all_needed or any(_is_covered(excerpt, listed) for excerpt in others)
 
 
 def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
@@ -59,7 +65,7 @@ def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
     return {
         "answerable questions": len(answerable),
         "gold evidence in the context": _share(j.retrieved for j in answerable),
-        "answered": len(answered) / len(answerable),
+        "answered": _share(j.answer.answerable for j in answerable),
         "answered with the right evidence": _share(j.cited for j in answerable),
         "answered with the right words": _share(j.right for j in answerable),
         "of the answers given, right evidence": _share(j.cited for j in answered),
@@ -71,12 +77,15 @@ def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
     }
 
 
-def _touches(spans: Iterable[tuple[str, int, int]], gold: Sequence[Gold]) -> bool:
+def _holds_gold(hits: Iterable[Hit], gold: Sequence[Gold]) -> bool:
+    return covers([(hit.chunk.document, hit.start, hit.end) for hit in hits], gold)
+
+
+def _is_covered(excerpt: Gold, spans: Sequence[DocumentSpan]) -> bool:
+    enough = ENOUGH * (excerpt.end - excerpt.start)
     return any(
-        document == excerpt.document
-        and min(end, excerpt.end) - max(start, excerpt.start) >= ENOUGH * (excerpt.end - excerpt.start)
+        document == excerpt.document and min(end, excerpt.end) - max(start, excerpt.start) >= enough
         for document, start, end in spans
-        for excerpt in gold
     )
 
 

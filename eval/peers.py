@@ -15,6 +15,11 @@ from eval.chroma import measure_question_path
 from eval.datasets import SHARED, chroma_documents
 from eval.trial import file_sources, trial
 
+
+class NoPeers(Exception):
+    """There is no environment with the peers; the message says how to name one."""
+
+
 SCRIPT = SHARED.parent / "bench" / "peers.py"
 _ROW = re.compile(
     r"(?P<system>.+?)\s+ingest\s+(?P<ingest_s>[\d.]+) s\s+query p50\s+(?P<p50_ms>[\d.]+) p95\s+(?P<p95_ms>[\d.]+) ms"
@@ -26,13 +31,12 @@ def compare() -> list[dict[str, Any]]:
     """Measure Ibid, then each peer, then Ibid again, so that a change of the machine's speed shows.
 
     Raises:
-        RuntimeError: if PEERS_PYTHON is not set, or no peer could be measured.
+        NoPeers: if PEERS_PYTHON is not set.
+        RuntimeError: if no peer could be measured.
     """
     python = os.environ.get("PEERS_PYTHON")
     if not python:
-        raise RuntimeError(
-            f"PEERS_PYTHON is not set; {SCRIPT} says what to install in an environment of its own."
-        )
+        raise NoPeers(f"PEERS_PYTHON is not set; {SCRIPT} says what to install in an environment of its own.")
     first = _ibid("Ibid")
     done = subprocess.run(
         [python, SCRIPT, SHARED / "endtoend" / "chroma"], capture_output=True, text=True, check=False

@@ -56,7 +56,11 @@ def _filled(match: re.Match[str]) -> str:
     name = match.group("name")
     if name not in _TABLES:
         raise KeyError(f"README names a table {name!r}; the tables are {', '.join(_TABLES)}.")
-    return match.group(1) + _TABLES[name]() + match.group(3)
+    try:
+        return match.group(1) + _TABLES[name]() + match.group(3)
+    except FileNotFoundError as missing:
+        print(f"{name}: left as it is. {missing}")
+        return match.group(0)
 
 
 def settings_table() -> str:
@@ -106,6 +110,13 @@ def _named_figures(name: str) -> Callable[[], str]:
     return table
 
 
+def _lexical() -> str:
+    figures = newest("lexical")["figures"]
+    columns = ("p50_ms", "p95_ms", "build_s", "add_one_visible_ms")
+    rows = [(engine, *(row.get(column, "") for column in columns)) for engine, row in figures.items()]
+    return markdown_table(("engine", "p50 ms", "p95 ms", "build s", "add one, visible, ms"), rows)
+
+
 def _scale() -> str:
     small, large = newest("scale-10000")["figures"], newest("scale-100000")["figures"]
     rows = [(key.replace("_", " "), small[key], large[key]) for key in small]
@@ -119,6 +130,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "peers": _peers,
     "nfcorpus": _named_figures("nfcorpus"),
     "handbook": _named_figures("handbook"),
+    "lexical": _lexical,
     "scale": _scale,
 }
 

@@ -12,6 +12,7 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from rag.catalog import Catalog, NewVersion, embedding_key
 from rag.embed import unit
 from rag.pipeline import Pipeline
 from rag.sentences import split_sentences
-from rag.settings import load_settings
+from rag.settings import Settings
 
 CORPUS = "scale"
 REAL = 6_000  # chunks embedded for real, in whole articles
@@ -56,7 +57,7 @@ def measure(chunks: int) -> dict[str, Any]:
 
 
 def _build(home: Path, chunks: int) -> dict[str, Any]:
-    settings = load_settings({}, home=home)
+    settings = replace(Settings(), home=home)
     embedder, catalog = shared_embedder(settings.embedder), Catalog(home)
     began = time.perf_counter()
     made = 0

@@ -49,7 +49,7 @@ def running_server(home: Path, port: int = 0) -> Iterator[Server]:
     with log.open("ab") as written:
         process = subprocess.Popen(
             [sys.executable, "-m", "api.cli", "serve"],
-            env=os.environ | {"IBID_HOME": str(home), "IBID_PORT": str(port)},
+            env=_without_settings() | {"IBID_HOME": str(home), "IBID_PORT": str(port)},
             stdout=written,
             stderr=written,
         )
@@ -63,6 +63,11 @@ def running_server(home: Path, port: int = 0) -> Iterator[Server]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=STOP_S)
+
+
+def _without_settings() -> dict[str, str]:
+    """Return the environment without the caller's IBID_*: what is measured runs at the defaults."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("IBID_")}
 
 
 def _is_ready(client: httpx.Client) -> bool:

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ingest.source import Source, find_sources
 from rag.catalog import Catalog
 from rag.embed import Embedder, load_embedder
 from rag.pipeline import Pipeline
-from rag.settings import Settings, load_settings
+from rag.settings import Settings
 
 CORPUS = "trial"
 RESULTS = Path(__file__).parent / "results"
@@ -42,7 +42,7 @@ def trial(sources: Iterable[Source], settings: Mapping[str, Any]) -> Iterator[Tr
         RuntimeError: if a source fails, since figures over part of a set would mislead.
     """
     with tempfile.TemporaryDirectory() as home:
-        configured = load_settings({}, home=Path(home), **settings)
+        configured = replace(Settings(), home=Path(home), **settings)
         embedder = shared_embedder(configured.embedder)
         catalog = Catalog(configured.home)
         began = time.perf_counter()
@@ -57,7 +57,7 @@ def trial(sources: Iterable[Source], settings: Mapping[str, Any]) -> Iterator[Tr
 
 def reconfigured(made: Trial, settings: Mapping[str, Any]) -> Pipeline:
     """Return a question path over a trial's documents with other question-time settings."""
-    configured: Settings = load_settings({}, home=made.catalog.home, **settings)
+    configured = replace(Settings(), home=made.catalog.home, **settings)
     return Pipeline(configured, made.catalog, shared_embedder(configured.embedder))
 
 

@@ -1,7 +1,8 @@
 """Build document versions from files and put them into the catalogue: load, chunk, embed, commit.
 
 Files are read and chunked one by one and embedded in groups, so that many small files keep every core
-busy; each file becomes visible in a transaction of its own. A file that fails, fails alone.
+busy; each file becomes visible in a transaction of its own. A file that fails, fails alone; a disk that
+fails is no fault of a file, and ends the run.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -19,9 +21,9 @@ from ingest.load import Limits, document_name, load, too_large
 from ingest.source import Outcome, Source
 from rag.catalog import Catalog, NewVersion, embedding_key
 from rag.embed import Embedder
-from rag.errors import IbidError
+from rag.errors import IbidError, StorageError
 from rag.settings import Settings
-from rag.types import Metadata
+from rag.types import Metadata, indexed_text
 
 log = logging.getLogger(__name__)
 GROUP_CHUNKS = 256  # embed once this many chunks are waiting
@@ -58,6 +60,9 @@ class Builder:
 
         Args:
             create: make the corpus if it is not there; otherwise that is NotFound.
+
+        Raises:
+            StorageError: if the catalogue cannot be read or written now; what was yielded is in.
         """
         if create:
             self._catalog.create_corpus(corpus, self._embedder.fingerprint)
@@ -149,6 +154,10 @@ class Builder:
 
 
 def _failed(source: Source, error: Exception) -> Outcome:
+    """Return how a file failed; raise on what is no fault of the file, such as a full disk."""
+    of_the_file = isinstance(error.__cause__, sqlite3.DataError | sqlite3.IntegrityError)  # would come again
+    if isinstance(error, StorageError) and not of_the_file:
+        raise error
     if isinstance(error, IbidError | OSError):
         return Outcome(source.name, "failed", error=str(error))
     log.error("%s could not be ingested", ascii(source.name), exc_info=error)
@@ -157,5 +166,4 @@ def _failed(source: Source, error: Exception) -> Outcome:
 
 
 def _indexed_text(text: str, piece: Piece) -> str:
-    own = text[piece.start : piece.end]
-    return f"{piece.context}\n{own}" if piece.context else own
+    return indexed_text(text[piece.start : piece.end], piece.context)

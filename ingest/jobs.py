@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 POLL_S = 0.5  # how soon a job submitted by another process is noticed
+MOST_PAUSE_S = 30  # longest wait between tries while the disk is full or busy
 STOP_S = 3  # how long stopping waits for the file at hand
 ATTEMPTS = 3  # how often a file is begun: one that ends the process each time must not do so for ever
 _UNFINISHED = "state IN ('queued', 'running')"
@@ -156,20 +157,27 @@ class Jobs:
 
     def _work(self, make_builder: Callable[[], Builder], after: Callable[[str], None]) -> None:
         builder = functools.cache(make_builder)
-        self._catalog.drop_unused_originals()  # what a kill left behind
+        self._catalog.drop_unfinished_originals()  # what a kill left behind
+        self._catalog.drop_unused_originals()
+        pause_s = 0.0
         with (self._catalog.home / "worker.lock").open("w") as lock:
             while not self._stop.is_set():
                 try:
-                    job = self._next() if _locked(lock) else None
-                    if job is not None:
-                        self._run(job, builder)
-                        after(job.corpus)
-                        continue
+                    pause_s = 0.0 if self._work_one(lock, builder, after) else POLL_S
                 except Exception:  # such as a full disk: the thread must live on, and tries again
-                    log.exception("The jobs could not be worked off; trying again in %s s", POLL_S)
+                    pause_s = min(max(2 * pause_s, POLL_S), MOST_PAUSE_S)
+                    log.exception("The jobs could not be worked off; trying again in %s s", pause_s)
                     self._give_back()
-                self._wake.wait(POLL_S)
+                self._wake.wait(pause_s)
                 self._wake.clear()
+
+    def _work_one(self, lock: IO[str], builder: Callable[[], Builder], after: Callable[[str], None]) -> bool:
+        """Work the oldest job off, if there is one and no other process is at work; tell whether."""
+        job = self._next() if _locked(lock) else None
+        if job is not None:
+            self._run(job, builder)
+            after(job.corpus)
+        return job is not None
 
     def _next(self) -> Job | None:
         row = (
@@ -180,6 +188,7 @@ class Jobs:
         return self._job(row) if row else None
 
     def _run(self, job: Job, builder: Callable[[], Builder]) -> None:
+        self._give_back()  # what the last try could not
         self._at_work = job.id
         self._change("UPDATE jobs SET state = 'running' WHERE id = ?", job.id)
         rows = (
@@ -191,6 +200,8 @@ class Jobs:
         try:
             for outcome in self._ingest(job, rows, builder):
                 self._record(job.id, outcome)
+        except StorageError:
+            raise  # no fault of the job, which stays unfinished and is tried again
         except Exception as raised:  # the job says what happened, and the next one goes on
             if not isinstance(raised, IbidError):
                 log.exception("Job %s failed", job.id)
@@ -215,7 +226,8 @@ class Jobs:
                 return
             if row["attempts"] >= ATTEMPTS:
                 message = (
-                    f"The service ended {ATTEMPTS} times while it read this file; it is not tried again."
+                    f"The service ended {ATTEMPTS} times while it read this file; it is not tried again. "
+                    "Split it or save it again, then upload that."
                 )
                 self._record(job, Outcome(row["name"], "failed", error=message))
             elif self._change(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,9 +43,10 @@ def find_sources(paths: Iterable[Path]) -> tuple[list[Source], list[Outcome]]:
     """
     sources: dict[str, Source] = {}
     left: list[Outcome] = []
-    for path, name, named in _walk(paths):
-        if not path.exists():
-            left.append(Outcome(name, "failed", error=f"{path} does not exist."))
+    for path, name, named in _walk(paths, left):
+        size = _size(path)
+        if isinstance(size, str):
+            left.append(Outcome(name, "failed", error=size))
         elif not named and not supported(name):
             left.append(Outcome(name, "skipped", error="Its format is not read."))
         elif name in sources:
@@ -56,19 +58,45 @@ def find_sources(paths: Iterable[Path]) -> tuple[list[Source], list[Outcome]]:
                 )
             )
         else:
-            sources[name] = Source(name, partial(_read_regular, path), size=path.stat().st_size)
+            sources[name] = Source(name, partial(_read_regular, path), size=size)
     return list(sources.values()), left
 
 
-def _walk(paths: Iterable[Path]) -> Iterator[tuple[Path, str, bool]]:
+def _walk(paths: Iterable[Path], left: list[Outcome]) -> Iterator[tuple[Path, str, bool]]:
+    """Yield each file, its name, and whether it was named itself; folders that cannot be listed go to `left`."""
     for path in paths:
-        if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                relative = file.relative_to(path)
-                if not any(part.startswith(".") for part in relative.parts) and not file.is_dir():
-                    yield file, relative.as_posix(), False
-        else:
+        if not _is_folder(path):
             yield path, path.name, True
+            continue
+        errors: list[OSError] = []
+        for file in sorted(_files_under(path, errors)):
+            yield file, file.relative_to(path).as_posix(), False
+        for error in errors:
+            folder = str(error.filename)
+            left.append(Outcome(folder, "failed", error=f"{folder} cannot be listed ({error.strerror})."))
+
+
+def _files_under(folder: Path, errors: list[OSError]) -> Iterator[Path]:
+    for where, folders, files in os.walk(folder, onerror=errors.append):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(where, name) for name in files if not name.startswith("."))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # such as a name too long, which `_size` reports
+        return False
+
+
+def _size(path: Path) -> int | str:
+    """Return a file's size in bytes, or what is wrong with it."""
+    try:
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return f"{path} does not exist."
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror})."
 
 
 def _read_regular(path: Path) -> bytes:

@@ -11,15 +11,16 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rag.errors import InvalidInput, InvalidName, NotFound, OtherEmbedder, StorageError
+from rag.errors import InvalidInput, NotFound, OtherEmbedder, StorageError
 from rag.filters import Filter, filter_to_sql, is_storable
-from rag.listing import CORPUS_NAME, Listings
-from rag.types import Chunk, Document, Metadata, document_id
+from rag.listing import Listings, check_corpus_name
+from rag.snapshot import remove_snapshots
+from rag.types import Chunk, Document, Metadata, document_id, indexed_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,7 @@ class Catalog(Listings):
 
     def create_corpus(self, corpus: str, embedder: str) -> None:
         """Create a corpus where it does not exist; one embedded by another model is refused."""
-        if not CORPUS_NAME.fullmatch(corpus):
-            raise InvalidName(
-                f"{corpus[:80]!r} is not a corpus name; expected 1 to 64 letters, digits, '.', '_' or '-', "
-                "the first one a letter, digit or '_'."
-            )
+        check_corpus_name(corpus)
         with self.write() as transaction:
             transaction.execute(
                 "INSERT OR IGNORE INTO corpora VALUES (?, ?, ?)", (corpus, embedder, time.time())
@@ -76,7 +73,7 @@ class Catalog(Listings):
             )
 
     def delete_corpus(self, corpus: str) -> int:
-        """Delete a corpus with its documents and the uploads on their way to it, at once.
+        """Delete a corpus with its documents and the uploads on their way to it, at once, and its snapshots.
 
         Return how many documents it held.
         """
@@ -85,6 +82,7 @@ class Catalog(Listings):
             removed = self._remove(transaction, "corpus = ?", (corpus,))
             transaction.execute("DELETE FROM corpora WHERE name = ?", (corpus,))
             cancelled = _cancel_uploads(transaction, corpus)
+        remove_snapshots(self.home, corpus)  # they hold its words and vectors
         self.drop_unused_originals([*removed, *cancelled])
         return len(removed)
 
@@ -162,6 +160,14 @@ class Catalog(Listings):
         return Document(
             row["id"], row["name"], row["version"], row["text"], pages, json.loads(row["metadata"])
         )
+
+    def current_versions(self, documents: Iterable[str]) -> dict[str, int]:
+        """Return the current version of each document by id; those that were deleted are absent."""
+        rows = self.read().execute(
+            "SELECT id, version FROM documents WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(sorted(set(documents))),),
+        )
+        return {row["id"]: row["version"] for row in rows}
 
     def is_current(self, corpus: str, name: str, sha256: str, build: str) -> bool:
         """Tell whether a document stands in the catalogue as this build would make it of these bytes."""
@@ -268,8 +274,7 @@ class Catalog(Listings):
             (json.dumps(list(documents)),),
         )
         for row in rows:
-            text = f"{row['context']}\n{row['text']}" if row["context"] else row["text"]
-            yield row["id"], row["document"], text, row["vector"]
+            yield row["id"], row["document"], indexed_text(row["text"], row["context"]), row["vector"]
 
     def matching_documents(self, corpus: str, filter_: Filter) -> np.ndarray:
         """Return the sorted row numbers (int64) of the documents that a filter lets through."""

@@ -48,6 +48,8 @@ CREATE TABLE job_files (
     attempts INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job, name)) STRICT;
 CREATE INDEX job_files_by_sha256 ON job_files (sha256);
 """
+# one row, drawn at random: an index snapshot of another catalogue's history is told by it
+_IDENTITY = "CREATE TABLE IF NOT EXISTS identity AS SELECT lower(hex(randomblob(16))) AS id"
 
 
 class Cursor(sqlite3.Cursor):
@@ -187,7 +189,10 @@ class Database:
             )
             _use_wal(connection)
         except sqlite3.OperationalError as error:
-            raise StorageError(f"The catalogue in {self.home} does not open ({error}).") from error
+            raise StorageError(
+                f"The catalogue in {self.home} does not open ({error}); "
+                "make that folder writable for this user, or set IBID_HOME elsewhere."
+            ) from error
         except sqlite3.DatabaseError as error:
             raise _damaged(file, error) from error
         connection.file = file
@@ -195,6 +200,11 @@ class Database:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.row_factory = sqlite3.Row
         return connection
+
+    def identity(self) -> str:
+        """Return the 32 hex digits that tell this catalogue from every other."""
+        query = "SELECT id FROM identity"
+        return str(self.read().execute(query).fetchone()["id"])
 
     def _prepare_schema(self) -> None:
         found = self.read().execute("PRAGMA user_version").fetchone()[0]
@@ -209,6 +219,9 @@ class Database:
                 f"The data folder {self.home} has schema {found}, newer than this Ibid's {SCHEMA_VERSION}; "
                 "upgrade Ibid."
             )
+        if not self.read().execute("SELECT 1 FROM sqlite_schema WHERE name = 'identity'").fetchone():
+            with self.write() as transaction:
+                transaction.execute(_IDENTITY)
 
 
 def _damaged(file: Path, error: sqlite3.Error) -> StorageError:

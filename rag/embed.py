@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -69,13 +70,15 @@ def load_embedder(name: str = TRUNK, *, threads: int = 0) -> Embedder:
     """Load the packaged trunk (`trunk`) or a sentence-transformers model by path or hub name.
 
     Args:
-        threads: encoder threads; 0 means one for each core.
+        threads: encoder threads; 0 means one for each core that this process may use.
 
     Raises:
         ModelError: if the model cannot be loaded; the message says what to do.
     """
     return (
-        TrunkEmbedder(threads or os.cpu_count() or 1) if name == TRUNK else SentenceTransformersEmbedder(name)
+        TrunkEmbedder(threads or _cores())
+        if name == TRUNK
+        else SentenceTransformersEmbedder(name, threads=threads)
     )
 
 
@@ -141,32 +144,41 @@ class TrunkEmbedder:
 
 
 class SentenceTransformersEmbedder:
-    """Any sentence-transformers model, by local path or hub name, through torch."""
+    """Any sentence-transformers model, by local path or hub name, through torch. Safe for several threads.
 
-    def __init__(self, name: str) -> None:
-        from sentence_transformers import (
-            SentenceTransformer,
-        )  # imported here: torch costs every start seconds
+    Args:
+        threads: torch's, in the whole process; 0 leaves them as they are.
+    """
 
+    def __init__(self, name: str, *, threads: int = 0) -> None:
+        import torch  # imported here: it costs every start seconds
+        from sentence_transformers import SentenceTransformer
+
+        if threads:
+            torch.set_num_threads(threads)
+        self._lock = threading.RLock()  # a fast tokenizer refuses a second caller: "Already borrowed"
         try:
             self._model = SentenceTransformer(name, device="cpu")
         except Exception as error:  # hub, file and format errors share no base class
             raise ModelError(
                 f"The embedder {name!r} does not load ({error}); "
-                "expected a folder or hub name of a sentence-transformers model."
+                "expected a folder or hub name of a sentence-transformers model; "
+                "what a hub name stands for is downloaded only with HF_HUB_OFFLINE=0."
             ) from error
-        self.fingerprint = hashlib.sha256(_weights_digest(self._model, name).encode()).hexdigest()[:16]
+        self.fingerprint = _model_digest(self._model)[:16]
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         self.max_tokens = int(self._model.max_seq_length or 512) - 2
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+        with self._lock:
+            vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, np.float32).reshape(len(texts), self.dimension)
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         if not texts:
             return []
-        states = self._model.encode(list(texts), output_value="token_embeddings", show_progress_bar=False)
+        with self._lock:
+            states = self._model.encode(list(texts), output_value="token_embeddings", show_progress_bar=False)
         encoded = []
         for text, vectors in zip(texts, states, strict=True):
             offsets = self.token_offsets(text)[: self.max_tokens]
@@ -175,10 +187,16 @@ class SentenceTransformersEmbedder:
         return encoded
 
     def token_offsets(self, text: str) -> np.ndarray:
-        encoded = self._model.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
-        )
+        with self._lock:
+            encoded = self._model.tokenizer(
+                text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
+            )
         return np.array(encoded["offset_mapping"], np.int32).reshape(-1, 2)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use: in a container, often fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _tokenizer(path: Path) -> Tokenizer:
@@ -195,10 +213,12 @@ def _token_id(tokenizer: Tokenizer, token: str) -> int:
     return number
 
 
-def _weights_digest(model: Any, name: str) -> str:
-    """Name a model by its weights where they are local files, so that a retrained one is another space."""
-    digest = hashlib.sha256(name.encode())
+def _model_digest(model: Any) -> str:
+    """Name a model by its modules and all its weights, wherever it lies: a retrained one is another space."""
+    import torch
+
+    digest = hashlib.sha256(repr(model).encode())
     for key, tensor in sorted(model.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(tensor.detach().contiguous().view(-1)[:256].float().numpy().tobytes())
+        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

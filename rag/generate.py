@@ -42,7 +42,7 @@ class Extractive:
     def generate(self, context: Context) -> Draft:
         weighed = weigh_sentences(context, self._embedder)
         if not weighed:
-            return Draft("", (), 0.0, "No document of the corpus comes near the question.")
+            return Draft("", (), 0.0, _why_nothing(context))
         chosen = choose_sentences(weighed, sentences=self._most_sentences, words=self._most_words)
         return _compose(chosen, confidence(weighed))
 
@@ -75,6 +75,15 @@ def _cut_to_words(sentence: Sentence, most: int) -> Sentence:
         return sentence
     text = sentence.text[: words[most - 1].end()]
     return replace(sentence, end=sentence.start + len(text), text=text)
+
+
+def _why_nothing(context: Context) -> str:
+    if context.cut and not context.evidence:
+        return (
+            "The evidence that was found does not fit into the prompt; raise IBID_BUDGET_TOKENS or "
+            "IBID_EVIDENCE_TOKENS, or shorten the question."
+        )
+    return "No document of the corpus comes near the question."
 
 
 def _compose(chosen: Sequence[Sentence], probability: float) -> Draft:

@@ -6,7 +6,6 @@ A snapshot on disk saves rebuilding; it can be deleted at any time.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from rag.catalog import Catalog, Change
 from rag.dense import DenseIndex
 from rag.filters import Filter
 from rag.lexical import LexicalIndex, RankBm25Index
-from rag.snapshot import read_snapshot, write_snapshot
+from rag.snapshot import read_snapshot, snapshot_path, write_snapshot
 from rag.types import Chunk
 
 log = logging.getLogger(__name__)
@@ -51,6 +50,7 @@ class CorpusIndex:
     ) -> None:
         self._catalog, self._corpus = catalog, corpus
         self._embedder, self._dimension, self._engine = embedder, dimension, lexical
+        self._history = catalog.identity()
         self._lock = threading.RLock()
         self._unsaved = 0  # chunks changed since the snapshot
         self._load_or_start()
@@ -85,6 +85,12 @@ class CorpusIndex:
                 dict(zip(ids, self._lexical.score(question, ids).tolist(), strict=True)),
                 self._catalog.chunks(ids),
             )
+
+    def dense_scores(self, vector: np.ndarray, ids: Sequence[int]) -> dict[int, float]:
+        """Return the cosine of the question's unit vector (dim,) with those of the chunks that are indexed."""
+        with self._lock:
+            known = [i for i, here in zip(ids, np.isin(ids, self._ids), strict=True) if here]
+            return dict(zip(known, self._dense.score(vector, known).tolist(), strict=True))
 
     def idf(self, term: str) -> float:
         """Return the inverse document frequency of a term among the corpus's chunks."""
@@ -179,8 +185,12 @@ class CorpusIndex:
         return {"ids": self._ids, "rows": self._rows}
 
     def _identity(self) -> dict[str, str | int]:
-        return {"corpus": self._corpus, "embedder": self._embedder, "lexical": self._engine}
+        return {
+            "catalog": self._history,
+            "corpus": self._corpus,
+            "embedder": self._embedder,
+            "lexical": self._engine,
+        }
 
     def _path(self) -> Path:
-        name = hashlib.sha256(f"{self._corpus}\0{self._engine}".encode()).hexdigest()[:16]
-        return self._catalog.home / "indexes" / f"{name}.snapshot"
+        return snapshot_path(self._catalog.home, self._corpus, self._engine)

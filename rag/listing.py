@@ -7,11 +7,11 @@ import re
 import sqlite3
 from dataclasses import dataclass
 
-from rag.errors import NotFound
+from rag.errors import InvalidName, NotFound
 from rag.originals import Originals
 from rag.types import Metadata, document_id
 
-CORPUS_NAME = re.compile(r"\w[\w.-]{0,63}")
+_CORPUS_NAME = re.compile(r"\w[\w.-]{0,63}")
 _SELECT = (
     "SELECT id, name, version, characters, sha256, created, metadata, "
     "(SELECT count(*) FROM chunks WHERE document = d.row) AS chunks FROM documents d"
@@ -42,6 +42,15 @@ class DocumentInfo:
     metadata: Metadata
 
 
+def check_corpus_name(corpus: str) -> None:
+    """Raise InvalidName unless a corpus may have this name."""
+    if not _CORPUS_NAME.fullmatch(corpus):
+        raise InvalidName(
+            f"{corpus[:80]!r} is not a corpus name; expected 1 to 64 letters, digits, '.', '_' or '-', "
+            "the first one a letter, digit or '_'."
+        )
+
+
 class Listings(Originals):
     """The part of the catalogue that lists.
 
@@ -60,7 +69,7 @@ class Listings(Originals):
 
     def require_corpus(self, corpus: str) -> str:
         """Return the fingerprint of the embedder of a corpus, or raise NotFound."""
-        possible = CORPUS_NAME.fullmatch(corpus)
+        possible = _CORPUS_NAME.fullmatch(corpus)
         row = possible and (
             self.read().execute("SELECT embedder FROM corpora WHERE name = ?", (corpus,)).fetchone()
         )
@@ -94,7 +103,10 @@ class Listings(Originals):
     def no_document(self, corpus: str, name: str) -> NotFound:
         """Return the error that says which of the two is not there."""
         self.require_corpus(corpus)
-        return NotFound(f"There is no document {name!r} in corpus {corpus!r}.")
+        return NotFound(
+            f"There is no document {name!r} in corpus {corpus!r}; "
+            f"`ibid documents --corpus {corpus}` lists the names."
+        )
 
 
 def _info(row: sqlite3.Row) -> DocumentInfo:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
-import shutil
 import sys
 import tempfile
 import warnings
@@ -62,11 +61,6 @@ def export_trunk(path: Path) -> None:
         _export_onnx(trunk_folder(), exact)
         _quantise(exact, quantised)
         quantised.replace(path)
-
-
-def remove_prepared() -> None:
-    """Delete every prepared model; the next use exports again."""
-    shutil.rmtree(models_folder(), ignore_errors=True)
 
 
 def _export_onnx(folder: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from rag.errors import StorageError
 
 log = logging.getLogger(__name__)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_TEMPORARY = re.compile(r"\.[0-9a-f]{64}\.(\d+)\.\d+")  # as `_write_durably` names them
+_STARTED = time.time()
 _IS_USED = (
     "SELECT EXISTS (SELECT 1 FROM documents WHERE sha256 = ?1) OR EXISTS (SELECT 1 FROM job_files f "
     "JOIN jobs j ON j.id = f.job WHERE f.sha256 = ?1 AND j.state IN ('queued', 'running') "
@@ -50,6 +53,16 @@ class Originals(Database):
         """Return where an original lies."""
         return self.home / "originals" / sha256
 
+    def drop_unfinished_originals(self) -> None:
+        """Delete what is left of originals whose process ended while it stored them."""
+        try:
+            for path in (self.home / "originals").iterdir():
+                name = _TEMPORARY.fullmatch(path.name)
+                if name and _has_ended(int(name[1]), path):
+                    path.unlink(missing_ok=True)
+        except OSError as error:  # the next start tries again
+            log.warning("Unfinished originals could not be deleted (%s).", error)
+
     def drop_unused_originals(self, among: Sequence[str] | None = None) -> None:
         """Delete those originals that neither a document nor an unfinished job needs any more.
 
@@ -69,6 +82,19 @@ class Originals(Database):
                         self.original(sha256).unlink(missing_ok=True)
         except (OSError, StorageError) as error:  # what was asked for is done; the next start tries again
             log.warning("Originals that nothing needs any more could not be deleted (%s).", error)
+
+
+def _has_ended(process: int, temporary: Path) -> bool:
+    """Tell whether the writer of a temporary file is gone; in containers all have the same number."""
+    if process == os.getpid():
+        return temporary.stat().st_mtime < _STARTED
+    try:
+        os.kill(process, 0)  # only asks
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # another user's
+        return False
+    return False
 
 
 def _write_durably(path: Path, data: bytes) -> None:

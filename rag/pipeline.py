@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from rag.assemble import assemble
 from rag.catalog import Catalog
-from rag.embed import Embedder, TokenVectors
-from rag.errors import CitationError, InvalidInput
+from rag.embed import Embedder
+from rag.errors import CitationError, InvalidInput, NotFound, OtherEmbedder, StorageError
 from rag.evidence import keep_evidence
 from rag.filters import Filter, filter_to_sql
-from rag.fuse import average_scores, reciprocal_rank_fusion
+from rag.fuse import average_scores, min_max, reciprocal_rank_fusion
 from rag.generate import Extractive, Generator
 from rag.index import CorpusIndex
 from rag.order import order_for_attention
-from rag.rerank import LateInteraction
+from rag.recorder import OnStage, Recorder
+from rag.rerank import LateInteraction, Reranked
 from rag.retrieve import Candidates, on_their_pages, retrieve, to_hits, with_neighbours
+from rag.rewrite import rewrite
 from rag.settings import Settings
 from rag.trim import trim
 from rag.types import Answer, Context, Hit, Trace
 from rag.verify import StaleEvidence, verify
 
 SEARCH_DEPTH = 4  # candidates of each leg for every hit that `search` is asked for
-RERANK_DEPTH = 4  # candidates that are reranked and trimmed for every hit that is wanted
+RERANK_DEPTH = 4  # candidates that are trimmed for every hit that is wanted; reranking reads the first few
 ATTEMPTS = 3  # how often a question starts over because a cited document changed meanwhile
 NEAREST = 3  # hits shown with a refusal
-OnStage = Callable[[str, float], None]  # called with each stage and its milliseconds when it is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,47 +40,6 @@ class Found:
 
     hits: tuple[Hit, ...]
     trace: Trace
-
-
-class Recorder:
-    """Keeps each stage's ranking and time while a question passes through; becomes its Trace."""
-
-    def __init__(self, on_stage: OnStage | None = None) -> None:
-        self._on_stage = on_stage
-        self.rankings: dict[str, tuple[Hit, ...]] = {}
-        self.dropped: dict[int, str] = {}
-        self.tokens: tuple[int, ...] = ()  # of each hit in the context
-        self.notes: list[str] = []
-        self._timings: dict[str, float] = {}
-        self._began = time.perf_counter()
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Note the time of a stage, and report it."""
-        began = time.perf_counter()
-        yield
-        self._timings[stage] = (time.perf_counter() - began) * 1000
-        if self._on_stage is not None:
-            self._on_stage(stage, self._timings[stage])
-
-    def drop(self, before: Sequence[Hit], after: Sequence[Hit], reason: str) -> None:
-        """Note why the chunks of which a stage passed no hit on were dropped."""
-        kept = {hit.chunk.id for hit in after}
-        self.dropped.update({hit.chunk.id: reason for hit in before if hit.chunk.id not in kept})
-
-    def place(self, context: Context) -> None:
-        """Note what reached the context, and why the chunks of which nothing did were cut."""
-        self.rankings["context"] = tuple(item.hit for item in context.evidence)
-        self.tokens = tuple(item.tokens for item in context.evidence)
-        kept = {item.hit.chunk.id for item in context.evidence}
-        self.dropped |= {cut.chunk.id: cut.reason for cut in context.cut if cut.chunk.id not in kept}
-
-    def trace(self, question: str) -> Trace:
-        """Return what was recorded so far."""
-        total = (time.perf_counter() - self._began) * 1000
-        timings = {**self._timings, "total": total}
-        dropped = dict(self.dropped)
-        return Trace(question, dict(self.rankings), dropped, tuple(self.notes), timings, self.tokens)
 
 
 class Pipeline:
@@ -114,8 +75,9 @@ class Pipeline:
         """
         recorder = Recorder(on_stage)
         depth = SEARCH_DEPTH * k
+        question = rewrite(question)
         hits = self._hits(recorder, corpus, question, k, depth, depth, filter_)
-        return Found(tuple(hits), recorder.trace(question))
+        return Found(tuple(self._current(recorder, hits)), recorder.trace(question))
 
     def ask(
         self,
@@ -133,8 +95,9 @@ class Pipeline:
 
         Raises:
             NotFound, InvalidInput: for an unknown corpus, a bad question or filter.
-            CitationError: if a quote is not the stored text.
+            CitationError: if a quote is not the stored text, or a part of the answer is not cited.
         """
+        question = rewrite(question)
         for _ in range(ATTEMPTS):
             try:
                 return self._ask_once(corpus, question, filter_, Recorder(on_stage))
@@ -145,8 +108,13 @@ class Pipeline:
         )
 
     def index(self, corpus: str) -> CorpusIndex:
-        """Return the follower of a corpus, loading it at its first use."""
-        self._catalog.check_embedder(corpus, self._embedder.fingerprint)
+        """Return the follower of a corpus, loading it at its first use; that of a deleted one is forgotten."""
+        try:
+            self._catalog.check_embedder(corpus, self._embedder.fingerprint)
+        except (NotFound, OtherEmbedder):
+            with self._lock:
+                self._indexes.pop(corpus, None)
+            raise
         with self._lock:
             if corpus not in self._indexes:
                 self._indexes[corpus] = CorpusIndex(
@@ -161,9 +129,10 @@ class Pipeline:
     def save_indexes(self, *, always: bool = False) -> None:
         """Write snapshots of the loaded indexes where enough changed (or `always`, if anything did)."""
         with self._lock:
-            indexes = list(self._indexes.values())
-        for index in indexes:
-            index.save(always=always)
+            corpora = list(self._indexes)
+        for corpus in corpora:
+            with suppress(NotFound, OtherEmbedder, StorageError):  # deleted meanwhile, or unreadable
+                self.index(corpus).save(always=always)
 
     # the stages
 
@@ -187,8 +156,9 @@ class Pipeline:
         with recorder.timed("generate"):
             draft = self._generator.generate(context)
         with recorder.timed("verify"):
-            citations = verify(draft, corpus, self._catalog)
+            citations = verify(draft, context, corpus, self._catalog)
         answerable = bool(draft.text) and draft.confidence >= settings.refuse_below
+        nearest = () if answerable else tuple(self._current(recorder, evidence)[:NEAREST])
         reason = draft.reason or "The nearest evidence does not answer the question well enough."
         return Answer(
             text=draft.text if answerable else "",
@@ -196,7 +166,7 @@ class Pipeline:
             confidence=draft.confidence,
             citations=citations if answerable else (),
             reason="" if answerable else reason,
-            nearest=() if answerable else tuple(evidence[:NEAREST]),
+            nearest=nearest,
             ledger=context.ledger,
             trace=recorder.trace(question),
         )
@@ -226,43 +196,72 @@ class Pipeline:
         with recorder.timed("fuse"):
             hits = self._fuse(candidates)
             recorder.rankings["fused"] = tuple(hits)
-        read: Mapping[int, TokenVectors] = {}
+        reranked = Reranked(hits, {})
         if self._settings.reranker != "none":
             with recorder.timed("rerank"):
-                reranked = self._reranker.rerank(
-                    question, hits, limit=RERANK_DEPTH * k, deadline_ms=self._settings.rerank_deadline_ms
-                )
-                if reranked.late:
-                    recorder.notes.append(
-                        "Reranking met its deadline; what was not read keeps the fused order."
-                    )
-                hits, read = reranked.hits, reranked.vectors
-                recorder.rankings["reranked"] = tuple(hits)
+                reranked = self._rerank(recorder, question, hits, k)
         if not self._settings.trim:
-            return self._first(recorder, hits, k)
+            return self._first(recorder, reranked.hits, k)
         with recorder.timed("trim"):
-            trimmed = trim(
-                question,
-                vector,
-                with_neighbours(hits[: RERANK_DEPTH * k], self._catalog, self._settings.window),
-                k=k,
-                idf=index.idf,
-                dense=candidates.dense_scores,
-                vectors=read,
-                read=self._catalog.text_between,
-            )
-            trimmed = on_their_pages(trimmed, self._catalog)
-            recorder.rankings["trimmed"] = tuple(trimmed)
-            recorder.drop(hits, trimmed, "no sentence of it is among the best")
+            return self._trim(recorder, question, vector, index, candidates, reranked, k)
+
+    def _rerank(self, recorder: Recorder, question: str, hits: Sequence[Hit], k: int) -> Reranked:
+        reranked = self._reranker.rerank(
+            question, hits, limit=RERANK_DEPTH * k, deadline_ms=self._settings.rerank_deadline_ms
+        )
+        ended = (
+            "before its deadline; what was not read keeps the fused order"
+            if reranked.late
+            else "within its token budget"
+        )
+        recorder.notes.append(f"Reranking read {len(reranked.vectors)} of {len(hits)} candidates {ended}.")
+        recorder.rankings["reranked"] = tuple(reranked.hits)
+        return reranked
+
+    def _trim(
+        self,
+        recorder: Recorder,
+        question: str,
+        vector: np.ndarray,
+        index: CorpusIndex,
+        candidates: Candidates,
+        reranked: Reranked,
+        k: int,
+    ) -> list[Hit]:
+        pool = with_neighbours(reranked.hits[: RERANK_DEPTH * k], self._catalog, self._settings.window)
+        added = [hit.chunk.id for hit in pool if hit.chunk.id not in candidates.dense_scores]
+        trimmed = trim(
+            question,
+            vector,
+            pool,
+            k=k,
+            idf=index.idf,
+            dense={**candidates.dense_scores, **index.dense_scores(vector, added)},
+            vectors=reranked.vectors,
+            read=self._catalog.text_between,
+        )
+        trimmed = on_their_pages(trimmed, self._catalog)
+        recorder.rankings["trimmed"] = tuple(trimmed)
+        recorder.drop(reranked.hits, trimmed, "no sentence of it is among the best")
         return trimmed
+
+    def _current(self, recorder: Recorder, hits: Sequence[Hit]) -> list[Hit]:
+        """Return the hits of documents that neither changed nor were deleted since they were found."""
+        versions = self._catalog.current_versions(hit.chunk.document_id for hit in hits)
+        current = [hit for hit in hits if versions.get(hit.chunk.document_id) == hit.chunk.version]
+        recorder.drop(hits, current, "its document changed or was deleted meanwhile")
+        return current
 
     def _first(self, recorder: Recorder, hits: Sequence[Hit], k: int) -> list[Hit]:
         recorder.drop(hits, hits[:k], f"not among the {k} best")
         return list(hits[:k])
 
     def _fuse(self, candidates: Candidates) -> list[Hit]:
+        """Fuse both legs; either way scores lie in [0, 1], as later stages expect."""
         if self._settings.fusion == "reciprocal_rank":
-            return reciprocal_rank_fusion([candidates.dense, candidates.lexical])
+            fused = reciprocal_rank_fusion([candidates.dense, candidates.lexical])
+            scores = min_max([hit.score for hit in fused])  # they come as at most 2 / 61
+            return [replace(hit, score=float(score)) for hit, score in zip(fused, scores, strict=True)]
         averaged = average_scores(
             candidates.dense_scores, candidates.lexical_scores, dense_weight=self._settings.dense_weight
         )

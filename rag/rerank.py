@@ -2,6 +2,9 @@
 
 No training: the trunk's own token vectors serve. They are kept, for `rag/trim.py` weighs sentences by
 them, so that one pass of the encoder pays for both.
+
+The encoder is most of a question's time, so little is read: READ_TOKENS and SLICE let two chunks of full
+size through, or some more small ones. Only what is read is reordered, and only among itself.
 """
 
 from __future__ import annotations

@@ -32,6 +32,9 @@ class Settings:
     home: Path = _setting(Path("ibid-data"), "the data folder: catalogue, originals, index snapshots")
     host: str = _setting("127.0.0.1", "address that `ibid serve` binds to")
     port: int = _setting(8000, "port that `ibid serve` binds to", low=0, high=65535)
+    allowed_hosts: str = _setting(
+        "localhost,127.0.0.1,::1", "names by which the service may be asked (Host), by comma; `*` for any"
+    )
 
     embedder: str = _setting("trunk", "`trunk`, or a sentence-transformers model by path or hub name")
     encoder_threads: int = _setting(0, "encoder threads; 0 means one for each core", low=0, high=256)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -17,6 +18,21 @@ from pathlib import Path
 import numpy as np
 
 FORMAT = "ibid snapshot 1"
+log = logging.getLogger(__name__)
+
+
+def snapshot_path(home: Path, corpus: str, engine: str) -> Path:
+    """Return where the snapshot of a corpus's indexes lies; `engine` is the lexical one."""
+    return home / "indexes" / f"{_stem(corpus)}-{engine}.snapshot"
+
+
+def remove_snapshots(home: Path, corpus: str) -> None:
+    """Delete the snapshots of a corpus, half-written ones included."""
+    for path in (home / "indexes").glob(f"*{_stem(corpus)}-*"):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("The index snapshot %s of a deleted corpus stays (%s); delete it.", path, error)
 
 
 def write_snapshot(path: Path, arrays: Mapping[str, np.ndarray], stated: Mapping[str, str | int]) -> None:
@@ -56,6 +72,10 @@ def read_snapshot(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str | in
             return {name: archive[name] for name in archive.files}, json.loads(header["stated"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):  # absent or not ours
         return None
+
+
+def _stem(corpus: str) -> str:
+    return hashlib.sha256(corpus.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _checksum(stated: str, payload: memoryview) -> str:

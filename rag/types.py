@@ -55,7 +55,7 @@ class Chunk:
     @property
     def indexed_text(self) -> str:
         """What the indexes see: the context, then the chunk's own text."""
-        return f"{self.context}\n{self.text}" if self.context else self.text
+        return indexed_text(self.text, self.context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,7 @@ class Draft:
     citations: tuple[Citation, ...]
     confidence: float
     reason: str = ""  # why nothing can be said, where text is empty
+    verbatim: bool = True  # each cited part of the text is its quote; only a generator that rephrases says no
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,11 @@ class Answer:
 def page_at(pages: Sequence[int], offset: int) -> int | None:
     """Return which of the pages that start at these offsets holds `offset`, counted from 1; None without pages."""
     return bisect_right(pages, offset) if pages else None
+
+
+def indexed_text(text: str, context: str) -> str:
+    """Return what the indexes see of a chunk: its context, then its own text."""
+    return f"{context}\n{text}" if context else text
 
 
 def chunk_id(document_id: str, version: int, start: int, end: int) -> int:

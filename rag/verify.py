@@ -1,46 +1,90 @@
-"""Verify a draft: every quote is compared with the stored text, character by character."""
+"""Verify a draft: each part of it is cited, from the context, and each quote is the stored text exactly."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from rag.catalog import Catalog
 from rag.errors import CitationError, NotFound
-from rag.types import Citation, Draft
+from rag.types import Citation, Context, Document, Draft
+
+_LABEL = re.compile(r"\[([0-9]{1,4})\]")
 
 
 class StaleEvidence(Exception):
     """A cited document changed or was deleted while the answer was being made; ask again."""
 
 
-def verify(draft: Draft, corpus: str, catalog: Catalog) -> tuple[Citation, ...]:
+def verify(draft: Draft, context: Context, corpus: str, catalog: Catalog) -> tuple[Citation, ...]:
     """Return the draft's citations, verified, each with the page on which its quote starts.
+
+    A citation's label names a piece of the context's evidence within whose span its quote lies; the quote
+    is the stored text at its place, and in a verbatim draft the answer's words too. Every part of the
+    answer but white space and the labels [n] of its citations is cited.
 
     Raises:
         StaleEvidence: if a cited document version is no longer the current one.
-        CitationError: if a quote is not the stored text at its place, which no correct stage can cause.
+        CitationError: if any of this does not hold, which no correct stage can cause.
     """
-    documents = {}
-    for name in {citation.document for citation in draft.citations}:
-        try:
-            documents[name] = catalog.document(corpus, name)
-        except NotFound as error:
-            raise StaleEvidence(str(error)) from error
+    documents = _current_documents(draft, corpus, catalog)
     for citation in draft.citations:
-        document = documents[citation.document]
-        if document.version != citation.version:
-            raise StaleEvidence(f"{document.name} is now at version {document.version}.")
-        if not _is_at(citation.quote, citation.start, citation.end, document.text):
-            raise CitationError(
-                f"A quote from {document.name}, characters {citation.start} to {citation.end}, is not its text."
-            )
-        if not 0 <= citation.answer_start < citation.answer_end <= len(draft.text):
-            raise CitationError(f"A citation of {document.name} supports no part of the answer.")
+        if wrong := _what_is_wrong(citation, draft, context, documents[citation.document].text):
+            place = f"{citation.document}, characters {citation.start} to {citation.end}"
+            raise CitationError(f"A citation of {place}, {wrong}.")
+    if uncited := _uncited(draft):
+        raise CitationError(f"Nothing is cited for this part of the answer: {uncited[:80]!r}.")
     return tuple(
         replace(citation, verified=True, page=documents[citation.document].page_at(citation.start))
         for citation in draft.citations
     )
 
 
+def _current_documents(draft: Draft, corpus: str, catalog: Catalog) -> dict[str, Document]:
+    documents: dict[str, Document] = {}
+    for citation in draft.citations:
+        try:
+            document = documents.get(citation.document) or catalog.document(corpus, citation.document)
+        except NotFound as error:
+            raise StaleEvidence(str(error)) from error
+        if document.version != citation.version:
+            raise StaleEvidence(f"{document.name} is now at version {document.version}.")
+        documents[citation.document] = document
+    return documents
+
+
+def _what_is_wrong(citation: Citation, draft: Draft, context: Context, text: str) -> str:
+    """Return why a citation does not hold, or "" where it does."""
+    if not _is_at(citation.quote, citation.start, citation.end, text):
+        return "does not quote its text"
+    if not 0 <= citation.answer_start < citation.answer_end <= len(draft.text):
+        return "supports no part of the answer"
+    if not _is_in_evidence(citation, context):
+        return f"does not lie in evidence [{citation.label}] of the context"
+    if draft.verbatim and draft.text[citation.answer_start : citation.answer_end] != citation.quote:
+        return "is not what the answer says there"
+    return ""
+
+
 def _is_at(quote: str, start: int, end: int, text: str) -> bool:
     return 0 <= start < end <= len(text) and text[start:end] == quote  # a slice forgives what lies outside
+
+
+def _is_in_evidence(citation: Citation, context: Context) -> bool:
+    return any(
+        (item.label, item.hit.chunk.document, item.hit.chunk.version)
+        == (citation.label, citation.document, citation.version)
+        and item.hit.start <= citation.start
+        and citation.end <= item.hit.end
+        for item in context.evidence
+    )
+
+
+def _uncited(draft: Draft) -> str:
+    """Return what no citation supports of the answer, white space and the labels of its citations aside."""
+    rest = list(draft.text)
+    for citation in draft.citations:
+        length = citation.answer_end - citation.answer_start
+        rest[citation.answer_start : citation.answer_end] = " " * length
+    labels = {citation.label for citation in draft.citations}
+    return _LABEL.sub(lambda found: "" if int(found[1]) in labels else found[0], "".join(rest)).strip()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from ingest.build import Builder
 from ingest.source import Outcome, Source
 from rag.catalog import Catalog
 from rag.embed import Embedder, TokenVectors
-from rag.errors import NotFound, OtherEmbedder
+from rag.errors import NotFound, OtherEmbedder, StorageError
 from rag.settings import Settings
 
 CORPUS = "built"
@@ -72,6 +73,24 @@ def test_a_file_that_cannot_be_embedded_fails_alone(
     assert failed.error
     assert failed.error.startswith(f"poison.txt could not be ingested ({told}")
     assert catalog.count_documents(CORPUS) == 3
+
+
+@pytest.mark.parametrize("call", ["is_current", "known_vectors", "put_version"])
+def test_a_disk_that_fails_ends_the_run_and_fails_no_file(
+    tmp_path: Path, embedder: Embedder, call: str
+) -> None:
+    class Full(Catalog):
+        """A catalogue whose disk fails in one call."""
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == call:
+                raise StorageError("The disk is full.")
+            return super().__getattribute__(name)
+
+    catalog = Full(tmp_path)
+    with pytest.raises(StorageError, match="The disk is full"):
+        build(catalog, embedder, *FILES)
+    catalog.close()
 
 
 def test_unchanged_files_do_nothing(catalog: Catalog, embedder: Embedder) -> None:

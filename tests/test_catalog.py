@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import random
 import resource
 import signal
@@ -274,6 +275,19 @@ def test_what_a_kill_left_behind_is_swept(catalog: Catalog) -> None:
     fill(catalog, "a.txt", "one", sha256=used)
     catalog.drop_unused_originals()
     assert [catalog.original(sha256).is_file() for sha256 in (used, left)] == [True, False]
+
+
+def test_what_a_kill_left_of_an_original_is_swept(catalog: Catalog) -> None:
+    folder, sha256 = catalog.home / "originals", "0" * 64
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    earlier = folder / f".{sha256}.{os.getpid()}.1"  # of a process that had our number, as in a container
+    kept = {folder / f".{sha256}.{os.getpid()}.2", folder / f".{sha256}.{os.getppid()}.1", folder / ".other"}
+    for path in (folder / f".{sha256}.{ended.pid}.1", earlier, *kept):
+        path.write_bytes(b"part")
+    os.utime(earlier, (0, 0))
+    catalog.drop_unfinished_originals()
+    assert set(folder.iterdir()) == kept
 
 
 # several processes, several threads

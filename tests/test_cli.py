@@ -1,6 +1,7 @@
 """The command line as a user types it: results, messages and exit codes."""
 
 import json
+import os
 import shutil
 import socket
 import sqlite3
@@ -114,13 +115,19 @@ def test_a_search_batch_answers_each_line(ibid: Ibid, notes: Path, home: Path) -
         "not json",
         '{"id": 7}',
         '{"id": "e", "question": " "}',
+        '{"id": ' + "1" * 5000 + "}",
+        "[" * 100_000,
+        '{"id": "\\ud800", "question": " "}',
     ]
     batch.write_text("\n".join(lines))
 
     done = ibid("search", "--corpus", "sea", "--k", 3, "--batch", batch)
 
     assert done.code == 2
-    good, broken, lacking, empty = done.lines()
+    good, broken, lacking, empty, number, deep, half = done.lines()
+    assert [number["id"], deep["id"], half["id"]] == [None, None, "\ud800"]
+    assert "Line 6 is not JSON" in number["error"]
+    assert "Line 7 is not JSON" in deep["error"]
     assert good["id"] == "a"
     assert 1 <= len(good["hits"]) <= 3
     assert set(good["hits"][0]) == {"document", "start", "end", "page", "text", "score"}
@@ -185,6 +192,28 @@ def test_some_files_failing_exits_2_and_names_them(ibid: Ibid, notes: Path) -> N
     assert "2 added, 2 failed, 1 skipped" in done.out
 
 
+def test_nothing_found_makes_no_corpus_and_exits_1(ibid: Ibid, notes: Path, home: Path) -> None:
+    (home / "pictures").mkdir()
+    (notes / "picture.png").rename(home / "pictures" / "picture.png")
+    for path in (home / "pictures", home / "missing.txt", "x" * 5000):
+        assert ibid("ingest", path, "--corpus", "sea").code == 1
+    assert not (home / "home").exists()
+    assert ibid("ingest", home / "missing.txt", home / "pictures", "--corpus", "sea").code == 1
+    assert ibid("ingest", notes, home / "missing.txt", "--corpus", "sea").code == 2
+    assert ibid("ingest", notes, home / "pictures", "--corpus", "sea").code == 0
+
+
+def test_a_file_name_that_is_not_utf_8_is_named_all_the_same(ibid: Ibid, home: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    try:
+        (home / name).write_text("words")
+    except OSError:
+        pytest.skip("this file system holds UTF-8 names alone")
+    [file] = ibid("ingest", home / name, "--corpus", "sea", "--json").json()["files"]
+    assert (file["document"], file["state"]) == (name, "failed")
+    assert "caf\\udce9.txt" in ibid("ingest", home / name, "--corpus", "sea").err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -195,6 +224,8 @@ def test_some_files_failing_exits_2_and_names_them(ibid: Ibid, notes: Path) -> N
         (("ingest", ".", "--corpus", "../evil"), "is not a corpus name"),
         (("search", "--corpus", "sea"), "Give a question"),
         (("search", "--corpus", "sea", "q", "--filter", "nope"), "--filter is not JSON"),
+        (("search", "--corpus", "sea", "q", "--filter", "[" * 100_000), "--filter is not JSON"),
+        (("search", "--corpus", "sea", "q", "--filter", "1" * 5000), "--filter is not JSON"),
         (("search", "q"), "Missing option"),
     ],
 )
@@ -215,7 +246,10 @@ def test_deleting_is_all_or_nothing(ibid: Ibid, notes: Path) -> None:
 
     assert done.code == 1
     assert "nothing was deleted" in done.err
+    assert ibid("delete", "--corpus", "sea", "../lamp.md").code == 1
     assert len(ibid("documents", "--corpus", "sea", "--json").json()) == 2
+    deleted = ibid("delete", "--corpus", "sea", "./sub\\boat.txt", "sub/boat.txt", "--json").json()
+    assert deleted == {"corpus": "sea", "deleted": ["sub/boat.txt"]}
 
 
 def test_doctor_finds_an_installation_well(ibid: Ibid, notes: Path) -> None:

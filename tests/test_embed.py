@@ -1,13 +1,24 @@
 """The packaged embedder against sentence-transformers' own, and under hostile texts and many threads."""
 
+import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from rag import models
-from rag.embed import Embedder, SentenceTransformersEmbedder, TokenVectors, load_embedder, unit
+from rag.embed import (
+    Embedder,
+    SentenceTransformersEmbedder,
+    TokenVectors,
+    _cores,
+    _model_digest,
+    load_embedder,
+    unit,
+)
 from rag.errors import ModelError
 
 TEXTS = [
@@ -136,6 +147,51 @@ def test_pooling_is_the_mean_of_the_tokens() -> None:
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"embedder '.*none' does not load .*expected a folder or hub name"):
         load_embedder(str(tmp_path / "none"))
+
+
+def test_a_hub_name_that_is_not_here_says_what_to_set() -> None:
+    with pytest.raises(ModelError, match="only with HF_HUB_OFFLINE=0"):
+        load_embedder("nobody/nothing")
+
+
+def test_sentence_transformers_from_many_threads(reference: SentenceTransformersEmbedder) -> None:
+    """Its tokenizer truncates in one call and not in the other, which it cannot at the same time."""
+    expected = reference.encode(TEXTS)
+
+    def both(turn: int) -> bool:
+        reference.token_offsets(TEXTS[turn % len(TEXTS)])
+        return np.allclose(reference.encode(TEXTS), expected, atol=1e-6)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(both, range(32)))
+
+
+def test_a_model_is_named_by_its_weights_and_not_by_its_place(
+    reference: SentenceTransformersEmbedder, tmp_path: Path
+) -> None:
+    shutil.copytree(models.trunk_folder(), tmp_path / "moved")
+    before = torch.get_num_threads()
+    try:
+        moved = SentenceTransformersEmbedder(str(tmp_path / "moved"), threads=before + 1)
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+    assert moved.fingerprint == reference.fingerprint
+    weights = moved._model.state_dict()
+    largest = max(weights.values(), key=lambda one: one.numel())
+    largest.view(-1)[-1] += 0.5  # the very last number of a tensor
+    assert _model_digest(moved._model)[:16] != reference.fingerprint
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinities")
+def test_threads_are_those_of_the_cores_that_may_be_used() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert _cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert _cores() == len(allowed)
 
 
 def test_meaning_ranks(embedder: Embedder) -> None:

@@ -76,6 +76,14 @@ def test_without_evidence_nothing_is_said(answer) -> None:  # type: ignore[no-un
         assert draft.reason
 
 
+def test_evidence_that_does_not_fit_is_not_called_absent(embedder: Embedder) -> None:
+    hits = [hit_of(LAMP)]
+    context = assemble("What?", hits, hits, budget=4000, evidence=3, count=lambda text: len(text.split()))
+    reason = Extractive(embedder).generate(context).reason
+    assert "IBID_EVIDENCE_TOKENS" in reason
+    assert "does not fit" in reason
+
+
 def test_confidence_is_higher_where_the_answer_stands(answer) -> None:  # type: ignore[no-untyped-def]
     there = answer("What does the lamp of the lighthouse burn?", LAMP)
     absent = answer("What is the boiling point of ethanol?", LAMP)

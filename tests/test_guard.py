@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from starlette.responses import Response
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
-from rag.settings import Settings
+from api.guard import Guard
+from rag.settings import Settings, load_settings
 from tests.served import TRAVEL, Site, is_problem, served, still_serves, upload
 
 DOCUMENTS, SEARCH = (f"/v1/corpora/handbook/{kind}" for kind in ("documents", "search"))
@@ -56,6 +60,30 @@ def test_a_waiting_client_is_refused_before_it_sends(site: Site) -> None:
 )
 def test_a_foreign_host_is_refused(site: Site, host: str, status: int) -> None:
     assert site.client.get("/v1/corpora", headers={"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host", "status"),
+    [
+        (None, "evil.example", 421),
+        (None, "127.0.0.1:8000", 200),
+        ("Ibid.example, [::1]", "ibid.example:8000", 200),
+        ("Ibid.example, [::1]", "[::1]", 200),
+        ("ibid.example", "localhost", 421),
+        ("*", "evil.example", 200),
+    ],
+)
+def test_the_hosts_that_are_allowed_do_not_follow_the_address(
+    allowed: str | None, host: str, status: int
+) -> None:
+    settings = load_settings({}, host="0.0.0.0", allowed_hosts=allowed)
+
+    async def ok(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response("ok")(scope, receive, send)
+
+    response = TestClient(Guard(ok, settings)).get("/", headers={"Host": host})
+    assert response.status_code == status
+    assert (status == 200) or "IBID_ALLOWED_HOSTS" in response.json()["detail"]
 
 
 def test_a_request_without_a_host_is_refused(site: Site) -> None:

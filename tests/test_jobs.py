@@ -45,6 +45,8 @@ class LineBuilder:
                 version = self._catalog.put_version(
                     corpus, document_name(source.name), new, wanted=source.wanted
                 )
+            except StorageError:
+                raise  # as the real one does
             except IbidError as error:
                 yield Outcome(source.name, "failed", error=str(error))
                 continue
@@ -150,6 +152,27 @@ def test_what_follows_a_job_cannot_fail_it_nor_stop_the_next(jobs: Jobs, catalog
     run(jobs, catalog, broken)
     for name in ("a.txt", "b.txt"):
         assert finished(jobs, submit(jobs, [upload(name)])).state == "completed"
+
+
+def test_a_disk_that_fails_for_a_while_fails_no_upload(jobs: Jobs, catalog: Catalog) -> None:
+    tries = []
+
+    def full(name: str) -> None:
+        tries.append(name)
+        if name == "b.txt" and tries.count(name) <= 2:
+            raise StorageError("The disk is full.")
+
+    job = submit(jobs, [upload("a.txt", b"one"), upload("b.txt", b"two")])
+    run(jobs, catalog, before=full)
+    ended = finished(jobs, job)
+    assert tries.count("b.txt") == 3
+    assert (ended.state, ended.error, states(ended)) == (
+        "completed",
+        None,
+        [("a.txt", "added"), ("b.txt", "added")],
+    )
+    jobs.stop()
+    assert originals(catalog) == 2
 
 
 def test_an_unfinished_job_goes_on_with_another_process_and_its_originals_are_kept(catalog: Catalog) -> None:
@@ -301,6 +324,7 @@ def test_a_file_that_ends_the_process_is_given_up_and_the_others_are_not(catalog
     assert codes == [-signal.SIGKILL] * 3 + [0]
     assert states(jobs.get(job)) == [("a.txt", "added"), ("b.txt", "failed"), ("c.txt", "added")]
     assert "ended 3 times while it read this file" in (jobs.get(job).files[1].error or "")
+    assert "Split it or save it again" in (jobs.get(job).files[1].error or "")
     assert jobs.get(job).state == "completed_with_errors"
 
 
@@ -353,6 +377,21 @@ def test_sources_are_found_by_relative_name(tmp_path: Path) -> None:
         ("gone.txt", "failed"),
         ("missing.txt", "failed"),
     ]
+
+
+def test_a_path_that_cannot_be_is_reported_and_the_others_are_found(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("words")
+    (tmp_path / "round.txt").symlink_to(tmp_path / "round.txt")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "b.txt").write_text("hidden")
+    long = tmp_path / ("x" * 300)
+    sources, left = find_sources([long, long / "below.txt", tmp_path / "a.txt" / "b.txt", tmp_path])
+    assert [source.name for source in sources] == ["a.txt"]
+    assert [outcome.state for outcome in left] == ["failed"] * 4
+    reasons = [outcome.error or "" for outcome in left]
+    assert "File name too long" in reasons[0]
+    assert "does not exist" in reasons[2]
+    assert "symbolic links" in reasons[3]
 
 
 def test_the_same_name_twice_is_reported(tmp_path: Path) -> None:

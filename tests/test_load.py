@@ -204,6 +204,8 @@ def test_json() -> None:
     table = "| id | x | y |\n| --- | --- | --- |\n| 1 |  |  |\n| 2 |  | a\\|b |"
     assert load(json.dumps(flat).encode(), "a.json").text == table
     assert load("\n".join(map(json.dumps, flat)).encode(), "a.jsonl").text == table
+    split = '{"a": "one\u2028two"}\r\n{"a": "three"}'  # legal JSON, and no end of a line
+    assert "three" in load(split.encode(), "a.jsonl").text
     assert load(json.dumps({"rows": flat}).encode(), "a.json").text == f"## rows\n\n{table}"
     assert load(b'[{"a": {"b": 1.10}}, {"a": [{"z": 1}]}]', "a.json").text == "a.b: 1.10\n\na[0].z: 1"
     assert load(b'"half a pair: \\ud800"', "a.json").text == "half a pair: \ufffd"

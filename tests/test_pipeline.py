@@ -6,7 +6,8 @@ import pytest
 
 from rag.embed import Embedder
 from rag.errors import InvalidFilter, InvalidInput
-from rag.pipeline import Pipeline, Recorder
+from rag.pipeline import Pipeline
+from rag.recorder import Recorder
 from rag.settings import Settings
 from rag.types import Chunk, Context, Cut, Evidence, Hit, Ledger
 from tests.made_versions import CORPUS, Library

@@ -1,5 +1,8 @@
 """The question path over real documents: swapped stages, honest refusals, evidence that changes meanwhile."""
 
+import gc
+import re
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,6 +189,105 @@ def test_evidence_that_changes_meanwhile_is_asked_again(filled: Library) -> None
 def test_evidence_that_never_rests_is_an_error_not_a_stale_quote(filled: Library) -> None:
     with pytest.raises(CitationError, match="changed"):
         meddled(filled, times=99).ask(CORPUS, LAMP)
+
+
+@pytest.mark.parametrize("stage", ["retrieve", "rerank", "trim"])
+def test_what_is_deleted_while_it_works_is_not_found(filled: Library, stage: str) -> None:
+    def delete(done: str, _: float) -> None:
+        if done == stage:
+            filled.catalog.delete_documents(CORPUS, ["sea.txt"])
+
+    found = pipeline_of(filled).search(CORPUS, "the lamp and the mill", on_stage=delete)
+    assert {hit.chunk.document for hit in found.hits} == {"land.txt"}
+
+
+@pytest.mark.parametrize("stage", ["trim", "assemble", "generate"])
+def test_what_is_deleted_while_it_works_is_not_nearest(filled: Library, stage: str) -> None:
+    def delete(done: str, _: float) -> None:
+        if done == stage and "sea.txt" in [info.name for info in filled.catalog.documents(CORPUS)]:
+            filled.catalog.delete_documents(CORPUS, ["sea.txt"])
+
+    class Silent(Extractive):
+        def generate(self, context: Context) -> Draft:
+            return Draft("", (), 0.0, "It says nothing.")
+
+    pipeline = Pipeline(
+        Settings(home=Path("unused")), filled.catalog, filled.embedder, Silent(filled.embedder)
+    )
+    answer = pipeline.ask(CORPUS, "the lamp and the mill", on_stage=delete)
+    assert {hit.chunk.document for hit in answer.nearest} == {"land.txt"}
+    assert "meanwhile" in " ".join(answer.trace.dropped.values())
+
+
+def test_a_replaced_document_is_not_found_in_its_old_version(filled: Library) -> None:
+    def replace_it(done: str, _: float) -> None:
+        if done == "trim":
+            filled.put("sea.txt", SEA)
+
+    found = pipeline_of(filled).search(CORPUS, "the lamp and the mill", on_stage=replace_it)
+    assert {hit.chunk.document for hit in found.hits} == {"land.txt"}
+
+
+def test_an_uncited_answer_is_an_error(filled: Library) -> None:
+    class Talkative(Extractive):
+        def generate(self, context: Context) -> Draft:
+            draft = super().generate(context)
+            return replace(draft, text=f"{draft.text} Everybody knows.")
+
+    generator = Talkative(filled.embedder)
+    pipeline = Pipeline(Settings(home=Path("unused")), filled.catalog, filled.embedder, generator)
+    with pytest.raises(CitationError, match="Everybody knows"):
+        pipeline.ask(CORPUS, LAMP)
+
+
+GLOW = """The lamp of the lighthouse burns whale oil.
+Its flame is fed with fat from sperm whales.
+Bo grinds rye on Tuesdays.
+Taxes are due in March."""
+
+
+def test_a_span_grows_over_a_neighbour_that_no_leg_found(library: Library) -> None:
+    library.put("glow.txt", GLOW)
+    alone = {"dense_candidates": 1, "lexical_candidates": 0}
+    pipeline = pipeline_of(library, chunker="sentence_window", **alone)
+    trace = pipeline.ask(CORPUS, "What fuel gives light there?").trace
+
+    assert len(trace.rankings["fused"]) == 1
+    assert trace.rankings["trimmed"][0].text == "\n".join(GLOW.splitlines()[:2])
+
+
+def test_reciprocal_ranks_are_stretched_before_they_are_compared(filled: Library) -> None:
+    pipeline = pipeline_of(filled, fusion="reciprocal_rank", reranker="none", trim=False)
+    trace = pipeline.ask(CORPUS, LAMP).trace
+
+    scores = [hit.score for hit in trace.rankings["fused"]]
+    assert (max(scores), min(scores)) == (1.0, 0.0)
+
+
+def test_the_trace_says_how_many_candidates_were_read(filled: Library) -> None:
+    filled.put("long.txt", "\n".join("lamp " * 200 for _ in range(4)))
+    trace = pipeline_of(filled).search(CORPUS, "lamp").trace
+
+    assert len(trace.rankings["fused"]) == 10
+    [note] = trace.notes
+    assert re.fullmatch(r"Reranking read [2-8] of 10 candidates within its token budget\.", note)
+
+
+def test_a_deleted_corpus_leaves_no_index(filled: Library) -> None:
+    pipeline = pipeline_of(filled)
+    filled.put("other.txt", SEA, corpus="other")
+    for corpus in (CORPUS, "other"):
+        pipeline.search(corpus, LAMP)
+    pipeline.save_indexes(always=True)
+    folder, forgotten = filled.catalog.home / "indexes", weakref.ref(pipeline.index(CORPUS))
+    assert len(list(folder.iterdir())) == 2
+    pipeline.index(CORPUS)._unsaved = 1
+    filled.catalog.delete_corpus(CORPUS)
+    assert len(list(folder.iterdir())) == 1
+    pipeline.save_indexes(always=True)
+    gc.collect()
+    assert forgotten() is None
+    assert len(list(folder.iterdir())) == 1
 
 
 def test_the_generator_sees_the_context_and_nothing_else(filled: Library) -> None:

@@ -31,6 +31,12 @@ def test_the_index_follows_a_job_before_anyone_asks(service: Service, tmp_path: 
     assert list((tmp_path / "indexes").glob("*.snapshot"))  # of an index that holds something
 
 
+def test_stopping_a_server_leaves_the_connections_of_requests_open(service: Service) -> None:
+    connection = service.catalog.read()
+    assert service.stop()
+    assert connection.execute("SELECT 1").fetchone()[0] == 1
+
+
 def test_a_corpus_deleted_after_its_job_disturbs_nothing(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:

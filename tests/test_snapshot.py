@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rag.catalog import Catalog
 from rag.index import CorpusIndex
 from rag.snapshot import FORMAT, read_snapshot, write_snapshot
 from tests.made_versions import CORPUS, Library
@@ -149,7 +150,9 @@ def test_a_snapshot_is_used_and_not_rebuilt(library: Library) -> None:
     assert names(library, follower(library), "herons") == ["herons nest in reed beds"]
 
 
-@pytest.mark.parametrize("damage", ["flip", "truncate", "foreign", "other embedder", "newer", "old words"])
+@pytest.mark.parametrize(
+    "damage", ["flip", "truncate", "foreign", "other embedder", "other catalogue", "newer", "old words"]
+)
 def test_a_snapshot_that_does_not_fit_is_rebuilt(library: Library, damage: str) -> None:
     library.put("a", "herons nest in reed beds")
     library.put("b", "puffins dig burrows")
@@ -168,6 +171,10 @@ def test_a_snapshot_that_does_not_fit_is_rebuilt(library: Library, damage: str) 
     elif damage == "other embedder":
         write_snapshot(
             path, {**arrays, "dense_vectors": -arrays["dense_vectors"]}, {**stated, "embedder": "x"}
+        )
+    elif damage == "other catalogue":
+        write_snapshot(
+            path, {**arrays, "dense_vectors": -arrays["dense_vectors"]}, {**stated, "catalog": "0" * 32}
         )
     elif damage == "newer":
         write_snapshot(path, {**arrays, "dense_vectors": -arrays["dense_vectors"]}, {**stated, "seq": 99})
@@ -201,3 +208,32 @@ def test_nothing_is_written_while_little_changed(library: Library) -> None:
     index.catch_up()
     index.save()
     assert not (library.catalog.home / "indexes").exists()
+
+
+def test_a_snapshot_of_another_catalogue_is_refused(library: Library, tmp_path: Path) -> None:
+    """Both have one change of one corpus behind them; nothing but the catalogue's identity differs."""
+    library.put("a", "herons nest in reed beds")
+    index = follower(library)
+    index.catch_up()
+    index.save(always=True)
+    (path,) = snapshots(library)
+    other = Library(Catalog(tmp_path / "other"), library.embedder, {})
+    other.put("a", "puffins dig burrows")
+    (other.catalog.home / "indexes").mkdir()
+    (other.catalog.home / "indexes" / path.name).write_bytes(path.read_bytes())
+    assert names(other, follower(other), "herons") == ["puffins dig burrows"]
+    other.catalog.close()
+
+
+def test_a_catalogue_keeps_its_identity_and_shares_it_with_none(library: Library, tmp_path: Path) -> None:
+    own = library.catalog.identity()
+    again, other = Catalog(library.catalog.home), Catalog(tmp_path / "other")
+    assert len(own) == 32
+    assert again.identity() == own != other.identity()
+    with other.write() as transaction:
+        transaction.execute("DROP TABLE identity")  # as in folders made before there were identities
+    other.close()
+    later = Catalog(tmp_path / "other")
+    assert len(later.identity()) == 32
+    later.close()
+    again.close()

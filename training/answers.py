@@ -1,6 +1,6 @@
 """Fit the weights of the extractive answer: `python -m training.answers`, about ten minutes on two cores.
 
-Two logistic regressions over what the real question path yields, written to `rag/pack/answers.json`:
+Two logistic regressions over the five hits that the real `search` yields, written to `rag/pack/answers.json`:
 which sentence answers (rag/relevance.py), and whether the answer is right (rag/confidence.py). Only data
 whose licence allows shipped weights is used; squad-dev is kept out, for measuring. A sentence counts as
 answering when it holds the expected words, which is lenient; hence the figures are compared, not quoted.

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from rag.errors import UnreadableFile
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.formats.pdf_process import main; main()"
+MOST_S = 2100  # above the process's own limits, for systems that keep none
 _END_MARK = b"%%EOF"
 _END_BYTES = 65_536  # some writers and mail gateways append to a file; this much is let pass
 _HYPHEN_BREAK = re.compile(r"(\w)(?:\x02|-\n|\xad\n?)(?=(\w))")  # PDFium's own mark for a broken word is \x02
@@ -65,13 +67,21 @@ def _join_word(match: re.Match[str]) -> str:
 def _extract(data: bytes, name: str, limits: Limits) -> Any:
     """Run the process; its last line of output is JSON with "pages" and "metadata", or "error"."""
     command = [sys.executable, "-P", "-c", _PROGRAM, str(_ROOT), name, json.dumps(asdict(limits))]
-    finished = subprocess.run(command, input=data, capture_output=True, check=False)
-    if finished.returncode != 0:
+    return json.loads(_output(command, data, name).splitlines()[-1])
+
+
+def _output(command: Sequence[str], data: bytes, name: str, *, most_s: float = MOST_S) -> bytes:
+    try:
+        finished = subprocess.run(command, input=data, capture_output=True, check=False, timeout=most_s)
+        status = str(finished.returncode)
+    except subprocess.TimeoutExpired:
+        status = "none"
+    if status != "0":
         raise UnreadableFile(
             f"{name} could not be read within the memory and time that a PDF may take (exit status"
-            f" {finished.returncode}): it is damaged or inflated. Print it to a new PDF and upload that."
+            f" {status}): it is damaged or inflated. Print it to a new PDF and upload that."
         )
-    return json.loads(finished.stdout.splitlines()[-1])
+    return finished.stdout
 
 
 def _metadata(stated: dict[str, str]) -> dict[str, object]:

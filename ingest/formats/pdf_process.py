@@ -1,6 +1,7 @@
 """The process in which a PDF is opened: PDF comes in, JSON goes out, and the system keeps the bounds."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -14,12 +15,15 @@ from rag.errors import UnreadableFile
 
 _MEMORY_BYTES = 1_000_000_000  # ten times the largest file: ample for honest ones
 _CPU_SECONDS = 120  # 5,000 dense pages take about 15
+_WALL_SECONDS = 180
+_OCR_MEMORY_BYTES = 4_000_000_000  # the models of recognition take hundreds of MB
+_OCR_WALL_SECONDS = 1800  # a page takes about a second
 
 
 def main() -> None:
     """Read `sys.argv[2:]` (name, limits as JSON) and the file; write the pages or the error."""
     name, limits = sys.argv[2], Limits(**json.loads(sys.argv[3]))
-    _limit_resources(_MEMORY_BYTES, _CPU_SECONDS)
+    _limit_resources(_MEMORY_BYTES, _CPU_SECONDS, _WALL_SECONDS)
     try:
         extracted = extract(sys.stdin.buffer.read(), name, limits)
     except UnreadableFile as error:
@@ -36,13 +40,15 @@ def extract(data: bytes, name: str, limits: Limits) -> dict[str, Any]:
     document = _open(data, name, limits)
     pages = list(bounded(_pages(document, name), name, limits))
     if not any(page.strip() for page in pages):
-        _limit_resources(None, None)  # recognition takes seconds a page and its models hundreds of MB
+        _limit_resources(_OCR_MEMORY_BYTES, None, _OCR_WALL_SECONDS)
         pages = list(ocr.read_pages(document, name))
     return {"pages": pages, "metadata": document.get_metadata_dict()}
 
 
-def _limit_resources(memory_bytes: int | None, cpu_seconds: int | None) -> None:
+def _limit_resources(memory_bytes: int, cpu_seconds: int | None, wall_seconds: int) -> None:
     """Set soft limits, None for as much as the system lets; Windows has no such limits."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(wall_seconds)  # unhandled, it ends the process even inside PDFium
     try:
         import resource
     except ImportError:

@@ -37,7 +37,8 @@ def _parse(text: str, name: str) -> Any:
         return _loads(text)
     except json.JSONDecodeError as whole:
         try:
-            return [_loads(line) for line in text.splitlines() if line.strip()]
+            lines = text.split("\n")  # alone: U+2028 may stand in a string
+            return [_loads(line) for line in lines if line.strip()]
         except json.JSONDecodeError:
             place = f"line {whole.lineno}, column {whole.colno}"
             raise UnreadableFile(

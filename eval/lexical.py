@@ -1,27 +1,21 @@
 """Time the lexical index at 100,000 chunks beside tantivy, bm25s and rank_bm25, in one run.
 
-    python -m eval.lexical_bench [--data ../shared/data] [--chunks 100000] [--out lexical.json]
-
 The chunks are pieces of 690 characters of Wikipedia articles, about 22,500 of them; further ones are copies
 in which a seeded third of the words is replaced by words drawn from all articles and the rest shuffled, so
 that word frequencies and lengths stay real and no two chunks are alike. The questions are SQuAD's, whose
 paragraphs are in the articles. Engines that are not installed are left out. Times are of one thread.
 """
 
-import argparse
-import gzip
 import importlib
-import json
 import random
 import resource
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from eval.datasets import records
 from rag.lexical import LexicalIndex, RankBm25Index
 from rag.okapi import K1, B
 from rag.words import question_terms, text_terms
@@ -29,12 +23,6 @@ from rag.words import question_terms, text_terms
 PIECE = 690  # characters
 SLOW_QUESTIONS = 10  # asked of rank_bm25
 Figures = dict[str, float | str]
-
-
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the records of gzipped JSON lines."""
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        yield from map(json.loads, lines)
 
 
 def make_chunks(texts: Sequence[str], n: int, *, seed: int = 0) -> list[str]:
@@ -89,7 +77,7 @@ def bench_ibid(chunks: Sequence[str], questions: Sequence[str]) -> Figures:
     )["p50_ms"]
     page = "\n".join(chunks[:: n // 150])[:100_000]
     figures["pasted_100kb_ms"] = round(timed(index.search, page, 20), 1)
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
     figures["to_arrays_ms"] = round(timed(lambda: arrays.update(index.to_arrays())))
     figures["arrays_mb"] = round(sum(array.nbytes for array in arrays.values()) / 1e6)
     figures["from_arrays_ms"] = round(timed(lambda: LexicalIndex.from_arrays(arrays)))
@@ -171,41 +159,24 @@ def bench_tantivy(chunks: Sequence[str], questions: Sequence[str]) -> Figures:
     return figures | {"add_one_visible_ms": middle(adds)}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run, print and write the figures; returns 0, also where the data is absent and nothing is run."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--chunks", type=int, default=100_000)
-    parser.add_argument("--out", type=Path, help="a JSON file for the figures")
-    options = parser.parse_args(arguments)
-    articles = options.data / "documents/wikipedia-490.jsonl.gz"
-    asked = options.data / "reading/squad-dev.jsonl.gz"
-    for path in (articles, asked):
-        if not path.exists():
-            print(f"skipped: {path} is not there; pass --data FOLDER", file=sys.stderr)
-            return 0
-    chunks = make_chunks([record["text"] for record in read_lines(articles)], options.chunks)
-    questions = random.Random(0).sample([record["question"] for record in read_lines(asked)], 300)
+def measure(chunks: int = 100_000) -> dict[str, Figures]:
+    """Measure every engine that is installed over as many chunks and 300 questions; print as they come."""
+    texts = make_chunks([entry["text"] for entry in records("documents/wikipedia-490.jsonl.gz")], chunks)
+    asked = [entry["question"] for entry in records("reading/squad-dev.jsonl.gz")]
+    questions = random.Random(0).sample(asked, 300)
     figures: dict[str, Figures] = {}
-    engines = {
-        "ibid": bench_ibid,
-        "tantivy": bench_tantivy,
-        "bm25s": bench_bm25s,
-        "rank_bm25": bench_rank_bm25,
-    }
-    for name, bench in engines.items():
+    for name, bench in ENGINES.items():
         try:
-            figures[name] = bench(chunks, questions)
+            figures[name] = bench(texts, questions)
         except ImportError as missing:
             figures[name] = {"skipped": str(missing)}
-        print(name, json.dumps(figures[name]), flush=True)
-    if options.out:
-        report = {"chunks": len(chunks), "questions": len(questions), "engines": figures}
-        options.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return 0
+        print(name, figures[name], flush=True)
+    return figures
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+ENGINES: dict[str, Callable[[Sequence[str], Sequence[str]], Figures]] = {
+    "ibid": bench_ibid,
+    "tantivy": bench_tantivy,
+    "bm25s": bench_bm25s,
+    "rank_bm25": bench_rank_bm25,
+}

@@ -28,7 +28,7 @@ class Measurement:
 
 
 MEASUREMENTS: Mapping[str, Measurement] = {
-    "handbook": Measurement(lambda: handbook.summarise(handbook.judge_questions()), None),
+    "handbook": Measurement(handbook.measure, None),
     "chroma": Measurement(chroma.through_the_command_line, "endtoend/chroma"),
     "chroma-stages": Measurement(chroma.by_chunker_and_stage, "endtoend/chroma"),
     "nfcorpus": Measurement(nfcorpus.by_stage, "ranking/nfcorpus"),

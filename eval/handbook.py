@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,26 @@ def judge(question: EvalQuestion, answer: Answer) -> Judged:
     return Judged(
         question, answer, _holds_gold(context, question.evidence), covers(cited, question.evidence), right
     )
+
+
+def measure() -> dict[str, Any]:
+    """Return the shares at the defaults, and how confidence agrees with truth when nothing is refused."""
+    unrefused = judge_questions({"refuse_below": 0.0})
+    return {**summarise(judge_questions()), "confidence and share right, by thirds": calibration(unrefused)}
+
+
+def calibration(judged: Sequence[Judged]) -> list[str]:
+    """Return "mean confidence / share right" of each third of the questions, least confident first.
+
+    An answer to an unanswerable question is never right, so a perfect model agrees in every third.
+    """
+    ranked = sorted(judged, key=lambda one: one.answer.confidence)
+    thirds = [ranked[len(ranked) * n // 3 : len(ranked) * (n + 1) // 3] for n in range(3)]
+    return [
+        f"{statistics.mean(one.answer.confidence for one in third):.2f} / {_share(one.right for one in third):.2f}"
+        for third in thirds
+        if third
+    ]
 
 
 def covers(spans: Iterable[DocumentSpan], gold: Sequence[Gold]) -> bool:

@@ -104,7 +104,7 @@ def _named_figures(name: str) -> Callable[[], str]:
     def table() -> str:
         figures: Mapping[str, Any] = newest(name)["figures"]
         return markdown_table(
-            ("measure", "figure"), [(key.replace("_", " "), value) for key, value in figures.items()]
+            ("measure", "figure"), [(key.replace("_", " "), _cell(value)) for key, value in figures.items()]
         )
 
     return table
@@ -115,6 +115,10 @@ def _lexical() -> str:
     columns = ("p50_ms", "p95_ms", "build_s", "add_one_visible_ms")
     rows = [(engine, *(row.get(column, "") for column in columns)) for engine, row in figures.items()]
     return markdown_table(("engine", "p50 ms", "p95 ms", "build s", "add one, visible, ms"), rows)
+
+
+def _cell(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _scale() -> str:

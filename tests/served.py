@@ -101,6 +101,13 @@ def upload(
     return finished(client, response.json()["job"]["id"])
 
 
+def upload_handbook(client: httpx.Client) -> None:
+    """Upload two policies with metadata into the corpus `handbook`."""
+    files = {"policies/travel.md": TRAVEL, "policies/leave.txt": LEAVE}
+    job = upload(client, "handbook", files, metadata='{"region": "EU", "year": 2026}')
+    assert job["state"] == "completed", job
+
+
 def finished(client: httpx.Client, job: str) -> dict[str, Any]:
     """Wait until a job has ended and return it."""
     wait_until(lambda: client.get(f"/v1/jobs/{job}").json()["finished"])

@@ -11,17 +11,13 @@ import pytest
 
 from rag.settings import Settings
 from tests.made_files import make_pdf
-from tests.served import LEAVE, TRAVEL, Site, find, finished, served, upload
+from tests.served import TRAVEL, Site, find, finished, served, upload, upload_handbook
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with served(Settings(home=tmp_path_factory.mktemp("home"))) as site:
-        files = {"policies/travel.md": TRAVEL, "policies/leave.txt": LEAVE}
-        assert (
-            upload(site.client, "handbook", files, metadata='{"region": "EU", "year": 2026}')["state"]
-            == "completed"
-        )
+        upload_handbook(site.client)
         yield site
 
 

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -17,11 +18,17 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 METHODS = "GET|POST|PUT|PATCH|DELETE"
 
 
+def below(group: object) -> dict[str, Any]:
+    """Return the commands of a group; typer's own type of a group does not declare them."""
+    found: dict[str, Any] = vars(group)["commands"]
+    return found
+
+
 def commands() -> set[str]:
     named = set()
-    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, command in below(get_command(app)).items():
         inner = getattr(command, "commands", None)
-        named |= {f"{name} {below}" for below in inner} if inner else {name}
+        named |= {f"{name} {inner_name}" for inner_name in inner} if inner else {name}
     return named
 
 
@@ -32,7 +39,7 @@ def test_every_command_is_documented() -> None:
 
 
 def test_every_command_explains_itself() -> None:
-    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, command in below(get_command(app)).items():
         assert command.help, name
 
 

@@ -1,5 +1,7 @@
 """The extractive answer: verbatim, cited, within its limits, and it knows what says nothing."""
 
+from typing import Protocol
+
 import pytest
 
 from rag.assemble import assemble
@@ -27,21 +29,25 @@ def context_of(question: str, *texts: str) -> Context:
     return assemble(question, hits, hits, budget=4000, evidence=2000, count=lambda text: len(text.split()))
 
 
+class Answer(Protocol):
+    def __call__(self, question: str, *texts: str, sentences: int = 3, words: int = 120) -> Draft: ...
+
+
 @pytest.fixture(scope="module")
-def answer(embedder: Embedder):  # type: ignore[no-untyped-def]
+def answer(embedder: Embedder) -> Answer:
     def generate(question: str, *texts: str, sentences: int = 3, words: int = 120) -> Draft:
         return Extractive(embedder, sentences=sentences, words=words).generate(context_of(question, *texts))
 
     return generate
 
 
-def test_the_sentence_that_answers_leads(answer) -> None:  # type: ignore[no-untyped-def]
+def test_the_sentence_that_answers_leads(answer: Answer) -> None:
     assert answer("What does the lamp burn?", LAMP).text.startswith("The lamp burns whale oil. [1]")
     assert "Germany | 135 EUR" in answer("What is the hotel limit in Germany?", LAMP, PRICES).text
     assert "ERR-0042 No charging current" in answer("ERR-0042 meaning", CODES, LAMP).text
 
 
-def test_every_citation_is_the_words_at_its_place(answer) -> None:  # type: ignore[no-untyped-def]
+def test_every_citation_is_the_words_at_its_place(answer: Answer) -> None:
     texts = (LAMP, PRICES, CODES)
     draft = answer("Who lit the lamp, and when?", *texts)
 
@@ -53,7 +59,7 @@ def test_every_citation_is_the_words_at_its_place(answer) -> None:  # type: igno
         assert not citation.verified
 
 
-def test_the_limits_hold(answer) -> None:  # type: ignore[no-untyped-def]
+def test_the_limits_hold(answer: Answer) -> None:
     many = " ".join(f"The lamp number {number} burns whale oil from barrel {number}." for number in range(30))
 
     assert len(answer("What does the lamp burn?", many, sentences=2).citations) <= 2
@@ -63,13 +69,13 @@ def test_the_limits_hold(answer) -> None:  # type: ignore[no-untyped-def]
     assert len(citation.quote.split()) == 40
 
 
-def test_repeated_sentences_are_said_once(answer) -> None:  # type: ignore[no-untyped-def]
+def test_repeated_sentences_are_said_once(answer: Answer) -> None:
     draft = answer("What does the lamp burn?", LAMP, LAMP)
 
     assert draft.text.count("The lamp burns whale oil.") == 1
 
 
-def test_without_evidence_nothing_is_said(answer) -> None:  # type: ignore[no-untyped-def]
+def test_without_evidence_nothing_is_said(answer: Answer) -> None:
     for texts in ((), ("# Only a heading",), ("---\n\n|---|---|",)):
         draft = answer("What does the lamp burn?", *texts)
         assert (draft.text, draft.citations, draft.confidence) == ("", (), 0.0)
@@ -84,7 +90,7 @@ def test_evidence_that_does_not_fit_is_not_called_absent(embedder: Embedder) -> 
     assert "does not fit" in reason
 
 
-def test_confidence_is_higher_where_the_answer_stands(answer) -> None:  # type: ignore[no-untyped-def]
+def test_confidence_is_higher_where_the_answer_stands(answer: Answer) -> None:
     there = answer("What does the lamp of the lighthouse burn?", LAMP)
     absent = answer("What is the boiling point of ethanol?", LAMP)
 

@@ -14,7 +14,7 @@ from api.stream import ClientGone, Emit, stream_events
 from rag.errors import ModelError
 from rag.settings import Settings
 from rag.types import Chunk, Context, Draft, Hit, Trace
-from tests.served import LEAVE, TRAVEL, Site, find, generating, served, upload
+from tests.served import TRAVEL, Site, find, generating, served, upload_handbook
 
 HOTEL = "What is the hotel limit per night in London?"
 HIT = {"document", "start", "end", "page", "text", "score"}
@@ -36,11 +36,7 @@ ANSWER = {"answer", "answerable", "confidence", "reason", "citations", "nearest"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with served(Settings(home=tmp_path_factory.mktemp("home"))) as site:
-        files = {"policies/travel.md": TRAVEL, "policies/leave.txt": LEAVE}
-        assert (
-            upload(site.client, "handbook", files, metadata='{"region": "EU", "year": 2026}')["state"]
-            == "completed"
-        )
+        upload_handbook(site.client)
         yield site
 
 

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.batch import Answering, printable_json, run_batch
+from api.models import models_app
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import Service
 from rag.errors import IbidError, InvalidInput
@@ -38,7 +39,6 @@ app = typer.Typer(
     "The data folder is IBID_HOME (default ./ibid-data). "
     "Exit codes: 0 done, 1 it could not be done, 2 some files or lines failed.",
 )
-models_app = typer.Typer(no_args_is_help=True, help="The models that ship with Ibid.")
 app.add_typer(models_app, name="models")
 out, notes = Console(), Console(stderr=True)
 
@@ -229,14 +229,6 @@ def doctor(as_json: AsJson = False) -> None:
             )
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
-
-
-@models_app.command()
-def build() -> None:
-    """Prepare the packaged models: export to ONNX, once for each installation."""
-    from rag.models import prepared_trunk
-
-    out.print(f"prepared: {prepared_trunk()}", soft_wrap=True, highlight=False)
 
 
 def main() -> None:

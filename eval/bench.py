@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eval import chroma, handbook, lexical, nfcorpus, peers, scale
+from eval import chroma, handbook, lexical, nfcorpus, pack, peers, scale
 from eval.datasets import available
 from eval.trial import save_results
 
@@ -25,6 +25,7 @@ class Measurement:
 
     run: Callable[[], Any]
     needs: str | None
+    part: bool = False  # of another one: measured only where it is named
 
 
 MEASUREMENTS: Mapping[str, Measurement] = {
@@ -36,6 +37,8 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "lexical": Measurement(lexical.measure, "documents/wikipedia-490.jsonl.gz"),
     "scale-10000": Measurement(lambda: scale.measure(10_000), "documents/wikipedia-490.jsonl.gz"),
     "scale-100000": Measurement(lambda: scale.measure(100_000), "documents/wikipedia-490.jsonl.gz"),
+    "pack": Measurement(pack.measure, "reading"),
+    **{f"pack-{part}": Measurement(run, "reading", part=True) for part, run in pack.PARTS.items()},
 }
 
 
@@ -45,7 +48,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}")
-    names = parser.parse_args().names or list(MEASUREMENTS)
+    names = parser.parse_args().names or [n for n, m in MEASUREMENTS.items() if not m.part]
     if unknown := set(names) - set(MEASUREMENTS):
         parser.error(f"{', '.join(unknown)} is not measured here; expected of {', '.join(MEASUREMENTS)}")
     for name in names:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,6 +78,18 @@ def records(part: str) -> Iterator[dict[str, Any]]:
     with gzip.open(SHARED / part, "rt", encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)
+
+
+def held_back(text: str, share: float = 0.5) -> bool:
+    """Tell whether a record, named by its question or premise, is kept out of training, for measuring.
+
+    The text's hash decides, so that training and measuring agree and repeats fall on the same side.
+
+    Args:
+        share: of all texts, about, in [0, 1].
+    """
+    place = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+    return place < share * 2**64
 
 
 def _handbook_question(entry: dict[str, Any]) -> EvalQuestion:

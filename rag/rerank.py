@@ -1,4 +1,5 @@
 """Rerank by late interaction: every word of the question looks for its like in the candidate's text.
+A cross-encoder, where one is set, reads the same candidates and is averaged in.
 
 No training: the trunk's own token vectors serve. They are kept, for `rag/trim.py` weighs sentences by
 them, so that one pass of the encoder pays for both.
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rag.cross_encoder import CrossEncoder
 from rag.embed import Embedder, TokenVectors, unit
 from rag.fuse import min_max
 from rag.types import Chunk, Hit
@@ -34,10 +36,14 @@ class Reranked:
 
 
 class LateInteraction:
-    """MaxSim over the embedder's token vectors (Khattab and Zaharia, SIGIR 2020). Safe for several threads."""
+    """MaxSim over the embedder's token vectors (Khattab and Zaharia, SIGIR 2020). Safe for several threads.
 
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+    Args:
+        cross_encoder: what reads the same candidates once more, and has half a say in the new score.
+    """
+
+    def __init__(self, embedder: Embedder, cross_encoder: CrossEncoder | None = None) -> None:
+        self._embedder, self._cross_encoder = embedder, cross_encoder
 
     def rerank(
         self,
@@ -51,8 +57,9 @@ class LateInteraction:
         """Reorder the first hits; a permutation, whose scores stay within what the hits came with.
 
         maxsim(q, c) = mean over the question's tokens of the largest cosine to a token of the chunk
-        score(c) = half the score it came with + half maxsim, stretched to the range of the scores of
-        those that are read. What is not read keeps score and place.
+        score(c) = half the score it came with + half what reading says, stretched to the range of the scores
+        of those that are read. Reading says maxsim, or the mean of it and the cross-encoder's, each
+        stretched to [0, 1]. What is not read keeps score and place.
 
         Args:
             hits: whole chunks, best first.
@@ -73,9 +80,11 @@ class LateInteraction:
             read += sum(len(one.vectors) for one in fresh)
             encoded += fresh
         head, tail = hits[: len(encoded)], hits[len(encoded) :]
-        scores = _mix(
-            np.array([hit.score for hit in head]), [maxsim(similar, one.vectors) for one in encoded]
-        )
+        said = min_max([maxsim(similar, one.vectors) for one in encoded]) if encoded else np.zeros(0)
+        if self._cross_encoder and encoded:
+            crossed = self._cross_encoder.score(question, [hit.chunk.indexed_text for hit in head])
+            said = (said + min_max(crossed)) / 2
+        scores = _mix(np.array([hit.score for hit in head]), said)
         reranked = [
             replace(hit, score=float(score), stage="reranked")
             for hit, score in zip(head, scores, strict=True)
@@ -102,11 +111,11 @@ def maxsim(question: np.ndarray, text: np.ndarray) -> float:
     return float((question @ unit(text).T).max(axis=1).mean())
 
 
-def _mix(scores: np.ndarray, similarities: Sequence[float]) -> np.ndarray:
+def _mix(scores: np.ndarray, said: np.ndarray) -> np.ndarray:
     if not len(scores):
         return scores
     low, high = scores.min(), scores.max()
-    mixed: np.ndarray = (1 - _SHARE) * scores + _SHARE * (low + (high - low) * min_max(similarities))
+    mixed: np.ndarray = (1 - _SHARE) * scores + _SHARE * (low + (high - low) * said)
     return mixed
 
 

@@ -53,7 +53,8 @@ class Settings:
     fusion: str = _setting("average", "how the two lists are fused", choices="average reciprocal_rank")
     dense_weight: float = _setting(0.5, "share of the dense score in the average", low=0, high=1)
     reranker: str = _setting(
-        "late_interaction", "what reranks the fused list", choices="late_interaction none"
+        "late_interaction",
+        "what reranks: `late_interaction`, `pack`, a CrossEncoder by path or hub name, or `none`",
     )
     rerank_deadline_ms: int = _setting(
         2000, "reranking later than this keeps the fused order", low=1, high=600000
@@ -71,6 +72,16 @@ class Settings:
         4096, "B, the whole prompt: S + T + H + R + U and what is left", low=256, high=2_000_000
     )
     evidence_tokens: int = _setting(2048, "R, most tokens of evidence", low=64, high=2_000_000)
+    reader: str = _setting(
+        "none", "what finds short answers: `pack`, a question-answering model by path or hub name, or `none`"
+    )
+    compressor: str = _setting(
+        "pack",
+        "what compresses evidence beyond its budget: `pack`, a token classifier by path or hub name, or `none`",
+    )
+    judge: str = _setting(
+        "pack", "what `ibid models run judge` runs: `pack`, or a sequence classifier by path or hub name"
+    )
     answer_sentences: int = _setting(3, "most sentences of an extractive answer", low=1, high=50)
     answer_words: int = _setting(120, "most words of an extractive answer", low=10, high=5000)
     refuse_below: float = _setting(0.35, "confidence below which `ask` refuses", low=0, high=1)

@@ -81,6 +81,9 @@ class Evidence:
     label: int  # from 1, in reading order
     hit: Hit
     tokens: int
+    kept: tuple[
+        tuple[int, int], ...
+    ] = ()  # in the document: what compression left of the hit; empty: all of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from rag.embed import (
     Embedder,
     SentenceTransformersEmbedder,
     TokenVectors,
-    _cores,
     _model_digest,
     load_embedder,
     unit,
 )
 from rag.errors import ModelError
+from rag.runtime import cores
 
 TEXTS = [
     "The warranty covers the battery for two years.",
@@ -188,10 +188,10 @@ def test_threads_are_those_of_the_cores_that_may_be_used() -> None:
     allowed = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(allowed)})
-        assert _cores() == 1
+        assert cores() == 1
     finally:
         os.sched_setaffinity(0, allowed)
-    assert _cores() == len(allowed)
+    assert cores() == len(allowed)
 
 
 def test_meaning_ranks(embedder: Embedder) -> None:

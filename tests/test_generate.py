@@ -1,14 +1,19 @@
 """The extractive answer: verbatim, cited, within its limits, and it knows what says nothing."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import pytest
 
 from rag.assemble import assemble
 from rag.embed import Embedder
-from rag.generate import Extractive
-from rag.relevance import sentence_features, sentences_of
+from rag.generate import MOST_SHORT, SHORT_FROM, SHORT_WORDS, Extractive, short_answers
+from rag.reader import NOTHING, Reading, Span
+from rag.relevance import Weighed, sentence_features, sentences_of
 from rag.types import Chunk, Context, Draft, Evidence, Hit
+from rag.verify import verify
+from tests.made_versions import CORPUS, Library
 
 LAMP = "# Lighthouse\n\nThe lamp burns whale oil. It was lit in 1820 by Ada Quill. The stairs have 199 steps."
 PRICES = (
@@ -132,3 +137,142 @@ def test_features_by_hand(embedder: Embedder) -> None:
     assert burns[hit_score] == lit[hit_score] == 0.7
     vectors = embedder.encode(["When was the lamp lit?", "The lamp burns oil."])
     assert burns[cosine] == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-6)
+
+
+# short answers
+
+
+KEEPERS = (
+    "Ada Quill kept the lamp from 1820. After her came Bo Finch, who stayed for nine winters. "
+    "The last keeper was Cy Marsh. The stairs have 199 steps."
+)
+
+
+class Phrases:
+    """A stand-in for the reader, which finds the phrases that it was told, with their probabilities."""
+
+    def __init__(self, chances: dict[str, float]) -> None:
+        self._chances = sorted(chances.items(), key=lambda one: -one[1])
+
+    def read(self, question: str, context: str) -> Reading:
+        places = [(context.find(phrase), phrase, chance) for phrase, chance in self._chances]
+        spans = tuple(Span(at, at + len(phrase), chance) for at, phrase, chance in places if at >= 0)
+        if not spans:
+            return NOTHING
+        best = spans[0]
+        answer = context[best.start : best.end]
+        return Reading(answer, best.start, best.end, best.score, 1 - best.score, spans)
+
+    def read_all(self, question: str, contexts: Sequence[str]) -> list[Reading]:
+        return [self.read(question, context) for context in contexts]
+
+
+def shorts(question: str, chances: dict[str, float], text: str = KEEPERS) -> list[str]:
+    evidence = Evidence(1, hit_of(text), 0)
+    reading = Phrases(chances).read(question, text)
+    weighed = []
+    for sentence in sentences_of(evidence):
+        inside = (span for span in reading.spans if sentence.start <= span.start < span.end <= sentence.end)
+        weighed.append(Weighed(sentence, np.zeros(0), 0.0, next(inside, None)))
+    return [found.text for found in short_answers(question, weighed, [one.sentence for one in weighed])]
+
+
+THREE = {"Bo Finch": 0.8, "Ada Quill": 0.5, "Cy Marsh": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Who kept the lamp?", ["Bo Finch"]),
+        ("When was the lamp lit?", ["Bo Finch"]),
+        ("Which keepers were there?", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
+        ("List the keepers.", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
+        ("What are the names of the keepers?", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
+    ],
+)
+def test_several_answers_only_where_several_are_asked_for(question: str, expected: list[str]) -> None:
+    assert shorts(question, THREE) == expected
+
+
+def test_an_unsure_reader_does_not_lead() -> None:
+    assert shorts("Who kept the lamp?", {"Ada Quill": SHORT_FROM - 0.01}) == []
+    assert shorts("Which keepers were there?", dict.fromkeys(THREE, SHORT_FROM - 0.01)) == []
+    assert shorts("Who kept the lamp?", {}) == []
+    assert shorts("Who kept the lamp?", {"Ada Quill": SHORT_FROM}) == ["Ada Quill"]
+    # of several, those after the first need half as much
+    sure, half, less = SHORT_FROM, SHORT_FROM / 2, SHORT_FROM / 2 - 0.01
+    chances = {"Ada Quill": sure, "Bo Finch": half, "Cy Marsh": less}
+    assert shorts("Which keepers were there?", chances) == ["Ada Quill", "Bo Finch"]
+
+
+def test_a_short_answer_is_short_and_said_once() -> None:
+    long = " ".join(f"word{n}" for n in range(SHORT_WORDS + 1))
+    assert shorts("Who kept the lamp?", {long: 0.9}, f"It was {long}.") == []
+    fits = " ".join(f"word{n}" for n in range(SHORT_WORDS))
+    assert shorts("Who kept the lamp?", {fits: 0.9}, f"It was {fits}.") == [fits]
+    twice = "Ada Quill kept it. Then ADA QUILL came back. Bo Finch followed."
+    found = shorts("Which keepers were there?", {"ADA QUILL": 0.9, "Ada Quill": 0.8, "Bo Finch": 0.7}, twice)
+    assert found == ["ADA QUILL", "Bo Finch"]
+
+
+def test_short_answers_are_few_and_rest_on_what_is_shown() -> None:
+    many = {f"Keeper{n} Quill": 0.9 - n / 100 for n in range(MOST_SHORT + 3)}
+    text = " ".join(f"In winter {n} came {name}." for n, name in enumerate(many))
+    assert shorts("Which keepers were there?", many, text) == list(many)[:MOST_SHORT]
+
+    sentences = list(sentences_of(Evidence(1, hit_of(KEEPERS), 0)))
+    weighed = [Weighed(sentences[0], np.zeros(0), 0.0, Span(0, 9, 0.9))]
+    assert [one.text for one in short_answers("Who?", weighed, sentences[:1])] == ["Ada Quill"]
+    assert short_answers("Who?", weighed, sentences[1:]) == []  # its sentence was not chosen
+
+
+def test_a_short_answer_leads_with_its_own_verified_citation(library: Library, embedder: Embedder) -> None:
+    library.put("lamp.md", LAMP)
+    library.put("keepers.md", KEEPERS)
+    hits = [hit_of(LAMP, "lamp.md", 0.9), hit_of(KEEPERS, "keepers.md", 0.8)]
+    context = assemble(
+        "What does the lamp burn?",
+        hits,
+        hits,
+        budget=4000,
+        evidence=2000,
+        count=lambda text: len(text.split()),
+    )
+    reader = Phrases({"whale oil": 0.9, "199 steps": 0.1})
+
+    draft = Extractive(embedder, reader).generate(context)
+
+    assert draft.text.split("\n")[0] == "whale oil [1]"
+    assert "The lamp burns whale oil. [1]" in draft.text.split("\n")[1]
+    citations = verify(draft, context, CORPUS, library.catalog)
+    assert all(citation.verified for citation in citations)
+    first = citations[0]
+    assert (first.answer_start, first.answer_end, first.quote) == (0, 9, "whale oil")
+    assert LAMP[first.start : first.end] == "whale oil"
+    assert "whale oil" in citations[1].quote
+
+    without = Extractive(embedder, Phrases({"whale oil": 0.1})).generate(context)
+    assert "\n" not in without.text
+    assert not without.text.startswith("whale oil")
+
+
+def test_several_short_answers_are_cited_one_by_one(library: Library, embedder: Embedder) -> None:
+    library.put("keepers.md", KEEPERS)
+    hits = [hit_of(KEEPERS, "keepers.md")]
+    context = assemble(
+        "Which keepers were there?",
+        hits,
+        hits,
+        budget=4000,
+        evidence=2000,
+        count=lambda text: len(text.split()),
+    )
+
+    draft = Extractive(embedder, Phrases(THREE)).generate(context)
+
+    lead = draft.text.split("\n")[0]
+    citations = verify(draft, context, CORPUS, library.catalog)
+    leading = [citation for citation in citations if citation.answer_end <= len(lead)]
+    assert len(leading) >= 2
+    assert lead == " ".join(f"{citation.quote} [1]" for citation in leading)
+    assert [c.quote for c in leading] == sorted((c.quote for c in leading), key=lambda name: -THREE[name])

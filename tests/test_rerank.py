@@ -117,3 +117,67 @@ def test_no_hits(embedder: Embedder) -> None:
     reranked = LateInteraction(embedder).rerank(QUESTION, [])
     assert reranked.hits == []
     assert not reranked.late
+
+
+# with a cross-encoder
+
+
+class Table:
+    """A stand-in for a cross-encoder, which ranks by a table of probabilities."""
+
+    def __init__(self, chances: dict[str, float]) -> None:
+        self._chances = chances
+        self.asked: list[tuple[str, list[str]]] = []
+
+    def score(self, question: str, texts: Sequence[str]) -> np.ndarray:
+        self.asked.append((question, list(texts)))
+        return np.array([self._chances.get(text, 0.0) for text in texts])
+
+
+def test_a_cross_encoder_has_half_a_say(embedder: Embedder) -> None:
+    hits = hits_of(TEXTS)
+    chances = dict(zip(TEXTS, [0.9, 0.3, 0.5, 0.1], strict=True))
+    alone = LateInteraction(embedder).rerank(QUESTION, hits)
+    both = LateInteraction(embedder, Table(chances)).rerank(QUESTION, hits)
+    came = {hit.text: hit.score for hit in hits}  # .6 to .9
+    for hit in alone.hits:
+        maxsim_says = ((hit.score - 0.5 * came[hit.text]) / 0.5 - 0.6) / 0.3
+        crossed_says = (chances[hit.text] - 0.1) / 0.8
+        expected = 0.5 * came[hit.text] + 0.5 * (0.6 + 0.3 * (maxsim_says + crossed_says) / 2)
+        assert {h.text: h.score for h in both.hits}[hit.text] == pytest.approx(expected, abs=1e-6)
+    scores = [hit.score for hit in both.hits]
+    assert scores == sorted(scores, reverse=True)
+    assert sorted(hit.chunk.id for hit in both.hits) == sorted(hit.chunk.id for hit in hits)
+    assert both.vectors.keys() == alone.vectors.keys()
+
+
+def test_what_a_cross_encoder_prefers_rises(embedder: Embedder) -> None:
+    hits = hits_of(TEXTS)
+    for text in TEXTS:
+        favoured, alone = (
+            [hit.text for hit in LateInteraction(embedder, judge).rerank(QUESTION, hits).hits]
+            for judge in (Table({text: 1.0}), None)
+        )
+        assert favoured.index(text) <= alone.index(text)
+    assert LateInteraction(embedder, Table({TEXTS[3]: 1.0})).rerank(QUESTION, hits).hits[-1].text != TEXTS[3]
+
+
+def test_a_cross_encoder_without_an_opinion_keeps_the_order(embedder: Embedder) -> None:
+    hits = hits_of(TEXTS)
+    alone = LateInteraction(embedder).rerank(QUESTION, hits[:1])
+    [same] = LateInteraction(embedder, Table({})).rerank(QUESTION, hits[:1]).hits
+    assert same.score == alone.hits[0].score == pytest.approx(hits[0].score)
+
+
+def test_a_cross_encoder_reads_what_late_interaction_read_and_no_more(embedder: Embedder) -> None:
+    hits = hits_of(TEXTS, "Handbook > Bees")
+    table = Table({})
+    reranker = LateInteraction(embedder, table)
+    limited = reranker.rerank(QUESTION, hits, limit=2)
+    assert table.asked == [(QUESTION, [hit.chunk.indexed_text for hit in hits[:2]])]
+    assert table.asked[0][1][0].startswith("Handbook > Bees")
+    assert [(hit.text, hit.score) for hit in limited.hits[2:]] == [(hit.text, hit.score) for hit in hits[2:]]
+    late = reranker.rerank(QUESTION, hits, deadline_ms=0)
+    assert late.late
+    assert reranker.rerank(QUESTION, []).hits == []
+    assert len(table.asked) == 1  # what was not read is not asked about

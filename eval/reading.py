@@ -1,0 +1,119 @@
+"""How well a reader finds answers: SQuAD 2.0's measures, and the time that a passage takes."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import string
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from eval.metrics import percentile
+from rag.runtime import cores
+
+_ARTICLE = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+Entry = Mapping[str, Any]
+
+
+class Reading(Protocol):
+    """What a reader says: its best span, and the probability that the answer is not here."""
+
+    @property
+    def answer(self) -> str:
+        """The best span, verbatim."""
+
+    @property
+    def no_answer(self) -> float:
+        """The probability that the context does not answer."""
+
+
+class Reader(Protocol):
+    """What `rag.reader.load_reader` returns."""
+
+    def read(self, question: str, context: str) -> Reading:
+        """Find the best span, even where it is likely that there is none."""
+
+
+def with_no_answer(reader: Reader, entries: Sequence[Entry]) -> dict[str, float]:
+    """Return F1 and EM with no answer counted, and F1 of the best span alone over the answerable ones.
+
+    An empty answer is predicted where no_answer is at least 0.5; it is right where there is none.
+    """
+    readings = read_all(reader, [(entry["question"], entry["context"]) for entry in entries])
+    said = ["" if reading.no_answer >= 0.5 else reading.answer for reading in readings]
+    golds = [gold_answers(entry) for entry in entries]
+    spans = [
+        answer_f1(reading.answer, gold)
+        for entry, reading, gold in zip(entries, readings, golds, strict=True)
+        if entry["answerable"]
+    ]
+    told_apart = [bool(one) == entry["answerable"] for entry, one in zip(entries, said, strict=True)]
+    return {
+        "questions": len(entries),
+        "F1": _per_cent(answer_f1(one, gold) for one, gold in zip(said, golds, strict=True)),
+        "EM": _per_cent(exact_match(one, gold) for one, gold in zip(said, golds, strict=True)),
+        "F1 of the span alone": _per_cent(spans),
+        "answerable or not, accuracy": _per_cent(told_apart),
+    }
+
+
+def spans_alone(reader: Reader, entries: Sequence[Entry]) -> dict[str, float]:
+    """Return F1 and EM of the best span over questions with their gold passages."""
+    readings = read_all(reader, [(entry["question"], entry["context"]) for entry in entries])
+    pairs = [(reading.answer, gold_answers(e)) for reading, e in zip(readings, entries, strict=True)]
+    return {
+        "questions": len(entries),
+        "F1": _per_cent(answer_f1(*pair) for pair in pairs),
+        "EM": _per_cent(exact_match(*pair) for pair in pairs),
+    }
+
+
+def speed(reader: Reader, entries: Sequence[Entry]) -> dict[str, float]:
+    """Return the time that a passage takes, one after the other."""
+    taken = []
+    for entry in entries:
+        began = time.perf_counter()
+        reader.read(entry["question"], entry["context"])
+        taken.append(1000 * (time.perf_counter() - began))
+    return {"ms, p50": round(percentile(taken, 0.5), 2), "ms, p95": round(percentile(taken, 0.95), 2)}
+
+
+def read_all(reader: Reader, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
+    """Read each (question, context), several at once, in order."""
+    with ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(lambda pair: reader.read(*pair), pairs))
+
+
+def gold_answers(entry: Entry) -> list[str]:
+    """Return the accepted answers; an unanswerable question has the empty one."""
+    return [answer["text"] for answer in entry["answers"]] if entry["answerable"] else [""]
+
+
+def answer_f1(said: str, golds: Sequence[str]) -> float:
+    """Return the best F1 of the words shared with a gold answer, as SQuAD 2.0's script counts it."""
+    return max(_f1(normalise_answer(said).split(), normalise_answer(gold).split()) for gold in golds)
+
+
+def exact_match(said: str, golds: Sequence[str]) -> float:
+    """Return 1 where a gold answer is the same but for case, punctuation, articles and spaces; else 0."""
+    return float(normalise_answer(said) in map(normalise_answer, golds))
+
+
+def normalise_answer(text: str) -> str:
+    """Lower the case and drop punctuation, articles and superfluous spaces, as SQuAD's script does."""
+    return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+
+
+def _f1(said: Sequence[str], gold: Sequence[str]) -> float:
+    if not said or not gold:
+        return float(list(said) == list(gold))
+    shared = (Counter(said) & Counter(gold)).total()
+    return 2 * shared / (len(said) + len(gold))
+
+
+def _per_cent(values: Any) -> float:
+    return round(100 * statistics.mean(map(float, values)), 2)

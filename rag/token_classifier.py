@@ -1,0 +1,110 @@
+"""Any token classifier of transformers as a compressor, such as LLMLingua-2's own: label 1 means "keep"."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from rag.compress import windows
+from rag.errors import ModelError
+
+_BATCH = 8  # windows
+_EXPECTED = "a local folder or hub name of a token classification model with two labels, drop and keep"
+
+
+class TransformersClassifier:
+    """A model of two labels by local path or hub name, through torch on the CPU. Safe for several threads.
+
+    It reads the text alone: these models were not trained to read a question with it.
+
+    Args:
+        threads: torch's, in the whole process; 0 leaves them as they are.
+    """
+
+    def __init__(self, name: str, *, threads: int = 0) -> None:
+        import torch  # imported here: it costs every start seconds
+
+        if threads:
+            torch.set_num_threads(threads)
+        self._lock = threading.Lock()  # a fast tokenizer refuses a second caller: "Already borrowed"
+        self._tokenizer, self._model = _load(name)
+        limit = int(getattr(self._model.config, "max_position_embeddings", 0) or 512)
+        self._room = max(1, min(limit, 512) - 4)  # two special tokens; RoBERTa's positions begin at two
+
+    def count(self, text: str) -> int:
+        return len(self._tokens(text)["input_ids"])
+
+    def classify(self, text: str, question: str) -> tuple[np.ndarray, np.ndarray]:
+        import torch
+
+        tokens = self._tokens(text)
+        begins = np.array(tokens["offset_mapping"], np.int64).reshape(-1, 2)[:, 0]
+        pieces = [tokens["input_ids"][s:e] for s, e in windows(begins, text, self._room)]
+        kept = [np.zeros(0)]
+        with self._lock, torch.inference_mode():
+            for first in range(0, len(pieces), _BATCH):
+                batch = pieces[first : first + _BATCH]
+                for piece, row in zip(batch, self._probabilities(batch), strict=True):
+                    kept.append(row[1 : len(piece) + 1])
+        return begins, np.concatenate(kept)
+
+    def _tokens(self, text: str) -> Any:
+        with self._lock:
+            return self._tokenizer(
+                text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
+            )
+
+    def _probabilities(self, pieces: list[list[int]]) -> np.ndarray:
+        """Return each token's probability of being kept, special tokens included: (n_pieces, n_tokens)."""
+        import torch
+
+        cls, sep, pad = (
+            self._tokenizer.cls_token_id,
+            self._tokenizer.sep_token_id,
+            self._tokenizer.pad_token_id,
+        )
+        width = max(map(len, pieces)) + 2
+        ids = torch.full((len(pieces), width), pad)
+        mask = torch.zeros_like(ids)
+        for row, piece in enumerate(pieces):
+            ids[row, : len(piece) + 2] = torch.tensor([cls, *piece, sep])
+            mask[row, : len(piece) + 2] = 1
+        logits = self._model(input_ids=ids, attention_mask=mask).logits.float()  # (n_pieces, n_tokens, 2)
+        probabilities: np.ndarray = logits.softmax(-1)[..., 1].numpy()
+        return probabilities
+
+
+def _load(name: str) -> tuple[Any, Any]:
+    from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
+
+    try:
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+        found = ", ".join(config.architectures or []) or "a model without a stated architecture"
+        if "ForTokenClassification" not in found or config.num_labels != 2:
+            raise ModelError(
+                f"The compressor {name!r} is {found} with {config.num_labels} labels; expected {_EXPECTED}. "
+                "Name such a model, or `pack` for the packaged one."
+            )
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, use_fast=True)
+        model, report = AutoModelForTokenClassification.from_pretrained(
+            name, trust_remote_code=False, output_loading_info=True
+        )
+    except ModelError:
+        raise
+    except Exception as error:  # hub, file and format errors share no base class
+        raise ModelError(
+            f"The compressor {name!r} does not load ({error}); expected {_EXPECTED}; "
+            "what a hub name stands for is downloaded only with HF_HUB_OFFLINE=0."
+        ) from error
+    absent = [key for kind in ("missing_keys", "mismatched_keys") for key in report.get(kind, ())]
+    if absent:
+        raise ModelError(
+            f"The compressor {name!r} lacks weights ({absent[0]} and {len(absent) - 1} more); restore that folder."
+        )
+    if not tokenizer.is_fast or tokenizer.pad_token_id is None:
+        raise ModelError(
+            f"The compressor {name!r} has no fast tokenizer with [CLS], [SEP] and [PAD]; expected {_EXPECTED}."
+        )
+    return tokenizer, model.eval()

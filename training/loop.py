@@ -1,0 +1,209 @@
+"""What the four jobs share: the adapted trunk, batches by length, a loop that resumes, and the saved adapter."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers import AutoModel
+
+from rag.heads import NETWORKS
+from rag.models import LORA, trunk_folder
+
+ROOT = Path(__file__).parent.parent
+SEED = 11
+SAVE_EVERY = 100  # steps between checkpoints
+_STEP = 16  # batches are as wide as a multiple of this: each new shape costs oneDNN compilations
+_BUCKET = 48  # batches that are sorted by length together, so that little is padded
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One pair as the encoder reads it, with what the job's loss needs to know of it."""
+
+    first: Sequence[int]
+    second: Sequence[int]
+    target: Any
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second) + 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how fast one job learns."""
+
+    job: str
+    epochs: int
+    batch: int
+    rate: float  # peak of AdamW's learning rate, reached after `warmup` of the steps, then falling to 0
+    head_rate: float = 1e-3
+    warmup: float = 0.06
+    threads: int = 0
+    folder: Path = field(default=ROOT / "training" / "checkpoints")
+
+
+def options(job: str, plan: Plan) -> Plan:
+    """Read the command line of a job: `--epochs`, `--threads`, `--folder`."""
+    parser = argparse.ArgumentParser(prog=f"python -m training.{job}")
+    parser.add_argument("--epochs", type=int, default=plan.epochs)
+    parser.add_argument("--threads", type=int, default=plan.threads, help="0: all cores")
+    parser.add_argument("--folder", type=Path, default=plan.folder, help="where checkpoints lie")
+    given = parser.parse_args()
+    return Plan(
+        job, given.epochs, plan.batch, plan.rate, plan.head_rate, plan.warmup, given.threads, given.folder
+    )
+
+
+def network(job: str) -> nn.Module:
+    """Return the job's network over the trunk with a fresh adapter; dropout is off, for it costs half the speed."""
+    torch.manual_seed(SEED)
+    encoder = AutoModel.from_pretrained(
+        str(trunk_folder()),
+        attn_implementation="eager",  # a third faster than sdpa's backward pass on CPUs
+        local_files_only=True,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    return NETWORKS[job](get_peft_model(encoder, LoraConfig(**LORA)))
+
+
+def collate(examples: Sequence[Example], cls: int = 101, sep: int = 102) -> dict[str, Tensor]:
+    """Pad `[CLS] first [SEP] second [SEP]` to about the longest: ids, mask and types, each (batch, tokens)."""
+    width = -(-max(map(len, examples)) // _STEP) * _STEP
+    ids, mask, types = (torch.zeros(len(examples), width, dtype=torch.long) for _ in range(3))
+    for row, example in enumerate(examples):
+        tokens = [cls, *example.first, sep, *example.second, sep]
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        mask[row, : len(tokens)] = 1
+        types[row, len(example.first) + 2 : len(tokens)] = 1
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+
+
+def batches(examples: Sequence[Any], size: int, rng: random.Random) -> list[list[Any]]:
+    """Shuffle into batches of similar length."""
+    shuffled = rng.sample(list(examples), len(examples))
+    cut: list[list[Any]] = []
+    for begin in range(0, len(shuffled), size * _BUCKET):
+        bucket = sorted(shuffled[begin : begin + size * _BUCKET], key=len)
+        cut += [bucket[i : i + size] for i in range(0, len(bucket), size)]
+    rng.shuffle(cut)
+    return cut
+
+
+def train(
+    model: nn.Module,
+    plan: Plan,
+    epoch_examples: Callable[[int], Sequence[Any]],
+    loss: Callable[[nn.Module, list[Any]], Tensor],
+) -> None:
+    """Train until the plan is done, going on from the checkpoint where there is one.
+
+    Args:
+        epoch_examples: the examples of an epoch, by its number; always the same for the same number.
+        loss: the mean loss of a batch.
+    """
+    if plan.threads:
+        torch.set_num_threads(plan.threads)
+    adapted = [p for n, p in model.named_parameters() if p.requires_grad and n.startswith("encoder")]
+    head = [p for n, p in model.named_parameters() if p.requires_grad and not n.startswith("encoder")]
+    optimiser = torch.optim.AdamW(
+        [{"params": adapted, "lr": plan.rate}, {"params": head, "lr": plan.head_rate}], weight_decay=0.01
+    )
+    path = plan.folder / f"{plan.job}.pt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done = _resume(path, model, optimiser)
+    step, started, seen, ran, average = 0, time.time(), 0, 0, None
+    total = 0
+    model.train()
+    for epoch in range(plan.epochs):
+        rng = random.Random(f"{SEED} {epoch}")
+        planned = batches(epoch_examples(epoch), plan.batch, rng)
+        total = total or plan.epochs * len(planned)
+        for batch in planned:
+            step += 1
+            if step <= done:
+                continue
+            for group, peak in zip(optimiser.param_groups, (plan.rate, plan.head_rate), strict=True):
+                group["lr"] = peak * _schedule(step, total, plan.warmup)
+            with torch.autocast("cpu", torch.bfloat16):
+                value = loss(model, batch)
+            torch.autograd.backward(value)
+            nn.utils.clip_grad_norm_([*adapted, *head], 1.0)
+            optimiser.step()
+            optimiser.zero_grad()
+            ran, seen = ran + 1, seen + sum(map(len, batch))
+            average = value.item() if average is None else 0.98 * average + 0.02 * value.item()
+            if step % 25 == 0:
+                spent = time.time() - started
+                left = (total - step) * spent / ran / 60
+                print(
+                    f"{plan.job} step {step}/{total} epoch {epoch} loss {average:.4f} "
+                    f"{seen / spent:,.0f} tokens/s {left:.0f} min left",
+                    flush=True,
+                )
+            if step % SAVE_EVERY == 0:
+                _checkpoint(path, model, optimiser, step)
+    if step > done:
+        _checkpoint(path, model, optimiser, step)
+    model.eval()
+
+
+def save(model: Any, plan: Plan, **fitted: Any) -> None:
+    """Write the adapter beside its checkpoint, and in JSON the steps it took and what was fitted after them."""
+    state = torch.load(plan.folder / f"{plan.job}.pt", weights_only=True)
+    save_adapter(model, plan.job, plan.folder / f"{plan.job}.safetensors")
+    described = json.dumps({"steps": state["step"], **fitted})
+    (plan.folder / f"{plan.job}.json").write_text(described, encoding="utf-8")
+
+
+def save_adapter(model: Any, job: str, path: Path) -> None:
+    """Write adapter and head as float16 safetensors, by the names that `rag.models` expects."""
+    adapter = get_peft_model_state_dict(model.encoder)
+    tensors = {f"encoder.{name}": tensor for name, tensor in adapter.items()}
+    tensors |= {name: t for name, t in model.state_dict().items() if not name.startswith("encoder.")}
+    halves = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in tensors.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(halves, str(path), metadata={"job": job})
+
+
+def commit() -> str:
+    """Return the commit that trains, marked where the tree differs from it."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=7"], cwd=ROOT, capture_output=True, text=True
+    )
+    return described.stdout.strip()
+
+
+def _schedule(step: int, total: int, warmup: float) -> float:
+    rising = step / max(1, warmup * total)
+    return min(rising, max(0.0, (total - step + 1) / max(1, (1 - warmup) * total)))
+
+
+def _checkpoint(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> None:
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    torch.save(
+        {"step": step, "model": trained, "optimiser": optimiser.state_dict()}, path.with_suffix(".new")
+    )
+    path.with_suffix(".new").replace(path)
+
+
+def _resume(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> int:
+    if not path.is_file():
+        return 0
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"], strict=False)
+    optimiser.load_state_dict(state["optimiser"])
+    print(f"going on from step {state['step']} of {path}", flush=True)
+    return int(state["step"])

@@ -1,0 +1,96 @@
+"""Put trained adapters into the pack: `python -m training.ship reader judge`.
+
+Takes each job's adapter, and what was fitted for it, from the folder of checkpoints and describes it in
+`rag/pack/pack.json`. `--figures FILE...` adds results of `python -m eval.bench pack-JOB` to that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from eval.pack import figures
+from rag.models import JOBS, PACK, described, pack, prepared, trunk_sha256
+from rag.runtime import Runner, probe
+from training import compressor, judge, pairs, reader, reranker
+from training.loop import SEED, Plan, commit
+
+LICENCES = {  # as stated by the sources; NOTICE names their authors
+    "squad-train": "CC BY-SA 4.0",
+    "squadshifts-wiki": "CC BY 4.0",
+    "squadshifts-amazon": "CC BY 4.0",
+    "policyqa-train": "MIT",
+    "doc2dial": "CC BY 3.0",
+    "fairytaleqa-train": "Apache-2.0",
+    "medquad": "CC BY 4.0",
+    "selqa-dev": "Apache-2.0",
+    "wikipedia-490": "CC BY-SA",
+    "snli-subset-train": "CC BY-SA 4.0 / MIT",
+    "counterfactual-train": "Apache-2.0",
+    "mnli-dev": "OANC and CC",
+    "fever-dev": "CC BY-SA 3.0",
+    "google-train": "as is",
+}
+PLANS: dict[str, tuple[Plan, tuple[str, ...]]] = {  # how each job was trained, and on what
+    "reranker": (reranker.PLAN, reranker.DATA),
+    "reader": (reader.PLAN, tuple(reader.SHARES)),
+    "compressor": (compressor.PLAN, ("google-train", *compressor.ASKED)),
+    "judge": (judge.PLAN, ("fever-dev", *judge.SENTENCE_PAIRS, *pairs.READING)),
+}
+
+
+def main() -> None:
+    """Ship the named jobs."""
+    parser = argparse.ArgumentParser(prog="python -m training.ship")
+    parser.add_argument("jobs", nargs="*", help=f"of {', '.join(JOBS)}")
+    parser.add_argument(
+        "--figures", nargs="*", default=(), type=Path, help="results of `python -m eval.bench pack-JOB`"
+    )
+    parser.add_argument("--folder", type=Path, default=reader.PLAN.folder)
+    given = parser.parse_args()
+    for job in given.jobs:
+        ship(job, given.folder)
+    for path in given.figures:
+        found = json.loads(path.read_text(encoding="utf-8"))["figures"]
+        part = path.name.split("-")[1]  # pack-reader-COMMIT.json, or all of them: pack-COMMIT.json
+        for job, headlines in figures({part: found} if part in JOBS else found).items():
+            _write(job, {**described(job), "figures": headlines})
+
+
+def ship(job: str, folder: Path) -> None:
+    """Copy a job's weights into the pack and describe them."""
+    source, target = folder / f"{job}.safetensors", PACK / f"{job}.safetensors"
+    shutil.copyfile(source, target)
+    fitted = folder / f"{job}.json"  # steps, and what was fitted after training
+    plan, data = PLANS[job]
+    entry: dict[str, Any] = {
+        "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+        "data": {name: LICENCES[name] for name in data},
+        "seed": SEED,
+        "epochs": plan.epochs,
+        "rate": plan.rate,
+        "batch": plan.batch,
+        "commit": commit(),
+        **json.loads(fitted.read_text(encoding="utf-8")),
+    }
+    _write(job, entry)
+    _write(job, {**entry, "probe": probe(Runner(prepared(job), threads=1))})
+    print(f"{job}: shipped, prepared as {prepared(job)}")
+
+
+def _write(job: str, entry: dict[str, Any]) -> None:
+    path = PACK / "pack.json"
+    whole = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"models": {}}
+    whole["trunk_sha256"] = trunk_sha256()
+    whole["models"][job] = entry
+    whole["models"] = {name: whole["models"][name] for name in JOBS if name in whole["models"]}
+    path.write_text(json.dumps(whole, indent=1, sort_keys=False) + "\n", encoding="utf-8")
+    pack.cache_clear()
+
+
+if __name__ == "__main__":
+    main()

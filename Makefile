@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export HF_HUB_OFFLINE = 1
 
-.PHONY: help install demo serve test lint types check bench lock clean
+.PHONY: help install demo serve test lint types check bench train lock clean
 
 help:  ## list the recipes
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,15 @@ check: lint types test  ## what CI runs
 
 bench: install  ## measure quality and speed on ../shared/data, and write eval/results
 	$(BIN)/python -m eval.bench
+
+# Training allocates and frees much memory: kept by the process, it costs half as much time as given back.
+train: export MALLOC_MMAP_MAX_ = 0
+train: export MALLOC_TRIM_THRESHOLD_ = 17179869184
+train: export MALLOC_TOP_PAD_ = 536870912
+train: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
+train: export ONEDNN_PRIMITIVE_CACHE_CAPACITY = 8192
+train: install  ## train one job of the pack, going on where it stopped: make train JOB=reader
+	$(BIN)/python -m training.$(JOB)
 
 lock: install  ## write requirements.lock from what .venv holds
 	echo "# Every package of the environment, exactly; \`make lock\` writes it from .venv." > requirements.lock

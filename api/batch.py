@@ -20,12 +20,8 @@ def run_batch(path: Path, answer: Answering, write: Callable[[str], object] = pr
     Raises:
         InvalidInput: if the file cannot be read as UTF-8.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read ({error}); expected JSON Lines in UTF-8.") from error
     failed = 0
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_lines(path), 1):
         if line.strip():
             result = _answer_line(line, number, answer)
             failed += "error" in result
@@ -33,11 +29,35 @@ def run_batch(path: Path, answer: Answering, write: Callable[[str], object] = pr
     return failed
 
 
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a file in UTF-8.
+
+    Raises:
+        InvalidInput: if it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError, ValueError) as error:  # a null character in the path is a ValueError
+        raise InvalidInput(f"{path} cannot be read ({error}); expected JSON Lines in UTF-8.") from error
+
+
+def parse_line(line: str, number: int) -> Any:
+    """Return the JSON value of a line.
+
+    Raises:
+        InvalidInput: if it is not JSON.
+    """
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:  # also a number too long, or too many brackets
+        raise InvalidInput(f"Line {number} is not JSON ({error}).") from error
+
+
 def _answer_line(line: str, number: int, answer: Answering) -> dict[str, Any]:
     try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError) as error:  # also a number too long, or too many brackets
-        return {"id": None, "error": f"Line {number} is not JSON ({error})."}
+        entry = parse_line(line, number)
+    except InvalidInput as error:
+        return {"id": None, "error": str(error)}
     identity = entry.get("id") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(entry.get("question"), str):
         return {

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-from api.batch import printable_json
+from api.batch import parse_line, printable_json
 from rag.errors import IbidError, InvalidInput
 from rag.runtime import cores
 
@@ -47,18 +45,6 @@ def working(job: str, model: Any) -> Work:
     return {"reranker": rerank, "reader": read, "compressor": compress, "judge": judge}[job]
 
 
-def read_lines(path: Path) -> list[str]:
-    """Return the lines of a file in UTF-8.
-
-    Raises:
-        InvalidInput: if it cannot be read.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise InvalidInput(f"{path} cannot be read ({error}); expected JSON Lines in UTF-8.") from error
-
-
 def run_lines(job: str, work: Work, lines: Sequence[str], write: Callable[[str], object] = print) -> int:
     """Work on each line, write the results in the order of the lines, and return how many failed.
 
@@ -89,9 +75,9 @@ def _in_order(work: Callable[[Any], Entry], items: Iterator[Any]) -> Iterator[En
 
 def _result(job: str, work: Work, number: int, line: str) -> Entry:
     try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError) as error:  # also a number too long, or too many brackets
-        return {"id": None, "error": f"Line {number} is not JSON ({error})."}
+        entry = parse_line(line, number)
+    except InvalidInput as error:
+        return {"id": None, "error": str(error)}
     identity = entry.get("id") if isinstance(entry, dict) else None
     if wrong := _what_is_wrong(job, entry):
         return {"id": identity, "error": f"Line {number} {wrong}; expected {EXPECTED[job]}."}

@@ -12,9 +12,9 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from api.batch import printable_json
+from api.batch import printable_json, read_lines
 from api.doctor import Check
-from api.lines import read_lines, run_lines, working
+from api.lines import run_lines, working
 from rag import models
 from rag.compress import load_compressor
 from rag.cross_encoder import load_cross_encoder

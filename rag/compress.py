@@ -45,17 +45,6 @@ class Compressed:
     text: str
     kept: tuple[Span, ...]
 
-    def source(self, start: int, end: int) -> Span:
-        """Map a span of `text` to the span of the original that covers it; both ends must lie within kept words.
-
-        Compressed("Ada ran", ((0, 3), (9, 12))).source(4, 7) == (9, 12)
-        """
-        begins = [0]
-        for first, last in self.kept:
-            begins.append(begins[-1] + last - first + 1)
-        head, tail = bisect_right(begins, start) - 1, bisect_right(begins, max(start, end - 1)) - 1
-        return self.kept[head][0] + start - begins[head], self.kept[tail][0] + end - begins[tail]
-
 
 class TokenClassifier(Protocol):
     """Says which tokens are worth keeping."""

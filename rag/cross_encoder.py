@@ -73,17 +73,10 @@ class SentenceTransformersCrossEncoder:
         from transformers import AutoConfig, AutoModelForSequenceClassification
 
         self._lock = threading.Lock()  # a fast tokenizer refuses a second caller: "Already borrowed"
-        try:
+        with models.loading("reranker", name, "a folder or hub name of a CrossEncoder"):
             models.expect_architecture(AutoConfig.from_pretrained(name), "ForSequenceClassification", name)
             models.whole_model(AutoModelForSequenceClassification, name)
             self._model: Any = Model(name, device="cpu")
-        except ModelError:
-            raise
-        except Exception as error:  # hub, file and format errors share no base class
-            raise ModelError(
-                f"The reranker {name!r} does not load ({error}); expected a folder or hub name of a CrossEncoder; "
-                "what a hub name stands for is downloaded only with HF_HUB_OFFLINE=0."
-            ) from error
         if self._model.config.num_labels != 1:
             raise ModelError(
                 f"The reranker {name!r} has {self._model.config.num_labels} labels; expected a CrossEncoder with one."

@@ -16,7 +16,6 @@ import numpy as np
 from tokenizers import Encoding
 
 from rag import models
-from rag.errors import ModelError
 from rag.runtime import Runner
 
 TRUNK = "trunk"
@@ -123,14 +122,8 @@ class SentenceTransformersEmbedder:
         if threads:
             torch.set_num_threads(threads)
         self._lock = threading.RLock()  # a fast tokenizer refuses a second caller: "Already borrowed"
-        try:
+        with models.loading("embedder", name, "a folder or hub name of a sentence-transformers model"):
             self._model = SentenceTransformer(name, device="cpu")
-        except Exception as error:  # hub, file and format errors share no base class
-            raise ModelError(
-                f"The embedder {name!r} does not load ({error}); "
-                "expected a folder or hub name of a sentence-transformers model; "
-                "what a hub name stands for is downloaded only with HF_HUB_OFFLINE=0."
-            ) from error
         self.fingerprint = _model_digest(self._model)[:16]
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         self.max_tokens = int(self._model.max_seq_length or 512) - 2

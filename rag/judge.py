@@ -20,8 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from rag import models
-from rag.errors import ModelError
-from rag.runtime import Runner, pack_runner, trunk_tokenizer
+from rag.runtime import Runner, pack_runner, trunk_tokenizer, whole
 from rag.sentences import split_sentences
 from rag.words import question_terms, text_terms
 
@@ -36,6 +35,7 @@ _GATHERED = 6  # sentences of the gathered window
 _NAME = re.compile(r"\b(?:[^\W\d_]\w+|\d[\w.,]*\w|\d)")
 _ANY_NAME = re.compile(r"\w[\w.,]*\w|\w")
 _WORD = re.compile(r"\w")
+_EXPECTED = "a folder or hub name of a transformers sequence classifier with one label, or with one named `entailment`"
 
 Pair = tuple[str, str]  # evidence, statement
 
@@ -125,7 +125,7 @@ class TransformersJudge:
         if threads:
             torch.set_num_threads(threads)
         self._lock = threading.Lock()  # a fast tokenizer refuses a second caller: "Already borrowed"
-        try:
+        with models.loading("judge", name, _EXPECTED):
             config = AutoConfig.from_pretrained(name)
             kind = ", ".join(config.architectures or ["unknown"])
             if not kind.endswith("ForSequenceClassification"):
@@ -133,12 +133,6 @@ class TransformersJudge:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(name)
             self._model: Any = models.whole_model(AutoModelForSequenceClassification, name)
             self._entailment = entailment_label(config.id2label)
-        except Exception as error:  # hub, file and format errors share no base class
-            raise ModelError(
-                f"The judge {name!r} does not load ({error}); expected a folder or hub name of a transformers "
-                "sequence classifier with one label, or with one named `entailment`; "
-                "what a hub name stands for is downloaded only with HF_HUB_OFFLINE=0."
-            ) from error
 
     def support(self, pairs: Sequence[Pair]) -> np.ndarray:
         parts = split_pairs(pairs)
@@ -191,8 +185,8 @@ def split_pairs(pairs: Sequence[Pair]) -> list[Part]:
     for number, (evidence, statement) in enumerate(pairs):
         if _WORD.search(evidence) and _WORD.search(statement):
             if evidence not in known:
-                known[evidence] = _Evidence(_encodable(evidence))
-            for text in _parts(_encodable(statement), known[evidence]):
+                known[evidence] = _Evidence(whole(evidence))
+            for text in _parts(whole(statement), known[evidence]):
                 windows, count = known[evidence].windows(text)
                 parts.append(Part(number, text, windows, count))
     return parts
@@ -328,8 +322,3 @@ def _cut(text: str) -> list[str]:
 
 def _tokenise(texts: Sequence[str]) -> list[Any]:
     return trunk_tokenizer().encode_batch(list(texts), add_special_tokens=False)
-
-
-def _encodable(text: str) -> str:
-    """Replace half surrogate pairs, which no tokenizer takes."""
-    return text.encode("utf-8", "replace").decode("utf-8")

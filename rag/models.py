@@ -14,6 +14,8 @@ import json
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -106,7 +108,7 @@ def described(job: str) -> dict[str, Any]:
     """
     if job not in JOBS:
         raise ModelError(f"{job!r} is not a job of the pack; expected {', '.join(JOBS)}.")
-    found: dict[str, Any] | None = pack().get("models", {}).get(job)
+    found: dict[str, Any] | None = pack()["models"].get(job)
     if not isinstance(found, dict) or "sha256" not in found:
         raise ModelError(f"The pack holds no {job}; restore {PACK / 'pack.json'} from the release.")
     return found
@@ -148,6 +150,27 @@ def verify_adapter(job: str) -> str:
     return found
 
 
+@contextmanager
+def loading(job: str, name: str, expected: str) -> Iterator[None]:
+    """Turn whatever loading a foreign model raises into one error that says what to do.
+
+    Args:
+        expected: what the name should stand for, such as `a folder or hub name of a CrossEncoder`.
+
+    Raises:
+        ModelError: for any failure; one that is a ModelError already passes through.
+    """
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:  # hub, file and format errors share no base class
+        raise ModelError(
+            f"The {job} {name!r} does not load ({error}); expected {expected}; "
+            "what a hub name stands for is downloaded only with HF_HUB_OFFLINE=0."
+        ) from error
+
+
 def expect_architecture(config: Any, suffix: str, name: str) -> None:
     """Refuse a transformers model of another kind, whose head would be made up at random.
 
@@ -170,9 +193,13 @@ def whole_model(kind: Any, name: str) -> Any:
 
     Args:
         kind: one of transformers' AutoModel classes.
+
+    Raises:
+        ModelError: naming the weights that are absent or of another shape.
     """
-    model, loading = kind.from_pretrained(name, output_loading_info=True)
-    if absent := sorted(loading["missing_keys"]):
+    model, report = kind.from_pretrained(name, trust_remote_code=False, output_loading_info=True)
+    absent = [str(key) for wrong in ("missing_keys", "mismatched_keys") for key in report.get(wrong, ())]
+    if absent:
         raise ModelError(
             f"{name!r} lacks the weights {', '.join(absent[:3])}; expected a model trained for its job."
         )

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from rag import models
-from rag.errors import ModelError
 from rag.runtime import Runner, pack_runner, whole
 
 WINDOW = 224  # tokens of question, text and the three special ones, as in training
@@ -108,17 +107,10 @@ class TransformersReader:
         from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer
 
         self._lock = threading.Lock()  # a fast tokenizer refuses a second caller: "Already borrowed"
-        try:
+        with models.loading("reader", name, "a folder or hub name of a question-answering model"):
             models.expect_architecture(AutoConfig.from_pretrained(name), "ForQuestionAnswering", name)
             self._tokenizer = AutoTokenizer.from_pretrained(name)
             self._model = models.whole_model(AutoModelForQuestionAnswering, name)
-        except ModelError:
-            raise
-        except Exception as error:  # hub, file and format errors share no base class
-            raise ModelError(
-                f"The reader {name!r} does not load ({error}); expected a folder or hub name of a "
-                "question-answering model; what a hub name stands for is downloaded only with HF_HUB_OFFLINE=0."
-            ) from error
 
     def read_all(self, question: str, contexts: Sequence[str]) -> list[Reading]:
         return [self.read(question, context) for context in contexts]

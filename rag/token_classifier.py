@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rag import models
 from rag.compress import windows
 from rag.errors import ModelError
 
@@ -79,7 +80,7 @@ class TransformersClassifier:
 def _load(name: str) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 
-    try:
+    with models.loading("compressor", name, _EXPECTED):
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
         found = ", ".join(config.architectures or []) or "a model without a stated architecture"
         if "ForTokenClassification" not in found or config.num_labels != 2:
@@ -88,23 +89,9 @@ def _load(name: str) -> tuple[Any, Any]:
                 "Name such a model, or `pack` for the packaged one."
             )
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, use_fast=True)
-        model, report = AutoModelForTokenClassification.from_pretrained(
-            name, trust_remote_code=False, output_loading_info=True
-        )
-    except ModelError:
-        raise
-    except Exception as error:  # hub, file and format errors share no base class
-        raise ModelError(
-            f"The compressor {name!r} does not load ({error}); expected {_EXPECTED}; "
-            "what a hub name stands for is downloaded only with HF_HUB_OFFLINE=0."
-        ) from error
-    absent = [key for kind in ("missing_keys", "mismatched_keys") for key in report.get(kind, ())]
-    if absent:
-        raise ModelError(
-            f"The compressor {name!r} lacks weights ({absent[0]} and {len(absent) - 1} more); restore that folder."
-        )
+        model = models.whole_model(AutoModelForTokenClassification, name)
     if not tokenizer.is_fast or tokenizer.pad_token_id is None:
         raise ModelError(
             f"The compressor {name!r} has no fast tokenizer with [CLS], [SEP] and [PAD]; expected {_EXPECTED}."
         )
-    return tokenizer, model.eval()
+    return tokenizer, model

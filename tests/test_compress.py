@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import importlib
-import itertools
 import re
 import threading
 import time
@@ -257,17 +256,6 @@ def test_threads_get_the_results_of_one(pack: Compressor) -> None:
     for thread in threads:
         thread.join()
     assert got == expected
-
-
-def test_source_maps_spans_back() -> None:
-    made = Compressor(Lengths()).compress(PROSE, 0.5)
-    for match in re.finditer(r"\S+", made.text):
-        start, end = made.source(*match.span())
-        assert PROSE[start:end] == match[0]
-    (first, second), *_ = itertools.pairwise(re.finditer(r"\S+", made.text))
-    start, end = made.source(first.start(), second.end())
-    assert PROSE[start:end].startswith(first[0])
-    assert PROSE[start:end].endswith(second[0])
 
 
 def test_when_the_question_path_compresses() -> None:

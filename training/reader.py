@@ -15,12 +15,11 @@ from functools import cache
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from eval.datasets import records
-from rag.models import trunk_folder
-from training.loop import Example, Plan, network, options, save, train
+from rag.runtime import trunk_tokenizer
+from training.loop import Example, Plan, collate, network, options, save, train
 
 PLAN = Plan("reader", epochs=2, batch=32, rate=7e-4)
 WINDOW = 224  # tokens of question and passage together
@@ -89,8 +88,6 @@ def reading_example(
 
 def reader_loss(model: nn.Module, batch: Sequence[Example]) -> Tensor:
     """Cross-entropy of start and end over [CLS] and the passage, and of answerable."""
-    from training.loop import collate
-
     inputs = collate(batch)
     start, end, answerable = model(**inputs)
     allowed = (inputs["token_type_ids"] * inputs["attention_mask"]).bool()
@@ -164,16 +161,8 @@ def _content(text: str) -> frozenset[str]:
 
 
 @cache
-def _tokenizer() -> Tokenizer:
-    tokenizer = Tokenizer.from_file(str(trunk_folder() / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
-
-
-@cache
 def _tokens(text: str) -> Any:
-    return _tokenizer().encode(text, add_special_tokens=False)
+    return trunk_tokenizer().encode(text, add_special_tokens=False)
 
 
 if __name__ == "__main__":

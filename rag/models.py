@@ -12,8 +12,6 @@ import hashlib
 import importlib.resources
 import json
 import sys
-import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -24,13 +22,8 @@ from rag.errors import ModelError
 
 JOBS = ("reranker", "reader", "compressor", "judge")
 PACK = Path(__file__).parent / "pack"
-LORA: dict[str, Any] = {  # of every adapter in the pack
-    "r": 56,  # the largest with which an adapter stays below 5 MB in float16
-    "lora_alpha": 56,
-    "target_modules": ["query", "key", "value", "dense"],
-    "exclude_modules": ["pooler.dense"],
-}
 EXPORT_VERSION = 1  # part of the fingerprint: raise it when the export changes what a vector is
+PACK_EXPORT_VERSION = 2  # raise it when the export changes what the pack's networks say
 
 
 @cache
@@ -68,6 +61,8 @@ def prepared_trunk() -> Path:
     """Return the int8 ONNX trunk, exporting it first where set-up has not (about 15 s, once)."""
     path = models_folder() / trunk_fingerprint() / "trunk.int8.onnx"
     if not path.is_file():
+        from rag.export import export_trunk  # imported here: torch costs every start two seconds
+
         export_trunk(path)
     return path
 
@@ -80,6 +75,8 @@ def prepared(job: str) -> Path:
     """
     path = prepared_path(job)
     if not path.is_file():
+        from rag.export import export_adapted  # imported here, as above
+
         export_adapted(job, PACK / f"{job}.safetensors", path)
     return path
 
@@ -91,7 +88,9 @@ def prepared_path(job: str) -> Path:
         ModelError: if the pack's weights are damaged, missing or were made for another trunk.
     """
     weights = verify_adapter(job)
-    named = hashlib.sha256(f"export {EXPORT_VERSION} {trunk_sha256()} {weights}".encode()).hexdigest()[:16]
+    named = hashlib.sha256(f"export {PACK_EXPORT_VERSION} {trunk_sha256()} {weights}".encode()).hexdigest()[
+        :16
+    ]
     return models_folder() / named / f"{job}.int8.onnx"
 
 
@@ -204,102 +203,3 @@ def whole_model(kind: Any, name: str) -> Any:
             f"{name!r} lacks the weights {', '.join(absent[:3])}; expected a model trained for its job."
         )
     return model.eval()
-
-
-def export_trunk(path: Path) -> None:
-    """Export the trunk to int8 ONNX at `path`; the file appears whole or not at all."""
-    import torch  # imported here: only set-up needs it, and it costs every start two seconds
-    from torch import Tensor
-
-    class LastHiddenState(torch.nn.Module):
-        outputs = ("hidden",)
-
-        def __init__(self, encoder: Any) -> None:
-            super().__init__()
-            self.encoder = encoder
-
-        def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-            output = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
-            hidden: Tensor = output.last_hidden_state
-            return hidden
-
-    _export(LastHiddenState(_encoder()), ["input_ids", "attention_mask"], path)
-
-
-def export_adapted(job: str, weights: Path, path: Path) -> None:
-    """Merge an adapter into the trunk and export the network to int8 ONNX at `path`, whole or not at all.
-
-    Raises:
-        ModelError: if the weights are not those of the job's network.
-    """
-    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-    from safetensors.torch import load_file
-
-    from rag.heads import NETWORKS
-
-    try:
-        tensors = {name: tensor.float() for name, tensor in load_file(str(weights)).items()}
-    except Exception as error:  # safetensors raises its own, which is not exported
-        raise ModelError(f"{weights} is not a safetensors file ({error}); restore it.") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # peft asks transformers for a name that is going away
-        encoder = get_peft_model(_encoder(), LoraConfig(**LORA))
-    network = NETWORKS[job](encoder)
-    adapter = {n.removeprefix("encoder."): t for n, t in tensors.items() if n.startswith("encoder.")}
-    head = {name: tensor for name, tensor in tensors.items() if not name.startswith("encoder.")}
-    shapes = {
-        **{f"encoder.{n}": t.shape for n, t in get_peft_model_state_dict(encoder).items()},
-        **{n: t.shape for n, t in network.state_dict().items() if not n.startswith("encoder.")},
-    }
-    if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
-        raise ModelError(f"{weights} does not hold the weights of a {job}; restore it from the release.")
-    set_peft_model_state_dict(encoder, adapter)
-    network.load_state_dict(head, strict=False)
-    network.encoder = encoder.merge_and_unload()
-    _export(network, ["input_ids", "attention_mask", "token_type_ids"], path)
-
-
-def _encoder() -> Any:
-    from transformers import AutoModel
-
-    return AutoModel.from_pretrained(str(trunk_folder()), attn_implementation="eager", local_files_only=True)
-
-
-def _export(network: Any, inputs: list[str], path: Path) -> None:
-    import torch
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    example = torch.ones(2, 16, dtype=torch.long)
-    types = torch.tensor([[0] * 8 + [1] * 8] * 2)
-    outputs = list(network.outputs)
-    axes = {name: {0: "batch", 1: "tokens"} for name in (*inputs, *outputs)}
-    axes |= {name: {0: "batch"} for name in ("score", "answerable") if name in outputs}
-    with tempfile.TemporaryDirectory(dir=path.parent) as scratch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracer remarks about shapes that dynamic_axes keeps free
-        exact, quantised = Path(scratch) / "exact.onnx", Path(scratch) / path.name
-        torch.onnx.export(
-            network.eval(),
-            (example, example, types)[: len(inputs)],
-            str(exact),
-            input_names=inputs,
-            output_names=outputs,
-            dynamic_axes=axes,
-            opset_version=17,
-            dynamo=False,
-        )
-        _quantise(exact, quantised)
-        quantised.replace(path)
-
-
-def _quantise(exact: Path, target: Path) -> None:
-    import logging
-
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    log = logging.getLogger()
-    level = log.level
-    log.setLevel(logging.ERROR)  # it advises a pre-processing that changes nothing here
-    try:
-        quantize_dynamic(str(exact), str(target), per_channel=True, weight_type=QuantType.QInt8)
-    finally:
-        log.setLevel(level)

@@ -1,14 +1,14 @@
 """Read a text for a question: the words that answer it, where they stand, and whether it answers at all.
 
 Long texts are read in overlapping windows. A window's spans share one distribution, start times end; whether
-the text answers is judged apart, by the network's own logit for it and by how far [CLS], which stands for
-"not here", falls behind the best span.
+the text answers is judged apart, by how far [CLS], which stands for "not here", falls behind the spans, and by
+the network's own logit for it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,9 +21,12 @@ WINDOW = 224  # tokens of question, text and the three special ones, as in train
 QUESTION = 48  # of them, at most; of a longer question its end is read
 OVERLAP = 64  # tokens that two windows share
 LONGEST = 32  # tokens of an answer
+PER_TOKEN = (
+    0.05  # of a span's log-odds, lost with each token: start and end are else of two mentions of one thing
+)
 SPANS = 5  # kept of a text
 MOST_WINDOWS = 512  # of one text: 80,000 tokens; what follows is not read
-_NULL_SHARE = 0.5  # of [CLS]'s margin in "not here"; the rest is the answerable logit
+SIGNALS = ("margin", "answerable")  # what calibration weighs, in this order
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +69,41 @@ def load_reader(name: str = "pack", *, threads: int = 0) -> Reader:
     Raises:
         ModelError: if it cannot be loaded; the message says what to do.
     """
-    return PackReader(pack_runner("reader", threads=threads)) if name == "pack" else TransformersReader(name)
+    if name != "pack":
+        return TransformersReader(name)
+    runner = pack_runner("reader", threads=threads)
+    return PackReader(runner, models.described("reader").get("calibration"))
 
 
 class PackReader:
-    """The packaged reader on ONNX Runtime."""
+    """The packaged reader on ONNX Runtime.
 
-    def __init__(self, runner: Runner) -> None:
+    Args:
+        calibration: what makes log-odds of "here" of a window: a weight for each of SIGNALS and a `bias`;
+            without it both weigh half.
+    """
+
+    def __init__(self, runner: Runner, calibration: Mapping[str, float] | None = None) -> None:
         self._runner = runner
+        self._calibration = dict(calibration or dict.fromkeys(SIGNALS, 0.5))
 
     def read(self, question: str, context: str) -> Reading:
         return self.read_all(question, [context])[0]
 
     def read_all(self, question: str, contexts: Sequence[str]) -> list[Reading]:
+        return [
+            _reading(context, *found)
+            for context, found in zip(contexts, self._read(question, contexts), strict=True)
+        ]
+
+    def signals(self, question: str, contexts: Sequence[str]) -> np.ndarray:
+        """Return (n_contexts, 2) float64, SIGNALS of each text's likeliest window; texts without words give 0."""
+        found = [windows for _, windows in self._read(question, contexts)]
+        best = [max(windows, key=lambda window: window.here, default=None) for windows in found]
+        return np.array([window.signals if window else (0.0, 0.0) for window in best], np.float64)
+
+    def _read(self, question: str, contexts: Sequence[str]) -> list[tuple[Any, list[_Found]]]:
+        """Return for each text the offsets of its tokens and what its windows say."""
         asked, *texts = self._runner.tokenise([question, *contexts])
         first = asked.ids[-QUESTION:]
         room = WINDOW - 3 - len(first)
@@ -89,15 +114,16 @@ class PackReader:
         ]
         outputs = self._runner.each(lambda window: self._runner.run(first, window[2]), windows)
         found: list[list[_Found]] = [[] for _ in contexts]
+        shift = len(first) + 2
         for (number, begin, ids), (start, end, answerable) in zip(windows, outputs, strict=True):
-            shift = len(first) + 2
             inside = slice(shift, shift + len(ids))
             null = float(start[0, 0] + end[0, 0])
-            found[number].append(_found(start[0, inside], end[0, inside], null, begin, float(answerable[0])))
-        return [
-            _reading(context, text.offsets, windows)
-            for context, text, windows in zip(contexts, texts, found, strict=True)
-        ]
+            spans, margin = _spans(start[0, inside], end[0, inside], null, begin)
+            signals = (margin, float(answerable[0]))
+            weighed = (self._calibration.get(n, 0.0) * s for n, s in zip(SIGNALS, signals, strict=True))
+            here = _probability(sum(weighed) + self._calibration.get("bias", 0.0))
+            found[number].append(_Found(spans, here, signals))
+        return [(text.offsets, windows) for text, windows in zip(texts, found, strict=True)]
 
 
 class TransformersReader:
@@ -129,7 +155,8 @@ class TransformersReader:
             if rows:
                 inside = slice(rows[0], rows[-1] + 1)
                 null = float(start[0] + end[0])
-                found.append(_found(start[inside], end[inside], null, len(offsets), None))
+                spans, margin = _spans(start[inside], end[inside], null, len(offsets))
+                found.append(_Found(spans, _probability(margin), (margin, 0.0)))
                 offsets += [tuple(windows["offset_mapping"][number][i]) for i in rows]
         return _reading(context, offsets, found)
 
@@ -162,10 +189,11 @@ class TransformersReader:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The spans of one window: (first token, last token, P(span if here)), and P(here)."""
+    """What one window says: spans as (first token, last token, P(span if here)), P(here) and its SIGNALS."""
 
     spans: list[tuple[int, int, float]]
     here: float
+    signals: tuple[float, float]
 
 
 def _begins(tokens: int, room: int) -> list[int]:
@@ -176,24 +204,22 @@ def _begins(tokens: int, room: int) -> list[int]:
     return list(range(0, max(1, tokens - OVERLAP), step)[:MOST_WINDOWS])
 
 
-def _found(start: np.ndarray, end: np.ndarray, null: float, begin: int, answerable: float | None) -> _Found:
-    """Rank the spans of a window.
+def _spans(
+    start: np.ndarray, end: np.ndarray, null: float, begin: int
+) -> tuple[list[tuple[int, int, float]], float]:
+    """Rank the spans of a window; also return the log-odds of any span against [CLS].
 
     Args:
         start, end: logits of the window's tokens (n_tokens,).
         null: the sum of both at [CLS].
         begin: the window's first token in the text.
-        answerable: its logit, where the network has one.
     """
     sums = start[:, None] + end[None, :]  # (n_tokens, n_tokens)
     distance = np.arange(len(end))[None, :] - np.arange(len(start))[:, None]
-    sums = np.where((distance >= 0) & (distance < LONGEST), sums, -np.inf)
+    sums = np.where((distance >= 0) & (distance < LONGEST), sums - PER_TOKEN * distance, -np.inf)
     best = float(sums.max())
     spread = np.exp(sums - best)
     total = float(spread.sum())
-    margin = best + float(np.log(total)) - null  # log-odds of any span against [CLS]
-    logit = margin if answerable is None else _NULL_SHARE * margin + (1 - _NULL_SHARE) * answerable
-    here = 1 / (1 + float(np.exp(-np.clip(logit, -30, 30))))
     many = min(4 * SPANS, spread.size)
     likely = np.argpartition(-spread, many - 1, axis=None)[:many]
     firsts, lasts = np.unravel_index(likely, sums.shape)
@@ -202,7 +228,11 @@ def _found(start: np.ndarray, end: np.ndarray, null: float, begin: int, answerab
         for f, last in zip(firsts, lasts, strict=True)
         if spread[f, last] > 0
     ]
-    return _Found(spans, here)
+    return spans, best + float(np.log(total)) - null
+
+
+def _probability(logit: float) -> float:
+    return 1 / (1 + float(np.exp(-np.clip(logit, -30, 30))))
 
 
 def _reading(context: str, offsets: Sequence[tuple[int, int]], windows: Sequence[_Found]) -> Reading:

@@ -17,8 +17,9 @@ import torch
 
 from rag import models
 from rag.errors import ModelError
+from rag.export import export_adapted
 from rag.heads import NETWORKS
-from rag.models import expect_architecture, export_adapted, prepared, prepared_path, verify_adapter
+from rag.models import expect_architecture, prepared, prepared_path, verify_adapter
 from rag.runtime import Runner
 from training.loop import network, save_adapter
 

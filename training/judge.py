@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from eval.datasets import held_back, records
+from rag.export import export_adapted
 from rag.judge import SIGNALS, PackJudge
-from rag.models import export_adapted
 from rag.runtime import Runner
 from training.loop import Example, Plan, collate, network, options, save, train
 from training.pairs import (

@@ -18,8 +18,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import AutoModel
 
+from rag.export import LORA
 from rag.heads import NETWORKS
-from rag.models import LORA, trunk_folder
+from rag.models import trunk_folder
 
 ROOT = Path(__file__).parent.parent
 SEED = 11

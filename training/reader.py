@@ -14,11 +14,15 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from eval.datasets import records
-from rag.runtime import trunk_tokenizer
+from rag.export import export_adapted
+from rag.reader import SIGNALS, PackReader
+from rag.runtime import Runner, trunk_tokenizer
 from training.loop import Example, Plan, collate, network, options, save, train
 
 PLAN = Plan("reader", epochs=2, batch=32, rate=7e-4)
@@ -39,12 +43,26 @@ _CONTENT = re.compile(r"[a-z0-9]{4,}")
 
 
 def main() -> None:
-    """Train, and save the adapter beside its checkpoint."""
+    """Train, save the adapter beside its checkpoint, and fit what turns scores into probabilities."""
     plan = options("reader", PLAN)
     sets = {name: list(records(f"reading/{name}.jsonl.gz")) for name in SHARES}
     model = network("reader")
     train(model, plan, lambda epoch: epoch_examples(sets, epoch), reader_loss)
     save(model, plan)
+    export_adapted("reader", plan.folder / "reader.safetensors", plan.folder / "reader.int8.onnx")
+    reader = PackReader(Runner(plan.folder / "reader.int8.onnx", threads=plan.threads))
+    save(model, plan, calibration=calibrate(reader))
+
+
+def calibrate(reader: PackReader) -> dict[str, float]:
+    """Fit what makes a probability of "here" of the reader's signals, on every other article of `squad-dev`."""
+    rows = list(records("reading/squad-dev.jsonl.gz"))
+    articles = sorted({r["group"] for r in rows})[::2]
+    rows = [r for r in rows if r["group"] in articles]
+    signals = np.concatenate([reader.signals(r["question"], [r["context"]]) for r in rows])
+    fitted = LogisticRegression(C=1e6).fit(signals, [r["answerable"] for r in rows])
+    weights = [*fitted.coef_[0], fitted.intercept_[0]]
+    return {name: round(float(w), 4) for name, w in zip((*SIGNALS, "bias"), weights, strict=True)}
 
 
 def epoch_examples(sets: dict[str, list[dict[str, Any]]], epoch: int) -> list[Example]:

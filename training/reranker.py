@@ -18,14 +18,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from eval.datasets import held_back, records
+from rag.cross_encoder import PackCrossEncoder
 from rag.embed import TrunkEmbedder, unit
+from rag.export import export_adapted
 from rag.fuse import min_max
 from rag.lexical import LexicalIndex
 from rag.rerank import maxsim
-from rag.runtime import trunk_tokenizer
+from rag.runtime import Runner, trunk_tokenizer
 from training.loop import Example, Plan, collate, network, options, save, train
 
 PLAN = Plan("reranker", epochs=1, batch=6, rate=4e-4)
@@ -34,6 +37,7 @@ QUESTION = 32
 NEGATIVES = 4
 DEPTH = 16  # of each index, from which the negatives are drawn
 ALIKE = 0.95  # cosine of two passages from which one may answer what the other does
+FOR_CALIBRATION = 20  # every such question is not trained on
 SHARE = 0.3  # of the distilled scores in what is learnt
 SHARPNESS = 8.0  # of the distilled distribution
 SHARES = {  # questions of each set
@@ -72,18 +76,31 @@ class Group:
 
 
 def main() -> None:
-    """Mine, train, and save the adapter beside its checkpoint."""
+    """Mine, train, save the adapter beside its checkpoint, and fit what turns scores into probabilities."""
     plan = options("reranker", PLAN)
     mined = plan.folder / "reranker-mined.jsonl"
     if not mined.is_file():
         mined.parent.mkdir(parents=True, exist_ok=True)
         lines = [json.dumps(one) + "\n" for one in mined_groups(threads=plan.threads)]
         mined.write_text("".join(lines), encoding="utf-8")
-    groups = [_group(*json.loads(line)) for line in mined.read_text(encoding="utf-8").splitlines()]
+    lines = mined.read_text(encoding="utf-8").splitlines()
+    groups = [_group(*json.loads(line)) for i, line in enumerate(lines) if i % FOR_CALIBRATION]
     print(f"{len(groups)} questions, {sum(map(len, groups)):,} tokens", flush=True)
     model = network("reranker")
     train(model, plan, lambda _: groups, reranker_loss)
     save(model, plan)
+    export_adapted("reranker", plan.folder / "reranker.safetensors", plan.folder / "reranker.int8.onnx")
+    encoder = PackCrossEncoder(Runner(plan.folder / "reranker.int8.onnx", threads=plan.threads))
+    save(model, plan, calibration=calibrate(encoder, [json.loads(line) for line in lines[::FOR_CALIBRATION]]))
+
+
+def calibrate(encoder: PackCrossEncoder, mined: Sequence[Mined]) -> dict[str, float]:
+    """Fit scale and bias of the logit, so that it tells a question's own passage from those mined for it."""
+    logits = [encoder.logits(question, passages) for question, passages, _ in mined]
+    own = np.concatenate([np.arange(len(scores)) == 0 for scores in logits])
+    fitted = LogisticRegression(C=1e6).fit(np.concatenate(logits)[:, None], own)
+    scale, bias = fitted.coef_[0, 0], fitted.intercept_[0]
+    return {"scale": round(float(scale), 4), "bias": round(float(bias), 4)}
 
 
 def reranker_loss(model: nn.Module, batch: Sequence[Group]) -> Tensor:
@@ -141,7 +158,8 @@ def _mine(
 
 
 def _group(question: str, passages: Sequence[str], target: Sequence[float]) -> Group:
-    encoded = trunk_tokenizer().encode_batch([question, *passages], add_special_tokens=False)
+    asked = question.rstrip("? ") if len(question) % 2 else question  # half, as people leave it out
+    encoded = trunk_tokenizer().encode_batch([asked, *passages], add_special_tokens=False)
     first = encoded[0].ids[-QUESTION:]
     return Group(tuple(Example(first, e.ids[:PASSAGE], None) for e in encoded[1:]), tuple(target))
 

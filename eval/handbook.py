@@ -9,6 +9,7 @@ from typing import Any
 
 from eval.datasets import HANDBOOK, EvalQuestion, Gold, handbook
 from eval.metrics import DocumentSpan, percentile
+from eval.reading import short_answers
 from eval.trial import CORPUS, file_sources, trial
 from rag.types import Answer, Hit
 
@@ -83,6 +84,7 @@ def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
     unanswerable = [j for j in judged if not j.question.answerable]
     answered = [j for j in answerable if j.answer.answerable]
     times = [j.answer.trace.timings_ms["total"] for j in judged]
+    led = short_answers([j.answer for j in judged], [j.question.answers for j in judged])
     return {
         "answerable questions": len(answerable),
         "gold evidence in the context": _share(j.retrieved for j in answerable),
@@ -90,6 +92,7 @@ def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
         "answered with the right evidence": _share(j.cited for j in answerable),
         "answered with the right words": _share(j.right for j in answerable),
         "of the answers given, right evidence": _share(j.cited for j in answered),
+        "led by a short answer, and right": [led["given"], led["right"]],
         "unanswerable questions": len(unanswerable),
         "refused rightly": _share(not j.answer.answerable for j in unanswerable),
         "refused wrongly": _share(not j.answer.answerable for j in answerable),

@@ -13,9 +13,11 @@ from typing import Any, Protocol
 
 from eval.metrics import percentile
 from rag.runtime import cores
+from rag.types import Answer
 
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+RIGHT_FROM = 0.5  # F1 of a short answer to a gold one
 Entry = Mapping[str, Any]
 
 
@@ -86,6 +88,25 @@ def read_all(reader: Reader, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
     """Read each (question, context), several at once, in order."""
     with ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(lambda pair: reader.read(*pair), pairs))
+
+
+def short_answers(answers: Sequence[Answer], golds: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Return how many answers are led by a short one, and the share of those that is right: F1 of at least 0.5.
+
+    Without a gold answer none is right.
+    """
+    given = [(short, gold) for answer, gold in zip(answers, golds, strict=True) if (short := _lead(answer))]
+    right = sum(bool(gold) and answer_f1(short, gold) >= RIGHT_FROM for short, gold in given)
+    return {"given": len(given), "right": round(right / max(1, len(given)), 4)}
+
+
+def _lead(answer: Answer) -> str:
+    """Return the words that lead an answer: a quote that a further citation quotes more of."""
+    for first in answer.citations[:1]:
+        for other in answer.citations[1:]:
+            if other.document == first.document and other.start <= first.start and first.end <= other.end:
+                return first.quote
+    return ""
 
 
 def gold_answers(entry: Entry) -> list[str]:

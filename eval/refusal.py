@@ -11,6 +11,7 @@ import numpy as np
 from eval.datasets import chroma, chroma_documents, held_back
 from eval.judging import balanced_accuracy, best_balanced_accuracy
 from eval.metrics import percentile
+from eval.reading import gold_answers, short_answers
 from eval.trial import CORPUS, file_sources, shared_embedder, text_sources, trial
 from rag.embed import TRUNK, Embedder, unit
 from rag.pipeline import Pipeline
@@ -48,7 +49,10 @@ def refusal(entries: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -
     confidence = np.array([answer.confidence for answer in answers])
     kept = np.array([held_back(question) for question, _ in questions])
     parts = {"all": np.full(len(kept), True), "held back": kept}
-    return {name: _figures(truth[p], said[p], confidence[p], nearest[p]) for name, p in parts.items()}
+    return {
+        **{name: _figures(truth[p], said[p], confidence[p], nearest[p]) for name, p in parts.items()},
+        "short answers": short_answers(answers, [gold_answers(entry) for entry in entries]),
+    }
 
 
 def _figures(

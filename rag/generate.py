@@ -10,11 +10,13 @@ from typing import Protocol
 from rag.confidence import confidence
 from rag.embed import Embedder
 from rag.reader import Reader
-from rag.relevance import Sentence, Weighed, weigh_sentences
+from rag.relevance import Sentence, Weighed, sentences_of, weigh_sentences
 from rag.types import Citation, Context, Draft
 
 NEAR_BEST = 0.9  # log-odds below the best sentence's from which another sentence no longer joins the answer
-SHORT_FROM = 0.3  # probability of a span from which it leads the answer
+SHORT_FROM = (
+    0.4  # probability of a span from which it leads the answer; eval/short_answers.py has what is right then
+)
 SHORT_WORDS = 12
 MOST_SHORT = 5
 _ASKS_SEVERAL = re.compile(
@@ -52,11 +54,13 @@ class Extractive:
         return len(self._embedder.token_offsets(text))
 
     def generate(self, context: Context) -> Draft:
-        weighed = weigh_sentences(context, self._embedder, self._reader)
+        weighed = weigh_sentences(context, self._embedder)
         if not weighed:
             return Draft("", (), 0.0, _why_nothing(context))
         chosen = choose_sentences(weighed, sentences=self._most_sentences, words=self._most_words)
-        return _compose(short_answers(context.question, weighed, chosen), chosen, confidence(weighed))
+        short = short_answers(context.question, chosen, self._reader) if self._reader else []
+        chosen += [sentence for _, sentence in short if sentence not in chosen]
+        return _compose([words for words, _ in short], _in_order(chosen), confidence(weighed))
 
 
 def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
@@ -76,6 +80,11 @@ def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) 
         if not chosen or (not repeated and used + length <= words):
             chosen.append(_cut_to_words(one.sentence, words))
             used += length
+    return _in_order(chosen)
+
+
+def _in_order(chosen: Sequence[Sentence]) -> list[Sentence]:
+    """Order sentences as they stand in the evidence, that of the first of them before the rest."""
     first = chosen[0].evidence.label
     return sorted(chosen, key=lambda s: (s.evidence.label != first, s.evidence.label, s.start))
 
@@ -98,30 +107,39 @@ def _why_nothing(context: Context) -> str:
     return "No document of the corpus comes near the question."
 
 
-def short_answers(question: str, weighed: Sequence[Weighed], chosen: Sequence[Sentence]) -> list[Sentence]:
-    """Return the words that answer directly, as a sentence's part each, likeliest first; often none.
+def short_answers(
+    question: str, chosen: Sequence[Sentence], reader: Reader
+) -> list[tuple[Sentence, Sentence]]:
+    """Return the words that answer directly, each as a part of a sentence, with that sentence, likeliest first.
 
-    They lead only where the reader is sure enough of them and they are short; several of them only where
-    the question asks for several things.
+    Often none: they lead only where the reader, which sees the evidence around the chosen sentences, is sure
+    enough of them and they are short. One of them only, from a chosen sentence, unless the question asks for
+    several things: then any sentence of that evidence may hold one.
     """
-    shown = {(sentence.start, sentence.evidence.label): sentence for sentence in chosen}
-    found: list[tuple[float, Sentence]] = []
-    for one in weighed:
-        sentence = shown.get((one.sentence.start, one.sentence.evidence.label))
-        if sentence and one.short and one.short.end <= sentence.end:
-            text = sentence.text[one.short.start - sentence.start : one.short.end - sentence.start]
-            if len(text.split()) <= SHORT_WORDS:
-                short = replace(sentence, start=one.short.start, end=one.short.end, text=text)
-                found.append((one.short.score, short))
-    found.sort(key=lambda pair: -pair[0])
+    several = _ASKS_SEVERAL.search(question) is not None
+    pieces = {sentence.evidence.label: sentence.evidence for sentence in chosen}
+    readings = reader.read_all(question, [piece.hit.text for piece in pieces.values()])
+    found: list[tuple[float, Sentence, Sentence]] = []
+    for piece, reading in zip(pieces.values(), readings, strict=True):
+        own = [sentence for sentence in chosen if sentence.evidence.label == piece.label]
+        if several:
+            own += [
+                s for s in sentences_of(piece) if not any(s.start < o.end and o.start < s.end for o in own)
+            ]
+        for span in reading.spans:
+            start, end = piece.hit.start + span.start, piece.hit.start + span.end
+            for one in own:
+                if one.start <= start and end <= one.end:
+                    words = one.text[start - one.start : end - one.start]
+                    found.append((span.score, replace(one, start=start, end=end, text=words), one))
+    found = sorted((f for f in found if len(f[1].text.split()) <= SHORT_WORDS), key=lambda each: -each[0])
     if not found or found[0][0] < SHORT_FROM:
         return []
-    most = MOST_SHORT if _ASKS_SEVERAL.search(question) else 1
-    distinct: dict[str, Sentence] = {}
-    for score, short in found:
+    distinct: dict[str, tuple[Sentence, Sentence]] = {}
+    for score, short, sentence in found:
         if score >= SHORT_FROM / 2:
-            distinct.setdefault(short.text.casefold(), short)
-    return list(distinct.values())[:most]
+            distinct.setdefault(short.text.casefold(), (short, sentence))
+    return list(distinct.values())[: MOST_SHORT if several else 1]
 
 
 def _compose(short: Sequence[Sentence], chosen: Sequence[Sentence], probability: float) -> Draft:

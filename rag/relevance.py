@@ -1,7 +1,8 @@
 """Weigh the sentences of a context: how likely does each answer the question?
 
-A logistic regression over seven numbers, or five where no reader is set, fitted by `python -m
-training.answers` and kept in `rag/pack/answers.json`.
+A logistic regression over five numbers, fitted by `python -m training.answers` and kept in
+`rag/pack/answers.json`. A reader's opinion is none of them: it lifts Natural Questions and SQuAD, which it knows
+the like of, and costs the handbook's paraphrased questions more; README has the figures.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,12 @@ import numpy as np
 
 from rag.embed import Embedder
 from rag.errors import ModelError
-from rag.reader import Reader, Reading, Span
 from rag.sentences import split_sentences
 from rag.types import Chunk, Context, Evidence
 from rag.words import question_terms, text_terms
 
 PACK = Path(__file__).parent / "pack" / "answers.json"
 FEATURES = ("cosine", "coverage", "kind", "news", "hit score")
-READ_FEATURES = (*FEATURES, "span", "here")
-LEAST_SPAN = 1e-3  # a span's probability below which it says nothing
 MOST_NEWS = 6  # terms
 MOST_ENCODED = 10  # sentences; encoding all of 25 would cost another 40 ms and hardly change which is best
 ABOVE_WEIGHT = 0.5  # a word in the heading or table header above a sentence counts this much
@@ -59,43 +57,25 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A sentence with its features, READ_FEATURES or FEATURES, and its log-odds of answering the question."""
+    """A sentence with its features (len(FEATURES),) and its log-odds of answering the question."""
 
     sentence: Sentence
     features: np.ndarray
     log_odds: float
-    short: Span | None = None  # its words that answer, by the reader; offsets in the document
 
 
-def weigh_sentences(context: Context, embedder: Embedder, reader: Reader | None = None) -> list[Weighed]:
+def weigh_sentences(context: Context, embedder: Embedder) -> list[Weighed]:
     """Return every sentence of the evidence that says something, in reading order, weighed."""
-    pack = answers_pack(read=reader is not None)["sentence"]
-    return [
-        replace(one, log_odds=float(one.features @ np.array(pack["weights"]) + pack["bias"]))
-        for one in featured(context.question, context.evidence, embedder, reader)
-    ]
-
-
-def featured(
-    question: str, evidence: Sequence[Evidence], embedder: Embedder, reader: Reader | None = None
-) -> list[Weighed]:
-    """Return the sentences with their features and short answers; their log-odds are still 0."""
-    sentences = [sentence for piece in evidence for sentence in sentences_of(piece)]
+    sentences = [sentence for evidence in context.evidence for sentence in sentences_of(evidence)]
     if not sentences:
         return []
-    features = sentence_features(question, sentences, embedder)
-    if reader is None:
-        return [Weighed(sentence, row, 0.0) for sentence, row in zip(sentences, features, strict=True)]
-    readings = reader.read_all(question, [piece.hit.text for piece in evidence])
-    by_label = {piece.label: reading for piece, reading in zip(evidence, readings, strict=True)}
-    found = []
-    for sentence, row in zip(sentences, features, strict=True):
-        reading = by_label[sentence.evidence.label]
-        span = _best_span(sentence, reading)
-        likely = max(span.score, LEAST_SPAN) if span else LEAST_SPAN
-        read = [1 - math.log(likely) / math.log(LEAST_SPAN), 1 - reading.no_answer]
-        found.append(Weighed(sentence, np.array([*row, *read]), 0.0, span))
-    return found
+    features = sentence_features(context.question, sentences, embedder)
+    pack = answers_pack()["sentence"]
+    log_odds = features @ np.array(pack["weights"]) + pack["bias"]  # (n_sentences,)
+    return [
+        Weighed(sentence, row, float(odds))
+        for sentence, row, odds in zip(sentences, features, log_odds, strict=True)
+    ]
 
 
 def sentence_features(question: str, sentences: Sequence[Sentence], embedder: Embedder) -> np.ndarray:
@@ -110,9 +90,6 @@ def sentence_features(question: str, sentences: Sequence[Sentence], embedder: Em
     news: of the terms, stop words aside, that it holds and the question does not, at most MOST_NEWS, as
         a share of those; a sentence that only repeats the question answers nothing.
     hit score: of the hit it lies in, as trimmed or reranked, in [0, 1].
-
-    READ_FEATURES add: span, the probability of its likeliest span on a logarithmic scale from LEAST_SPAN,
-    0, to certainty, 1; here, the probability that its piece of evidence answers at all.
     """
     wanted = next((answer for asked, answer in _KINDS if re.search(asked, question, re.IGNORECASE)), None)
     kinds = [0 if wanted is None else 1 if wanted.search(one.text) else -1 for one in sentences]
@@ -140,24 +117,16 @@ def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
 
 
 @cache
-def answers_pack(*, read: bool) -> dict[str, Any]:
-    """Return the weights fitted with (`read`) or without a reader; `training/answers.py` says how.
+def answers_pack() -> dict[str, Any]:
+    """Return the fitted weights; `training/answers.py` says how they came about.
 
     Raises:
         ModelError: if they were fitted to other features.
     """
-    pack: dict[str, Any] = json.loads(PACK.read_text(encoding="utf-8"))["read" if read else "unread"]
-    if tuple(pack["sentence"]["features"]) != (READ_FEATURES if read else FEATURES):
+    pack: dict[str, Any] = json.loads(PACK.read_text(encoding="utf-8"))
+    if tuple(pack["sentence"]["features"]) != FEATURES:
         raise ModelError(f"{PACK} was fitted to other features; run `python -m training.answers`.")
     return pack
-
-
-def _best_span(sentence: Sentence, reading: Reading) -> Span | None:
-    """Return the likeliest span that lies in a sentence, its offsets counted in the document."""
-    shift = sentence.evidence.hit.start
-    moved = (Span(shift + span.start, shift + span.end, span.score) for span in reading.spans)
-    inside = [span for span in moved if sentence.start <= span.start and span.end <= sentence.end]
-    return max(inside, key=lambda span: span.score, default=None)
 
 
 def _cosines(

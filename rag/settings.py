@@ -73,7 +73,7 @@ class Settings:
     )
     evidence_tokens: int = _setting(2048, "R, most tokens of evidence", low=64, high=2_000_000)
     reader: str = _setting(
-        "none", "what finds short answers: `pack`, a question-answering model by path or hub name, or `none`"
+        "pack", "what finds short answers: `pack`, a question-answering model by path or hub name, or `none`"
     )
     compressor: str = _setting(
         "pack",

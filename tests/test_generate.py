@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
 import pytest
 
 from rag.assemble import assemble
 from rag.embed import Embedder
 from rag.generate import MOST_SHORT, SHORT_FROM, SHORT_WORDS, Extractive, short_answers
 from rag.reader import NOTHING, Reading, Span
-from rag.relevance import Weighed, sentence_features, sentences_of
+from rag.relevance import sentence_features, sentences_of
 from rag.types import Chunk, Context, Draft, Evidence, Hit
 from rag.verify import verify
 from tests.made_versions import CORPUS, Library
@@ -168,13 +167,8 @@ class Phrases:
 
 
 def shorts(question: str, chances: dict[str, float], text: str = KEEPERS) -> list[str]:
-    evidence = Evidence(1, hit_of(text), 0)
-    reading = Phrases(chances).read(question, text)
-    weighed = []
-    for sentence in sentences_of(evidence):
-        inside = (span for span in reading.spans if sentence.start <= span.start < span.end <= sentence.end)
-        weighed.append(Weighed(sentence, np.zeros(0), 0.0, next(inside, None)))
-    return [found.text for found in short_answers(question, weighed, [one.sentence for one in weighed])]
+    chosen = list(sentences_of(Evidence(1, hit_of(text), 0)))
+    return [found.text for found, _ in short_answers(question, chosen, Phrases(chances))]
 
 
 THREE = {"Bo Finch": 0.8, "Ada Quill": 0.5, "Cy Marsh": 0.4}
@@ -221,9 +215,9 @@ def test_short_answers_are_few_and_rest_on_what_is_shown() -> None:
     assert shorts("Which keepers were there?", many, text) == list(many)[:MOST_SHORT]
 
     sentences = list(sentences_of(Evidence(1, hit_of(KEEPERS), 0)))
-    weighed = [Weighed(sentences[0], np.zeros(0), 0.0, Span(0, 9, 0.9))]
-    assert [one.text for one in short_answers("Who?", weighed, sentences[:1])] == ["Ada Quill"]
-    assert short_answers("Who?", weighed, sentences[1:]) == []  # its sentence was not chosen
+    reader = Phrases({"Ada Quill": 0.9})
+    assert [one.text for one, _ in short_answers("Who?", sentences[:1], reader)] == ["Ada Quill"]
+    assert short_answers("Who?", sentences[1:], reader) == []  # its sentence was not chosen
 
 
 def test_a_short_answer_leads_with_its_own_verified_citation(library: Library, embedder: Embedder) -> None:

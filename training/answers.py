@@ -1,10 +1,10 @@
 """Fit the weights of the extractive answer: `python -m training.answers`, about ten minutes on two cores.
 
 Two logistic regressions over the five hits that the real `search` yields, written to `rag/pack/answers.json`:
-which sentence answers (rag/relevance.py), and whether the answer is right (rag/confidence.py); each with and
-without the reader. Only data whose licence allows shipped weights is used, and only what the reader was not
-trained on, for it is surer there than elsewhere; half of Natural Questions is kept out, for measuring. A sentence
-counts as answering when it holds the expected words, which is lenient; hence the figures are compared, not quoted.
+which sentence answers (rag/relevance.py), and whether the answer is right (rag/confidence.py). Only data
+whose licence allows shipped weights is used; squad-dev and half of Natural Questions are kept out, for
+measuring. A sentence counts as answering when it holds the expected words, which is lenient; hence the
+figures are compared, not quoted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -24,17 +24,15 @@ from rag import confidence, relevance
 from rag.embed import TRUNK
 from rag.generate import choose_sentences
 from rag.models import trunk_fingerprint
-from rag.reader import load_reader
-from rag.relevance import Weighed, featured
+from rag.relevance import Weighed, sentence_features, sentences_of
 from rag.types import Evidence
 
 SEED = 5
-ARTICLES, ARTICLE_QUESTIONS = 40, 450  # SQuAD 2.0 over whole Wikipedia articles, unanswerable ones included;
-# the questions are about 5 of the articles
+ARTICLES, ARTICLE_QUESTIONS = 40, 450  # SQuAD 2.0 over whole Wikipedia articles, unanswerable ones included
 PASSAGES, PASSAGE_QUESTIONS = 400, 300  # Natural Questions: for half of the questions the passage is absent
 MOST_SENTENCES, MOST_WORDS = 3, 120
 LICENCES = {
-    "reading/squad-dev": "CC BY-SA 4.0",
+    "reading/squad-train": "CC BY-SA 4.0",
     "reading/nq-train": "MIT / CC BY-SA 3.0",
     "documents/wikipedia-490": "CC BY-SA",
 }
@@ -52,41 +50,32 @@ class Asked:
 def main() -> None:
     """Collect, fit, report and write."""
     asked = [*_ask(*_articles()), *_ask(*_passages())]
-    made = {"data": LICENCES, "seed": SEED, "commit": commit(), "trunk": trunk_fingerprint()}
+    sentence = _fit_sentences(asked)
+    weighed = [_reweigh(one, sentence) for one in asked]
     pack = {
-        "read": {**_fitted(asked, read=True), "made": made},
-        "unread": {**_fitted(asked, read=False), "made": made},
+        "sentence": _stated(relevance.FEATURES, sentence),
+        "confidence": _stated(confidence.FEATURES, _fit_confidence(weighed)),
+        "made": {
+            "data": LICENCES,
+            "seed": SEED,
+            "commit": commit(),
+            "trunk": trunk_fingerprint(),
+            **_figures(weighed),
+        },
     }
     relevance.PACK.write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(pack, indent=1))
 
 
-def _fitted(asked: Sequence[Asked], *, read: bool) -> dict[str, object]:
-    features = relevance.READ_FEATURES if read else relevance.FEATURES
-    asked = [_narrowed(one, len(features)) for one in asked]
-    sentence = _fit_sentences(asked)
-    weighed = [_reweigh(one, sentence) for one in asked]
-    sure = confidence.READ_FEATURES if read else confidence.FEATURES
-    return {
-        "sentence": _stated(features, sentence),
-        "confidence": _stated(sure, _fit_confidence(weighed)),
-        "figures": _figures(weighed),
-    }
-
-
-def _narrowed(one: Asked, features: int) -> Asked:
-    return replace(one, weighed=[replace(w, features=w.features[:features]) for w in one.weighed])
-
-
 def _articles() -> tuple[dict[str, str], list[tuple[str, list[str], bool]]]:
     rng = random.Random(SEED)
-    entries = list(records("reading/squad-dev.jsonl.gz"))
+    entries = list(records("reading/squad-train.jsonl.gz"))
     texts = {
         entry["title"].replace("_", " "): entry["text"]
         for entry in records("documents/wikipedia-490.jsonl.gz")
     }
-    chosen = {entry["group"].replace("_", " ") for entry in entries} & set(texts)
-    chosen |= set(rng.sample(sorted(set(texts) - chosen), ARTICLES - len(chosen)))
+    groups = sorted({entry["group"].replace("_", " ") for entry in entries} & set(texts))
+    chosen = set(rng.sample(groups, min(ARTICLES, len(groups))))
     questions = [_question(entry) for entry in entries if entry["group"].replace("_", " ") in chosen]
     return {f"{title}.md": texts[title] for title in sorted(chosen)}, rng.sample(questions, ARTICLE_QUESTIONS)
 
@@ -108,17 +97,17 @@ def _question(entry: dict[str, object]) -> tuple[str, list[str], bool]:
 
 
 def _ask(texts: dict[str, str], questions: Sequence[tuple[str, list[str], bool]]) -> Iterator[Asked]:
-    with trial(text_sources(texts), {"compressor": "none"}) as made:  # a search compresses nothing
-        embedder, reader = shared_embedder(TRUNK), load_reader()
+    with trial(text_sources(texts), {"compressor": "none", "reader": "none"}) as made:
+        embedder = shared_embedder(TRUNK)
         for question, answers, answerable in questions:
             hits = made.pipeline.search(CORPUS, question).hits
             pieces = [Evidence(label, hit, 0) for label, hit in enumerate(hits, 1)]
-            weighed = featured(question, pieces, embedder, reader)
-            if weighed:
+            sentences = [sentence for piece in pieces for sentence in sentences_of(piece)]
+            if sentences:
+                features = sentence_features(question, sentences, embedder)
                 wanted = [" ".join(answer.casefold().split()) for answer in answers] if answerable else []
-                held = [
-                    any(w in " ".join(s.sentence.text.casefold().split()) for w in wanted) for s in weighed
-                ]
+                held = [any(w in " ".join(s.text.casefold().split()) for w in wanted) for s in sentences]
+                weighed = [Weighed(s, row, 0.0) for s, row in zip(sentences, features, strict=True)]
                 yield Asked(answerable, weighed, np.array(held))
 
 
@@ -130,9 +119,8 @@ def _fit_sentences(asked: Sequence[Asked]) -> LogisticRegression:
 
 def _reweigh(one: Asked, model: LogisticRegression) -> Asked:
     odds = model.decision_function(np.array([w.features for w in one.weighed]))
-    return replace(
-        one, weighed=[replace(w, log_odds=float(o)) for w, o in zip(one.weighed, odds, strict=True)]
-    )
+    weighed = [Weighed(w.sentence, w.features, float(o)) for w, o in zip(one.weighed, odds, strict=True)]
+    return Asked(one.answerable, weighed, one.right)
 
 
 def _fit_confidence(asked: Sequence[Asked]) -> LogisticRegression:

@@ -5,7 +5,7 @@ the rate is reached. The frame is `llmlingua`'s `PromptCompressor`. Three of its
 loads (it downloads, and trusts remote code), the one that counts (it downloads), and the one that decides, which
 takes nearly all of its time, misses its rate on long text and knows words only in lower case.
 
-Numbers, dates and negations (`rag/protect.py`) go first, then names and identifiers up to half of what may be
+Numbers, dates and negations (`rag/protect.py`) go first, then names and identifiers up to a fifth of what may be
 kept: they are a third of an encyclopaedia, and without that limit would leave no room for an answer at 3x. Tables,
 JSON, code and SQL pass through and count toward nothing: the rate is that of the prose.
 """
@@ -32,7 +32,7 @@ LEAST_TOKENS = 150  # shorter evidence is not worth it: llmlingua's own users sa
 _WINDOW = 254  # tokens of question and text together; with [CLS] and two [SEP] the trunk's 256, and one spare
 _QUESTION = 48  # of them, at most; of a longer one the end is kept, where a dialogue asks
 _PROSE = 0.8  # share of a text outside tables, JSON, code and SQL from which it is prose
-_NAMES_SHARE = 0.5  # of what is kept, at most, goes to names and identifiers before all other words compete
+_NAMES_SHARE = 0.2  # of what is kept, at most, goes to names and identifiers before all other words compete
 _NEIGHBOURS = 0.3  # of a word's score is its neighbours', so that what is kept hangs together
 _JOINED = 2  # most white space between two words that stay in one range; a blank line
 _LOOK_PAST = 1000  # words beyond the last that fits, among which smaller ones are sought

@@ -1,7 +1,7 @@
 """The probability that an extractive answer is right, from what is known when it is given.
 
-A logistic regression over three numbers, fitted by `python -m training.answers` on questions with and
-without an answer in the corpus.
+A logistic regression over four numbers, or three where no reader is set, fitted by `python -m
+training.answers` on questions with and without an answer in the corpus.
 """
 
 from __future__ import annotations
@@ -15,23 +15,44 @@ from rag.errors import ModelError
 from rag.relevance import Weighed, answers_pack
 
 FEATURES = ("cosine", "coverage", "spread")
+READ_FEATURES = (*FEATURES, "here")
+_MOST_SURE = 9.2  # log-odds of one in ten thousand: what a reader says beyond that is no longer measured
 
 
-def confidence_features(weighed: Sequence[Weighed]) -> np.ndarray:
-    """Return (len(FEATURES),) float64: cosine and coverage of the best sentence, and its lead.
+def confidence_features(weighed: Sequence[Weighed], here: float | None = None) -> np.ndarray:
+    """Return (len(READ_FEATURES),) or, without `here`, (len(FEATURES),) float64.
 
-    The lead is that of its log-odds over the median sentence's.
+    Cosine and coverage of the best sentence; the lead of its log-odds over the median sentence's; and the
+    log-odds of `here`.
+
+    Args:
+        here: the reader's probability that the best sentence's piece of evidence answers at all.
     """
     ranked = sorted(weighed, key=lambda one: -one.log_odds)
     best, middle = ranked[0], ranked[len(ranked) // 2]
-    return np.array([best.features[0], best.features[1], best.log_odds - middle.log_odds])
+    known = [best.features[0], best.features[1], best.log_odds - middle.log_odds]
+    return np.array(known if here is None else [*known, _log_odds(here)])
 
 
-def confidence(weighed: Sequence[Weighed]) -> float:
-    """Return the probability, in (0, 1), that an answer from these sentences is right."""
-    pack = answers_pack()["confidence"]
-    if tuple(pack["features"]) != FEATURES:
+def confidence(weighed: Sequence[Weighed], here: float | None = None) -> float:
+    """Return the probability, in (0, 1), that an answer from these sentences is right.
+
+    Args:
+        here: as for `confidence_features`.
+
+    Raises:
+        ModelError: if the weights were fitted to other features.
+    """
+    pack = answers_pack()["confidence" if here is None else "confidence, read"]
+    if tuple(pack["features"]) != (FEATURES if here is None else READ_FEATURES):
         raise ModelError(
             "rag/pack/answers.json was fitted to other features; run `python -m training.answers`."
         )
-    return 1 / (1 + math.exp(-float(confidence_features(weighed) @ np.array(pack["weights"]) + pack["bias"])))
+    features = confidence_features(weighed, here)
+    return 1 / (1 + math.exp(-float(features @ np.array(pack["weights"]) + pack["bias"])))
+
+
+def _log_odds(probability: float) -> float:
+    if not 0 < probability < 1:
+        return math.copysign(_MOST_SURE, probability - 0.5)
+    return max(-_MOST_SURE, min(_MOST_SURE, math.log(probability / (1 - probability))))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from rag.confidence import confidence
 from rag.embed import Embedder
-from rag.reader import Reader
+from rag.reader import Reader, Reading
 from rag.relevance import Sentence, Weighed, sentences_of, weigh_sentences
 from rag.types import Citation, Context, Draft
 
@@ -58,9 +58,14 @@ class Extractive:
         if not weighed:
             return Draft("", (), 0.0, _why_nothing(context))
         chosen = choose_sentences(weighed, sentences=self._most_sentences, words=self._most_words)
-        short = short_answers(context.question, chosen, self._reader) if self._reader else []
+        if self._reader is None:
+            return _compose([], chosen, confidence(weighed))
+        readings = read_around(context.question, chosen, self._reader)
+        short = short_answers(context.question, chosen, readings)
         chosen += [sentence for _, sentence in short if sentence not in chosen]
-        return _compose([words for words, _ in short], _in_order(chosen), confidence(weighed))
+        best = max(weighed, key=lambda one: one.log_odds).sentence  # always among the chosen
+        here = 1 - readings[best.evidence.label].no_answer
+        return _compose([words for words, _ in short], _in_order(chosen), confidence(weighed, here))
 
 
 def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
@@ -107,26 +112,31 @@ def _why_nothing(context: Context) -> str:
     return "No document of the corpus comes near the question."
 
 
+def read_around(question: str, chosen: Sequence[Sentence], reader: Reader) -> dict[int, Reading]:
+    """Read the pieces of evidence that the chosen sentences stand in: label -> what the reader made of it."""
+    pieces = {sentence.evidence.label: sentence.evidence.hit.text for sentence in chosen}
+    return dict(zip(pieces, reader.read_all(question, list(pieces.values())), strict=True))
+
+
 def short_answers(
-    question: str, chosen: Sequence[Sentence], reader: Reader
+    question: str, chosen: Sequence[Sentence], readings: Mapping[int, Reading]
 ) -> list[tuple[Sentence, Sentence]]:
     """Return the words that answer directly, each as a part of a sentence, with that sentence, likeliest first.
 
-    Often none: they lead only where the reader, which sees the evidence around the chosen sentences, is sure
-    enough of them and they are short. One of them only, from a chosen sentence, unless the question asks for
-    several things: then any sentence of that evidence may hold one.
+    Often none: they lead only where the reader is sure enough of them and they are short. One of them only,
+    from a chosen sentence, unless the question asks for several things: then any sentence of the evidence
+    that was read may hold one.
     """
     several = _ASKS_SEVERAL.search(question) is not None
     pieces = {sentence.evidence.label: sentence.evidence for sentence in chosen}
-    readings = reader.read_all(question, [piece.hit.text for piece in pieces.values()])
     found: list[tuple[float, Sentence, Sentence]] = []
-    for piece, reading in zip(pieces.values(), readings, strict=True):
-        own = [sentence for sentence in chosen if sentence.evidence.label == piece.label]
+    for label, piece in pieces.items():
+        own = [sentence for sentence in chosen if sentence.evidence.label == label]
         if several:
             own += [
                 s for s in sentences_of(piece) if not any(s.start < o.end and o.start < s.end for o in own)
             ]
-        for span in reading.spans:
+        for span in readings[label].spans:
             start, end = piece.hit.start + span.start, piece.hit.start + span.end
             for one in own:
                 if one.start <= start and end <= one.end:

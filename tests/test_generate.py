@@ -7,7 +7,7 @@ import pytest
 
 from rag.assemble import assemble
 from rag.embed import Embedder
-from rag.generate import MOST_SHORT, SHORT_FROM, SHORT_WORDS, Extractive, short_answers
+from rag.generate import MOST_SHORT, SHORT_FROM, SHORT_WORDS, Extractive, read_around, short_answers
 from rag.reader import NOTHING, Reading, Span
 from rag.relevance import sentence_features, sentences_of
 from rag.types import Chunk, Context, Draft, Evidence, Hit
@@ -168,7 +168,8 @@ class Phrases:
 
 def shorts(question: str, chances: dict[str, float], text: str = KEEPERS) -> list[str]:
     chosen = list(sentences_of(Evidence(1, hit_of(text), 0)))
-    return [found.text for found, _ in short_answers(question, chosen, Phrases(chances))]
+    found = short_answers(question, chosen, read_around(question, chosen, Phrases(chances)))
+    return [words.text for words, _ in found]
 
 
 THREE = {"Bo Finch": 0.8, "Ada Quill": 0.5, "Cy Marsh": 0.4}
@@ -216,8 +217,9 @@ def test_short_answers_are_few_and_rest_on_what_is_shown() -> None:
 
     sentences = list(sentences_of(Evidence(1, hit_of(KEEPERS), 0)))
     reader = Phrases({"Ada Quill": 0.9})
-    assert [one.text for one, _ in short_answers("Who?", sentences[:1], reader)] == ["Ada Quill"]
-    assert short_answers("Who?", sentences[1:], reader) == []  # its sentence was not chosen
+    readings = read_around("Who?", sentences, reader)
+    assert [one.text for one, _ in short_answers("Who?", sentences[:1], readings)] == ["Ada Quill"]
+    assert short_answers("Who?", sentences[1:], readings) == []  # its sentence was not chosen
 
 
 def test_a_short_answer_leads_with_its_own_verified_citation(library: Library, embedder: Embedder) -> None:

@@ -2,9 +2,10 @@
 
 Two logistic regressions over the five hits that the real `search` yields, written to `rag/pack/answers.json`:
 which sentence answers (rag/relevance.py), and whether the answer is right (rag/confidence.py), this one with and
-without the reader. Only data whose licence allows shipped weights is used, and only what the reader was not
-trained on, for it is surer there than elsewhere; half of Natural Questions is kept out, for measuring. A sentence
-counts as answering when it holds the expected words, which is lenient; hence the figures are compared, not quoted.
+without the reader. Only data whose licence allows shipped weights is used; half of Natural Questions is kept out,
+for measuring. Confidence is fitted on what the reader was not trained on, for it is surer there than elsewhere. A
+sentence counts as answering when it holds the expected words, which is lenient; hence the figures are compared, not
+quoted.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ from rag.relevance import Weighed, sentence_features, sentences_of
 from rag.types import Evidence
 
 SEED = 5
-ARTICLES, ARTICLE_QUESTIONS = 40, 450  # SQuAD 2.0 over whole Wikipedia articles, unanswerable ones included;
-# the questions are about 5 of the articles
+ARTICLES, ARTICLE_QUESTIONS = 40, 450  # SQuAD 2.0 over whole Wikipedia articles, unanswerable ones included
 PASSAGES, PASSAGE_QUESTIONS = 400, 300  # Natural Questions: for half of the questions the passage is absent
 MOST_SENTENCES, MOST_WORDS = 3, 120
 LICENCES = {
+    "reading/squad-train": "CC BY-SA 4.0",
     "reading/squad-dev": "CC BY-SA 4.0",
     "reading/nq-train": "MIT / CC BY-SA 3.0",
     "documents/wikipedia-490": "CC BY-SA",
@@ -52,9 +53,9 @@ class Asked:
 
 def main() -> None:
     """Collect, fit, report and write."""
-    asked = [*_ask(*_articles()), *_ask(*_passages())]
-    sentence = _fit_sentences(asked)
-    asked = [_reweigh(one, sentence) for one in asked]
+    passages = list(_ask(*_passages()))
+    sentence = _fit_sentences([*_ask(*_articles("squad-train")), *passages])
+    asked = [_reweigh(one, sentence) for one in (*_ask(*_articles("squad-dev")), *passages)]
     right = np.array([_is_right(one) for one in asked])
     rows = _read_features(asked)  # the last feature is the reader's
     pack = {
@@ -74,14 +75,15 @@ def main() -> None:
     print(json.dumps(pack, indent=1))
 
 
-def _articles() -> tuple[dict[str, str], list[tuple[str, list[str], bool]]]:
+def _articles(part: str) -> tuple[dict[str, str], list[tuple[str, list[str], bool]]]:
     rng = random.Random(SEED)
-    entries = list(records("reading/squad-dev.jsonl.gz"))
+    entries = list(records(f"reading/{part}.jsonl.gz"))
     texts = {
         entry["title"].replace("_", " "): entry["text"]
         for entry in records("documents/wikipedia-490.jsonl.gz")
     }
-    chosen = {entry["group"].replace("_", " ") for entry in entries} & set(texts)
+    groups = sorted({entry["group"].replace("_", " ") for entry in entries} & set(texts))
+    chosen = set(rng.sample(groups, min(ARTICLES, len(groups))))  # of squad-dev's, all five
     chosen |= set(rng.sample(sorted(set(texts) - chosen), ARTICLES - len(chosen)))
     questions = [_question(entry) for entry in entries if entry["group"].replace("_", " ") in chosen]
     return {f"{title}.md": texts[title] for title in sorted(chosen)}, rng.sample(questions, ARTICLE_QUESTIONS)

@@ -60,7 +60,6 @@ class Readiness:
                     return
                 self._load(pipeline, corpus.name)
             self._pending = ""
-            pipeline.load_rest()
         except Exception as error:  # whatever it is, the service lives on and says it
             log.exception("The warm-up failed")
             shown = str(error) if isinstance(error, IbidError) else type(error).__name__

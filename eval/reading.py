@@ -90,13 +90,19 @@ def read_all(reader: Reader, pairs: Sequence[tuple[str, str]]) -> list[Reading]:
         return list(pool.map(lambda pair: reader.read(*pair), pairs))
 
 
+def fitted_on(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the questions of every other article, on which the reader's and the answer's calibration is fitted."""
+    articles = sorted({entry["group"] for entry in entries})[::2]
+    return [entry for entry in entries if entry["group"] in articles]
+
+
 def short_answers(answers: Sequence[Answer], golds: Sequence[Sequence[str]]) -> dict[str, float]:
     """Return how many answers are led by a short one, and the share of those that is right: F1 of at least 0.5.
 
-    Without a gold answer none is right.
+    Without a gold answer none is right. Of several short ones the first counts.
     """
     given = [(short, gold) for answer, gold in zip(answers, golds, strict=True) if (short := _lead(answer))]
-    right = sum(bool(gold) and answer_f1(short, gold) >= RIGHT_FROM for short, gold in given)
+    right = sum(any(gold) and answer_f1(short, gold) >= RIGHT_FROM for short, gold in given)
     return {"given": len(given), "right": round(right / max(1, len(given)), 4)}
 
 
@@ -104,7 +110,8 @@ def _lead(answer: Answer) -> str:
     """Return the words that lead an answer: a quote that a further citation quotes more of."""
     for first in answer.citations[:1]:
         for other in answer.citations[1:]:
-            if other.document == first.document and other.start <= first.start and first.end <= other.end:
+            inside = other.start <= first.start and first.end <= other.end
+            if other.document == first.document and inside and len(first.quote) < len(other.quote):
                 return first.quote
     return ""
 

@@ -43,8 +43,8 @@ def confidence(weighed: Sequence[Weighed], here: float | None = None) -> float:
     Raises:
         ModelError: if the weights were fitted to other features.
     """
-    pack = answers_pack()["confidence" if here is None else "confidence, read"]
-    if tuple(pack["features"]) != (FEATURES if here is None else READ_FEATURES):
+    pack = answers_pack().get("confidence" if here is None else "confidence, read", {})
+    if tuple(pack.get("features", ())) != (FEATURES if here is None else READ_FEATURES):
         raise ModelError(
             "rag/pack/answers.json was fitted to other features; run `python -m training.answers`."
         )

@@ -35,11 +35,8 @@ def load_cross_encoder(name: str = "pack", *, threads: int = 0) -> CrossEncoder:
     """
     if name != "pack":
         return SentenceTransformersCrossEncoder(name)
-    fitted = models.described("reranker").get("calibration") or {}
-    if not isinstance(fitted, dict):
-        raise ModelError("pack.json's calibration of the reranker is no object; restore it from the release.")
-    runner = pack_runner("reranker", threads=threads)
-    return PackCrossEncoder(runner, scale=fitted.get("scale", 1.0), bias=fitted.get("bias", 0.0))
+    fitted = models.calibration("reranker", ("scale", "bias"))
+    return PackCrossEncoder(pack_runner("reranker", threads=threads), **fitted)
 
 
 class PackCrossEncoder:

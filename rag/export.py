@@ -15,7 +15,6 @@ from typing import Any
 import onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
 from torch import Tensor
@@ -31,9 +30,16 @@ LORA: dict[str, Any] = {  # of every adapter in the pack
     "target_modules": ["query", "key", "value", "dense"],
     "exclude_modules": ["pooler.dense"],
 }
-_SECOND = r"layer\.\d+/output/dense/MatMul$"  # of the feed-forward products, whose inputs have outliers
+# The feed-forward products, above all the second, have inputs with outliers, which one scale for a whole text
+# serves badly. Quantised finely they bring the reader to a sixth of the distance from float32, for 1.3 times the time.
+_SECOND = r"layer\.\d+/output/dense/MatMul$"
 _BOTH = rf"{_SECOND}|intermediate/dense/MatMul$"
-FINELY = {"reranker": _SECOND, "reader": _BOTH, "compressor": _BOTH, "judge": _BOTH}
+FINELY = {
+    "reranker": _SECOND,
+    "reader": _BOTH,
+    "compressor": _BOTH,
+    "judge": _BOTH,
+}  # job -> names of products
 
 
 def export_trunk(path: Path) -> None:
@@ -61,10 +67,10 @@ def export_adapted(job: str, weights: Path, path: Path) -> None:
         ModelError: if the weights are not those of the job's network.
     """
     inputs = ["input_ids", "attention_mask", "token_type_ids"]
-    _export(adapted_network(job, weights), inputs, path, FINELY[job])
+    _export(_adapted_network(job, weights), inputs, path, FINELY[job])
 
 
-def adapted_network(job: str, weights: Path) -> Any:
+def _adapted_network(job: str, weights: Path) -> Any:
     """Return the network of a job (torch), its adapter merged into the trunk.
 
     Args:
@@ -126,17 +132,24 @@ def _export(network: Any, inputs: list[str], path: Path, finely: str = "") -> No
 def _quantise(exact: Path, target: Path, finely: str = "") -> None:
     """Quantise to int8: weights per channel and activations per text, or both per 128 numbers.
 
+    One scale for all channels of a weight would lose the trunk 0.8 points of R@1.
+
     Args:
-        finely: a regular expression for the names of the products that get the second way, which costs half
-            as much time again and a tenth of the error. What it costs each job is in eval/pack.py's figures.
+        finely: a regular expression for the names of the products that get the second way, which takes half
+            as much time again and makes a tenth of the error.
     """
     log = logging.getLogger()
-    level = log.level
-    log.setLevel(logging.ERROR)  # it advises a pre-processing that changes nothing here
+    level, handlers = log.level, list(log.handlers)
     try:
+        # imported here, for it sets the process's logging up, which is undone below
+        from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+        log.setLevel(logging.ERROR)  # the second way advises a pre-processing that changes nothing here
         if finely:
             model = onnx.load(str(exact))
             others = [n.name for n in model.graph.node if not re.search(finely, n.name)]
+            if len(others) == len(model.graph.node):
+                raise ValueError(f"no product of the network is named like {finely}")
             fine = MatMulNBitsQuantizer(
                 model, bits=8, block_size=128, is_symmetric=True, accuracy_level=4, nodes_to_exclude=others
             )
@@ -145,3 +158,4 @@ def _quantise(exact: Path, target: Path, finely: str = "") -> None:
         quantize_dynamic(str(exact), str(target), per_channel=True, weight_type=QuantType.QInt8)
     finally:
         log.setLevel(level)
+        log.handlers[:] = handlers

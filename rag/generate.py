@@ -14,14 +14,13 @@ from rag.relevance import Sentence, Weighed, sentences_of, weigh_sentences
 from rag.types import Citation, Context, Draft
 
 NEAR_BEST = 0.9  # log-odds below the best sentence's from which another sentence no longer joins the answer
-SHORT_FROM = (
-    0.4  # probability of a span from which it leads the answer; eval/short_answers.py has what is right then
-)
-SHORT_WORDS = 12
+SHORT_FROM = 0.4  # probability of a span from which it leads the answer; see eval.reading.short_answers
+SHORT_WORDS, SHORT_CHARS = 12, 120
 MOST_SHORT = 5
+_PLURAL = r"[\w-]+(?<![ius])s"  # neither bus, class nor basis
 _ASKS_SEVERAL = re.compile(
-    r"\b(which|what)\b(?:\s+[\w-]+){0,2}?\s+[\w-]+s\s+(are|were|do|did|have|can|may|must)\b"
-    r"|\b(list|name all|names of)\b",
+    rf"\b(which|what)\b(\s+[\w-]+){{0,2}}?\s+{_PLURAL}(\s+[\w-]+){{0,4}}?\s+(are|were|do|did|have|can|may|must)\b"
+    r"|\bwho\s+(are|were)\b|^\s*(please\s+)?(list|name (all|the|two|three|four|five))\b|\bnames of\b",
     re.IGNORECASE,
 )
 
@@ -62,10 +61,9 @@ class Extractive:
             return _compose([], chosen, confidence(weighed))
         readings = read_around(context.question, chosen, self._reader)
         short = short_answers(context.question, chosen, readings)
-        chosen += [sentence for _, sentence in short if sentence not in chosen]
         best = max(weighed, key=lambda one: one.log_odds).sentence  # always among the chosen
-        here = 1 - readings[best.evidence.label].no_answer
-        return _compose([words for words, _ in short], _in_order(chosen), confidence(weighed, here))
+        here = 1 - readings[best.evidence.label].no_answer if self._reader.calibrated else None
+        return _compose(short, chosen, confidence(weighed, here))
 
 
 def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
@@ -85,11 +83,6 @@ def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) 
         if not chosen or (not repeated and used + length <= words):
             chosen.append(_cut_to_words(one.sentence, words))
             used += length
-    return _in_order(chosen)
-
-
-def _in_order(chosen: Sequence[Sentence]) -> list[Sentence]:
-    """Order sentences as they stand in the evidence, that of the first of them before the rest."""
     first = chosen[0].evidence.label
     return sorted(chosen, key=lambda s: (s.evidence.label != first, s.evidence.label, s.start))
 
@@ -120,17 +113,15 @@ def read_around(question: str, chosen: Sequence[Sentence], reader: Reader) -> di
 
 def short_answers(
     question: str, chosen: Sequence[Sentence], readings: Mapping[int, Reading]
-) -> list[tuple[Sentence, Sentence]]:
-    """Return the words that answer directly, each as a part of a sentence, with that sentence, likeliest first.
+) -> list[Sentence]:
+    """Return the words that answer directly, each as a part of its sentence, likeliest first; often none.
 
-    Often none: they lead only where the reader is sure enough of them and they are short. One of them only,
-    from a chosen sentence, unless the question asks for several things: then any sentence of the evidence
-    that was read may hold one.
+    They lead only where the reader is sure enough of them, and are short. There is one, out of a chosen sentence,
+    unless the question asks for several things: then any sentence of the evidence that was read may hold one.
     """
     several = _ASKS_SEVERAL.search(question) is not None
-    pieces = {sentence.evidence.label: sentence.evidence for sentence in chosen}
-    found: list[tuple[float, Sentence, Sentence]] = []
-    for label, piece in pieces.items():
+    found: list[tuple[float, Sentence]] = []
+    for label, piece in {sentence.evidence.label: sentence.evidence for sentence in chosen}.items():
         own = [sentence for sentence in chosen if sentence.evidence.label == label]
         if several:
             own += [
@@ -139,17 +130,27 @@ def short_answers(
         for span in readings[label].spans:
             start, end = piece.hit.start + span.start, piece.hit.start + span.end
             for one in own:
-                if one.start <= start and end <= one.end:
-                    words = one.text[start - one.start : end - one.start]
-                    found.append((span.score, replace(one, start=start, end=end, text=words), one))
-    found = sorted((f for f in found if len(f[1].text.split()) <= SHORT_WORDS), key=lambda each: -each[0])
+                words = one.text[start - one.start : end - one.start]
+                if one.start <= start and end <= one.end and _is_short(words, one, chosen):
+                    found.append((span.score, replace(one, start=start, end=end, text=words)))
+    found.sort(key=lambda each: -each[0])
     if not found or found[0][0] < SHORT_FROM:
         return []
-    distinct: dict[str, tuple[Sentence, Sentence]] = {}
-    for score, short, sentence in found:
-        if score >= SHORT_FROM / 2:
-            distinct.setdefault(short.text.casefold(), (short, sentence))
+    least = SHORT_FROM / 2 if several else SHORT_FROM
+    distinct: dict[str, Sentence] = {}
+    for score, short in found:
+        said = f" {' '.join(short.text.casefold().split())} "
+        if score >= least and not any(said in other or other in said for other in distinct):
+            distinct[said] = short
     return list(distinct.values())[: MOST_SHORT if several else 1]
+
+
+def _is_short(words: str, sentence: Sentence, chosen: Sequence[Sentence]) -> bool:
+    """Tell whether words can lead: one line, few, and not all of a sentence that follows anyway."""
+    repeats = sentence in chosen and words.rstrip(".!?") == sentence.text.rstrip(".!?")
+    return (
+        len(words.split()) <= SHORT_WORDS and len(words) <= SHORT_CHARS and "\n" not in words and not repeats
+    )
 
 
 def _compose(short: Sequence[Sentence], chosen: Sequence[Sentence], probability: float) -> Draft:

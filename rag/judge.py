@@ -31,10 +31,12 @@ MOST_WINDOWS = 8  # read for one statement, the likeliest; one of them is gather
 MOST_PARTS = 24  # of a statement, those whose words are found least
 SIGNALS = ("score", "words", "names", "phrases", "windows")  # what calibration weighs, in this order
 _PIECE = 400  # characters: a sentence longer than that is cut, so that a window is never one sentence
+_DENSE_PIECE = 120  # characters of a script that has about a token for each, as Chinese
+_DENSE = 180  # tokens from which a piece is of such a script
 _GATHERED = 6  # sentences of the gathered window
 _NAME = re.compile(r"\b(?:[^\W\d_]\w+|\d[\w.,]*\w|\d)")
 _ANY_NAME = re.compile(r"\w[\w.,]*\w|\w")
-_WORD = re.compile(r"\w")
+_WORD = re.compile(r"[^\W_]")
 _EXPECTED = "a folder or hub name of a transformers sequence classifier with one label, or with one named `entailment`"
 
 Pair = tuple[str, str]  # evidence, statement
@@ -78,8 +80,8 @@ def load_judge(name: str = PACK, *, threads: int = 0) -> Judge:
     """
     if name != PACK:
         return TransformersJudge(name, threads=threads)
-    runner = pack_runner("judge", threads=threads)
-    return PackJudge(runner, models.described("judge").get("calibration"))
+    fitted = models.calibration("judge", (*SIGNALS, "bias"))
+    return PackJudge(pack_runner("judge", threads=threads), fitted)
 
 
 class PackJudge:
@@ -196,7 +198,12 @@ class _Evidence:
     """A text in pieces of at most a sentence, with the terms and the tokens of each."""
 
     def __init__(self, text: str) -> None:
-        self._pieces = [piece for s, e in split_sentences(text) for piece in _cut(text[s:e].strip()) if piece]
+        pieces = [piece for s, e in split_sentences(text) for piece in _cut(text[s:e].strip()) if piece]
+        self._pieces = [
+            part
+            for piece, tokens in zip(pieces, _tokenise(pieces), strict=True)
+            for part in (_cut(piece, _DENSE_PIECE) if len(tokens.ids) > _DENSE else [piece])
+        ]
         self._terms = [frozenset(text_terms(piece)) for piece in self._pieces]
         self._tokens = [len(t.ids) for t in _tokenise(self._pieces)]
         self._counts = Counter(term for terms in self._terms for term in terms)
@@ -309,12 +316,12 @@ def _share(wanted: set[Any], found: set[Any]) -> float:
     return len(wanted & found) / len(wanted) if wanted else 1.0
 
 
-def _cut(text: str) -> list[str]:
-    """Cut a text at white space, or anywhere if need be, into pieces of at most _PIECE characters."""
+def _cut(text: str, most: int = _PIECE) -> list[str]:
+    """Cut a text at white space, or anywhere if need be, into pieces of at most so many characters."""
     pieces = []
-    while len(text) > _PIECE:
-        at = text.rfind(" ", _PIECE // 2, _PIECE)
-        at = at if at > 0 else _PIECE
+    while len(text) > most:
+        at = text.rfind(" ", most // 2, most)
+        at = at if at > 0 else most
         pieces.append(text[:at])
         text = text[at:].lstrip()
     return [*pieces, text]

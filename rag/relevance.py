@@ -1,8 +1,8 @@
 """Weigh the sentences of a context: how likely does each answer the question?
 
 A logistic regression over five numbers, fitted by `python -m training.answers` and kept in
-`rag/pack/answers.json`. A reader's opinion is none of them: it lifts Natural Questions and SQuAD, which it knows
-the like of, and costs the handbook's paraphrased questions more; README has the figures.
+`rag/pack/answers.json`. What a reader says of a sentence is none of them: it lifts Natural Questions and SQuAD, which
+it knows the like of, and costs the handbook's paraphrased questions more. README has the figures.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def answers_pack() -> dict[str, Any]:
         ModelError: if they were fitted to other features.
     """
     pack: dict[str, Any] = json.loads(PACK.read_text(encoding="utf-8"))
-    if tuple(pack["sentence"]["features"]) != FEATURES:
+    if tuple(pack.get("sentence", {}).get("features", ())) != FEATURES:
         raise ModelError(f"{PACK} was fitted to other features; run `python -m training.answers`.")
     return pack
 

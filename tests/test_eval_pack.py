@@ -13,7 +13,6 @@ from eval import compression, judging, pack, reading, refusal, reranking
 from eval.bench import MEASUREMENTS
 from eval.datasets import available, held_back
 from eval.metrics import paired_test
-from rag import models
 from rag.embed import Embedder
 from rag.judge import load_judge
 from rag.reader import load_reader
@@ -308,7 +307,6 @@ def test_figures_are_taken_from_what_was_measured() -> None:
 
 
 @pytest.mark.skipif(not available("reading"), reason="the public data is not here")
-@pytest.mark.skipif("reader" not in models.shipped(), reason="the pack has no reader yet")
 def test_the_reader_of_the_pack_is_measured() -> None:
     figures = pack.figures({"reader": pack.measure_reader(load_reader(), 25)})
 
@@ -317,7 +315,6 @@ def test_the_reader_of_the_pack_is_measured() -> None:
 
 
 @pytest.mark.skipif(not available("entailment"), reason="the public data is not here")
-@pytest.mark.skipif("judge" not in models.shipped(), reason="the pack has no judge yet")
 def test_the_judge_of_the_pack_is_measured() -> None:
     assert pack.measure_judge(load_judge(), 6)["wice-dev"]["pairs"] == 6
 

@@ -7,7 +7,15 @@ import pytest
 
 from rag.assemble import assemble
 from rag.embed import Embedder
-from rag.generate import MOST_SHORT, SHORT_FROM, SHORT_WORDS, Extractive, read_around, short_answers
+from rag.generate import (
+    MOST_SHORT,
+    SHORT_CHARS,
+    SHORT_FROM,
+    SHORT_WORDS,
+    Extractive,
+    read_around,
+    short_answers,
+)
 from rag.reader import NOTHING, Reading, Span
 from rag.relevance import sentence_features, sentences_of
 from rag.types import Chunk, Context, Draft, Evidence, Hit
@@ -150,6 +158,8 @@ KEEPERS = (
 class Phrases:
     """A stand-in for the reader, which finds the phrases that it was told, with their probabilities."""
 
+    calibrated = True
+
     def __init__(self, chances: dict[str, float]) -> None:
         self._chances = sorted(chances.items(), key=lambda one: -one[1])
 
@@ -169,7 +179,7 @@ class Phrases:
 def shorts(question: str, chances: dict[str, float], text: str = KEEPERS) -> list[str]:
     chosen = list(sentences_of(Evidence(1, hit_of(text), 0)))
     found = short_answers(question, chosen, read_around(question, chosen, Phrases(chances)))
-    return [words.text for words, _ in found]
+    return [words.text for words in found]
 
 
 THREE = {"Bo Finch": 0.8, "Ada Quill": 0.5, "Cy Marsh": 0.4}
@@ -183,6 +193,11 @@ THREE = {"Bo Finch": 0.8, "Ada Quill": 0.5, "Cy Marsh": 0.4}
         ("Which keepers were there?", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
         ("List the keepers.", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
         ("What are the names of the keepers?", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
+        ("Who were the keepers?", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
+        ("Which keepers of the lamp were there?", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
+        ("Who is on the guest list?", ["Bo Finch"]),
+        ("Which bus do I take?", ["Bo Finch"]),
+        ("Which class must I take?", ["Bo Finch"]),
     ],
 )
 def test_several_answers_only_where_several_are_asked_for(question: str, expected: list[str]) -> None:
@@ -210,6 +225,58 @@ def test_a_short_answer_is_short_and_said_once() -> None:
     assert found == ["ADA QUILL", "Bo Finch"]
 
 
+def test_what_would_only_repeat_or_run_on_does_not_lead() -> None:
+    assert (
+        shorts("What burns?", {"The lamp burns whale oil": 0.9}, "The lamp burns whale oil. It smokes.") == []
+    )
+    assert shorts("Who kept it?", {"Ada\nQuill": 0.9}, "Then came Ada\nQuill from Leeds.") == []
+    assert (
+        shorts("Where is it?", {"x" * (SHORT_CHARS + 1): 0.9}, f"See {'x' * (SHORT_CHARS + 1)} there.") == []
+    )
+    within = {"Ada Quill of Leeds": 0.9, "Ada Quill": 0.8}
+    assert (
+        shorts("Who were the keepers?", within, "Ada Quill of Leeds kept it. Ada Quill was old.")
+        == list(within)[:1]
+    )
+
+
+def test_a_list_keeps_to_the_limits_of_an_answer(embedder: Embedder) -> None:
+    hits = [hit_of(KEEPERS, "keepers.md")]
+    context = assemble(
+        "Which keepers were there?",
+        hits,
+        hits,
+        budget=4000,
+        evidence=2000,
+        count=lambda text: len(text.split()),
+    )
+    draft = Extractive(embedder, Phrases(THREE), sentences=1).generate(context)
+    lead, *rest = draft.text.split("\n")
+    assert lead == "Bo Finch [1] Ada Quill [1] Cy Marsh [1]"
+    assert len(rest) == 1
+    assert rest[0].count("[1]") == 1
+
+
+def test_confidence_hears_a_calibrated_reader_only(embedder: Embedder) -> None:
+    hits = [hit_of(LAMP, "lamp.md", 0.9)]
+    context = assemble(
+        "What does the lamp burn?",
+        hits,
+        hits,
+        budget=4000,
+        evidence=2000,
+        count=lambda text: len(text.split()),
+    )
+
+    def confidence(reader: Phrases | None) -> float:
+        return Extractive(embedder, reader).generate(context).confidence
+
+    foreign = Phrases({"whale oil": 0.9})
+    foreign.calibrated = False
+    assert confidence(foreign) == confidence(None)
+    assert confidence(Phrases({"whale oil": 0.9})) > confidence(Phrases({"whale oil": 0.1}))
+
+
 def test_short_answers_are_few_and_rest_on_what_is_shown() -> None:
     many = {f"Keeper{n} Quill": 0.9 - n / 100 for n in range(MOST_SHORT + 3)}
     text = " ".join(f"In winter {n} came {name}." for n, name in enumerate(many))
@@ -218,7 +285,7 @@ def test_short_answers_are_few_and_rest_on_what_is_shown() -> None:
     sentences = list(sentences_of(Evidence(1, hit_of(KEEPERS), 0)))
     reader = Phrases({"Ada Quill": 0.9})
     readings = read_around("Who?", sentences, reader)
-    assert [one.text for one, _ in short_answers("Who?", sentences[:1], readings)] == ["Ada Quill"]
+    assert [one.text for one in short_answers("Who?", sentences[:1], readings)] == ["Ada Quill"]
     assert short_answers("Who?", sentences[1:], readings) == []  # its sentence was not chosen
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rag import models
 from rag.errors import ModelError
 from rag.judge import (
     MOST_WINDOWS,
@@ -24,14 +23,8 @@ from rag.runtime import pack_runner, trunk_tokenizer
 FILLER = "The ferry leaves the harbour at noon. Tickets are sold on board. The crossing takes an hour. "
 
 
-def needs_the_judge() -> None:
-    if "judge" not in models.shipped():
-        pytest.skip("the pack has no judge yet")
-
-
 @pytest.fixture(scope="module")
 def judge() -> PackJudge:
-    needs_the_judge()
     judge = load_judge()
     assert isinstance(judge, PackJudge)
     return judge
@@ -39,7 +32,6 @@ def judge() -> PackJudge:
 
 @pytest.fixture(scope="module")
 def uncalibrated() -> PackJudge:
-    needs_the_judge()
     return PackJudge(pack_runner("judge"))
 
 

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import models
 from rag.errors import ModelError
 from rag.reader import (
     LONGEST,
     MOST_WINDOWS,
     NOTHING,
     OVERLAP,
+    PER_TOKEN,
     QUESTION,
     SPANS,
     WINDOW,
@@ -30,6 +30,8 @@ from rag.reader import (
     Reader,
     Reading,
     _begins,
+    _Found,
+    _reading,
     load_reader,
 )
 
@@ -175,8 +177,10 @@ def test_spans_equal_a_search_over_all(seed: int, answerable: float) -> None:
         for i in range(60)
         for j in range(i, min(60, i + LONGEST))
     }
+    here = sum(np.exp(value) for value in sums.values())
+    here = 1 / (1 + np.exp(-(0.5 * np.log(here) + 0.5 * answerable)))  # [CLS] has logits 0
+    sums = {(i, j): value - PER_TOKEN * (j - i) for (i, j), value in sums.items()}
     total = sum(np.exp(value) for value in sums.values())
-    here = 1 / (1 + np.exp(-(0.5 * np.log(total) + 0.5 * answerable)))  # [CLS] has logits 0
     expected: list[tuple[int, int, float]] = []
     for i, j in sorted(sums, key=lambda span: -sums[span])[: 4 * SPANS]:
         start, end = offsets[i][0], offsets[j][1]
@@ -189,6 +193,32 @@ def test_spans_equal_a_search_over_all(seed: int, answerable: float) -> None:
     assert [(span.start, span.end) for span in reading.spans] == [(s, e) for s, e, _ in expected]
     assert [span.score for span in reading.spans] == pytest.approx([p for _, _, p in expected], rel=1e-4)
     assert reading.no_answer == pytest.approx(1 - here, abs=1e-5)
+
+
+def test_calibration_weighs_both_signals() -> None:
+    words, text = Words(noise, 2.0), "w1 w2 w3 w4"
+    ((margin, answerable),) = words.reader.signals("Which?", [text])
+    assert answerable == 2.0
+    assert margin == pytest.approx(
+        np.log(
+            sum(
+                np.exp(noise(a)[0] + noise(b)[1])
+                for i, a in enumerate(text.split())
+                for b in text.split()[i:]
+            )
+        )
+    )
+    fitted = PackReader(words, {"margin": 0.3, "answerable": 0.1, "bias": -1.0})  # type: ignore[arg-type]
+    expected = 1 / (1 + np.exp(0.3 * margin + 0.1 * 2.0 - 1.0))
+    assert fitted.read("Which?", text).no_answer == pytest.approx(expected)
+    assert words.reader.signals("Which?", []).shape == (0, 2)
+    assert words.reader.signals("Which?", [""]).tolist() == [[0.0, 0.0]]
+
+
+def test_white_space_belongs_to_no_span() -> None:
+    offsets = [(0, 3), (3, 8)]  # as of tokenizers whose tokens hold the space before a word
+    found = _reading("The lamp", offsets, [_Found([(1, 1, 0.9)], 1.0, (0.0, 0.0))])
+    assert (found.answer, found.start, found.end) == ("lamp", 4, 8)
 
 
 def test_no_answer_is_longer_than_longest() -> None:
@@ -213,8 +243,6 @@ def test_texts_do_not_influence_each_other() -> None:
 
 @pytest.fixture(scope="module")
 def pack() -> Reader:
-    if "reader" not in models.shipped():
-        pytest.skip("the pack has no reader yet")
     return load_reader(threads=1)
 
 
@@ -348,14 +376,12 @@ def searched(folder: Path, question: str, context: str) -> tuple[int, int, float
         inside = [i for i, part in enumerate(windows.sequence_ids(number)) if part == 1]
         spans = {(i, j): np.exp(start[i] + end[j]) for i in inside for j in inside if i <= j < i + LONGEST}
         null = np.exp(start[0] + end[0])
-        total = null + sum(spans.values())
+        here = sum(spans.values()) / (null + sum(spans.values()))
+        spans = {(i, j): chance * np.exp(-PER_TOKEN * (j - i)) for (i, j), chance in spans.items()}
         first, last = max(spans, key=lambda span: spans[span])
-        best = max(
-            best,
-            (offsets[first][0], offsets[last][1], spans[first, last] / total),
-            key=lambda found: found[2],
-        )
-        absent = min(absent, null / total)
+        score = here * spans[first, last] / sum(spans.values())
+        best = max(best, (offsets[first][0], offsets[last][1], score), key=lambda found: found[2])
+        absent = min(absent, 1 - here)
     return *best, absent
 
 

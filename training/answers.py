@@ -1,4 +1,4 @@
-"""Fit the weights of the extractive answer: `python -m training.answers`, about two minutes on two cores.
+"""Fit the weights of the extractive answer: `python -m training.answers`, about four minutes on two cores.
 
 Two logistic regressions over the five hits that the real `search` yields, written to `rag/pack/answers.json`:
 which sentence answers (rag/relevance.py), and whether the answer is right (rag/confidence.py), this one with and
@@ -46,6 +46,7 @@ class Asked:
     """A question that went through the question path: its sentences and which of them hold the answer."""
 
     question: str
+    among_passages: bool
     answerable: bool
     weighed: list[Weighed]  # features only; log_odds are set once the weights are fitted
     right: np.ndarray  # (n_sentences,) bool
@@ -53,7 +54,7 @@ class Asked:
 
 def main() -> None:
     """Collect, fit, report and write."""
-    passages = list(_ask(*_passages()))
+    passages = list(_ask(*_passages(), among_passages=True))
     sentence = _fit_sentences([*_ask(*_articles("squad-train")), *passages])
     asked = [_reweigh(one, sentence) for one in (*_ask(*_articles("squad-dev")), *passages)]
     right = np.array([_is_right(one) for one in asked])
@@ -83,7 +84,7 @@ def _articles(part: str) -> tuple[dict[str, str], list[tuple[str, list[str], boo
         for entry in records("documents/wikipedia-490.jsonl.gz")
     }
     groups = sorted({entry["group"].replace("_", " ") for entry in entries} & set(texts))
-    chosen = set(rng.sample(groups, min(ARTICLES, len(groups))))  # of squad-dev's, all five
+    chosen = set(rng.sample(groups, min(ARTICLES, len(groups))))  # squad-dev is about five
     chosen |= set(rng.sample(sorted(set(texts) - chosen), ARTICLES - len(chosen)))
     questions = [_question(entry) for entry in entries if entry["group"].replace("_", " ") in chosen]
     return {f"{title}.md": texts[title] for title in sorted(chosen)}, rng.sample(questions, ARTICLE_QUESTIONS)
@@ -105,7 +106,9 @@ def _question(entry: dict[str, object]) -> tuple[str, list[str], bool]:
     return str(entry["question"]), answers, bool(entry["answerable"])
 
 
-def _ask(texts: dict[str, str], questions: Sequence[tuple[str, list[str], bool]]) -> Iterator[Asked]:
+def _ask(
+    texts: dict[str, str], questions: Sequence[tuple[str, list[str], bool]], *, among_passages: bool = False
+) -> Iterator[Asked]:
     with trial(text_sources(texts), {"compressor": "none", "reader": "none"}) as made:
         embedder = shared_embedder(TRUNK)
         for question, answers, answerable in questions:
@@ -117,7 +120,7 @@ def _ask(texts: dict[str, str], questions: Sequence[tuple[str, list[str], bool]]
                 wanted = [" ".join(answer.casefold().split()) for answer in answers] if answerable else []
                 held = [any(w in " ".join(s.text.casefold().split()) for w in wanted) for s in sentences]
                 weighed = [Weighed(s, row, 0.0) for s, row in zip(sentences, features, strict=True)]
-                yield Asked(question, answerable, weighed, np.array(held))
+                yield Asked(question, among_passages, answerable, weighed, np.array(held))
 
 
 def _fit_sentences(asked: Sequence[Asked]) -> LogisticRegression:
@@ -160,7 +163,7 @@ def _figures(asked: Sequence[Asked], rows: np.ndarray, right: np.ndarray) -> dic
     for fold in range(3):
         model = _fit_confidence(rows[folds != fold], right[folds != fold])
         probabilities[folds == fold] = model.predict_proba(rows[folds == fold])[:, 1]
-    passages = slice(len(asked) - PASSAGE_QUESTIONS, None)
+    passages = np.array([one.among_passages for one in asked])
     return {
         "questions": len(asked),
         "right among answerable": round(float(right[answerable].mean()), 3),

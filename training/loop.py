@@ -170,7 +170,7 @@ def save(model: Any, plan: Plan, **fitted: Any) -> None:
 
 
 def save_adapter(model: Any, job: str, path: Path) -> None:
-    """Write adapter and head as float16 safetensors, by the names that `rag.models` expects."""
+    """Write adapter and head as float16 safetensors, by the names that `rag.export` expects."""
     adapter = get_peft_model_state_dict(model.encoder)
     tensors = {f"encoder.{name}": tensor for name, tensor in adapter.items()}
     tensors |= {name: t for name, t in model.state_dict().items() if not name.startswith("encoder.")}

@@ -21,6 +21,7 @@ from training.loop import SEED, Plan, commit
 
 LICENCES = {  # as stated by the sources; NOTICE names their authors
     "squad-train": "CC BY-SA 4.0",
+    "squad-dev": "CC BY-SA 4.0",
     "squadshifts-wiki": "CC BY 4.0",
     "squadshifts-amazon": "CC BY 4.0",
     "policyqa-train": "MIT",
@@ -37,7 +38,7 @@ LICENCES = {  # as stated by the sources; NOTICE names their authors
 }
 PLANS: dict[str, tuple[Plan, tuple[str, ...]]] = {  # how each job was trained, and on what
     "reranker": (reranker.PLAN, reranker.DATA),
-    "reader": (reader.PLAN, tuple(reader.SHARES)),
+    "reader": (reader.PLAN, (*reader.SHARES, "squad-dev")),
     "compressor": (compressor.PLAN, ("google-train", *compressor.ASKED)),
     "judge": (judge.PLAN, ("fever-dev", *judge.SENTENCE_PAIRS, *pairs.READING)),
 }

@@ -84,7 +84,7 @@ class Settings:
     )
     answer_sentences: int = _setting(3, "most sentences of an extractive answer", low=1, high=50)
     answer_words: int = _setting(120, "most words of an extractive answer", low=10, high=5000)
-    refuse_below: float = _setting(0.35, "confidence below which `ask` refuses", low=0, high=1)
+    refuse_below: float = _setting(0.15, "confidence below which `ask` refuses", low=0, high=1)
 
     max_file_mb: int = _setting(100, "largest file that is accepted, in MB", low=1, high=100_000)
     max_unpacked_mb: int = _setting(300, "most that a zipped file may unpack to, in MB", low=1, high=100_000)

@@ -53,8 +53,9 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, default=reader.PLAN.folder)
     given = parser.parse_args()
+    at = commit()  # before the pack itself makes the tree differ
     for job in given.jobs:
-        ship(job, given.folder)
+        ship(job, given.folder, at)
     for path in given.figures:
         found = json.loads(path.read_text(encoding="utf-8"))["figures"]
         part = path.name.split("-")[1]  # pack-reader-COMMIT.json, or all of them: pack-COMMIT.json
@@ -62,8 +63,8 @@ def main() -> None:
             _write(job, {**described(job), "figures": headlines})
 
 
-def ship(job: str, folder: Path) -> None:
-    """Copy a job's weights into the pack and describe them."""
+def ship(job: str, folder: Path, at: str) -> None:
+    """Copy a job's weights into the pack and describe them, as shipped from a commit."""
     source, target = folder / f"{job}.safetensors", PACK / f"{job}.safetensors"
     shutil.copyfile(source, target)
     fitted = folder / f"{job}.json"  # steps, and what was fitted after training
@@ -75,7 +76,7 @@ def ship(job: str, folder: Path) -> None:
         "epochs": plan.epochs,
         "rate": plan.rate,
         "batch": plan.batch,
-        "commit": commit(),
+        "commit": at,
         **json.loads(fitted.read_text(encoding="utf-8")),
     }
     _write(job, entry)

@@ -2,7 +2,7 @@
 
 A logistic regression over five numbers, fitted by `python -m training.answers` and kept in
 `rag/pack/answers.json`. What a reader says of a sentence is none of them: it lifts Natural Questions and SQuAD, which
-it knows the like of, and costs the handbook's paraphrased questions more. README has the figures.
+it knows the like of, and cost the handbook's paraphrased questions more when it was tried.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def test_an_answer_is_cited_verified_and_accounted_for(filled: Library) -> None:
     answer = pipeline_of(filled).ask(CORPUS, LAMP)
 
     assert answer.answerable
-    assert answer.text.startswith("The lamp of the lighthouse burns whale oil. [")
+    assert answer.text.startswith("whale oil [1]\nThe lamp of the lighthouse burns whale oil. [1]")
     sea = [citation for citation in answer.citations if citation.document == "sea.txt"]
     assert sea
     assert all(citation.verified and SEA[citation.start : citation.end] == citation.quote for citation in sea)

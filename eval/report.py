@@ -128,7 +128,7 @@ def _lexical() -> str:
 
 
 def _cell(value: object) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _scale() -> str:

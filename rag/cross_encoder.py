@@ -34,7 +34,7 @@ def load_cross_encoder(name: str = "pack", *, threads: int = 0) -> CrossEncoder:
         ModelError: if it cannot be loaded; the message says what to do.
     """
     if name != "pack":
-        return SentenceTransformersCrossEncoder(name)
+        return SentenceTransformersCrossEncoder(name, threads=threads)
     fitted = models.calibration("reranker", ("scale", "bias"))
     return PackCrossEncoder(pack_runner("reranker", threads=threads), **fitted)
 
@@ -63,14 +63,18 @@ class PackCrossEncoder:
 
 
 class SentenceTransformersCrossEncoder:
-    """Any CrossEncoder with one label, by local path or hub name, through torch."""
+    """Any CrossEncoder with one label, by local path or hub name, through torch.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        threads: torch's, in the whole process; 0 leaves them as they are.
+    """
+
+    def __init__(self, name: str, *, threads: int = 0) -> None:
         from sentence_transformers import CrossEncoder as Model
         from transformers import AutoConfig, AutoModelForSequenceClassification
 
         self._lock = threading.Lock()  # a fast tokenizer refuses a second caller: "Already borrowed"
-        with models.loading("reranker", name, "a folder or hub name of a CrossEncoder"):
+        with models.loading("reranker", name, "a folder or hub name of a CrossEncoder", threads=threads):
             models.expect_architecture(AutoConfig.from_pretrained(name), "ForSequenceClassification", name)
             models.whole_model(AutoModelForSequenceClassification, name)
             self._model: Any = Model(name, device="cpu")

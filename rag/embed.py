@@ -116,13 +116,11 @@ class SentenceTransformersEmbedder:
     """
 
     def __init__(self, name: str, *, threads: int = 0) -> None:
-        import torch  # imported here: it costs every start seconds
-        from sentence_transformers import SentenceTransformer
+        from sentence_transformers import SentenceTransformer  # imported here: it costs every start seconds
 
-        if threads:
-            torch.set_num_threads(threads)
         self._lock = threading.RLock()  # a fast tokenizer refuses a second caller: "Already borrowed"
-        with models.loading("embedder", name, "a folder or hub name of a sentence-transformers model"):
+        expected = "a folder or hub name of a sentence-transformers model"
+        with models.loading("embedder", name, expected, threads=threads):
             self._model = SentenceTransformer(name, device="cpu")
         self.fingerprint = _model_digest(self._model)[:16]
         self.dimension = int(self._model.get_embedding_dimension() or 0)

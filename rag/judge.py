@@ -121,13 +121,10 @@ class TransformersJudge:
     """
 
     def __init__(self, name: str, *, threads: int = 0) -> None:
-        import torch  # imported here: it costs every start seconds
         from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-        if threads:
-            torch.set_num_threads(threads)
         self._lock = threading.Lock()  # a fast tokenizer refuses a second caller: "Already borrowed"
-        with models.loading("judge", name, _EXPECTED):
+        with models.loading("judge", name, _EXPECTED, threads=threads):
             config = AutoConfig.from_pretrained(name)
             kind = ", ".join(config.architectures or ["unknown"])
             if not kind.endswith("ForSequenceClassification"):

@@ -173,15 +173,20 @@ def verify_adapter(job: str) -> str:
 
 
 @contextmanager
-def loading(job: str, name: str, expected: str) -> Iterator[None]:
-    """Turn whatever loading a foreign model raises into one error that says what to do.
+def loading(job: str, name: str, expected: str, *, threads: int = 0) -> Iterator[None]:
+    """Set torch up for a foreign model, and turn whatever loading it raises into one error that says what to do.
 
     Args:
         expected: what the name should stand for, such as `a folder or hub name of a CrossEncoder`.
+        threads: torch's, in the whole process; 0 leaves them as they are.
 
     Raises:
         ModelError: for any failure; one that is a ModelError already passes through.
     """
+    import torch  # imported here: it costs every start seconds
+
+    if threads:
+        torch.set_num_threads(threads)
     try:
         yield
     except ModelError:

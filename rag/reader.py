@@ -72,7 +72,7 @@ def load_reader(name: str = "pack", *, threads: int = 0) -> Reader:
         ModelError: if it cannot be loaded; the message says what to do.
     """
     if name != "pack":
-        return TransformersReader(name)
+        return TransformersReader(name, threads=threads)
     fitted = models.calibration("reader", (*SIGNALS, "bias"))
     return PackReader(pack_runner("reader", threads=threads), fitted)
 
@@ -132,15 +132,20 @@ class PackReader:
 
 
 class TransformersReader:
-    """Any question-answering model of transformers, by local path or hub name, through torch."""
+    """Any question-answering model of transformers, by local path or hub name, through torch.
+
+    Args:
+        threads: torch's, in the whole process; 0 leaves them as they are.
+    """
 
     calibrated = False
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, threads: int = 0) -> None:
         from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer
 
         self._lock = threading.Lock()  # a fast tokenizer refuses a second caller: "Already borrowed"
-        with models.loading("reader", name, "a folder or hub name of a question-answering model"):
+        expected = "a folder or hub name of a question-answering model"
+        with models.loading("reader", name, expected, threads=threads):
             models.expect_architecture(AutoConfig.from_pretrained(name), "ForQuestionAnswering", name)
             self._tokenizer = AutoTokenizer.from_pretrained(name)
             self._model = models.whole_model(AutoModelForQuestionAnswering, name)

@@ -25,12 +25,8 @@ class TransformersClassifier:
     """
 
     def __init__(self, name: str, *, threads: int = 0) -> None:
-        import torch  # imported here: it costs every start seconds
-
-        if threads:
-            torch.set_num_threads(threads)
         self._lock = threading.Lock()  # a fast tokenizer refuses a second caller: "Already borrowed"
-        self._tokenizer, self._model = _load(name)
+        self._tokenizer, self._model = _load(name, threads)
         limit = int(getattr(self._model.config, "max_position_embeddings", 0) or 512)
         self._room = max(1, min(limit, 512) - 4)  # two special tokens; RoBERTa's positions begin at two
 
@@ -77,10 +73,10 @@ class TransformersClassifier:
         return probabilities
 
 
-def _load(name: str) -> tuple[Any, Any]:
+def _load(name: str, threads: int) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 
-    with models.loading("compressor", name, _EXPECTED):
+    with models.loading("compressor", name, _EXPECTED, threads=threads):
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
         found = ", ".join(config.architectures or []) or "a model without a stated architecture"
         if "ForTokenClassification" not in found or config.num_labels != 2:

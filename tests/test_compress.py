@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 import re
 import threading
 import time
@@ -23,6 +22,7 @@ from rag.compress import (
 )
 from rag.errors import InvalidInput, ModelError
 from rag.runtime import pack_runner
+from tests.made_models import tiny_bert
 
 PROSE = (
     "The harbour museum opened in 1987 after a long campaign by local fishermen, who had collected nets, lamps "
@@ -271,24 +271,7 @@ def test_when_the_question_path_compresses() -> None:
 
 
 def tiny_model(folder: Path, kind: str = "BertForTokenClassification", labels: int = 2) -> Path:
-    """Save a random BERT of the given kind, with a word-piece vocabulary of the prose's own words."""
-    import torch
-
-    transformers: Any = importlib.import_module("transformers")
-    folder.mkdir(parents=True, exist_ok=True)
-    words = sorted(set(re.findall(r"\w+|[^\w\s]", PROSE.lower())))
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *"abcdefghijklmnopqrstuvwxyz"]
-    vocabulary = list(dict.fromkeys([*vocabulary, *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz")]))
-    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
-    transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(str(folder))
-    config = transformers.BertConfig(
-        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=64, num_labels=labels, max_position_embeddings=512,
-    )  # fmt: skip
-    torch.manual_seed(3)
-    model = getattr(transformers, kind)(config)
-    model.save_pretrained(str(folder))
-    return folder
+    return tiny_bert(folder, kind, PROSE, seed=3, num_labels=labels)
 
 
 def test_any_token_classifier_serves(tmp_path: Path) -> None:

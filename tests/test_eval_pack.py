@@ -306,7 +306,10 @@ def test_figures_are_taken_from_what_was_measured() -> None:
     assert {"pack", *(f"pack-{part}" for part in pack.PARTS)} <= set(MEASUREMENTS)
 
 
-@pytest.mark.skipif(not available("reading"), reason="the public data is not here")
+needs_reading = pytest.mark.skipif(not available("reading"), reason="the public data is not here")
+
+
+@needs_reading
 def test_the_reader_of_the_pack_is_measured() -> None:
     figures = pack.figures({"reader": pack.measure_reader(load_reader(), 25)})
 
@@ -319,7 +322,7 @@ def test_the_judge_of_the_pack_is_measured() -> None:
     assert pack.measure_judge(load_judge(), 6)["wice-dev"]["pairs"] == 6
 
 
-@pytest.mark.skipif(not available("reading"), reason="the public data is not here")
+@needs_reading
 def test_refusal_is_measured_through_the_question_path() -> None:
     measured = pack.measure_refusal(limit=24)
 

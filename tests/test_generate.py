@@ -36,9 +36,14 @@ def hit_of(text: str, name: str = "a.md", score: float = 1.0) -> Hit:
     return Hit(chunk, 0, len(text), text, score, "trimmed")
 
 
+def context_of_hits(question: str, hits: Sequence[Hit]) -> Context:
+    """Assemble hits, all of which fit, in the order they come in."""
+    return assemble(question, hits, hits, budget=4000, evidence=2000, count=lambda text: len(text.split()))
+
+
 def context_of(question: str, *texts: str) -> Context:
     hits = [hit_of(text, f"{number}.md", 1 - number / 10) for number, text in enumerate(texts)]
-    return assemble(question, hits, hits, budget=4000, evidence=2000, count=lambda text: len(text.split()))
+    return context_of_hits(question, hits)
 
 
 class Answer(Protocol):
@@ -242,14 +247,7 @@ def test_what_would_only_repeat_or_run_on_does_not_lead() -> None:
 
 def test_a_list_keeps_to_the_limits_of_an_answer(embedder: Embedder) -> None:
     hits = [hit_of(KEEPERS, "keepers.md")]
-    context = assemble(
-        "Which keepers were there?",
-        hits,
-        hits,
-        budget=4000,
-        evidence=2000,
-        count=lambda text: len(text.split()),
-    )
+    context = context_of_hits("Which keepers were there?", hits)
     draft = Extractive(embedder, Phrases(THREE), sentences=1).generate(context)
     lead, *rest = draft.text.split("\n")
     assert lead == "Bo Finch [1] Ada Quill [1] Cy Marsh [1]"
@@ -259,14 +257,7 @@ def test_a_list_keeps_to_the_limits_of_an_answer(embedder: Embedder) -> None:
 
 def test_confidence_hears_a_calibrated_reader_only(embedder: Embedder) -> None:
     hits = [hit_of(LAMP, "lamp.md", 0.9)]
-    context = assemble(
-        "What does the lamp burn?",
-        hits,
-        hits,
-        budget=4000,
-        evidence=2000,
-        count=lambda text: len(text.split()),
-    )
+    context = context_of_hits("What does the lamp burn?", hits)
 
     def confidence(reader: Phrases | None) -> float:
         return Extractive(embedder, reader).generate(context).confidence
@@ -293,14 +284,7 @@ def test_a_short_answer_leads_with_its_own_verified_citation(library: Library, e
     library.put("lamp.md", LAMP)
     library.put("keepers.md", KEEPERS)
     hits = [hit_of(LAMP, "lamp.md", 0.9), hit_of(KEEPERS, "keepers.md", 0.8)]
-    context = assemble(
-        "What does the lamp burn?",
-        hits,
-        hits,
-        budget=4000,
-        evidence=2000,
-        count=lambda text: len(text.split()),
-    )
+    context = context_of_hits("What does the lamp burn?", hits)
     reader = Phrases({"whale oil": 0.9, "199 steps": 0.1})
 
     draft = Extractive(embedder, reader).generate(context)
@@ -322,14 +306,7 @@ def test_a_short_answer_leads_with_its_own_verified_citation(library: Library, e
 def test_several_short_answers_are_cited_one_by_one(library: Library, embedder: Embedder) -> None:
     library.put("keepers.md", KEEPERS)
     hits = [hit_of(KEEPERS, "keepers.md")]
-    context = assemble(
-        "Which keepers were there?",
-        hits,
-        hits,
-        budget=4000,
-        evidence=2000,
-        count=lambda text: len(text.split()),
-    )
+    context = context_of_hits("Which keepers were there?", hits)
 
     draft = Extractive(embedder, Phrases(THREE)).generate(context)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from rag.reader import (
     _reading,
     load_reader,
 )
+from tests.made_models import tiny_bert
 
 FILLER = "The ferry leaves the harbour at noon. Tickets are sold on board. The crossing takes an hour. "
 LAMP = "The lamp of the lighthouse burns whale oil. It was lit in 1820 by Ada Quill."
@@ -77,8 +77,11 @@ class Words:
 
     @property
     def reader(self) -> PackReader:
+        return self.calibrated(None)
+
+    def calibrated(self, calibration: Mapping[str, float] | None) -> PackReader:
         runner: Any = self  # offers what a Runner does
-        return PackReader(runner)
+        return PackReader(runner, calibration)
 
 
 def only(word: str) -> Callable[[str], tuple[float, float]]:
@@ -208,7 +211,7 @@ def test_calibration_weighs_both_signals() -> None:
             )
         )
     )
-    fitted = PackReader(words, {"margin": 0.3, "answerable": 0.1, "bias": -1.0})  # type: ignore[arg-type]
+    fitted = words.calibrated({"margin": 0.3, "answerable": 0.1, "bias": -1.0})
     expected = 1 / (1 + np.exp(0.3 * margin + 0.1 * 2.0 - 1.0))
     assert fitted.read("Which?", text).no_answer == pytest.approx(expected)
     assert words.reader.signals("Which?", []).shape == (0, 2)
@@ -328,25 +331,8 @@ def test_threads_get_what_one_gets(pack: Reader) -> None:
 
 
 def tiny_model(folder: Path, kind: str = "BertForQuestionAnswering", positions: int = 64) -> Path:
-    """Save a random BERT of the given kind, with a word-piece vocabulary of this file's own words."""
-    import torch
-
-    transformers: Any = importlib.import_module("transformers")
-    folder.mkdir(parents=True, exist_ok=True)
-    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    words = sorted(set(re.findall(r"\w+|[^\w\s]", f"{FILLER} {LAMP} {' '.join(QUESTIONS)}".lower())))
-    vocabulary = dict.fromkeys(
-        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *letters, *(f"##{c}" for c in letters)]
-    )
-    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
-    transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(str(folder))
-    config = transformers.BertConfig(
-        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=64, max_position_embeddings=positions, initializer_range=0.3,
-    )  # fmt: skip
-    torch.manual_seed(5)
-    getattr(transformers, kind)(config).save_pretrained(str(folder))
-    return folder
+    text = f"{FILLER} {LAMP} {' '.join(QUESTIONS)}"
+    return tiny_bert(folder, kind, text, seed=5, max_position_embeddings=positions, initializer_range=0.3)
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,14 @@
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from rag.catalog import Catalog, NewVersion, embedding_key
 from rag.embed import Embedder
-from rag.types import Scalar
+from rag.types import Chunk, Scalar
 
 CORPUS = "library"
 
@@ -99,3 +100,19 @@ class Library:
             context=context,
         )
         return self.catalog.put_version(corpus, name, new)
+
+
+def fill(catalog: Catalog, name: str, text: str, *, corpus: str = CORPUS, **fields: object) -> int:
+    """Put a version with random vectors: for tests in which nothing is searched."""
+    catalog.create_corpus(corpus, "random")
+    lines = sum(bool(line.strip()) for line in text.split("\n"))
+    new = make_version(text, random_vectors(lines, seed=len(text)))
+    return catalog.put_version(corpus, name, replace(new, **fields))  # type: ignore[arg-type]
+
+
+def all_chunks(catalog: Catalog) -> dict[int, Chunk]:
+    return catalog.chunks([row["id"] for row in catalog.read().execute("SELECT id FROM chunks")])
+
+
+def count(catalog: Catalog, table: str) -> int:
+    return int(catalog.read().execute(f"SELECT count(*) FROM {table}").fetchone()[0])

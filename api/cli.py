@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.batch import Answering, printable_json, run_batch
+from api.evaluate import eval_app
 from api.models import models_app
+from api.progress import progress
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import Service
 from rag.errors import IbidError, InvalidInput
@@ -40,6 +41,7 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 it could not be done, 2 some files or lines failed.",
 )
 app.add_typer(models_app, name="models")
+app.add_typer(eval_app, name="eval")
 out, notes = Console(), Console(stderr=True)
 
 Corpus = Annotated[str, typer.Option("--corpus", "-c", help="Name of the document set.")]
@@ -246,7 +248,7 @@ def main() -> None:
 
 def _ingest(corpus: str, sources: list[Source]) -> list[Outcome]:
     outcomes = []
-    with _service() as service, _progress("Ingesting", len(sources)) as advance:
+    with _service() as service, progress("Ingesting", len(sources)) as advance:
         for outcome in service.builder().ingest(corpus, sources):
             outcomes.append(outcome)
             advance()
@@ -262,15 +264,6 @@ def _service() -> Iterator[Service]:
         yield service
     finally:
         service.close()
-
-
-@contextmanager
-def _progress(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show a progress bar on a terminal; elsewhere nothing."""
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as progress:
-        task = progress.add_task(title, total=total)
-        yield lambda: progress.advance(task)
 
 
 def _run_batch(path: Path, answer: Answering) -> None:

@@ -1,6 +1,6 @@
 """Measure quality and speed: `python -m eval.bench [NAME ...]`, all of them without a name.
 
-Each measurement is written as `eval/results/<name>-<commit>.json`; `python -m eval.report` makes the
+Each measurement is written as `eval/results/<name>-<commit>.json`; `python -m eval.tables` makes the
 README's tables from the newest ones. What needs public data that is not here is skipped, and says so.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eval import chroma, handbook, lexical, nfcorpus, pack, peers, scale
+from eval import chroma, faults, handbook, lexical, nfcorpus, pack, peers, scale
 from eval.datasets import available
 from eval.trial import save_results
 
@@ -30,6 +30,7 @@ class Measurement:
 
 MEASUREMENTS: Mapping[str, Measurement] = {
     "handbook": Measurement(handbook.measure, None),
+    "gate": Measurement(faults.measure, None),
     "chroma": Measurement(chroma.through_the_command_line, "endtoend/chroma"),
     "chroma-stages": Measurement(chroma.by_chunker_and_stage, "endtoend/chroma"),
     "nfcorpus": Measurement(nfcorpus.by_stage, "ranking/nfcorpus"),

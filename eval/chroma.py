@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from eval.datasets import EvalQuestion, chroma, chroma_documents
+from eval.datasets import chroma, chroma_documents
 from eval.metrics import SpanScores, percentile, span_scores
+from eval.questions import EvalQuestion
 from eval.trial import CORPUS, file_sources, reconfigured, trial
 from rag.pipeline import Pipeline
 

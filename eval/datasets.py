@@ -10,36 +10,14 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from eval.questions import EvalQuestion, Gold, read_questions
 
 ROOT = Path(__file__).parent.parent
 HANDBOOK = ROOT / "corpora" / "handbook"
 SHARED = ROOT.parent / "shared" / "data"
-
-
-@dataclass(frozen=True, slots=True)
-class Gold:
-    """A gold excerpt: a span of a document, verbatim."""
-
-    document: str
-    start: int
-    end: int
-    text: str
-    alternative: bool = False  # one of several places that each answer alone
-
-
-@dataclass(frozen=True, slots=True)
-class EvalQuestion:
-    """A question with its evidence; without evidence it is unanswerable."""
-
-    id: str
-    question: str
-    evidence: tuple[Gold, ...]
-    answers: tuple[str, ...] = ()
-    answerable: bool = True
-    tags: tuple[str, ...] = ()
 
 
 def available(part: str = "") -> bool:
@@ -49,8 +27,7 @@ def available(part: str = "") -> bool:
 
 def handbook() -> list[EvalQuestion]:
     """Return the handbook's questions."""
-    lines = (HANDBOOK / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    return [_handbook_question(json.loads(line)) for line in lines]
+    return read_questions(HANDBOOK / "questions.jsonl")
 
 
 def chroma() -> list[EvalQuestion]:
@@ -90,18 +67,3 @@ def held_back(text: str, share: float = 0.5) -> bool:
     """
     place = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     return place < share * 2**64
-
-
-def _handbook_question(entry: dict[str, Any]) -> EvalQuestion:
-    gold = tuple(
-        Gold(e["document"], e["start"], e["end"], e["quote"], e.get("alternative", False))
-        for e in entry["evidence"]
-    )
-    return EvalQuestion(
-        entry["id"],
-        entry["question"],
-        gold,
-        tuple(entry["answers"]),
-        entry["answerable"],
-        tuple(entry["tags"]),
-    )

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.datasets import HANDBOOK, EvalQuestion, Gold, handbook
-from eval.metrics import DocumentSpan, percentile
+from eval.datasets import HANDBOOK, handbook
+from eval.measures import covers, holds_answer
+from eval.metrics import percentile
+from eval.questions import EvalQuestion, Gold
 from eval.reading import short_answers
 from eval.trial import CORPUS, file_sources, trial
 from rag.types import Answer, Hit
-
-ENOUGH = 0.5  # share of a gold excerpt that must be covered for it to count as found
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,7 @@ def judge(question: EvalQuestion, answer: Answer) -> Judged:
     """Compare an answer with the gold evidence and the expected words (case and spacing ignored)."""
     context = answer.trace.rankings.get("context", ())
     cited = [(c.document, c.start, c.end) for c in answer.citations]
-    said = _plain(answer.text)
-    expected = [_plain(words) in said for words in question.answers]
-    all_needed = {"list", "multi-document"} & set(question.tags)
-    right = answer.answerable and bool(expected) and (all(expected) if all_needed else any(expected))
+    right = answer.answerable and holds_answer(question, answer.text)
     return Judged(
         question, answer, _holds_gold(context, question.evidence), covers(cited, question.evidence), right
     )
@@ -64,18 +61,6 @@ def calibration(judged: Sequence[Judged]) -> list[str]:
         for third in thirds
         if third
     ]
-
-
-def covers(spans: Iterable[DocumentSpan], gold: Sequence[Gold]) -> bool:
-    """Tell whether spans cover the gold evidence: every excerpt, or one that is marked as an alternative.
-
-    An excerpt is covered when one span holds at least half of it. Without gold there is nothing to cover.
-    """
-    listed = list(spans)
-    needed = [excerpt for excerpt in gold if not excerpt.alternative]
-    others = [excerpt for excerpt in gold if excerpt.alternative]
-    all_needed = bool(needed) and all(_is_covered(excerpt, listed) for excerpt in needed)
-    return all_needed or any(_is_covered(excerpt, listed) for excerpt in others)
 
 
 def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
@@ -105,18 +90,6 @@ def _holds_gold(hits: Iterable[Hit], gold: Sequence[Gold]) -> bool:
     return covers([(hit.chunk.document, hit.start, hit.end) for hit in hits], gold)
 
 
-def _is_covered(excerpt: Gold, spans: Sequence[DocumentSpan]) -> bool:
-    enough = ENOUGH * (excerpt.end - excerpt.start)
-    return any(
-        document == excerpt.document and min(end, excerpt.end) - max(start, excerpt.start) >= enough
-        for document, start, end in spans
-    )
-
-
 def _share(outcomes: Iterable[bool]) -> float:
     listed = list(outcomes)
     return round(sum(listed) / len(listed), 3) if listed else 0.0
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().replace("|", " ").split())

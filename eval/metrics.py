@@ -69,7 +69,9 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
-def paired_test(ours: Sequence[float], theirs: Sequence[float], *, rounds: int = 10_000) -> float:
+def paired_test(
+    ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray, *, rounds: int = 10_000
+) -> float:
     """Return the two-sided p-value of a paired randomisation test over the same questions.
 
     In each round every question's two values are swapped at random; p is the share of the rounds, the

@@ -101,12 +101,12 @@ def short_answers(answers: Sequence[Answer], golds: Sequence[Sequence[str]]) -> 
 
     Without a gold answer none is right. Of several short ones the first counts.
     """
-    given = [(short, gold) for answer, gold in zip(answers, golds, strict=True) if (short := _lead(answer))]
+    given = [(short, gold) for answer, gold in zip(answers, golds, strict=True) if (short := lead(answer))]
     right = sum(any(gold) and answer_f1(short, gold) >= RIGHT_FROM for short, gold in given)
     return {"given": len(given), "right": round(right / max(1, len(given)), 4)}
 
 
-def _lead(answer: Answer) -> str:
+def lead(answer: Answer) -> str:
     """Return the words that lead an answer: a quote that a further citation quotes more of."""
     for first in answer.citations[:1]:
         for other in answer.citations[1:]:

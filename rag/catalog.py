@@ -210,6 +210,14 @@ class Catalog(Listings):
         )
         return {row["chunk"]: _chunk(row) for row in rows}
 
+    def chunks_of(self, document: Document) -> list[Chunk]:
+        """Return the chunks of a document version in order; none where it is no longer current."""
+        rows = self.read().execute(
+            f"{_SELECT_CHUNKS} WHERE d.id = ? AND d.version = ? ORDER BY k.start",
+            (document.id, document.version),
+        )
+        return list(map(_chunk, rows))
+
     def pages(self, document_id: str, version: int) -> tuple[int, ...]:
         """Return the offsets at which a document version's pages start; () without pages or when not current."""
         row = self.read().execute(

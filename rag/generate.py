@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from rag.confidence import confidence
+from rag.confidence import confidence, largest_maxsim
 from rag.embed import Embedder
 from rag.reader import Reader, Reading
 from rag.relevance import Sentence, Weighed, sentences_of, weigh_sentences
@@ -57,13 +57,14 @@ class Extractive:
         if not weighed:
             return Draft("", (), 0.0, _why_nothing(context))
         chosen = choose_sentences(weighed, sentences=self._most_sentences, words=self._most_words)
+        nearest = largest_maxsim(context.question, context.evidence, self._embedder)
         if self._reader is None:
-            return _compose([], chosen, confidence(weighed))
+            return _compose([], chosen, confidence(weighed, nearest))
         readings = read_around(context.question, chosen, self._reader)
         short = short_answers(context.question, chosen, readings)
         best = max(weighed, key=lambda one: one.log_odds).sentence  # always among the chosen
         here = 1 - readings[best.evidence.label].no_answer if self._reader.calibrated else None
-        return _compose(short, chosen, confidence(weighed, here))
+        return _compose(short, chosen, confidence(weighed, nearest, here))
 
 
 def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:

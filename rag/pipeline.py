@@ -52,9 +52,9 @@ class Pipeline:
     def __init__(
         self, settings: Settings, catalog: Catalog, embedder: Embedder, generator: Generator | None = None
     ) -> None:
-        self._settings, self._catalog, self._embedder = settings, catalog, embedder
+        self._settings, self._catalog, self.embedder = settings, catalog, embedder
         self._reranker = LateInteraction(embedder, _cross_encoder(settings))
-        self._generator = generator or Extractive(
+        self.generator = generator or Extractive(
             embedder,
             _reader(settings),
             sentences=settings.answer_sentences,
@@ -118,7 +118,7 @@ class Pipeline:
     def index(self, corpus: str) -> CorpusIndex:
         """Return the follower of a corpus, loading it at its first use; that of a deleted one is forgotten."""
         try:
-            self._catalog.check_embedder(corpus, self._embedder.fingerprint)
+            self._catalog.check_embedder(corpus, self.embedder.fingerprint)
         except (NotFound, OtherEmbedder):
             with self._lock:
                 self._indexes.pop(corpus, None)
@@ -128,8 +128,8 @@ class Pipeline:
                 self._indexes[corpus] = CorpusIndex(
                     self._catalog,
                     corpus,
-                    self._embedder.fingerprint,
-                    self._embedder.dimension,
+                    self.embedder.fingerprint,
+                    self.embedder.dimension,
                     self._settings.lexical,
                 )
             return self._indexes[corpus]
@@ -162,7 +162,7 @@ class Pipeline:
             context = self._context(question, evidence)
             recorder.place(context)
         with recorder.timed("generate"):
-            draft = self._generator.generate(context)
+            draft = self.generator.generate(context)
         with recorder.timed("verify"):
             citations = verify(draft, context, corpus, self._catalog)
         answerable = bool(draft.text) and draft.confidence >= settings.refuse_below
@@ -195,7 +195,7 @@ class Pipeline:
             filter_to_sql(filter_)  # a bad one is refused before the first stage
         index = self.index(corpus)
         with recorder.timed("embed"):
-            vector = self._embedder.encode([question])[0]  # (dim,)
+            vector = self.embedder.encode([question])[0]  # (dim,)
         with recorder.timed("retrieve"):
             candidates = retrieve(
                 question, vector, index, dense_k=dense_k, lexical_k=lexical_k, filter_=filter_
@@ -283,7 +283,7 @@ class Pipeline:
             ordered,
             budget=self._settings.budget_tokens,
             evidence=self._settings.evidence_tokens,
-            count=self._generator.count_tokens,
+            count=self.generator.count_tokens,
             compress=partial(self._compressor.compress, question=question) if self._compressor else None,
         )
 

@@ -19,6 +19,7 @@ class Recorder:
         self.rankings: dict[str, tuple[Hit, ...]] = {}
         self.dropped: dict[int, str] = {}
         self.tokens: tuple[int, ...] = ()  # of each hit in the context
+        self.prompt = ""
         self.notes: list[str] = []
         self._timings: dict[str, float] = {}
         self._began = time.perf_counter()
@@ -41,6 +42,7 @@ class Recorder:
         """Note what reached the context, and why the chunks of which nothing did were cut."""
         self.rankings["context"] = tuple(item.hit for item in context.evidence)
         self.tokens = tuple(item.tokens for item in context.evidence)
+        self.prompt = context.prompt
         kept = {item.hit.chunk.id for item in context.evidence}
         self.dropped |= {cut.chunk.id: cut.reason for cut in context.cut if cut.chunk.id not in kept}
 
@@ -49,4 +51,6 @@ class Recorder:
         total = (time.perf_counter() - self._began) * 1000
         timings = {**self._timings, "total": total}
         dropped = dict(self.dropped)
-        return Trace(question, dict(self.rankings), dropped, tuple(self.notes), timings, self.tokens)
+        return Trace(
+            question, dict(self.rankings), dropped, tuple(self.notes), timings, self.tokens, self.prompt
+        )

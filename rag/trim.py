@@ -82,11 +82,14 @@ def trim(
     meaning = np.array([_cosine(one, vector, vectors or {}, dense) for one in sentences])
     follows = np.array([one.follows for one in sentences])
     own = _spread(_WORD_SHARE * words + (1 - _WORD_SHARE) * meaning, follows)
-    by_chunk = {hit.chunk.id: hit.score for hit in hits}
-    chunks = min_max([by_chunk[one.chunk.id] for one in sentences])
+    by_chunk = {hit.chunk.id: hit for hit in hits}
+    chunks = min_max([by_chunk[one.chunk.id].score for one in sentences])
     scores = (1 - _CHUNK_SHARE) * min_max(own) + _CHUNK_SHARE * chunks
     spans = _grow(scores, follows, keep * scores.max(), k)
-    return [_hit(sentences[first : last + 1], sentences[best], scores[best]) for best, first, last in spans]
+    return [
+        _hit(sentences[first : last + 1], by_chunk[sentences[best].chunk.id], scores[best])
+        for best, first, last in spans
+    ]
 
 
 def _sentences(hits: Sequence[Hit], read: Callable[[Chunk, int, int], str] | None) -> list[_Sentence]:
@@ -172,10 +175,16 @@ def _grow(
             return
 
 
-def _hit(run: Sequence[_Sentence], best: _Sentence, score: float) -> Hit:
+def _hit(run: Sequence[_Sentence], whole: Hit, score: float) -> Hit:
     text = "".join(one.text for one in run)
     begin, end = strip_span(text, 0, len(text))
     start = run[0].start
-    return Hit(
-        best.chunk, start + begin, start + end, text[begin:end], float(score), "trimmed", best.chunk.page
+    return replace(
+        whole,
+        start=start + begin,
+        end=start + end,
+        text=text[begin:end],
+        score=float(score),
+        stage="trimmed",
+        page=whole.chunk.page,
     )

@@ -72,6 +72,7 @@ class Hit:
     score: float
     stage: str
     page: int | None = None
+    maxsim: float | None = None  # of the question to the chunk, -1 to 1, where late interaction read it
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class Trace:
     notes: tuple[str, ...]
     timings_ms: Mapping[str, float]
     tokens: tuple[int, ...] = ()  # of each hit of the ranking "context"
+    prompt: str = ""  # what the context made of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from api.app import create_app
 from api.cli import app
-from eval.report import settings_table
+from eval.tables import settings_table
 from rag.settings import Settings
 
 ROOT = Path(__file__).parent.parent

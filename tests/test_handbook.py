@@ -18,14 +18,14 @@ def text_of(document: str) -> str:
 def test_every_excerpt_is_verbatim() -> None:
     for question in QUESTIONS:
         for gold in question.evidence:
-            assert text_of(gold.document)[gold.start : gold.end] == gold.text, question.id
+            assert text_of(gold.document)[gold.start : gold.end] == gold.quote, question.id
 
 
 def test_answerable_questions_have_evidence_and_answers_in_it() -> None:
     for question in QUESTIONS:
         assert question.answerable == bool(question.evidence) == bool(question.answers), question.id
         evidence = " ".join(
-            " ".join(gold.text.replace("|", " ").split()) for gold in question.evidence
+            " ".join(gold.quote.replace("|", " ").split()) for gold in question.evidence
         ).casefold()
         for answer in question.answers:
             assert " ".join(answer.replace("|", " ").split()).casefold() in evidence, (question.id, answer)

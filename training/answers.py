@@ -50,6 +50,7 @@ class Asked:
     answerable: bool
     weighed: list[Weighed]  # features only; log_odds are set once the weights are fitted
     right: np.ndarray  # (n_sentences,) bool
+    nearest: float  # the largest MaxSim of the question to a chunk of the evidence
 
 
 def main() -> None:
@@ -120,7 +121,8 @@ def _ask(
                 wanted = [" ".join(answer.casefold().split()) for answer in answers] if answerable else []
                 held = [any(w in " ".join(s.text.casefold().split()) for w in wanted) for s in sentences]
                 weighed = [Weighed(s, row, 0.0) for s, row in zip(sentences, features, strict=True)]
-                yield Asked(question, among_passages, answerable, weighed, np.array(held))
+                nearest = confidence.largest_maxsim(question, pieces, embedder)
+                yield Asked(question, among_passages, answerable, weighed, np.array(held), nearest)
 
 
 def _fit_sentences(asked: Sequence[Asked]) -> LogisticRegression:
@@ -141,7 +143,7 @@ def _read_features(asked: Sequence[Asked]) -> np.ndarray:
     for one in asked:
         best = max(one.weighed, key=lambda w: w.log_odds).sentence
         here = 1 - reader.read(one.question, best.evidence.hit.text).no_answer
-        rows.append(confidence.confidence_features(one.weighed, here))
+        rows.append(confidence.confidence_features(one.weighed, one.nearest, here))
     return np.array(rows)
 
 

@@ -1,4 +1,4 @@
-"""Make the README's tables from the newest results: `python -m eval.report`.
+"""Make the README's tables from the newest results: `python -m eval.tables`.
 
 A table stands between `<!-- table NAME -->` and `<!-- end -->`; only what lies between is rewritten.
 """

@@ -1,0 +1,294 @@
+"""The commands about quality: question sets, runs over them, and the gate before a release."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from api.progress import progress
+from api.service import Service
+from rag.errors import IbidError, InvalidInput
+from rag.settings import load_settings
+
+if TYPE_CHECKING:
+    from eval.faithfulness import Scorer
+    from eval.questions import Problem
+    from eval.run import Run
+    from rag.judge import Judge
+
+COULD_NOT_RUN = 2
+out, notes = Console(), Console(stderr=True)
+eval_app = typer.Typer(
+    no_args_is_help=True, help="Is it good, and is it better than before? Question sets, runs, and the gate."
+)
+
+Corpus = Annotated[str, typer.Option("--corpus", "-c", help="Name of the document set.")]
+Questions = Annotated[Path, typer.Option("--questions", "-q", help="Question set, JSON Lines.")]
+Ragas = Annotated[bool, typer.Option("--ragas/--no-ragas", help="Score faithfulness and context with RAGAS.")]
+JudgeUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--judge-url",
+        help="OpenAI-compatible server that RAGAS asks instead of the judge; its key is IBID_JUDGE_API_KEY.",
+    ),
+]
+JudgeModel = Annotated[str, typer.Option("--judge-model", help="Model of that server.")]
+Sample = Annotated[int | None, typer.Option("--sample", min=1, help="Ask only so many questions, drawn.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of what is drawn.")]
+
+
+@eval_app.command("check")
+def check_set(corpus: Corpus, questions: Questions) -> None:
+    """Check a question set against a corpus: dead spans, duplicates, contradictions, leaks.
+
+    Exits 1 if the set cannot be measured with.
+    """
+    from eval.questions import find_problems, read_questions
+
+    asked = read_questions(questions)
+    with _service() as service:
+        problems = find_problems(asked, service.catalog, corpus)
+    for problem in problems:
+        _print(f"{'WRONG' if problem.serious else 'note '} {problem.question}: {problem.what}")
+    serious = sum(problem.serious for problem in problems)
+    _print(f"{questions}: {len(asked)} questions, {serious} wrong, {len(problems) - serious} notes")
+    if serious:
+        raise typer.Exit(1)
+
+
+@eval_app.command()
+def run(
+    corpus: Corpus,
+    questions: Questions,
+    out_file: Annotated[Path, typer.Option("--out", help="Where the run is written, as JSON.")],
+    ragas: Ragas = True,
+    judge_url: JudgeUrl = None,
+    judge_model: JudgeModel = "",
+    sample: Sample = None,
+    seed: Seed = 0,
+) -> None:
+    """Ask every question, measure each stage and each answer, and keep the run."""
+    from eval.render import run_markdown
+    from eval.run import save_run
+
+    made = _run(corpus, questions, Scoring(ragas, judge_url, judge_model), sample, seed)
+    save_run(made, out_file)
+    _print(run_markdown(made) + f"\n-> {out_file}")
+
+
+@eval_app.command()
+def gate(
+    baseline: Annotated[Path, typer.Option("--baseline", help="Run of the last release.")],
+    run_file: Annotated[Path | None, typer.Option("--run", help="Run to judge, made before.")] = None,
+    corpus: Annotated[str | None, typer.Option("--corpus", "-c", help="Or make it now: corpus,")] = None,
+    questions: Annotated[Path | None, typer.Option("--questions", "-q", help="and question set.")] = None,
+    fail_on: Annotated[
+        str | None,
+        typer.Option("--fail-on", help="Such as 'context R@10 drops 0.02, ms total rises 20%'."),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder for run, report.html, gate.md, gate.json, junit.xml.")
+    ] = None,
+) -> None:
+    """Compare with the last release; say what became worse, and by how much at least.
+
+    Exits 0 when nothing did, 1 when something did, 2 when it could not be told.
+    """
+    try:
+        passed = _gate(baseline, fail_on, folder, lambda: _read_or_run(run_file, corpus, questions))
+    except IbidError as error:
+        notes.print(f"ibid: {error}", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(COULD_NOT_RUN) from error
+    if not passed:
+        raise typer.Exit(1)
+
+
+@eval_app.command("ablate")
+def ablate_path(
+    corpus: Corpus,
+    questions: Questions,
+    out_file: Annotated[Path | None, typer.Option("--out", help="Also write all figures, as JSON.")] = None,
+    sample: Sample = None,
+    seed: Seed = 0,
+) -> None:
+    """Ask every question with each stage off or swapped; say what each costs and buys."""
+    from eval.ablate import ablate, ablation_json, ablation_markdown, by_order, by_position, variants
+    from eval.questions import drawn, find_problems, read_questions
+    from eval.render import nested_markdown, to_json
+    from eval.run import Subject
+
+    asked = drawn(read_questions(questions), sample, seed)
+    with _service() as service:
+        _refuse_broken(questions, find_problems(asked, service.catalog, corpus))
+        subject = Subject(service.pipeline, service.catalog, service.settings, corpus)
+        with progress("Ablating", len(variants())) as advance:
+            rows = ablation_json(ablate(subject, asked, advance))
+        orders, positions = by_order(subject, asked), by_position(subject, asked)
+    _print(ablation_markdown(rows))
+    _print(nested_markdown("order of the evidence", orders))
+    _print(nested_markdown("position of the gold evidence", positions))
+    if out_file is not None:
+        _write(out_file, to_json({"variants": rows, "orders": orders, "positions": positions}))
+
+
+@eval_app.command()
+def report(
+    run_file: Annotated[Path, typer.Argument(metavar="RUN", help="What `ibid eval run` wrote.")],
+    html: Annotated[Path, typer.Option("--html", help="Where the page is written.")],
+    baseline: Annotated[Path | None, typer.Option("--baseline", help="A run to draw behind it.")] = None,
+    ablation: Annotated[
+        Path | None, typer.Option("--ablation", help="What `ibid eval ablate --out` wrote.")
+    ] = None,
+) -> None:
+    """Make one self-contained HTML page of a run: plots, checks, and the worst questions."""
+    from eval.ablate import read_ablation
+    from eval.page import run_page
+    from eval.run import read_run
+
+    made, before = read_run(run_file), read_run(baseline) if baseline else None
+    _write(html, run_page(made, before, ablation=read_ablation(ablation) if ablation else None))
+    _print(f"-> {html}")
+
+
+@eval_app.command()
+def generate(
+    corpus: Corpus,
+    out_file: Annotated[Path, typer.Option("--out", help="Where the drafts are written; never overwritten.")],
+    count: Annotated[int, typer.Option("--count", min=1, max=10_000, help="Most questions.")] = 50,
+    seed: Seed = 0,
+) -> None:
+    """Draft questions from a corpus, by rules, for a person to review and reword."""
+    from eval.drafts import draft_questions
+    from eval.questions import write_questions
+
+    if out_file.exists():
+        raise InvalidInput(
+            f"{out_file} is there already, perhaps with reviewed questions; name another file."
+        )
+    with _service() as service:
+        drafts = draft_questions(service.catalog, corpus, count, seed=seed)
+    _write(out_file, write_questions(drafts))
+    _print(f"{len(drafts)} drafts -> {out_file}; review them, and add questions that nothing answers.")
+
+
+@eval_app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="A run.")],
+    now: Annotated[Path, typer.Argument(help="A run of the same questions.")],
+) -> None:
+    """Compare every measure of two runs, with the probability that they differ by chance."""
+    from eval.render import comparison_markdown
+    from eval.run import read_run
+
+    _print(comparison_markdown(read_run(before), read_run(now)))
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """Who answers RAGAS: nobody, the judge, or a server."""
+
+    ragas: bool = True
+    url: str | None = None
+    model: str = ""
+
+    def scorer(self, judge: Judge, service: Service) -> Scorer | None:
+        """Return RAGAS's measures over whoever answers."""
+        from eval.faithfulness import JudgeLLM, Scorer, server_llm
+
+        if not self.ragas:
+            return None
+        if self.url is None:
+            return Scorer(JudgeLLM(judge), service.embedder)
+        if not self.model:
+            raise InvalidInput("--judge-url needs --judge-model, the name of the server's model.")
+        return Scorer(
+            server_llm(self.url, self.model, os.environ.get("IBID_JUDGE_API_KEY", "")), service.embedder
+        )
+
+
+def _gate(baseline: Path, fail_on: str | None, folder: Path | None, made: Callable[[], Run]) -> bool:
+    from eval.gate import DEFAULT_RULES, judge_run, parse_rules
+    from eval.page import run_page
+    from eval.render import gate_json, gate_junit, gate_markdown, to_json
+    from eval.run import read_run, save_run
+
+    before = read_run(baseline)  # what is wrong with it is said before a long run
+    rules = parse_rules(DEFAULT_RULES if fail_on is None else fail_on)
+    now = made()
+    judged = judge_run(before, now, rules)
+    if folder is not None:
+        save_run(now, folder / "run.json")
+        _write(folder / "gate.json", to_json(gate_json(judged)))
+        _write(folder / "gate.md", gate_markdown(judged))
+        _write(folder / "junit.xml", gate_junit(judged))
+        _write(folder / "report.html", run_page(now, before, judged))
+    _print(gate_markdown(judged))
+    return judged.passed
+
+
+def _read_or_run(run_file: Path | None, corpus: str | None, questions: Path | None) -> Run:
+    from eval.run import read_run
+
+    if run_file is not None:
+        return read_run(run_file)
+    if corpus is None or questions is None:
+        raise InvalidInput("Give --corpus and --questions, or --run with a run made before.")
+    return _run(corpus, questions, Scoring())
+
+
+def _run(corpus: str, path: Path, scoring: Scoring, sample: int | None = None, seed: int = 0) -> Run:
+    from eval.questions import drawn, find_problems, read_questions
+    from eval.run import Subject, evaluate, set_name
+    from rag.judge import PACK, load_judge
+
+    questions = drawn(read_questions(path), sample, seed)
+    with _service() as service:
+        _refuse_broken(path, find_problems(questions, service.catalog, corpus))
+        settings = service.settings
+        judge = load_judge(
+            PACK if settings.judge == "none" else settings.judge, threads=settings.encoder_threads
+        )
+        with progress("Asking", len(questions)) as advance:
+            return evaluate(
+                Subject(service.pipeline, service.catalog, settings, corpus),
+                set_name(path),
+                questions,
+                judge=judge,
+                scorer=scoring.scorer(judge, service),
+                advance=advance,
+            )
+
+
+def _refuse_broken(path: Path, problems: Sequence[Problem]) -> None:
+    serious = [problem for problem in problems if problem.serious]
+    if serious:
+        first = serious[0]
+        raise InvalidInput(
+            f"{path}: {len(serious)} questions cannot be measured with, such as {first.question}: "
+            f"{first.what} `ibid eval check` lists them."
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def _print(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _service() -> Iterator[Service]:
+    service = Service(load_settings())
+    try:
+        yield service
+    finally:
+        service.close()

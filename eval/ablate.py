@@ -1,0 +1,225 @@
+"""Ablation: every stage of the question path off, or swapped; what each costs and buys, over the same questions."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.measures import Values, covers, found_items, holds_answer
+from eval.metrics import paired_test, percentile
+from eval.questions import EvalQuestion
+from eval.run import Subject, ask, interval, measure
+from eval.tables import markdown_table
+from rag import models
+from rag.assemble import assemble
+from rag.errors import InvalidInput
+from rag.order import order_for_attention
+from rag.pipeline import Pipeline
+from rag.types import Draft, Hit
+
+SHOWN = ("context R@10", "context span IoU", "right", "gold cited", "refused")  # measures of the table
+SEED = 23
+Changes = Mapping[str, Any]
+ORDERS: Mapping[str, Callable[[list[Hit], random.Random], list[Hit]]] = {
+    "best first, second best last": lambda hits, _: order_for_attention(hits),
+    "by rank": lambda hits, _: hits,
+    "reversed": lambda hits, _: hits[::-1],
+    "random": lambda hits, rng: rng.sample(hits, len(hits)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A question path with something changed: its values for each question, and times."""
+
+    name: str
+    changes: Changes
+    values: tuple[Values, ...]
+    ms: tuple[float, ...]  # total, of each question
+
+
+def variants() -> dict[str, Changes]:
+    """Return what is tried, by name; the first is the question path as it is configured."""
+    tried: dict[str, Changes] = {
+        "as configured": {},
+        "without BM25": {"lexical_candidates": 0},
+        "without dense": {"dense_candidates": 0},
+        "reciprocal rank fusion": {"fusion": "reciprocal_rank"},
+        "without reranking": {"reranker": "none"},
+        "late interaction": {"reranker": "late_interaction"},
+        "late interaction and cross-encoder": {"reranker": "pack"},
+        "without trimming": {"trim": False},
+        "by rank, not for attention": {"order": "rank"},
+        "without reader": {"reader": "none"},
+        "evidence of 300 tokens, compressed": {"evidence_tokens": 300},
+        "evidence of 300 tokens, cut": {"evidence_tokens": 300, "compressor": "none"},
+        "never refuses": {"refuse_below": 0.0},
+    }
+    if "reranker" not in models.shipped():
+        del tried["late interaction and cross-encoder"]
+    return tried
+
+
+def ablate(
+    subject: Subject, questions: Sequence[EvalQuestion], advance: Callable[[], None] = lambda: None
+) -> list[Variant]:
+    """Ask all questions under every variant; those that change nothing of the configuration are left out.
+
+    Args:
+        advance: called as each variant is done.
+    """
+    found: list[Variant] = []
+    for name, changes in variants().items():
+        settings = replace(subject.settings, **changes)
+        if name == "as configured" or settings != subject.settings:
+            pipeline = Pipeline(settings, subject.catalog, subject.pipeline.embedder)
+            answers = ask(replace(subject, pipeline=pipeline, settings=settings), questions)
+            ms = tuple(answer.trace.timings_ms["total"] for answer in answers)
+            found.append(Variant(name, changes, tuple(measure(questions, answers)), ms))
+        advance()
+    return found
+
+
+def differences(found: Sequence[Variant], measure_name: str) -> list[tuple[str, float, float, float, float]]:
+    """Return (variant, mean difference to the first, its 95 % interval, p) of a measure."""
+    rows = []
+    for variant in found[1:]:
+        pairs = [
+            (base[measure_name], other[measure_name])
+            for base, other in zip(found[0].values, variant.values, strict=True)
+            if measure_name in base and measure_name in other
+        ]
+        if pairs:
+            both = np.array(pairs)
+            low, high = interval(both[:, 1] - both[:, 0])
+            mean = float((both[:, 1] - both[:, 0]).mean())
+            rows.append((variant.name, mean, low, high, paired_test(both[:, 1], both[:, 0])))
+    return rows
+
+
+def ablation_markdown(rows: Sequence[Mapping[str, Any]], shown: Sequence[str] = SHOWN) -> str:
+    """Return a table: the means of the first variant, and what each other one changes, * where p < 0.05.
+
+    Args:
+        rows: what `ablation_json` returns.
+    """
+    names = [name for name in shown if name in rows[0]["means"]]
+    cells = [[_cell(row, name) for name in names] for row in rows]
+    times = [[f"{row[f'ms {share}']:.0f}" for share in ("p50", "p95")] for row in rows]
+    listed = [(row["question path"], *c, *t) for row, c, t in zip(rows, cells, times, strict=True)]
+    return markdown_table(("question path", *names, "ms p50", "ms p95"), listed)
+
+
+def ablation_json(found: Sequence[Variant]) -> list[dict[str, Any]]:
+    """Return every variant's means and times, and what it changes in each measure."""
+    names = dict.fromkeys(name for values in found[0].values for name in values)
+    changed = {name: {row[0]: row[1:] for row in differences(found, name)} for name in names}
+    return [
+        {
+            "question path": variant.name,
+            "settings": dict(variant.changes),
+            "means": _means(variant.values),
+            "ms p50": percentile(variant.ms, 0.5),
+            "ms p95": percentile(variant.ms, 0.95),
+            "differences": {
+                name: dict(zip(("mean", "low", "high", "p"), rows[variant.name], strict=True))
+                for name, rows in changed.items()
+                if variant.name in rows
+            },
+        }
+        for variant in found
+    ]
+
+
+def read_ablation(path: Path) -> dict[str, Any]:
+    """Read what `ibid eval ablate --out` wrote.
+
+    Raises:
+        InvalidInput: if it is something else.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if found.keys() >= {"variants", "orders", "positions"}:
+            return found
+    except (OSError, ValueError, AttributeError) as error:
+        raise InvalidInput(f"{path} cannot be read ({error}); make it with `ibid eval ablate`.") from error
+    raise InvalidInput(f"{path} is no ablation; make it with `ibid eval ablate`.")
+
+
+def by_order(subject: Subject, questions: Sequence[EvalQuestion]) -> dict[str, Values]:
+    """Return, for each order of the same evidence in the prompt, the means of the answers' values.
+
+    An extractive generator weighs each sentence by itself, so it is flat by construction, ties aside; one that
+    writes is not.
+    """
+    rng = random.Random(SEED)
+    found: dict[str, list[Values]] = {name: [] for name in ORDERS}
+    for question, hits in _with_gold(subject, questions):
+        for name, order in ORDERS.items():
+            found[name].append(_answered(subject, question, hits, order(list(hits), rng)))
+    return {name: _means(values) for name, values in found.items() if values}
+
+
+def by_position(subject: Subject, questions: Sequence[EvalQuestion]) -> dict[str, Values]:
+    """Return, for each position of the gold evidence in the prompt, the means of the answers' values."""
+    found: dict[int, list[Values]] = {}
+    for question, hits in _with_gold(subject, questions):
+        gold = next(i for i, hit in enumerate(hits) if found_items([hit], question.evidence) != ["hit 0"])
+        others = [hit for i, hit in enumerate(hits) if i != gold]
+        for position in range(len(hits)):
+            ordered = [*others[:position], hits[gold], *others[position:]]
+            found.setdefault(position, []).append(_answered(subject, question, hits, ordered))
+    return {str(position + 1): _means(values) for position, values in sorted(found.items())}
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    if not row["settings"]:
+        return f"{row['means'][name]:.3f}"
+    if name not in row["differences"]:
+        return ""
+    found = row["differences"][name]
+    star = "*" if found["p"] < 0.05 else ""
+    return f"{found['mean']:+.3f}{star} ({found['low']:+.3f} to {found['high']:+.3f})"
+
+
+def _with_gold(
+    subject: Subject, questions: Sequence[EvalQuestion]
+) -> Iterator[tuple[EvalQuestion, list[Hit]]]:
+    """Yield the questions of which one of five hits holds the gold evidence, with the hits."""
+    for question in questions:
+        hits = list(subject.pipeline.search(subject.corpus, question.question, k=5).hits)
+        spans = [[(hit.chunk.document, hit.start, hit.end)] for hit in hits]
+        if len(hits) == 5 and question.answerable and any(covers(one, question.evidence) for one in spans):
+            yield question, hits
+
+
+def _answered(
+    subject: Subject, question: EvalQuestion, hits: Sequence[Hit], ordered: Sequence[Hit]
+) -> Values:
+    generator = subject.pipeline.generator
+    context = assemble(
+        question.question,
+        hits,
+        ordered,
+        budget=subject.settings.budget_tokens,
+        evidence=subject.settings.evidence_tokens,
+        count=generator.count_tokens,
+    )
+    draft: Draft = generator.generate(context)
+    cited = [(one.document, one.start, one.end) for one in draft.citations]
+    values: Values = {"gold cited": float(covers(cited, question.evidence))}
+    if question.answers:
+        values["right"] = float(holds_answer(question, draft.text))
+    return values
+
+
+def _means(values: Sequence[Values]) -> Values:
+    names = dict.fromkeys(name for one in values for name in one)
+    means = {name: float(np.mean([one[name] for one in values if name in one])) for name in names}
+    return {"questions": len(values), **means}

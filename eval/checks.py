@@ -1,0 +1,270 @@
+"""What has to hold of every run, whatever its questions: invariants of the stages, and small canary sets.
+
+A quality metric cannot see some faults: citations that name another document, offsets one character off, a judge
+that says yes to everything. Each check says what it found.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from eval.questions import EvalQuestion
+from rag.catalog import Catalog
+from rag.errors import IbidError, NotFound
+from rag.judge import Judge
+from rag.pipeline import Pipeline
+from rag.settings import Settings
+from rag.types import Answer, Chunk, Citation, Hit, Ledger, Trace
+
+CANARY = Path(__file__).parent / "canary.jsonl"
+JUDGE_AT_LEAST = 0.75  # balanced accuracy on the canary
+REFUSED_AT_LEAST = 0.8  # share of questions about what does not exist
+FOUND_AT_LEAST = 0.95  # share of chunks that are found by their own words
+PROBED = 25  # chunks
+SEED = 17
+_ERROR = "error: "
+# None of this is real, so no corpus answers it; one that quotes these questions does.
+NONSENSE = (
+    "How many quorbles fit into a standard Veltrix hamper?",
+    "Who succeeded Admiral Tondrel Vask as warden of Ymmerhold?",
+    "At what temperature does crystalline brantium turn into glimfoam?",
+    "Which year did the Ostravine Moot abolish the tax on whispering?",
+    "What is the wingspan of an adult snarkfeather in furlongs?",
+    "Where is the tomb of Queen Ilvaretta the Unseasoned?",
+    "How often must a drumgoyle be rewound before it sings?",
+    "What did the poet Hesker Quill write about the moons of Tarn?",
+    "Who holds the record for the longest glissening at Port Umber?",
+    "Why was the Zephyrine Ledger burned by the guild of lampwrights?",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something that has to hold, whether it did, and what was found."""
+
+    name: str
+    ok: bool
+    found: str
+
+
+def check_answers(
+    questions: Sequence[EvalQuestion],
+    answers: Sequence[Answer],
+    catalog: Catalog,
+    settings: Settings,
+    corpus: str,
+) -> list[Check]:
+    """Check the stages of every answer: text, order of rankings and context, citations."""
+    texts = _Texts(catalog, corpus)
+    labelled = list(zip(questions, answers, strict=True))
+    return [
+        _all_hold("no question ends in an error", labelled, _error),
+        _all_hold("every hit is the stored text at its place", labelled, lambda a: _misplaced(a, texts)),
+        _all_hold("every ranking is ordered by its scores", labelled, _unordered),
+        _all_hold("reranking keeps the hits that it was given", labelled, _not_permuted),
+        _all_hold(
+            "the context is in its order",
+            labelled,
+            lambda a: _wrong_order(a, attention=settings.order == "attention"),
+        ),
+        _all_hold(
+            "every citation quotes the document that it names", labelled, lambda a: _miscited(a, texts)
+        ),
+        _all_hold("the prompt is within its budget", labelled, _over_budget),
+    ]
+
+
+def check_canaries(
+    pipeline: Pipeline, catalog: Catalog, corpus: str, judge: Judge | None = None
+) -> list[Check]:
+    """Check that chunks are found by their own words, that nonsense is refused, and that the judge judges."""
+    checks = [_findable(pipeline, catalog, corpus), _refusing(pipeline, corpus)]
+    return [*checks, _judging(judge)] if judge else checks
+
+
+def ask_or_report(pipeline: Pipeline, corpus: str, question: str) -> Answer:
+    """Answer a question; an error becomes a refusal that gives it as its reason, so that the others go on."""
+    try:
+        return pipeline.ask(corpus, question)
+    except IbidError as error:
+        nothing = Trace(question, {}, {}, (), {})
+        return Answer(
+            "",
+            False,
+            0.0,
+            (),
+            f"{_ERROR}{type(error).__name__}: {error}",
+            (),
+            Ledger(0, 0, 0, 0, 0, 0),
+            nothing,
+        )
+
+
+def _error(answer: Answer) -> str:
+    return answer.reason.removeprefix(_ERROR) if answer.reason.startswith(_ERROR) else ""
+
+
+class _Texts:
+    """The stored text of each current document version."""
+
+    def __init__(self, catalog: Catalog, corpus: str) -> None:
+        self._catalog, self._corpus = catalog, corpus
+        self._read = cache(self._read_text)
+
+    def at(self, document: str, version: int, start: int, end: int) -> str | None:
+        """Return what stands there, None where that version is not the current one."""
+        text = self._read(document, version)
+        return None if text is None or not 0 <= start < end <= len(text) else text[start:end]
+
+    def _read_text(self, document: str, version: int) -> str | None:
+        try:
+            found = self._catalog.document(self._corpus, document)
+        except NotFound:
+            return None
+        return found.text if found.version == version else None
+
+
+def _all_hold(
+    name: str, labelled: Sequence[tuple[EvalQuestion, Answer]], wrong: Callable[[Answer], str]
+) -> Check:
+    found = [(question.id, what) for question, answer in labelled if (what := wrong(answer))]
+    if not found:
+        return Check(name, True, f"holds for {len(labelled)} questions")
+    identity, what = found[0]
+    return Check(
+        name, False, f"not for {len(found)} of {len(labelled)} questions, such as {identity}: {what}"
+    )
+
+
+def _misplaced(answer: Answer, texts: _Texts) -> str:
+    for stage, hits in answer.trace.rankings.items():
+        for hit in hits:
+            chunk = hit.chunk
+            if texts.at(chunk.document, chunk.version, hit.start, hit.end) != hit.text:
+                return f"{stage}: {chunk.document}, {hit.start}-{hit.end}, has another text"
+            if texts.at(chunk.document, chunk.version, chunk.start, chunk.end) != chunk.text:
+                return f"{stage}: the chunk {chunk.start}-{chunk.end} of {chunk.document} has another text"
+    return ""
+
+
+def _unordered(answer: Answer) -> str:
+    for stage in ("dense", "lexical", "fused", "trimmed", "evidence"):
+        scores = [hit.score for hit in answer.trace.rankings.get(stage, ())]
+        if any(later > earlier + 1e-6 for earlier, later in pairwise(scores)):
+            return f"{stage}: a hit scores higher than the one before it"
+    return ""
+
+
+def _not_permuted(answer: Answer) -> str:
+    before, after = (_ids(answer.trace.rankings.get(stage, ())) for stage in ("fused", "reranked"))
+    if not after or sorted(before) == sorted(after):
+        read = [hit.score for hit in answer.trace.rankings.get("reranked", ()) if hit.maxsim is not None]
+        ordered = all(earlier >= later - 1e-6 for earlier, later in pairwise(read))
+        return "" if ordered else "what was read is not ordered by its new scores"
+    return f"{len(before)} went in and {len(after)} came out, not the same"
+
+
+def _wrong_order(answer: Answer, *, attention: bool) -> str:
+    """Say where the context is not best first, second best last, and so on inward (or by rank)."""
+    ranked = [_span(hit) for hit in answer.trace.rankings.get("evidence", ())]
+    placed = [_span(hit) for hit in answer.trace.rankings.get("context", ())]
+    ordered = [*ranked[::2], *ranked[1::2][::-1]] if attention else ranked
+    expected = [span for span in ordered if span in placed]
+    return (
+        "" if placed == expected else f"hits of ranks {[ranked.index(s) + 1 for s in placed if s in ranked]}"
+    )
+
+
+def _miscited(answer: Answer, texts: _Texts) -> str:
+    context = answer.trace.rankings.get("context", ())
+    for one in answer.citations:
+        place = f"{one.document}, {one.start}-{one.end}"
+        if texts.at(one.document, one.version, one.start, one.end) != one.quote:
+            return f"{place}, does not say {one.quote[:60]!r}"
+        if not 1 <= one.label <= len(context) or not _within(one, context[one.label - 1]):
+            return f"{place}, is not in evidence [{one.label}]"
+    return ""
+
+
+def _within(one: Citation, hit: Hit) -> bool:
+    return hit.chunk.document == one.document and hit.start <= one.start and one.end <= hit.end
+
+
+def _over_budget(answer: Answer) -> str:
+    ledger = answer.ledger
+    return f"{ledger.used} tokens of {ledger.budget}" if ledger.used > ledger.budget else ""
+
+
+def _findable(pipeline: Pipeline, catalog: Catalog, corpus: str) -> Check:
+    """Ask for some chunks by their own words: an index that lags, or is another's, does not know them."""
+    name = "every chunk is found by its own words"
+    chunks = _some_chunks(catalog, corpus)
+    lost = [chunk for chunk in chunks if not _finds(pipeline, corpus, chunk)]
+    share = 1 - len(lost) / max(1, len(chunks))
+    where = f", not {lost[0].document}, {lost[0].start}-{lost[0].end}" if lost else ""
+    return Check(name, share >= FOUND_AT_LEAST, f"{len(chunks) - len(lost)} of {len(chunks)}{where}")
+
+
+def _finds(pipeline: Pipeline, corpus: str, chunk: Chunk) -> bool:
+    words = " ".join(chunk.text.split()[:40])[:400]
+    rankings = pipeline.search(corpus, words, k=5).trace.rankings
+    return any(
+        hit.chunk.text == chunk.text for stage in ("dense", "lexical") for hit in rankings.get(stage, ())
+    )
+
+
+def _some_chunks(catalog: Catalog, corpus: str) -> list[Chunk]:
+    """Return up to three chunks of each of some documents, the newest ones among them."""
+    infos = catalog.documents(corpus)
+    rng = random.Random(SEED)
+    newest = sorted(infos, key=lambda info: info.created)[-2:]
+    drawn = [*newest, *rng.sample(infos, min(PROBED, len(infos)))]
+    chunks: dict[int, Chunk] = {}
+    for info in drawn:
+        telling = [
+            chunk
+            for chunk in catalog.chunks_of(catalog.document(corpus, info.name))
+            if len(chunk.text.split()) >= 5
+        ]
+        chunks |= {chunk.id: chunk for chunk in rng.sample(telling, min(3, len(telling)))}
+    return list(chunks.values())
+
+
+def _refusing(pipeline: Pipeline, corpus: str) -> Check:
+    answered = [question for question in NONSENSE if ask_or_report(pipeline, corpus, question).answerable]
+    share = 1 - len(answered) / len(NONSENSE)
+    found = f"{len(NONSENSE) - len(answered)} of {len(NONSENSE)} refused"
+    return Check("nonsense is refused", share >= REFUSED_AT_LEAST, found)
+
+
+def _judging(judge: Judge) -> Check:
+    """Judge statements whose truth is known, half of them planted falsehoods."""
+    entries = list(canary())
+    supported = judge.support([(e["evidence"], e["statement"]) for e, _ in entries]) >= 0.5
+    truth = np.array([label for _, label in entries])
+    balanced = float((supported[truth].mean() + (~supported[~truth]).mean()) / 2)
+    found = f"balanced accuracy {balanced:.2f} on {len(entries)} statements; expected {JUDGE_AT_LEAST}"
+    return Check("the judge tells planted falsehoods", balanced >= JUDGE_AT_LEAST, found)
+
+
+def canary() -> Iterator[tuple[Mapping[str, str], bool]]:
+    """Yield {"evidence", "statement"} and whether the first supports the second."""
+    for line in CANARY.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        yield entry, entry["supported"]
+
+
+def _ids(hits: Sequence[Hit]) -> list[int]:
+    return [hit.chunk.id for hit in hits]
+
+
+def _span(hit: Hit) -> tuple[str, int, int]:
+    return hit.chunk.document, hit.start, hit.end

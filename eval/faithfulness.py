@@ -1,0 +1,199 @@
+"""RAGAS's measures of an answer, with our judge in the place of the language model that RAGAS asks.
+
+The measures are RAGAS's own (`ragas.metrics.collections`): it writes the prompts and counts. Only what it asks is
+answered differently: statements are the answer's sentences, verdicts the judge's. That needs no network, takes
+milliseconds and always says the same. Any OpenAI-compatible server can answer instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import re
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from eval.measures import LABEL, Values
+from eval.questions import EvalQuestion
+from rag.embed import Embedder
+from rag.errors import InvalidInput
+from rag.judge import Judge
+from rag.sentences import split_sentences
+from rag.types import Answer
+
+os.environ["RAGAS_DO_NOT_TRACK"] = "true"  # before ragas is imported: it reports its use over the network
+
+from pydantic import BaseModel
+from ragas.embeddings.base import BaseRagasEmbedding
+from ragas.llms.base import InstructorBaseRagasLLM
+from ragas.metrics.collections import (
+    AnswerRelevancy,
+    ContextPrecisionWithReference,
+    ContextRecall,
+    Faithfulness,
+)
+
+SUPPORTED_FROM = 0.5  # the judge's probability from which a statement counts as supported
+FEW_WORDS = 8  # an expected answer shorter than that is judged together with its question
+AT_ONCE = 8  # requests to a server
+Output = TypeVar("Output", bound=BaseModel)
+_INPUT = "\ninput: "  # what comes before the JSON that ends a prompt; within JSON no line ends
+_EVASIVE = re.compile(
+    r"\b(do(es)? not|don't|cannot|can't) (know|say|answer|tell)\b|\bnot sure\b", re.IGNORECASE
+)
+
+
+class JudgeLLM(InstructorBaseRagasLLM):
+    """Answers RAGAS's prompts with a judge. Deterministic."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    async def agenerate(self, prompt: str, response_model: type[Output]) -> Output:
+        return self.generate(prompt, response_model)
+
+    def generate(self, prompt: str, response_model: type[Output]) -> Output:
+        """Return what RAGAS's prompt asks for, read from the JSON that ends it.
+
+        Raises:
+            ValueError: for a prompt of another measure than those that this module uses.
+        """
+        asked = _asked(prompt)
+        name = response_model.__name__
+        if name == "StatementGeneratorOutput":
+            return response_model(statements=statements(asked["answer"]))
+        if name == "NLIStatementOutput":
+            judged = self._verdicts(asked["context"], asked["statements"], "statement", "verdict")
+            return response_model(statements=judged)
+        if name == "ContextRecallOutput":
+            said = _with_question(asked["question"], asked["answer"])
+            judged = self._verdicts(asked["context"], said, "statement", "attributed")
+            return response_model(classifications=judged)
+        if name == "ContextPrecisionOutput":
+            said = [" ".join(_with_question(asked["question"], asked["answer"]))]
+            return response_model(**self._verdicts(asked["context"], said, None, "verdict")[0])
+        if name == "AnswerRelevanceOutput":
+            evasive = int(_EVASIVE.search(asked["response"]) is not None)
+            return response_model(question=asked["response"], noncommittal=evasive)
+        raise ValueError(f"RAGAS asks for {name}, which the judge cannot give.")
+
+    def _verdicts(
+        self, context: str, said: Sequence[str], named: str | None, verdict: str
+    ) -> list[dict[str, Any]]:
+        chances = self._judge.support([(context, statement) for statement in said])
+        return [
+            {verdict: int(chance >= SUPPORTED_FROM), "reason": f"supported with probability {chance:.2f}"}
+            | ({named: statement} if named else {})
+            for statement, chance in zip(said, chances, strict=True)
+        ]
+
+
+class LocalEmbedding(BaseRagasEmbedding):
+    """Our embedder behind RAGAS's interface."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__()
+        self._embedder = embedder
+
+    def embed_text(self, text: str, **kwargs: Any) -> list[float]:
+        vector: list[float] = self._embedder.encode([text])[0].tolist()
+        return vector
+
+    async def aembed_text(self, text: str, **kwargs: Any) -> list[float]:
+        return self.embed_text(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """RAGAS's four measures over one language model (or the judge) and one embedder."""
+
+    llm: InstructorBaseRagasLLM
+    embedder: Embedder
+
+    def score(self, questions: Sequence[EvalQuestion], answers: Sequence[Answer]) -> list[Values]:
+        """Return "faithfulness", "answer relevancy", "context precision" and "context recall" of each answer.
+
+        Refusals have none of them; what needs an expected answer is left out without one. NaN stands where the
+        model gave nothing that can be counted.
+        """
+        return asyncio.run(self._score(questions, answers))
+
+    async def _score(self, questions: Sequence[EvalQuestion], answers: Sequence[Answer]) -> list[Values]:
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(question: EvalQuestion, answer: Answer) -> Values:
+            async with gate:
+                return await self._score_one(question, answer)
+
+        pairs = zip(questions, answers, strict=True)
+        return list(await asyncio.gather(*(one(question, answer) for question, answer in pairs)))
+
+    async def _score_one(self, question: EvalQuestion, answer: Answer) -> Values:
+        contexts = [hit.text for hit in answer.trace.rankings.get("context", ())]
+        said = LABEL.sub("", answer.text).strip()
+        if not said or not contexts:
+            return {}
+        asked = question.question
+        faithful = Faithfulness(llm=self.llm).ascore(asked, said, contexts)
+        relevant = AnswerRelevancy(llm=self.llm, embeddings=LocalEmbedding(self.embedder), strictness=1)
+        values = {
+            "faithfulness": await _number(faithful),
+            "answer relevancy": await _number(relevant.ascore(asked, said)),
+        }
+        if question.answers:
+            expected = ", ".join(question.answers)
+            values["context precision"] = await _number(
+                ContextPrecisionWithReference(llm=self.llm).ascore(asked, expected, contexts)
+            )
+            values["context recall"] = await _number(
+                ContextRecall(llm=self.llm).ascore(asked, contexts, expected)
+            )
+        return values
+
+
+def server_llm(url: str, model: str, api_key: str) -> InstructorBaseRagasLLM:
+    """Return RAGAS's own client of an OpenAI-compatible server (vLLM, llama.cpp, Ollama, a cloud).
+
+    Raises:
+        InvalidInput: if the address is none.
+    """
+    if not re.match(r"https?://[^/\s]+", url):
+        raise InvalidInput(f"{url!r} is no address of a server; expected such as http://127.0.0.1:8080/v1.")
+    from openai import AsyncOpenAI
+    from ragas.llms.base import llm_factory
+
+    return llm_factory(model, client=AsyncOpenAI(base_url=url, api_key=api_key or "none", timeout=120))
+
+
+def statements(text: str) -> list[str]:
+    """Return the sentences of an answer, those without a letter or digit left out."""
+    found = [text[start:end].strip() for start, end in split_sentences(text)]
+    return [sentence for sentence in found if re.search(r"[^\W_]", sentence)]
+
+
+def _with_question(question: str, reference: str) -> list[str]:
+    """Return an expected answer as statements; a short one says nothing without its question."""
+    if len(reference.split()) < FEW_WORDS:
+        return [f"{question} {reference}"]
+    return statements(reference) or [reference]
+
+
+def _asked(prompt: str) -> dict[str, Any]:
+    at = prompt.rfind(_INPUT)
+    if at < 0:
+        raise ValueError("RAGAS's prompt does not end in `input: {...}`; its version has changed.")
+    asked: dict[str, Any] = json.JSONDecoder().raw_decode(prompt, at + len(_INPUT))[0]
+    return asked
+
+
+async def _number(scored: Awaitable[Any]) -> float:
+    """Return a measure's value; NaN where the model's answer cannot be used, which is counted and shown."""
+    try:
+        return float(np.float64((await scored).value))
+    except Exception:  # whatever a model or its server does must not end the other questions
+        return math.nan

@@ -1,0 +1,246 @@
+"""Plant faults and see which the gate catches, and by what; and see that it passes what is not at fault.
+
+Each fault is a part passed in: a question path, catalogue, compressor or judge that does one thing wrongly.
+`python -m eval.bench gate` plants all of them over the handbook.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from eval.datasets import HANDBOOK, handbook
+from eval.gate import Gate, judge_run, parse_rules
+from eval.questions import EvalQuestion
+from eval.run import Run, Subject, evaluate
+from eval.trial import CORPUS, file_sources, shared_embedder, trial
+from ingest.build import Builder
+from ingest.source import Source
+from rag.catalog import Catalog
+from rag.compress import Compressed, Compressor
+from rag.index import CorpusIndex
+from rag.judge import Judge, Pair, load_judge
+from rag.pipeline import Pipeline
+from rag.rerank import Reranked
+from rag.retrieve import Candidates
+from rag.settings import Settings
+from rag.types import Answer, Chunk, Context, Hit
+
+NARROW = 250  # tokens of evidence: so little room that it has to be compressed
+SEED = 31
+RERUNS = 20
+RULES = (
+    "lexical R@10 drops 0.05, dense R@10 drops 0.05, fused nDCG@10 drops 0.05, reranked RR drops 0.05, "
+    "context R@10 drops 0.05, answered drops 0.1, right drops 0.1, gold cited drops 0.1, "
+    "answer in prompt drops 0.05"
+)
+
+
+class ReversedFusion(Pipeline):
+    """Ranks the worst candidate first."""
+
+    def _fuse(self, candidates: Candidates) -> list[Hit]:
+        return _with_scores_of(super()._fuse(candidates), lambda hits: hits[::-1])
+
+
+class ShuffledReranker(Pipeline):
+    """Ranks at random what it is given."""
+
+    def _rerank(self, *arguments: Any) -> Reranked:
+        reranked = super()._rerank(*arguments)
+        rng = random.Random(arguments[1])
+        hits = _with_scores_of(reranked.hits, lambda hits: rng.sample(hits, len(hits)))
+        arguments[0].rankings["reranked"] = tuple(hits)
+        return replace(reranked, hits=hits)
+
+
+class ReversedOrder(Pipeline):
+    """Puts the weakest evidence first and last, and the best into the middle."""
+
+    def _context(self, question: str, evidence: Sequence[Hit]) -> Context:
+        return super()._context(question, evidence[::-1])
+
+
+class SwappedCitations(Pipeline):
+    """Names, in each citation, the document of another one."""
+
+    def ask(self, *arguments: Any, **named: Any) -> Answer:
+        answer = super().ask(*arguments, **named)
+        names = sorted({hit.chunk.document for hit in answer.trace.rankings.get("fused", ())})
+        swapped = [
+            replace(one, document=next((name for name in names if name != one.document), one.document))
+            for one in answer.citations
+        ]
+        return replace(answer, citations=tuple(swapped))
+
+
+class ShiftedChunks(Catalog):
+    """Reads every chunk one character further on than where its text stands."""
+
+    def chunks(self, ids: Sequence[int]) -> dict[int, Chunk]:
+        return {i: replace(c, start=c.start + 1, end=c.end + 1) for i, c in super().chunks(ids).items()}
+
+
+class StaleIndex(CorpusIndex):
+    """Never reads the change log again."""
+
+    def catch_up(self) -> None:
+        if not hasattr(self, "_read_once"):
+            super().catch_up()
+            self._read_once = True
+
+
+class StalePath(Pipeline):
+    """Searches an index that stays as it was at its first use."""
+
+    def index(self, corpus: str) -> CorpusIndex:
+        if not hasattr(self, "_stale"):
+            embedder = self.embedder
+            self._stale = StaleIndex(self._catalog, corpus, embedder.fingerprint, embedder.dimension)
+        return self._stale
+
+
+class HarshCompressor(Compressor):
+    """Keeps the first tenth of whatever it is asked to compress."""
+
+    def __init__(self) -> None:
+        """Need no classifier."""
+
+    def compress(self, text: str, rate: float, *, question: str = "") -> Compressed:
+        end = max(1, len(text) // 10)
+        return Compressed(text[:end], ((0, end),))
+
+
+class HarshPath(Pipeline):
+    """Compresses to a tenth."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._compressor = HarshCompressor()
+
+
+class Credulous:
+    """A judge that says yes to everything."""
+
+    def support(self, pairs: Sequence[Pair]) -> np.ndarray:
+        return np.ones(len(pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A question path without fault over the handbook, its questions, and a judge."""
+
+    subject: Subject
+    questions: Sequence[EvalQuestion]
+    judge: Judge
+
+    def run(self, path: type[Pipeline] = Pipeline, judge: Judge | None = None, **changes: Any) -> Run:
+        """Return a run of a question path with some settings changed."""
+        settings = replace(self.subject.settings, **changes)
+        return self.over(
+            path(settings, self.subject.catalog, self.subject.pipeline.embedder), settings, judge
+        )
+
+    def over(self, pipeline: Pipeline, settings: Settings, judge: Judge | None = None) -> Run:
+        """Return a run of this question path."""
+        subject = replace(self.subject, pipeline=pipeline, settings=settings)
+        return evaluate(subject, "handbook", self.questions, judge=judge or self.judge)
+
+    def shifted(self) -> Run:
+        """Return a run over chunks whose offsets are off by one."""
+        catalog = ShiftedChunks(self.subject.catalog.home)
+        try:
+            pipeline = Pipeline(self.subject.settings, catalog, self.subject.pipeline.embedder)
+            return self.over(pipeline, self.subject.settings)
+        finally:
+            catalog.close()
+
+    def stale(self) -> Run:
+        """Return a run after a document was added that the index never hears of."""
+        settings, catalog = self.subject.settings, self.subject.catalog
+        pipeline = StalePath(settings, catalog, self.subject.pipeline.embedder)
+        pipeline.search(CORPUS, "opens the index")
+        source = Source("news.txt", lambda: NEWS.encode())
+        list(Builder(catalog, pipeline.embedder, settings).ingest(CORPUS, [source]))
+        try:
+            return self.over(pipeline, settings)
+        finally:
+            catalog.delete_documents(CORPUS, ["news.txt"])
+
+
+NEWS = "The canteen in Luebeck moves to the third floor on 4 May, and serves breakfast from seven o'clock on."
+"""A document that nobody has asked about."""
+
+FAULTS: Mapping[str, Callable[[Bench], Run]] = {
+    "BM25 off": lambda bench: bench.run(lexical_candidates=0),
+    "fusion reversed": lambda bench: bench.run(ReversedFusion),
+    "reranker shuffled": lambda bench: bench.run(ShuffledReranker),
+    "chunk offsets shifted by one": Bench.shifted,
+    "order reversed": lambda bench: bench.run(ReversedOrder),
+    "compressor at 10x": lambda bench: bench.run(HarshPath, evidence_tokens=NARROW),
+    "judge always true": lambda bench: bench.run(judge=Credulous()),
+    "refusal off": lambda bench: bench.run(refuse_below=0.0),
+    "citations swapped between documents": lambda bench: bench.run(SwappedCitations),
+    "stale index": Bench.stale,
+}
+
+
+@contextmanager
+def planted(questions: Sequence[EvalQuestion], sources: Sequence[Source] | None = None) -> Iterator[Bench]:
+    """Ingest the handbook and yield what faults are planted in."""
+    with trial(sources or file_sources([HANDBOOK / "documents"]), {}) as made:
+        settings = replace(Settings(), home=made.catalog.home)
+        yield Bench(Subject(made.pipeline, made.catalog, settings, CORPUS), questions, load_judge())
+
+
+def caught(bench: Bench, fault: str, baselines: Mapping[str, Run]) -> list[str]:
+    """Plant a fault; return the rules and checks that fail, none where the gate passes it."""
+    baseline = baselines["narrow" if fault == "compressor at 10x" else "as it is"]
+    return failing(judge_run(baseline, FAULTS[fault](bench), parse_rules(RULES)))
+
+
+def baselines(bench: Bench) -> dict[str, Run]:
+    """Return the runs without fault that faults are compared with."""
+    return {"as it is": bench.run(), "narrow": bench.run(evidence_tokens=NARROW)}
+
+
+def failing(gate: Gate) -> list[str]:
+    """Return what fails, by name."""
+    rules = [str(verdict.rule) for verdict in gate.verdicts if verdict.failed]
+    return rules + [check.name for check in gate.checks if not check.ok]
+
+
+def measure() -> dict[str, Any]:
+    """Plant every fault, then run twenty times without one: other orders of ingestion, other questions."""
+    questions = handbook()
+    with planted(questions) as bench:
+        before = baselines(bench)
+        found = {fault: caught(bench, fault, before) for fault in FAULTS}
+    passed, failed = 0, []
+    for number in range(RERUNS):
+        rng = random.Random(f"{SEED} {number}")
+        sources = file_sources([HANDBOOK / "documents"])
+        asked = rng.sample(questions, 3 * len(questions) // 4)
+        with planted(asked, rng.sample(sources, len(sources))) as again:
+            wrong = failing(judge_run(before["as it is"], again.run(), parse_rules(RULES)))
+        passed += not wrong
+        failed += wrong
+    shared_embedder.cache_clear()
+    return {
+        "caught": sum(map(bool, found.values())),
+        "planted": len(found),
+        "caught by": found,
+        "runs without fault": RERUNS,
+        "of them passed": passed,
+        "failed wrongly": failed,
+    }
+
+
+def _with_scores_of(hits: list[Hit], reorder: Callable[[list[Hit]], list[Hit]]) -> list[Hit]:
+    """Reorder hits and give the first the first's score, so that only their order is wrong."""
+    return [replace(hit, score=old.score) for hit, old in zip(reorder(hits), hits, strict=True)]

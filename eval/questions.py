@@ -1,0 +1,209 @@
+"""A question set: a JSON line for each question, its evidence as spans of documents, which survive re-chunking.
+
+{"id": "h1", "question": "Who...?", "answerable": true, "answers": ["Ada"], "tags": ["people"],
+ "evidence": [{"document": "a.md", "start": 10, "end": 25, "quote": "founded by Ada.", "relevance": 1}]}
+
+Only `id` and `question` are always needed. Spans count code points, as citations do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from rag.catalog import Catalog
+from rag.errors import InvalidInput, NotFound
+
+MOST_REPORTED = 20  # lines of a file that are complained of at once
+_STRICT = ConfigDict(extra="forbid", strict=True)
+_Text = Annotated[str, Field(min_length=1)]
+
+
+@checked_dataclass(frozen=True, slots=True, config=_STRICT)
+class Gold:
+    """A gold excerpt: a span of a document, verbatim.
+
+    Questions need all of their excerpts, except that one marked as an alternative answers alone.
+    """
+
+    document: _Text
+    start: Annotated[int, Field(ge=0)]
+    end: Annotated[int, Field(ge=1)]
+    quote: _Text
+    alternative: bool = False
+    relevance: Annotated[int, Field(ge=1, le=10)] = 1  # grade, for nDCG
+
+
+@checked_dataclass(frozen=True, slots=True, config=_STRICT)
+class EvalQuestion:
+    """A question with its evidence; without evidence it is unanswerable.
+
+    Of several answers any one counts as right, unless the question is tagged `list` or `multi-document`:
+    then all are needed.
+    """
+
+    id: _Text
+    question: _Text
+    evidence: tuple[Gold, ...] = ()
+    answers: tuple[str, ...] = ()
+    answerable: bool = True
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with a question set, and what to do about it."""
+
+    question: str  # its id
+    what: str
+    serious: bool = True  # the set cannot be measured with; otherwise figures may mislead
+
+
+_ADAPTER = TypeAdapter(EvalQuestion)
+
+
+def read_questions(path: Path) -> list[EvalQuestion]:
+    """Read a question set.
+
+    Raises:
+        InvalidInput: if the file cannot be read, holds no question, or lines are malformed (each is named).
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read ({error}); expected JSON Lines in UTF-8.") from error
+    questions: list[EvalQuestion] = []
+    wrong: list[str] = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            question = _ADAPTER.validate_json(line)
+        except ValidationError as error:
+            wrong += [f"line {number}: {what}" for what in _complaints(error)]
+            continue
+        if question.id in seen:
+            wrong.append(f"line {number}: the id {question.id!r} stands on line {seen[question.id]} already.")
+        seen.setdefault(question.id, number)
+        questions.append(question)
+    if wrong:
+        more = [f"and {len(wrong) - MOST_REPORTED} more."] if len(wrong) > MOST_REPORTED else []
+        raise InvalidInput("\n".join([f"{path}:", *wrong[:MOST_REPORTED], *more]))
+    if not questions:
+        raise InvalidInput(f"{path} holds no question; `ibid eval generate` drafts some.")
+    return questions
+
+
+def write_questions(questions: Sequence[EvalQuestion]) -> str:
+    """Return questions as JSON Lines."""
+    return "".join(json.dumps(asdict(question), ensure_ascii=False) + "\n" for question in questions)
+
+
+def drawn(questions: Sequence[EvalQuestion], count: int | None, seed: int) -> list[EvalQuestion]:
+    """Return `count` questions drawn at random, the same for the same seed; all of them where there are fewer."""
+    if count is None or count >= len(questions):
+        return list(questions)
+    return random.Random(seed).sample(list(questions), count)
+
+
+def fingerprint(questions: Sequence[EvalQuestion]) -> str:
+    """Name a set by its content, whatever the order of its questions and the layout of its file."""
+    ordered = sorted(questions, key=lambda question: question.id)
+    return hashlib.sha256(write_questions(ordered).encode()).hexdigest()[:16]
+
+
+def find_problems(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str) -> list[Problem]:
+    """Return dead spans, contradictions, repeated questions, and leaks of the set into the corpus.
+
+    Raises:
+        NotFound: if there is no such corpus.
+    """
+    names = [info.name for info in catalog.documents(corpus)]
+    texts: dict[str, str | None] = {}
+    problems: list[Problem] = []
+    asked: dict[str, str] = {}
+    for question in questions:
+        problems += _contradictions(question)
+        for gold in question.evidence:
+            if gold.document not in texts:
+                texts[gold.document] = _text(catalog, corpus, gold.document)
+            if dead := _dead(gold, texts[gold.document]):
+                problems.append(Problem(question.id, dead))
+        plain = _plain(question.question)
+        if plain in asked:
+            problems.append(Problem(question.id, f"asks the same as {asked[plain]}; drop one.", False))
+        asked.setdefault(plain, question.id)
+    problems += _leaks(questions, catalog, corpus, names)
+    return problems
+
+
+def _complaints(error: ValidationError) -> Iterator[str]:
+    for one in error.errors():
+        place = ".".join(map(str, one["loc"]))
+        given = "" if one["type"] in ("missing", "json_invalid") else f", not {one['input']!r:.60}"
+        yield f"{place or 'the line'}: {one['msg'][:1].lower()}{one['msg'][1:]}{given}."
+
+
+def _contradictions(question: EvalQuestion) -> Iterator[Problem]:
+    if question.answerable and not question.evidence:
+        yield Problem(question.id, "is answerable and has no evidence; add it, or say answerable: false.")
+    if not question.answerable and (question.evidence or question.answers):
+        yield Problem(question.id, "is not answerable and has evidence or answers; take them out.")
+    shown = _plain(" ".join(gold.quote for gold in question.evidence))
+    for answer in question.answers:
+        if question.evidence and _plain(answer) not in shown:
+            yield Problem(
+                question.id, f"the answer {answer!r} does not stand in its evidence; widen the span.", False
+            )
+        if len(_plain(answer)) > 3 and f" {_plain(answer)} " in f" {_plain(question.question)} ":
+            yield Problem(question.id, f"gives its answer {answer!r} away; reword the question.", False)
+
+
+def _dead(gold: Gold, text: str | None) -> str | None:
+    """Return why a span does not hold its quote, or None where it does."""
+    if text is None:
+        return f"{gold.document} is not in the corpus; ingest it, or mend the name."
+    if text[gold.start : gold.end] == gold.quote:
+        return None
+    place = f"{gold.document}, characters {gold.start} to {gold.end}"
+    if gold.end > len(text):
+        place += f" (the document has {len(text)})"
+    found = text.count(gold.quote)
+    if found == 1:
+        start = text.index(gold.quote)
+        return f"{place}: the quote has moved to {start}-{start + len(gold.quote)}; mend the span."
+    if found:
+        return f"{place}: the quote stands in {found} other places; mend the span."
+    return f"{place}: the quote {gold.quote[:40]!r} is not in the document any more; label it anew."
+
+
+def _leaks(
+    questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str, names: Sequence[str]
+) -> Iterator[Problem]:
+    """Yield questions that stand word for word in a document: the set itself may have been ingested."""
+    wanted = {question.id: _plain(question.question) for question in questions}
+    for name in names:
+        text = _plain(_text(catalog, corpus, name) or "")
+        for identity, words in wanted.items():
+            if len(words) > 20 and words in text:
+                yield Problem(identity, f"stands word for word in {name}; was the set ingested?", False)
+
+
+def _text(catalog: Catalog, corpus: str, name: str) -> str | None:
+    try:
+        return catalog.document(corpus, name).text
+    except NotFound:
+        return None
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().replace("|", " ").split())

@@ -1,0 +1,186 @@
+"""Say what a run or a gate found: as text for people, Markdown for a pull request, JUnit XML and JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from eval.gate import Gate, Verdict, paired
+from eval.metrics import paired_test, percentile
+from eval.run import Run, interval, numbers
+from eval.tables import markdown_table
+
+
+def run_rows(run: Run) -> list[tuple[str, str, str, int, int]]:
+    """Return for each measure its mean, its 95 % interval, over how many questions, and how many gave no number."""
+    names = dict.fromkeys(name for outcome in run.outcomes for name in outcome.values)
+    rows = []
+    for name in names:
+        found = numbers(run, name)
+        lost = sum(name in outcome.values and outcome.values[name] is None for outcome in run.outcomes)
+        if found:
+            low, high = interval(found)
+            rows.append(
+                (name, f"{sum(found) / len(found):.3f}", f"{low:.3f} to {high:.3f}", len(found), lost)
+            )
+        else:
+            rows.append((name, "no number", "", 0, lost))
+    return rows
+
+
+def time_rows(run: Run) -> list[tuple[str, str, str]]:
+    """Return for each stage p50 and p95 of its time, in milliseconds."""
+    stages = dict.fromkeys(stage for outcome in run.outcomes for stage in outcome.timings_ms)
+    rows = []
+    for stage in stages:
+        taken = [outcome.timings_ms[stage] for outcome in run.outcomes if stage in outcome.timings_ms]
+        rows.append((stage, f"{percentile(taken, 0.5):.1f}", f"{percentile(taken, 0.95):.1f}"))
+    return rows
+
+
+def token_rows(run: Run) -> list[tuple[str, float]]:
+    """Return the mean of each part of the prompt, in tokens: S, T, H, R and U."""
+    names = {"system": "S", "tools": "T", "memory": "H", "evidence": "R", "question": "U"}
+    total = max(1, len(run.outcomes))
+    return [
+        (f"{letter}, {part}", round(sum(outcome.tokens[part] for outcome in run.outcomes) / total, 1))
+        for part, letter in names.items()
+    ]
+
+
+def run_markdown(run: Run) -> str:
+    """Return a run as Markdown."""
+    parts = [
+        f"# {run.name}: {len(run.outcomes)} questions over {run.corpus}, {run.date}, commit {run.commit}\n",
+        markdown_table(("measure", "mean", "95 %", "questions", "no number"), run_rows(run)),
+        markdown_table(("stage", "ms p50", "ms p95"), time_rows(run)),
+        markdown_table(("part of the prompt", "tokens, mean"), token_rows(run)),
+        markdown_table(("size", "figure"), run.size.items()),
+        _checks(run.checks),
+    ]
+    return "\n".join(parts)
+
+
+def gate_markdown(gate: Gate) -> str:
+    """Return a gate's verdicts as Markdown, what failed first."""
+    parts = [
+        f"## {'Passed' if gate.passed else 'FAILED'}\n",
+        markdown_table(
+            ("", "fails if", "before", "now", "lost", "at least", "smallest visible", "questions"),
+            verdict_rows(gate),
+        ),
+        _checks(gate.checks),
+        *(f"- {line}\n" for line in warnings(gate)),
+    ]
+    if gate.worst:
+        parts.append(
+            markdown_table(("question", "measure", "lost"), [(i, n, f"{v:.2f}") for i, n, v in gate.worst])
+        )
+    return "\n".join(parts)
+
+
+def verdict_rows(gate: Gate) -> list[Sequence[str | int]]:
+    """Return the verdicts as rows of a table, what failed first."""
+    return [_verdict_row(one) for one in sorted(gate.verdicts, key=lambda verdict: not verdict.failed)]
+
+
+def warnings(gate: Gate) -> list[str]:
+    """Return what the gate could not see: rules that the set is too small to guard, values that have gone."""
+    said = [
+        f"{one.rule.name}: {one.questions} questions show a loss of {one.visible:.3g} or more, not one of "
+        f"{one.rule.allowed:g}; add questions, or allow more."
+        for one in gate.verdicts
+        if one.blind
+    ]
+    return said + [
+        f"{one.rule.name}: {one.missing} of the baseline's values have gone."
+        for one in gate.verdicts
+        if one.missing
+    ]
+
+
+def comparison_markdown(before: Run, now: Run) -> str:
+    """Return every measure of two runs of the same questions, with the p-value of a paired randomisation test.
+
+    Raises:
+        InvalidInput: if the second run asks questions that the first does not.
+    """
+    pairs = paired(before, now)
+    rows = []
+    for name in dict.fromkeys(name for _, outcome in pairs for name in outcome.values):
+        values = [(first.values.get(name), second.values.get(name)) for first, second in pairs]
+        both = [(old, new) for old, new in values if old is not None and new is not None]
+        if both:
+            old, new = (np.array(side) for side in zip(*both, strict=True))
+            means = [f"{old.mean():.3f}", f"{new.mean():.3f}", f"{new.mean() - old.mean():+.3f}"]
+            rows.append((name, *means, f"{paired_test(old, new):.3f}", len(both)))
+    titles = [f"{run.name}, {run.date}, commit {run.commit}" for run in (before, now)]
+    table = markdown_table(("measure", "before", "now", "difference", "p", "questions"), rows)
+    return f"before: {titles[0]}\nnow: {titles[1]}\n\n{table}"
+
+
+def nested_markdown(title: str, rows: Mapping[str, Mapping[str, float]]) -> str:
+    """Return rows of the same named figures as a table."""
+    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    cells = [
+        (key, *(f"{row[name]:.3g}" if name in row else "" for name in names)) for key, row in rows.items()
+    ]
+    return markdown_table((title, *names), cells)
+
+
+def gate_json(gate: Gate) -> dict[str, Any]:
+    """Return a gate as JSON."""
+    return {
+        "passed": gate.passed,
+        "rules": [asdict(one) | {"rule": str(one.rule)} for one in gate.verdicts],
+        "checks": [asdict(check) for check in gate.checks],
+        "worst": [{"question": i, "measure": name, "lost": lost} for i, name, lost in gate.worst],
+        "warnings": warnings(gate),
+    }
+
+
+def gate_junit(gate: Gate) -> str:
+    """Return a gate as JUnit XML: a test case for each rule and each check."""
+    cases: list[tuple[str, str, str]] = [
+        ("eval.rules", str(one.rule), _why(one) if one.failed else "") for one in gate.verdicts
+    ]
+    cases += [("eval.checks", check.name, "" if check.ok else check.found) for check in gate.checks]
+    failures = sum(bool(why) for _, _, why in cases)
+    suite = ElementTree.Element(
+        "testsuite", name="ibid eval gate", tests=str(len(cases)), failures=str(failures), errors="0"
+    )
+    for group, name, why in cases:
+        case = ElementTree.SubElement(suite, "testcase", classname=group, name=name)
+        if why:
+            ElementTree.SubElement(case, "failure", message=why).text = why
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def to_json(value: Any) -> str:
+    """Return a value as indented JSON."""
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
+def _verdict_row(one: Verdict) -> Sequence[str | int]:
+    figures = (one.before, one.now, one.loss, one.least, one.visible)
+    return ("FAIL" if one.failed else "pass", str(one.rule), *(f"{v:.3f}" for v in figures), one.questions)
+
+
+def _why(one: Verdict) -> str:
+    if one.missing > one.questions:
+        return f"{one.missing} of the baseline's values have gone."
+    return (
+        f"from {one.before:.3f} to {one.now:.3f}: lost {one.loss:.3f}, at least {one.least:.3f}, "
+        f"and {one.rule.allowed:g} is allowed."
+    )
+
+
+def _checks(checks: Sequence[Any]) -> str:
+    rows = [("ok" if check.ok else "FAIL", check.name, check.found) for check in checks]
+    return markdown_table(("", "check", "found"), rows) if rows else ""

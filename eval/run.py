@@ -1,0 +1,279 @@
+"""Ask every question of a set through the question path, and keep what came of each: a run, saved as JSON.
+
+Runs of the same questions can be compared, by `ibid eval compare` and `ibid eval gate`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from eval.checks import Check, ask_or_report, check_answers, check_canaries
+from eval.faithfulness import Scorer
+from eval.measures import Values, answer_values, retrieval_values
+from eval.questions import EvalQuestion, Gold, fingerprint
+from eval.trial import commit
+from rag import models
+from rag.catalog import Catalog
+from rag.errors import InvalidInput, NotFound
+from rag.judge import Judge
+from rag.pipeline import Pipeline
+from rag.settings import Settings
+from rag.types import Answer, Hit
+
+FORMAT = 1  # raise it when values change their meaning: runs of two formats are not compared
+SHOWN = 400  # characters of a retrieved text that a run keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A hit of the context, as a report shows it."""
+
+    document: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one question."""
+
+    id: str
+    fingerprint: str  # of the question and its labels
+    question: str
+    answerable: bool
+    tags: tuple[str, ...]
+    gold: tuple[Gold, ...]
+    expected: tuple[str, ...]
+    answer: str
+    answered: bool
+    confidence: float
+    context: tuple[Shown, ...]
+    values: dict[str, float | None]  # None where a measure gave no number
+    timings_ms: dict[str, float]
+    tokens: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A set of questions asked of a corpus by one configuration."""
+
+    format: int
+    name: str  # of the question set
+    set: str  # its fingerprint
+    corpus: str
+    commit: str
+    date: str
+    settings: dict[str, Any]  # those that differ from the defaults
+    pack: str  # fingerprint of trunk and adapters
+    machine: dict[str, Any]
+    size: dict[str, float]
+    outcomes: tuple[Outcome, ...]
+    checks: tuple[Check, ...] = field(default=())
+
+
+_ADAPTER = TypeAdapter(Run)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is evaluated: a question path over one corpus of a catalogue."""
+
+    pipeline: Pipeline
+    catalog: Catalog
+    settings: Settings
+    corpus: str
+
+
+def evaluate(
+    subject: Subject,
+    name: str,
+    questions: Sequence[EvalQuestion],
+    *,
+    judge: Judge | None = None,
+    scorer: Scorer | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> Run:
+    """Ask the questions, measure every answer, and check what holds whatever the questions are.
+
+    Args:
+        name: of the set.
+        judge: has to tell the canary's planted falsehoods; without it that check is left out.
+        scorer: RAGAS's measures; without it they are left out.
+        advance: called as each question is done.
+
+    Raises:
+        NotFound: if there is no such corpus, or it is empty.
+    """
+    size, corpus = _size(subject), subject.corpus
+    answers = ask(subject, questions, advance)
+    judged: list[Values] = scorer.score(questions, answers) if scorer else [{} for _ in questions]
+    measured = zip(questions, answers, measure(questions, answers), judged, strict=True)
+    outcomes = [_outcome(question, answer, values | more) for question, answer, values, more in measured]
+    checks = [
+        *check_answers(questions, answers, subject.catalog, subject.settings, corpus),
+        *check_canaries(subject.pipeline, subject.catalog, corpus, judge),
+    ]
+    return Run(
+        FORMAT,
+        name,
+        fingerprint(questions),
+        corpus,
+        commit(),
+        time.strftime("%Y-%m-%d %H:%M"),
+        changed_settings(subject.settings),
+        pack_fingerprint(),
+        {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine()},
+        size,
+        tuple(outcomes),
+        tuple(checks),
+    )
+
+
+def ask(
+    subject: Subject, questions: Sequence[EvalQuestion], advance: Callable[[], None] = lambda: None
+) -> list[Answer]:
+    """Answer the questions, one after the other."""
+    ask_or_report(
+        subject.pipeline, subject.corpus, "warm up"
+    )  # what loads at first use is no question's time
+    answers = []
+    for question in questions:
+        answers.append(ask_or_report(subject.pipeline, subject.corpus, question.question))
+        advance()
+    return answers
+
+
+def measure(questions: Sequence[EvalQuestion], answers: Sequence[Answer]) -> list[Values]:
+    """Return every value of each answer that needs no model."""
+    values = retrieval_values(questions, [answer.trace.rankings for answer in answers])
+    return [
+        found | answer_values(question, answer)
+        for question, answer, found in zip(questions, answers, values, strict=True)
+    ]
+
+
+def set_name(path: Path) -> str:
+    """Name a question set by its file, or by its folder where the file is just called `questions`."""
+    return path.resolve().parent.name if path.stem == "questions" else path.stem
+
+
+def save_run(run: Run, path: Path) -> None:
+    """Write a run as JSON; a value that is no number becomes null."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(run), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def read_run(path: Path) -> Run:
+    """Read a saved run.
+
+    Raises:
+        InvalidInput: if it cannot be read, is none, or is of another format.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        version = json.loads(text).get("format")
+    except (OSError, ValueError, AttributeError) as error:
+        raise InvalidInput(f"{path} is no run of `ibid eval run` ({error}).") from error
+    if version != FORMAT:
+        raise InvalidInput(
+            f"{path} has format {version}, and this version of Ibid writes {FORMAT}; make it anew with `ibid eval run`."
+        )
+    try:
+        return _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        raise InvalidInput(f"{path} is damaged at {place}; make it anew with `ibid eval run`.") from error
+
+
+def means(run: Run) -> dict[str, float]:
+    """Return the mean of every value over the questions that have it, best known stages first."""
+    names = list(dict.fromkeys(name for outcome in run.outcomes for name in outcome.values))
+    return {name: float(np.mean(found)) for name in names if (found := numbers(run, name))}
+
+
+def numbers(run: Run, name: str) -> list[float]:
+    """Return a measure's values over the questions that have one."""
+    return [v for outcome in run.outcomes if (v := outcome.values.get(name)) is not None]
+
+
+def interval(values: Sequence[float], *, rounds: int = 2_000, level: float = 0.95) -> tuple[float, float]:
+    """Return a percentile bootstrap interval of the mean, seeded."""
+    found = np.asarray(values, np.float64)
+    rng = np.random.default_rng(3)
+    resampled = found[rng.integers(0, len(found), (rounds, len(found)))].mean(axis=1)  # (rounds,)
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def changed_settings(settings: Settings) -> dict[str, Any]:
+    """Return the settings that differ from the defaults, the data folder aside."""
+    plain = asdict(replace(settings, home=Settings().home))
+    defaults = asdict(Settings())
+    return {name: str(value) for name, value in plain.items() if value != defaults[name]}
+
+
+def pack_fingerprint() -> str:
+    """Name the trunk and the adapters that answer."""
+    parts = [models.trunk_fingerprint(), *(models.described(job)["sha256"] for job in models.shipped())]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
+
+
+def _outcome(question: EvalQuestion, answer: Answer, values: Values) -> Outcome:
+    ledger = answer.ledger
+    return Outcome(
+        question.id,
+        fingerprint([question]),
+        question.question,
+        question.answerable,
+        question.tags,
+        question.evidence,
+        question.answers,
+        answer.text,
+        answer.answerable,
+        answer.confidence,
+        tuple(_shown(hit) for hit in answer.trace.rankings.get("context", ())),
+        {name: None if math.isnan(value) else value for name, value in values.items()},
+        {stage: round(taken, 2) for stage, taken in answer.trace.timings_ms.items()},
+        {
+            part: getattr(ledger, part)
+            for part in ("budget", "system", "tools", "memory", "evidence", "question")
+        },
+    )
+
+
+def _shown(hit: Hit) -> Shown:
+    return Shown(hit.chunk.document, hit.start, hit.end, hit.text[:SHOWN])
+
+
+def _size(subject: Subject) -> dict[str, float]:
+    chunks = len(subject.pipeline.index(subject.corpus))
+    if not chunks:
+        raise NotFound(
+            f"The corpus {subject.corpus!r} is empty; ingest its documents before it is evaluated."
+        )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {
+        "documents": len(subject.catalog.documents(subject.corpus)),
+        "chunks": chunks,
+        "data folder, MB": round(_bytes(subject.catalog.home) / 1e6, 1),
+        "peak memory, MB": round(peak / 1e6, 1),
+    }
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rag import models
 from rag.cross_encoder import PASSAGE, QUESTION, CrossEncoder, PackCrossEncoder, load_cross_encoder
 from rag.errors import ModelError
 from rag.runtime import trunk_tokenizer
@@ -82,8 +81,6 @@ def test_the_end_of_the_question_and_the_beginning_of_the_text_are_read() -> Non
 
 @pytest.fixture(scope="module")
 def pack() -> CrossEncoder:
-    if "reranker" not in models.shipped():
-        pytest.skip("the pack has no reranker yet")
     return load_cross_encoder(threads=1)
 
 

@@ -50,6 +50,7 @@ def answer_values(question: EvalQuestion, answer: Answer) -> Values:
     cited = [(one.document, one.start, one.end) for one in answer.citations]
     items = graded_items(question.evidence)
     values = {
+        "evidence kept": sum(answer.trace.kept) / max(1, len(answer.trace.kept)),
         "answered": float(answer.answerable),
         "gold cited": len(_items_covered(cited, question.evidence)) / len(items) if items else 0.0,
     }

@@ -13,7 +13,7 @@ from eval.gate import Gate
 from eval.measures import CUTS
 from eval.metrics import percentile
 from eval.render import run_rows, token_rows, verdict_rows, warnings
-from eval.run import Outcome, Run, means
+from eval.run import Outcome, Run, confidence_and_truth, means, overall
 
 WORST = 12
 STAGE_MEASURES = ("R@10", "nDCG@10", "span recall", "span IoU")
@@ -54,6 +54,7 @@ def run_page(
         ablation=_ablation(ablation["variants"]) if ablation else [],
         positions=_lines(ablation["positions"]) if ablation else "",
         orders=ablation["orders"] if ablation else {},
+        overall=overall(run),
         rows=run_rows(run),
         worst=worst(run),
     )
@@ -100,11 +101,7 @@ def _stage_plot(measure: str, now: dict[str, float], then: dict[str, float] | No
 
 
 def _calibration(run: Run) -> str:
-    judged = [
-        (outcome.confidence, outcome.values.get("right", outcome.values.get("gold cited", 0.0)) or 0.0)
-        for outcome in run.outcomes
-        if outcome.answered
-    ]
+    judged = confidence_and_truth(run)
     return plots.calibration([said for said, _ in judged], [right for _, right in judged]) if judged else ""
 
 

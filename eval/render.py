@@ -12,7 +12,7 @@ import numpy as np
 
 from eval.gate import Gate, Verdict, paired
 from eval.metrics import paired_test, percentile
-from eval.run import Run, interval, numbers
+from eval.run import Run, interval, numbers, overall
 from eval.tables import markdown_table
 
 
@@ -58,6 +58,7 @@ def run_markdown(run: Run) -> str:
     parts = [
         f"# {run.name}: {len(run.outcomes)} questions over {run.corpus}, {run.date}, commit {run.commit}\n",
         markdown_table(("measure", "mean", "95 %", "questions", "no number"), run_rows(run)),
+        markdown_table(("of all", "figure"), [(name, f"{v:.3f}") for name, v in overall(run).items()]),
         markdown_table(("stage", "ms p50", "ms p95"), time_rows(run)),
         markdown_table(("part of the prompt", "tokens, mean"), token_rows(run)),
         markdown_table(("size", "figure"), run.size.items()),

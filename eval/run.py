@@ -211,6 +211,41 @@ def numbers(run: Run, name: str) -> list[float]:
     return [v for outcome in run.outcomes if (v := outcome.values.get(name)) is not None]
 
 
+def overall(run: Run) -> dict[str, float]:
+    """Return what only a whole run has: precision and recall of refusing, and how far confidence is off.
+
+    The calibration error is the mean distance of confidence and share right over ten bins of confidence, weighted
+    by their sizes (Naeini, Cooper and Hauskrecht, AAAI 2015), over every answer that was given.
+    """
+    refused = [outcome for outcome in run.outcomes if not outcome.answered]
+    unanswerable = [outcome for outcome in run.outcomes if not outcome.answerable]
+    rightly = sum(not outcome.answerable for outcome in refused)
+    found: dict[str, float] = {}
+    if refused:
+        found["refusal precision"] = rightly / len(refused)
+    if unanswerable:
+        found["refusal recall"] = rightly / len(unanswerable)
+    if judged := confidence_and_truth(run):
+        said, right = np.array(judged).T
+        bins = np.minimum((said * 10).astype(int), 9)
+        gaps = [abs(said[bins == b].sum() - right[bins == b].sum()) for b in np.unique(bins)]
+        found["calibration error"] = float(sum(gaps) / len(said))
+    return found
+
+
+def confidence_and_truth(run: Run) -> list[tuple[float, float]]:
+    """Return, for each answer that was given, its confidence and whether it is right.
+
+    Right is one that holds the expected words, or without any cites the gold evidence; to what nothing answers,
+    none is.
+    """
+    return [
+        (outcome.confidence, outcome.values.get("right", outcome.values.get("gold cited")) or 0.0)
+        for outcome in run.outcomes
+        if outcome.answered
+    ]
+
+
 def interval(values: Sequence[float], *, rounds: int = 2_000, level: float = 0.95) -> tuple[float, float]:
     """Return a percentile bootstrap interval of the mean, seeded."""
     found = np.asarray(values, np.float64)

@@ -86,6 +86,11 @@ class Evidence:
         tuple[int, int], ...
     ] = ()  # in the document: what compression left of the hit; empty: all of it
 
+    @property
+    def kept_share(self) -> float:
+        """The share of the hit's characters that compression left."""
+        return sum(end - start for start, end in self.kept) / len(self.hit.text) if self.kept else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -160,6 +165,7 @@ class Trace:
     notes: tuple[str, ...]
     timings_ms: Mapping[str, float]
     tokens: tuple[int, ...] = ()  # of each hit of the ranking "context"
+    kept: tuple[float, ...] = ()  # the share of each that compression left
     prompt: str = ""  # what the context made of them
 
 

@@ -1,14 +1,17 @@
-"""Fixtures that the tests share: the real embedder, a catalogue in a fresh folder, and a way to fill it."""
+"""Fixtures that the tests share: the real embedder, a catalogue in a fresh folder, and the command line."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from api import cli
 from rag.catalog import Catalog
 from rag.embed import Embedder, load_embedder
 from tests.made_versions import Library
+from tests.typed import Done, Ibid
 
 _KNOWN: dict[str, np.ndarray] = {}  # text -> vector; the same lines return in many tests
 
@@ -28,3 +31,22 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 @pytest.fixture
 def library(catalog: Catalog, embedder: Embedder) -> Library:
     return Library(catalog, embedder, _KNOWN)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("IBID_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def ibid(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ibid:
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["ibid", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        captured = capsys.readouterr()
+        return Done(int(exit_.value.code or 0), captured.out, captured.err)
+
+    return run

@@ -1,6 +1,7 @@
 """The gate: a real loss fails, noise does not, and what a set cannot see is said."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ from rag.errors import InvalidInput
 
 
 def run_of(
-    values: dict[str, list[float | None]], *, ms: float = 100.0, checks: tuple[Check, ...] = ()
+    values: Mapping[str, Sequence[float | None]], *, ms: float = 100.0, checks: tuple[Check, ...] = ()
 ) -> Run:
     """A run whose questions have these values."""
     count = len(next(iter(values.values())))

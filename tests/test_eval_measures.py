@@ -24,7 +24,7 @@ def hit(document: str, start: int, end: int, score: float = 1.0) -> Hit:
 
 def answer(text: str, *, given: bool = True, cited: tuple[tuple[str, int, int], ...] = ()) -> Answer:
     citations = tuple(Citation(0, 1, 1, d, 1, None, s, e, "q", True) for d, s, e in cited)
-    trace = Trace("q", {}, {}, (), {"total": 1.0}, prompt="Evidence: it is 40 EUR, not 30.")
+    trace = Trace("q", {}, {}, (), {"total": 1.0}, kept=(1.0, 0.5), prompt="Evidence: it is 40 EUR, not 30.")
     return Answer(text if given else "", given, 0.5, citations, "", (), Ledger(1, 1, 0, 0, 0, 0), trace)
 
 
@@ -108,6 +108,7 @@ def test_an_answer_is_right_cited_and_in_the_prompt() -> None:
     values = answer_values(question, answer("40 EUR [1]", cited=(("a", 0, 10), ("z", 0, 3))))
 
     assert values == {
+        "evidence kept": 0.75,
         "answered": 1.0,
         "gold cited": 1.0,
         "citations in gold": 0.5,

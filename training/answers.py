@@ -148,7 +148,8 @@ def _read_features(asked: Sequence[Asked]) -> np.ndarray:
 
 
 def _fit_confidence(rows: np.ndarray, right: np.ndarray) -> LogisticRegression:
-    return LogisticRegression(max_iter=2000).fit(rows, right)
+    # hardly regularised: the features have very different ranges, and are few beside the questions
+    return LogisticRegression(C=1e3, max_iter=5000).fit(rows, right)
 
 
 def _is_right(one: Asked) -> bool:

@@ -23,7 +23,7 @@ from rag.order import order_for_attention
 from rag.pipeline import Pipeline
 from rag.types import Draft, Hit
 
-SHOWN = ("context R@10", "context span IoU", "right", "gold cited", "refused")  # measures of the table
+SHOWN = ("context R@10", "context span IoU", "gold cited", "right", "refused")  # measures of the table
 SEED = 23
 Changes = Mapping[str, Any]
 ORDERS: Mapping[str, Callable[[list[Hit], random.Random], list[Hit]]] = {

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eval import chroma, faults, handbook, lexical, nfcorpus, pack, peers, scale
+from eval import faults
+from eval.benchmarks import ablation, chroma, handbook, lexical, nfcorpus, pack, peers, scale
 from eval.datasets import available
 from eval.trial import save_results
 
@@ -31,6 +32,7 @@ class Measurement:
 MEASUREMENTS: Mapping[str, Measurement] = {
     "handbook": Measurement(handbook.measure, None),
     "gate": Measurement(faults.measure, None),
+    "ablation": Measurement(ablation.measure, None),
     "chroma": Measurement(chroma.through_the_command_line, "endtoend/chroma"),
     "chroma-stages": Measurement(chroma.by_chunker_and_stage, "endtoend/chroma"),
     "nfcorpus": Measurement(nfcorpus.by_stage, "ranking/nfcorpus"),

@@ -137,11 +137,32 @@ def _scale() -> str:
     return markdown_table(("measure", "10,000", "100,000"), rows)
 
 
+def _gate() -> str:
+    figures = newest("gate")["figures"]
+    rows = [(fault, "; ".join(seen) or "not caught") for fault, seen in figures["caught by"].items()]
+    passed = f"{figures['of them passed']} of {figures['runs without fault']} passed"
+    return markdown_table(
+        ("planted fault", "caught by"), [*rows, ("none: other orders of ingestion, other questions", passed)]
+    )
+
+
+def _ablation(name: str) -> Callable[[], str]:
+    def table() -> str:
+        from eval.ablate import ablation_markdown  # which makes its tables here
+
+        return ablation_markdown(newest("ablation")["figures"][name]["variants"])
+
+    return table
+
+
 _TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
     "chroma": _chroma,
     "chroma-stages": _chroma_stages,
     "pack": _pack,
+    "gate": _gate,
+    "ablation-handbook": _ablation("handbook"),
+    "ablation-chroma": _ablation("chroma"),
     "peers": _peers,
     "nfcorpus": _named_figures("nfcorpus"),
     "handbook": _named_figures("handbook"),

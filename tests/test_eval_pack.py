@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval import compression, judging, pack, reading, refusal, reranking
+from eval import reading
 from eval.bench import MEASUREMENTS
+from eval.benchmarks import compression, judging, pack, refusal, reranking
 from eval.datasets import available, held_back
 from eval.metrics import paired_test
 from rag.embed import Embedder

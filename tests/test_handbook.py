@@ -3,8 +3,8 @@
 from collections import Counter
 from functools import cache
 
+from eval.benchmarks.handbook import judge_questions, summarise
 from eval.datasets import HANDBOOK, handbook
-from eval.handbook import judge_questions, summarise
 from ingest.load import load
 
 QUESTIONS = handbook()

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from eval.server import Server, running_server
+from eval.benchmarks.server import Server, running_server
 from tests.made_files import make_pdf
 from tests.served import TRAVEL, find, finished, upload, wait_until
 

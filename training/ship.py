@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from eval.pack import figures
+from eval.benchmarks.pack import figures
 from rag.models import JOBS, PACK, described, pack, prepared, trunk_sha256
 from rag.runtime import Runner, probe
 from training import compressor, judge, pairs, reader, reranker

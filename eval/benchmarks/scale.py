@@ -19,9 +19,9 @@ from typing import Any
 import httpx
 import numpy as np
 
+from eval.benchmarks.server import running_server
 from eval.datasets import records
 from eval.metrics import percentile
-from eval.server import running_server
 from eval.trial import shared_embedder
 from ingest.build import Builder
 from ingest.source import Source

@@ -11,7 +11,7 @@ import re
 import subprocess
 from typing import Any
 
-from eval.chroma import measure_question_path
+from eval.benchmarks.chroma import measure_question_path
 from eval.datasets import SHARED, chroma_documents
 from eval.trial import file_sources, trial
 

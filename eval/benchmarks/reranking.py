@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from eval.benchmarks.nfcorpus import CANDIDATES, DEPTH, FOLDER
 from eval.datasets import records
 from eval.metrics import ndcg_at_k, paired_test, percentile, reciprocal_rank
-from eval.nfcorpus import CANDIDATES, DEPTH, FOLDER
 from eval.trial import CORPUS, reconfigured, text_sources, trial
 from rag.embed import Embedder, unit
 from rag.fuse import min_max

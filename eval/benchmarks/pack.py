@@ -9,7 +9,8 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eval import compression, judging, reading, refusal, reranking
+from eval import reading
+from eval.benchmarks import compression, judging, refusal, reranking
 from eval.datasets import held_back, records
 from eval.trial import shared_embedder
 from rag.compress import load_compressor

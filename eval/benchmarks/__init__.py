@@ -1,0 +1,1 @@
+"""How Ibid itself was measured: one module for each measurement of `python -m eval.bench`."""

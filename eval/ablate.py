@@ -14,8 +14,9 @@ import numpy as np
 from eval.measures import Values, covers, found_items, holds_answer
 from eval.metrics import paired_test, percentile
 from eval.questions import EvalQuestion
-from eval.run import Subject, ask, interval, measure
+from eval.run import ask, interval, measure
 from eval.tables import markdown_table
+from eval.trial import Subject
 from rag import models
 from rag.assemble import assemble
 from rag.errors import InvalidInput
@@ -24,6 +25,8 @@ from rag.pipeline import Pipeline
 from rag.types import Draft, Hit
 
 SHOWN = ("context R@10", "context span IoU", "gold cited", "right", "refused")  # measures of the table
+PLACES = 5  # pieces of evidence in the prompt, of which one is gold
+ALPHA = 0.05
 SEED = 23
 Changes = Mapping[str, Any]
 ORDERS: Mapping[str, Callable[[list[Hit], random.Random], list[Hit]]] = {
@@ -80,7 +83,7 @@ def ablate(
         if name == "as configured" or settings != subject.settings:
             pipeline = Pipeline(settings, subject.catalog, subject.pipeline.embedder)
             answers = ask(replace(subject, pipeline=pipeline, settings=settings), questions)
-            ms = tuple(answer.trace.timings_ms["total"] for answer in answers)
+            ms = tuple(answer.trace.timings_ms.get("total", 0.0) for answer in answers)
             found.append(Variant(name, changes, tuple(measure(questions, answers)), ms))
         advance()
     return found
@@ -104,13 +107,15 @@ def differences(found: Sequence[Variant], measure_name: str) -> list[tuple[str, 
 
 
 def ablation_markdown(rows: Sequence[Mapping[str, Any]], shown: Sequence[str] = SHOWN) -> str:
-    """Return a table: the means of the first variant, and what each other one changes, * where p < 0.05.
+    """Return a table: the means of the first variant, and what each other one changes; * where p < 0.05.
+
+    p is multiplied by the number of variants (Bonferroni).
 
     Args:
         rows: what `ablation_json` returns.
     """
     names = [name for name in shown if name in rows[0]["means"]]
-    cells = [[_cell(row, name) for name in names] for row in rows]
+    cells = [[_cell(row, name, len(rows) - 1) for name in names] for row in rows]
     times = [[f"{row[f'ms {share}']:.0f}" for share in ("p50", "p95")] for row in rows]
     listed = [(row["question path"], *c, *t) for row, c, t in zip(rows, cells, times, strict=True)]
     return markdown_table(("question path", *names, "ms p50", "ms p95"), listed)
@@ -170,7 +175,7 @@ def by_position(subject: Subject, questions: Sequence[EvalQuestion]) -> dict[str
     """Return, for each position of the gold evidence in the prompt, the means of the answers' values."""
     found: dict[int, list[Values]] = {}
     for question, hits in _with_gold(subject, questions):
-        gold = next(i for i, hit in enumerate(hits) if found_items([hit], question.evidence) != ["hit 0"])
+        gold = next(i for i, items in enumerate(found_items(hits, question.evidence)) if items)
         others = [hit for i, hit in enumerate(hits) if i != gold]
         for position in range(len(hits)):
             ordered = [*others[:position], hits[gold], *others[position:]]
@@ -178,13 +183,13 @@ def by_position(subject: Subject, questions: Sequence[EvalQuestion]) -> dict[str
     return {str(position + 1): _means(values) for position, values in sorted(found.items())}
 
 
-def _cell(row: Mapping[str, Any], name: str) -> str:
+def _cell(row: Mapping[str, Any], name: str, variants_tried: int) -> str:
     if not row["settings"]:
         return f"{row['means'][name]:.3f}"
     if name not in row["differences"]:
         return ""
     found = row["differences"][name]
-    star = "*" if found["p"] < 0.05 else ""
+    star = "*" if found["p"] * variants_tried < ALPHA else ""
     return f"{found['mean']:+.3f}{star} ({found['low']:+.3f} to {found['high']:+.3f})"
 
 
@@ -193,9 +198,16 @@ def _with_gold(
 ) -> Iterator[tuple[EvalQuestion, list[Hit]]]:
     """Yield the questions of which one of five hits holds the gold evidence, with the hits."""
     for question in questions:
-        hits = list(subject.pipeline.search(subject.corpus, question.question, k=5).hits)
+        try:
+            hits = list(subject.pipeline.search(subject.corpus, question.question, k=PLACES).hits)
+        except InvalidInput:
+            continue  # too long, say; the run has named it
         spans = [[(hit.chunk.document, hit.start, hit.end)] for hit in hits]
-        if len(hits) == 5 and question.answerable and any(covers(one, question.evidence) for one in spans):
+        if (
+            len(hits) == PLACES
+            and question.answerable
+            and any(covers(one, question.evidence) for one in spans)
+        ):
             yield question, hits
 
 

@@ -7,6 +7,7 @@ that says yes to everything. Each check says what it found.
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,18 +18,21 @@ from pathlib import Path
 import numpy as np
 
 from eval.questions import EvalQuestion
+from eval.trial import Subject
 from rag.catalog import Catalog
 from rag.errors import IbidError, NotFound
 from rag.judge import Judge
 from rag.pipeline import Pipeline
-from rag.settings import Settings
 from rag.types import Answer, Chunk, Citation, Hit, Ledger, Trace
 
 CANARY = Path(__file__).parent / "canary.jsonl"
 JUDGE_AT_LEAST = 0.75  # balanced accuracy on the canary
 REFUSED_AT_LEAST = 0.8  # share of questions about what does not exist
-FOUND_AT_LEAST = 0.95  # share of chunks that are found by their own words
-PROBED = 25  # chunks
+FOUND_AT_LEAST = 0.95  # share of the chunks of older documents that are found by their own words
+PROBED = 25  # documents, beside the newest
+PROBE_CHARS = 300
+TELLING = 40  # characters of a chunk that says enough to be asked for
+MISSING_AT_MOST = 0.1  # share of the values that RAGAS gives no number for
 SEED = 17
 _ERROR = "error: "
 # None of this is real, so no corpus answers it; one that quotes these questions does.
@@ -56,25 +60,18 @@ class Check:
 
 
 def check_answers(
-    questions: Sequence[EvalQuestion],
-    answers: Sequence[Answer],
-    catalog: Catalog,
-    settings: Settings,
-    corpus: str,
+    questions: Sequence[EvalQuestion], answers: Sequence[Answer], subject: Subject
 ) -> list[Check]:
     """Check the stages of every answer: text, order of rankings and context, citations."""
-    texts = _Texts(catalog, corpus)
+    texts = _Texts(subject.catalog, subject.corpus)
+    attention = subject.settings.order == "attention"
     labelled = list(zip(questions, answers, strict=True))
     return [
-        _all_hold("no question ends in an error", labelled, _error),
+        _all_hold("no question ends in an error", labelled, error_of),
         _all_hold("every hit is the stored text at its place", labelled, lambda a: _misplaced(a, texts)),
         _all_hold("every ranking is ordered by its scores", labelled, _unordered),
         _all_hold("reranking keeps the hits that it was given", labelled, _not_permuted),
-        _all_hold(
-            "the context is in its order",
-            labelled,
-            lambda a: _wrong_order(a, attention=settings.order == "attention"),
-        ),
+        _all_hold("the context is in its order", labelled, lambda a: _wrong_order(a, attention=attention)),
         _all_hold(
             "every citation quotes the document that it names", labelled, lambda a: _miscited(a, texts)
         ),
@@ -82,11 +79,9 @@ def check_answers(
     ]
 
 
-def check_canaries(
-    pipeline: Pipeline, catalog: Catalog, corpus: str, judge: Judge | None = None
-) -> list[Check]:
+def check_canaries(subject: Subject, judge: Judge | None = None) -> list[Check]:
     """Check that chunks are found by their own words, that nonsense is refused, and that the judge judges."""
-    checks = [_findable(pipeline, catalog, corpus), _refusing(pipeline, corpus)]
+    checks = [_findable(subject), _refusing(subject)]
     return [*checks, _judging(judge)] if judge else checks
 
 
@@ -108,8 +103,17 @@ def ask_or_report(pipeline: Pipeline, corpus: str, question: str) -> Answer:
         )
 
 
-def _error(answer: Answer) -> str:
+def error_of(answer: Answer) -> str:
+    """Return the error that the question ended in, "" where there was none."""
     return answer.reason.removeprefix(_ERROR) if answer.reason.startswith(_ERROR) else ""
+
+
+def check_numbers(judged: Sequence[Mapping[str, float]], failure: str) -> Check:
+    """Check that RAGAS gave a number for nearly every value that it was asked for."""
+    values = [value for one in judged for value in one.values()]
+    missing = sum(math.isnan(value) for value in values)
+    found = f"{len(values) - missing} of {len(values)}{f'; the first failed by {failure}' if failure else ''}"
+    return Check("RAGAS gives numbers", missing <= MISSING_AT_MOST * len(values), found)
 
 
 class _Texts:
@@ -164,18 +168,23 @@ def _unordered(answer: Answer) -> str:
 
 
 def _not_permuted(answer: Answer) -> str:
-    before, after = (_ids(answer.trace.rankings.get(stage, ())) for stage in ("fused", "reranked"))
-    if not after or sorted(before) == sorted(after):
-        read = [hit.score for hit in answer.trace.rankings.get("reranked", ()) if hit.maxsim is not None]
-        ordered = all(earlier >= later - 1e-6 for earlier, later in pairwise(read))
-        return "" if ordered else "what was read is not ordered by its new scores"
-    return f"{len(before)} went in and {len(after)} came out, not the same"
+    rankings = answer.trace.rankings
+    if "reranked" not in rankings:
+        return ""
+    before, after = _ids(rankings["fused"]), _ids(rankings["reranked"])
+    if sorted(before) != sorted(after):
+        return f"{len(before)} went in and {len(after)} came out, not the same"
+    read = [hit.score for hit in rankings["reranked"] if hit.maxsim is not None]
+    ordered = all(earlier >= later - 1e-6 for earlier, later in pairwise(read))
+    return "" if ordered else "what was read is not ordered by its new scores"
 
 
 def _wrong_order(answer: Answer, *, attention: bool) -> str:
     """Say where the context is not best first, second best last, and so on inward (or by rank)."""
     ranked = [_span(hit) for hit in answer.trace.rankings.get("evidence", ())]
     placed = [_span(hit) for hit in answer.trace.rankings.get("context", ())]
+    if ranked and not placed:
+        return "nothing of the evidence reached the context"
     ordered = [*ranked[::2], *ranked[1::2][::-1]] if attention else ranked
     expected = [span for span in ordered if span in placed]
     return (
@@ -203,46 +212,48 @@ def _over_budget(answer: Answer) -> str:
     return f"{ledger.used} tokens of {ledger.budget}" if ledger.used > ledger.budget else ""
 
 
-def _findable(pipeline: Pipeline, catalog: Catalog, corpus: str) -> Check:
-    """Ask for some chunks by their own words: an index that lags, or is another's, does not know them."""
-    name = "every chunk is found by its own words"
-    chunks = _some_chunks(catalog, corpus)
-    lost = [chunk for chunk in chunks if not _finds(pipeline, corpus, chunk)]
-    share = 1 - len(lost) / max(1, len(chunks))
-    where = f", not {lost[0].document}, {lost[0].start}-{lost[0].end}" if lost else ""
-    return Check(name, share >= FOUND_AT_LEAST, f"{len(chunks) - len(lost)} of {len(chunks)}{where}")
+def _findable(subject: Subject) -> Check:
+    """Ask for some chunks by their own words: an index that lags, or is another's, does not know them.
+
+    Those of the newest documents have to be found, every one: what was ingested last is what a stale index lacks.
+    """
+    newest, others = _some_chunks(subject)
+    lost = [[chunk for chunk in chunks if not _finds(subject, chunk)] for chunks in (newest, others)]
+    probed, missing = len(newest) + len(others), [*lost[0], *lost[1]]
+    enough = not lost[0] and len(lost[1]) <= (1 - FOUND_AT_LEAST) * len(others)
+    where = f", not {missing[0].document}, {missing[0].start}-{missing[0].end}" if missing else ""
+    found = f"{probed - len(missing)} of {probed}{where}"
+    return Check("chunks are found by their own words", enough and probed > 0, found)
 
 
-def _finds(pipeline: Pipeline, corpus: str, chunk: Chunk) -> bool:
-    words = " ".join(chunk.text.split()[:40])[:400]
-    rankings = pipeline.search(corpus, words, k=5).trace.rankings
+def _finds(subject: Subject, chunk: Chunk) -> bool:
+    words = " ".join(chunk.text.split())[: min(PROBE_CHARS, subject.settings.max_question_chars)]
+    rankings = subject.pipeline.search(subject.corpus, words, k=5).trace.rankings
     return any(
         hit.chunk.text == chunk.text for stage in ("dense", "lexical") for hit in rankings.get(stage, ())
     )
 
 
-def _some_chunks(catalog: Catalog, corpus: str) -> list[Chunk]:
-    """Return up to three chunks of each of some documents, the newest ones among them."""
-    infos = catalog.documents(corpus)
+def _some_chunks(subject: Subject) -> tuple[list[Chunk], list[Chunk]]:
+    """Return up to three chunks of each of the two newest documents, and of some others."""
+    infos = sorted(subject.catalog.documents(subject.corpus), key=lambda info: -info.created)
     rng = random.Random(SEED)
-    newest = sorted(infos, key=lambda info: info.created)[-2:]
-    drawn = [*newest, *rng.sample(infos, min(PROBED, len(infos)))]
-    chunks: dict[int, Chunk] = {}
-    for info in drawn:
-        telling = [
-            chunk
-            for chunk in catalog.chunks_of(catalog.document(corpus, info.name))
-            if len(chunk.text.split()) >= 5
-        ]
-        chunks |= {chunk.id: chunk for chunk in rng.sample(telling, min(3, len(telling)))}
-    return list(chunks.values())
+    others = rng.sample(infos[2:], min(PROBED, len(infos[2:])))
+    drawn: list[list[Chunk]] = []
+    for group in (infos[:2], others):
+        drawn.append([])
+        for info in group:
+            document = subject.catalog.document(subject.corpus, info.name)
+            telling = [c for c in subject.catalog.chunks_of(document) if len(c.text.strip()) >= TELLING]
+            drawn[-1] += rng.sample(telling, min(3, len(telling)))
+    return drawn[0], drawn[1]
 
 
-def _refusing(pipeline: Pipeline, corpus: str) -> Check:
-    answered = [question for question in NONSENSE if ask_or_report(pipeline, corpus, question).answerable]
-    share = 1 - len(answered) / len(NONSENSE)
-    found = f"{len(NONSENSE) - len(answered)} of {len(NONSENSE)} refused"
-    return Check("nonsense is refused", share >= REFUSED_AT_LEAST, found)
+def _refusing(subject: Subject) -> Check:
+    answers = [ask_or_report(subject.pipeline, subject.corpus, question) for question in NONSENSE]
+    refused = sum(not answer.answerable and not error_of(answer) for answer in answers)
+    found = f"{refused} of {len(NONSENSE)} refused"
+    return Check("nonsense is refused", refused >= REFUSED_AT_LEAST * len(NONSENSE), found)
 
 
 def _judging(judge: Judge) -> Check:

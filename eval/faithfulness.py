@@ -13,7 +13,6 @@ import math
 import os
 import re
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,7 +21,7 @@ from eval.measures import LABEL, Values
 from eval.questions import EvalQuestion
 from rag.embed import Embedder
 from rag.errors import InvalidInput
-from rag.judge import Judge
+from rag.judge import Judge, Pair
 from rag.sentences import split_sentences
 from rag.types import Answer
 
@@ -37,6 +36,7 @@ from ragas.metrics.collections import (
     ContextRecall,
     Faithfulness,
 )
+from ragas.metrics.collections.faithfulness.util import NLIStatementInput, NLIStatementOutput
 
 SUPPORTED_FROM = 0.5  # the judge's probability from which a statement counts as supported
 FEW_WORDS = 8  # an expected answer shorter than that is judged together with its question
@@ -108,20 +108,41 @@ class LocalEmbedding(BaseRagasEmbedding):
         return self.embed_text(text)
 
 
-@dataclass(frozen=True, slots=True)
 class Scorer:
-    """RAGAS's four measures over one language model (or the judge) and one embedder."""
+    """RAGAS's four measures over one language model (or the judge) and one embedder.
 
-    llm: InstructorBaseRagasLLM
-    embedder: Embedder
+    Args:
+        name: of who judges, which a run records: figures of two judges are not compared.
+    """
+
+    def __init__(self, llm: InstructorBaseRagasLLM, embedder: Embedder, name: str) -> None:
+        self._llm, self._embedder, self.name = llm, embedder, name
+        self.failure = ""  # why a value that is missing is: the first reason
+        self._faithfulness = Faithfulness(llm=llm)
+        self._relevancy = AnswerRelevancy(llm=llm, embeddings=LocalEmbedding(embedder), strictness=1)
+        self._precision, self._recall = ContextPrecisionWithReference(llm=llm), ContextRecall(llm=llm)
 
     def score(self, questions: Sequence[EvalQuestion], answers: Sequence[Answer]) -> list[Values]:
         """Return "faithfulness", "answer relevancy", "context precision" and "context recall" of each answer.
 
         Refusals have none of them; what needs an expected answer is left out without one. NaN stands where the
-        model gave nothing that can be counted.
+        model gave nothing that can be counted. Asked of the judge, "answer relevancy" is the cosine of question
+        and answer: RAGAS compares the question with one that a model makes of the answer, and the judge makes none.
         """
         return asyncio.run(self._score(questions, answers))
+
+    def support(self, pairs: Sequence[Pair]) -> np.ndarray:
+        """Return 1 or 0 for each (evidence, statement), as whoever answers RAGAS judges it."""
+        return np.array(asyncio.run(self._support(pairs)))
+
+    async def _support(self, pairs: Sequence[Pair]) -> list[float]:
+        verdicts = []
+        for evidence, statement in pairs:
+            asked = NLIStatementInput(context=evidence, statements=[statement])
+            prompt = self._faithfulness.nli_statement_prompt.to_string(asked)
+            answered: Any = await self._llm.agenerate(prompt, NLIStatementOutput)
+            verdicts.append(float(bool(answered.statements and answered.statements[0].verdict)))
+        return verdicts
 
     async def _score(self, questions: Sequence[EvalQuestion], answers: Sequence[Answer]) -> list[Values]:
         gate = asyncio.Semaphore(AT_ONCE)
@@ -134,26 +155,31 @@ class Scorer:
         return list(await asyncio.gather(*(one(question, answer) for question, answer in pairs)))
 
     async def _score_one(self, question: EvalQuestion, answer: Answer) -> Values:
-        contexts = [hit.text for hit in answer.trace.rankings.get("context", ())]
+        asked, contexts = question.question, list(answer.trace.shown)
         said = LABEL.sub("", answer.text).strip()
         if not said or not contexts:
             return {}
-        asked = question.question
-        faithful = Faithfulness(llm=self.llm).ascore(asked, said, contexts)
-        relevant = AnswerRelevancy(llm=self.llm, embeddings=LocalEmbedding(self.embedder), strictness=1)
         values = {
-            "faithfulness": await _number(faithful),
-            "answer relevancy": await _number(relevant.ascore(asked, said)),
+            "faithfulness": await self._number(self._faithfulness.ascore(asked, said, contexts)),
+            "answer relevancy": await self._number(self._relevancy.ascore(asked, said)),
         }
         if question.answers:
             expected = ", ".join(question.answers)
-            values["context precision"] = await _number(
-                ContextPrecisionWithReference(llm=self.llm).ascore(asked, expected, contexts)
+            values["context precision"] = await self._number(
+                self._precision.ascore(asked, expected, contexts)
             )
-            values["context recall"] = await _number(
-                ContextRecall(llm=self.llm).ascore(asked, contexts, expected)
-            )
+            values["context recall"] = await self._number(self._recall.ascore(asked, contexts, expected))
         return values
+
+    async def _number(self, scored: Awaitable[Any]) -> float:
+        """Return a measure's value; NaN where a model's answer cannot be used, which is counted and shown."""
+        try:
+            return float(np.float64((await scored).value))
+        except Exception as error:
+            if isinstance(self._llm, JudgeLLM):
+                raise  # ours always answers; a bug is no missing value
+            self.failure = self.failure or f"{type(error).__name__}: {error}"[:300]
+            return math.nan
 
 
 def server_llm(url: str, model: str, api_key: str) -> InstructorBaseRagasLLM:
@@ -189,11 +215,3 @@ def _asked(prompt: str) -> dict[str, Any]:
         raise ValueError("RAGAS's prompt does not end in `input: {...}`; its version has changed.")
     asked: dict[str, Any] = json.JSONDecoder().raw_decode(prompt, at + len(_INPUT))[0]
     return asked
-
-
-async def _number(scored: Awaitable[Any]) -> float:
-    """Return a measure's value; NaN where the model's answer cannot be used, which is counted and shown."""
-    try:
-        return float(np.float64((await scored).value))
-    except Exception:  # whatever a model or its server does must not end the other questions
-        return math.nan

@@ -17,8 +17,8 @@ import numpy as np
 from eval.datasets import HANDBOOK, handbook
 from eval.gate import Gate, judge_run, parse_rules
 from eval.questions import EvalQuestion
-from eval.run import Run, Subject, evaluate
-from eval.trial import CORPUS, file_sources, shared_embedder, trial
+from eval.run import Run, evaluate
+from eval.trial import CORPUS, Subject, file_sources, shared_embedder, trial
 from ingest.build import Builder
 from ingest.source import Source
 from rag.catalog import Catalog

@@ -1,45 +1,53 @@
 """What is measured of one question, from its answer and trace: retrieval after every stage, answer, citations.
 
-A value that a question cannot have, as the recall of one without evidence, is left out. All are better when
-higher; means over questions are taken last, by whoever reports them.
+A value that a question cannot have, as the recall of one without evidence, is left out. Higher is better, but for
+"evidence kept", the share of the evidence that compression left. Means over questions are taken last.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from eval.metrics import DocumentSpan, span_scores
+from eval.metrics import DocumentSpan, SpanScores, span_scores
 from eval.questions import EvalQuestion, Gold
 from eval.reading import answer_f1, exact_match, lead
 from rag.types import Answer, Hit
 
 CUTS = ("dense", "lexical", "fused", "reranked", "trimmed", "evidence", "context")
+DEPTHS = (5, 10)  # hits
 SPANS_AT = 5  # hits whose spans are compared with the gold spans
 ENOUGH = 0.5  # share of a gold excerpt that must be covered for it to count as found
 ALL_NEEDED = frozenset({"list", "multi-document"})  # tags of questions of which every answer is needed
 Values = dict[str, float]
+Rankings = Mapping[str, Sequence[Hit]]
 LABEL = re.compile(r" ?\[\d{1,4}\]")  # of a citation, in an answer
 
 
-def retrieval_values(
-    questions: Sequence[EvalQuestion], rankings: Sequence[Mapping[str, Sequence[Hit]]]
-) -> list[Values]:
+def retrieval_values(questions: Sequence[EvalQuestion], rankings: Sequence[Rankings]) -> list[Values]:
     """Return for each question "<stage> P@5", "R@5", "R@10", "nDCG@10" and "RR", and the overlap of spans.
 
-    A gold excerpt is found by the first hit that covers half of it. The first five are ir-measures' own, over
-    excerpts found (by their grades) and hits that find nothing.
+    A gold excerpt is found by the first hit that covers half of it. Precision counts hits that find one, recall
+    excerpts; of several in one hit, nDCG and reciprocal rank take the better first. ir-measures counts.
+    A question whose path ended in an error has no ranking and scores 0 at every stage that others have.
     """
     values: list[Values] = [{} for _ in questions]
-    answerable = [number for number, question in enumerate(questions) if question.evidence]
     for cut in CUTS:
-        asked = [number for number in answerable if cut in rankings[number]]
-        found = {number: found_items(rankings[number][cut], questions[number].evidence) for number in asked}
-        wanted = {number: graded_items(questions[number].evidence) for number in asked}
-        for number, measure, value in _standard(wanted, found):
-            values[number][f"{cut} {measure}"] = value
-        for number in asked:
-            values[number] |= _span_values(cut, rankings[number][cut], questions[number].evidence)
+        if not any(cut in ranking for ranking in rankings):
+            continue
+        asked = {
+            str(number): (rankings[number].get(cut, ()), question.evidence)
+            for number, question in enumerate(questions)
+            if question.evidence and (cut in rankings[number] or not rankings[number])
+        }
+        for number, measure, value in _standard(asked):
+            values[int(number)][f"{cut} {measure}"] = value
+        for number, (hits, gold) in asked.items():
+            best = _span_scores(hits, gold)
+            named = {"recall": best.recall, "precision": best.precision, "IoU": best.iou}
+            values[int(number)] |= {f"{cut} span {name}": value for name, value in named.items()}
     return values
 
 
@@ -49,26 +57,31 @@ def answer_values(question: EvalQuestion, answer: Answer) -> Values:
         return {"refused": float(not answer.answerable)}
     cited = [(one.document, one.start, one.end) for one in answer.citations]
     items = graded_items(question.evidence)
-    values = {
-        "evidence kept": sum(answer.trace.kept) / max(1, len(answer.trace.kept)),
-        "answered": float(answer.answerable),
-        "gold cited": len(_items_covered(cited, question.evidence)) / len(items) if items else 0.0,
-    }
-    if answer.answerable and items:
-        values["citations in gold"] = _share(_touches_gold(one, question.evidence) for one in cited)
+    values: Values = {"answered": float(answer.answerable)}
+    if items:
+        values["gold cited"] = len(_items_covered(cited, question.evidence)) / len(items)
+        if answer.answerable:
+            values["citations in gold"] = _share(_touches_gold(one, question.evidence) for one in cited)
+    if whole := sum(len(hit.text) for hit in answer.trace.rankings.get("context", ())):
+        values["evidence kept"] = sum(map(len, answer.trace.shown)) / whole
     if question.answers:
-        said = lead(answer) or LABEL.sub("", answer.text)
-        values["right"] = float(answer.answerable and holds_answer(question, answer.text))
-        values["exact match"] = exact_match(said, question.answers) if answer.answerable else 0.0
-        values["F1"] = answer_f1(said, question.answers) if answer.answerable else 0.0
-        values["answer in prompt"] = float(holds_answer(question, answer.trace.prompt))
+        said = LABEL.sub("", answer.text)
+        values["right"] = float(answer.answerable and holds_answer(question, said))
+        values["answer in prompt"] = float(holds_answer(question, "\n".join(answer.trace.shown)))
+        if not ALL_NEEDED & set(question.tags):
+            first = lead(answer) or said
+            values["exact match"] = exact_match(first, question.answers) if answer.answerable else 0.0
+            values["F1"] = answer_f1(first, question.answers) if answer.answerable else 0.0
     return values
 
 
 def holds_answer(question: EvalQuestion, text: str) -> bool:
-    """Tell whether a text holds an expected answer, or all where all are needed; case and spacing ignored."""
+    """Tell whether a text holds an expected answer as whole words, or all answers where all are needed.
+
+    Case, spacing and table bars are ignored.
+    """
     said = plain(text)
-    held = [plain(words) in said for words in question.answers]
+    held = [_holds(said, plain(words)) for words in question.answers]
     return bool(held) and (all(held) if ALL_NEEDED & set(question.tags) else any(held))
 
 
@@ -88,18 +101,26 @@ def graded_items(gold: Sequence[Gold]) -> dict[str, int]:
     return {f"gold {number}": one.relevance for number, one in enumerate(needed)}
 
 
-def found_items(hits: Sequence[Hit], gold: Sequence[Gold]) -> list[str]:
-    """Return a ranking of items: for each hit those that it is the first to find, or a name of its own."""
-    ranking: list[str] = []
-    for place, hit in enumerate(hits):
-        fresh = sorted(_items_covered([_span(hit)], gold) - set(ranking))
-        ranking += fresh or [f"hit {place}"]
-    return ranking
+def found_items(hits: Sequence[Hit], gold: Sequence[Gold]) -> list[list[str]]:
+    """Return for each hit the items that it is the first to find, the better first; often none."""
+    grades, seen = graded_items(gold), set[str]()
+    found: list[list[str]] = []
+    for hit in hits:
+        fresh = _items_covered([_span(hit)], gold) - seen
+        seen |= fresh
+        found.append(sorted(fresh, key=lambda item: -grades[item]))
+    return found
 
 
 def plain(text: str) -> str:
-    """Return a text without case, table bars and superfluous spaces."""
-    return " ".join(text.casefold().replace("|", " ").split())
+    """Return a text without case, table bars and superfluous spaces, composed (NFC)."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().replace("|", " ").split())
+
+
+def _holds(said: str, words: str) -> bool:
+    """Look for whole words; where a word of a script without spaces begins, nobody can tell."""
+    edges = ["(?<!\\w)" if words[:1].isascii() else "", "(?!\\w)" if words[-1:].isascii() else ""]
+    return bool(words) and re.search(f"{edges[0]}{re.escape(words)}{edges[1]}", said) is not None
 
 
 def _items_covered(spans: Sequence[DocumentSpan], gold: Sequence[Gold]) -> set[str]:
@@ -123,35 +144,65 @@ def _touches_gold(span: DocumentSpan, gold: Sequence[Gold]) -> bool:
     return any(one.document == document and start < one.end and one.start < end for one in gold)
 
 
-def _span_values(cut: str, hits: Sequence[Hit], gold: Sequence[Gold]) -> Values:
-    needed = [one for one in gold if not one.alternative] or gold[:1]
-    scores = span_scores(
-        [_span(hit) for hit in hits[:SPANS_AT]], [(one.document, one.start, one.end) for one in needed]
-    )
-    named = {"recall": scores.recall, "precision": scores.precision, "IoU": scores.iou}
-    return {f"{cut} span {name}": value for name, value in named.items()}
+def _span_scores(hits: Sequence[Hit], gold: Sequence[Gold]) -> SpanScores:
+    """Compare with all excerpts that are needed, or with the alternative that agrees best."""
+    needed = [one for one in gold if not one.alternative]
+    choices = [[needed]] if needed else []
+    choices.append([[one] for one in gold if one.alternative])
+    found = [_span(hit) for hit in hits[:SPANS_AT]]
+    scores = [
+        span_scores(found, [(one.document, one.start, one.end) for one in excerpts])
+        for choice in choices
+        for excerpts in choice
+    ]
+    return max(scores, key=lambda one: (one.recall, one.iou))
 
 
 def _standard(
-    wanted: Mapping[int, Mapping[str, int]], found: Mapping[int, Sequence[str]]
-) -> Iterable[tuple[int, str, float]]:
+    asked: Mapping[str, tuple[Sequence[Hit], Sequence[Gold]]],
+) -> Iterator[tuple[str, str, float]]:
     """Yield (question, measure, value); a question for which nothing was found scores 0."""
-    import ir_measures  # here: it takes a while to import
-    from ir_measures import RR, P, R, nDCG
+    from ir_measures import RR, P, R, nDCG  # here: it takes a while to import
 
-    measures = (P @ 5, R @ 5, R @ 10, nDCG @ 10, RR)
-    qrels = {str(number): dict(items) for number, items in wanted.items()}
-    runs = {
-        str(number): {item: -float(rank) for rank, item in enumerate(items)}
-        for number, items in found.items()
-        if items
+    found = {number: found_items(hits, gold) for number, (hits, gold) in asked.items()}
+    grades = {number: graded_items(gold) for number, (_, gold) in asked.items()}
+    useful = {number: {f"hit {i}": 1 for i, items in enumerate(f) if items} for number, f in found.items()}
+    each = {number: [f"hit {i}" for i in range(len(f))] for number, f in found.items()}
+    for depth in DEPTHS:
+        first = {number: [item for items in f[:depth] for item in items] for number, f in found.items()}
+        for number, value in _counted([R @ 1000], grades, first)[0].items():
+            yield number, f"R@{depth}", value
+    ranked = {
+        number: [one for i, items in enumerate(f) for one in items or [f"hit {i}"]]
+        for number, f in found.items()
     }
+    for measure, values in zip((nDCG @ 10, RR), _counted([nDCG @ 10, RR], grades, ranked), strict=True):
+        for number, value in values.items():
+            yield number, str(measure), value
+    for number, value in _counted([P @ 5], useful, each)[0].items():
+        yield number, "P@5", value
+
+
+def _counted(
+    measures: Sequence[Any],
+    wanted: Mapping[str, Mapping[str, int]],
+    ranked: Mapping[str, Sequence[str]],
+) -> list[dict[str, float]]:
+    """Return, for each measure, its value for each question."""
+    import ir_measures
+
+    runs = {
+        number: {item: -float(rank) for rank, item in enumerate(items)}
+        for number, items in ranked.items()
+        if items and wanted[number]
+    }
+    counted = [dict.fromkeys(ranked, 0.0) for _ in measures]
     if runs:
+        names = [str(measure) for measure in measures]
+        qrels = {number: wanted[number] for number in runs}
         for one in ir_measures.iter_calc(measures, qrels, runs):
-            yield int(one.query_id), str(one.measure), float(one.value)
-    for number in wanted.keys() - {int(number) for number in runs}:
-        for measure in measures:
-            yield number, str(measure), 0.0
+            counted[names.index(str(one.measure))][one.query_id] = float(one.value)
+    return counted
 
 
 def _span(hit: Hit) -> DocumentSpan:

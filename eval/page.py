@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from eval import plots
-from eval.gate import Gate
+from eval.gate import Gate, paired
 from eval.measures import CUTS
 from eval.metrics import percentile
-from eval.render import run_rows, token_rows, verdict_rows, warnings
+from eval.render import VERDICT_HEADER, run_rows, token_rows, verdict_rows, warnings
 from eval.run import Outcome, Run, confidence_and_truth, means, overall
 
 WORST = 12
@@ -38,12 +39,13 @@ def run_page(
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     )
-    now, then = means(run), means(before) if before else None
+    now, then = means(run), _means_before(before, run) if before else None
     answers = {name: now[name] for name in ANSWER_MEASURES if name in now}
     return environment.get_template("page.html").render(
         run=run,
         before=before,
         gate=gate,
+        header=VERDICT_HEADER,
         verdicts=verdict_rows(gate) if gate else [],
         warnings=warnings(gate) if gate else [],
         stages=[(name, _stage_plot(name, now, then)) for name in STAGE_MEASURES],
@@ -56,8 +58,14 @@ def run_page(
         orders=ablation["orders"] if ablation else {},
         overall=overall(run),
         rows=run_rows(run),
-        worst=worst(run),
+        worst=worst(run)[:WORST],
+        more=max(0, len(worst(run)) - WORST),
     )
+
+
+def _means_before(before: Run, run: Run) -> dict[str, float]:
+    """Return the baseline's means over the questions that the run asked too."""
+    return means(replace(before, outcomes=tuple(old for old, _ in paired(before, run))))
 
 
 def stage_medians(run: Run) -> dict[str, float]:
@@ -74,7 +82,7 @@ def worst(run: Run) -> Sequence[tuple[str, Outcome]]:
     """Return the questions that went worst, each with what went wrong, wrong answers before refusals."""
     complaints = [(_complaint(outcome), outcome) for outcome in run.outcomes]
     found = [(rank, what, outcome) for (rank, what), outcome in complaints if what]
-    return [(what, outcome) for _, what, outcome in sorted(found, key=lambda one: one[0])[:WORST]]
+    return [(what, outcome) for _, what, outcome in sorted(found, key=lambda one: one[0])]
 
 
 def _complaint(outcome: Outcome) -> tuple[int, str]:

@@ -18,7 +18,7 @@ def bars(rows: Mapping[str, float], before: Mapping[str, float] | None = None, *
     axes = figure.add_subplot()
     places = np.arange(len(rows))[::-1]
     if before:
-        axes.barh(places, [before.get(name, 0) for name in rows], 0.82, color=OTHER, label="baseline")
+        axes.barh(places, [before.get(name, np.nan) for name in rows], 0.82, color=OTHER, label="baseline")
     axes.barh(places, list(rows.values()), 0.5, color=MAIN, label="now")
     axes.set_yticks(places, list(rows))
     for place, value in zip(places, rows.values(), strict=True):

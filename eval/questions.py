@@ -24,7 +24,7 @@ from rag.errors import InvalidInput, NotFound
 
 MOST_REPORTED = 20  # lines of a file that are complained of at once
 _STRICT = ConfigDict(extra="forbid", strict=True)
-_Text = Annotated[str, Field(min_length=1)]
+_Text = Annotated[str, Field(pattern=r"\S")]  # something, not only spaces
 
 
 @checked_dataclass(frozen=True, slots=True, config=_STRICT)
@@ -53,14 +53,14 @@ class EvalQuestion:
     id: _Text
     question: _Text
     evidence: tuple[Gold, ...] = ()
-    answers: tuple[str, ...] = ()
+    answers: tuple[_Text, ...] = ()
     answerable: bool = True
     tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong with a question set, and what to do about it."""
+    """Something wrong with a question, and what to do about it."""
 
     question: str  # its id
     what: str
@@ -71,16 +71,21 @@ _ADAPTER = TypeAdapter(EvalQuestion)
 
 
 def read_questions(path: Path) -> list[EvalQuestion]:
-    """Read a question set.
+    """Read a question set; raises what `read_lines` raises."""
+    return list(read_lines(path).values())
+
+
+def read_lines(path: Path) -> dict[int, EvalQuestion]:
+    """Read a question set, by line number.
 
     Raises:
         InvalidInput: if the file cannot be read, holds no question, or lines are malformed (each is named).
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # JSON may hold what `splitlines` splits at
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read ({error}); expected JSON Lines in UTF-8.") from error
-    questions: list[EvalQuestion] = []
+    questions: dict[int, EvalQuestion] = {}
     wrong: list[str] = []
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
@@ -94,7 +99,7 @@ def read_questions(path: Path) -> list[EvalQuestion]:
         if question.id in seen:
             wrong.append(f"line {number}: the id {question.id!r} stands on line {seen[question.id]} already.")
         seen.setdefault(question.id, number)
-        questions.append(question)
+        questions[number] = question
     if wrong:
         more = [f"and {len(wrong) - MOST_REPORTED} more."] if len(wrong) > MOST_REPORTED else []
         raise InvalidInput("\n".join([f"{path}:", *wrong[:MOST_REPORTED], *more]))
@@ -122,12 +127,12 @@ def fingerprint(questions: Sequence[EvalQuestion]) -> str:
 
 
 def find_problems(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str) -> list[Problem]:
-    """Return dead spans, contradictions, repeated questions, and leaks of the set into the corpus.
+    """Return dead spans, contradictions and repeated questions; `find_leaks` takes longer.
 
     Raises:
         NotFound: if there is no such corpus.
     """
-    names = [info.name for info in catalog.documents(corpus)]
+    catalog.require_corpus(corpus)
     texts: dict[str, str | None] = {}
     problems: list[Problem] = []
     asked: dict[str, str] = {}
@@ -142,8 +147,25 @@ def find_problems(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: s
         if plain in asked:
             problems.append(Problem(question.id, f"asks the same as {asked[plain]}; drop one.", False))
         asked.setdefault(plain, question.id)
-    problems += _leaks(questions, catalog, corpus, names)
     return problems
+
+
+def find_leaks(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str) -> list[Problem]:
+    """Return the questions that stand word for word in a document: the set itself may have been ingested.
+
+    Raises:
+        NotFound: if there is no such corpus.
+    """
+    wanted = {question.id: _plain(question.question) for question in questions}
+    found = []
+    for info in catalog.documents(corpus):
+        text = _plain(_text(catalog, corpus, info.name) or "")
+        found += [
+            Problem(identity, f"stands word for word in {info.name}; was the set ingested?", False)
+            for identity, words in wanted.items()
+            if len(words) > 20 and words in text
+        ]
+    return found
 
 
 def _complaints(error: ValidationError) -> Iterator[str]:
@@ -166,13 +188,17 @@ def _contradictions(question: EvalQuestion) -> Iterator[Problem]:
             )
         if len(_plain(answer)) > 3 and f" {_plain(answer)} " in f" {_plain(question.question)} ":
             yield Problem(question.id, f"gives its answer {answer!r} away; reword the question.", False)
+    for number, gold in enumerate(question.evidence):
+        if any(_overlap(gold, other) for other in question.evidence[:number]):
+            what = f"{gold.document}, characters {gold.start} to {gold.end}, overlaps another excerpt; join them."
+            yield Problem(question.id, what, False)
 
 
 def _dead(gold: Gold, text: str | None) -> str | None:
     """Return why a span does not hold its quote, or None where it does."""
     if text is None:
         return f"{gold.document} is not in the corpus; ingest it, or mend the name."
-    if text[gold.start : gold.end] == gold.quote:
+    if gold.end <= len(text) and text[gold.start : gold.end] == gold.quote:
         return None
     place = f"{gold.document}, characters {gold.start} to {gold.end}"
     if gold.end > len(text):
@@ -186,16 +212,8 @@ def _dead(gold: Gold, text: str | None) -> str | None:
     return f"{place}: the quote {gold.quote[:40]!r} is not in the document any more; label it anew."
 
 
-def _leaks(
-    questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str, names: Sequence[str]
-) -> Iterator[Problem]:
-    """Yield questions that stand word for word in a document: the set itself may have been ingested."""
-    wanted = {question.id: _plain(question.question) for question in questions}
-    for name in names:
-        text = _plain(_text(catalog, corpus, name) or "")
-        for identity, words in wanted.items():
-            if len(words) > 20 and words in text:
-                yield Problem(identity, f"stands word for word in {name}; was the set ingested?", False)
+def _overlap(one: Gold, other: Gold) -> bool:
+    return one.document == other.document and one.start < other.end and other.start < one.end
 
 
 def _text(catalog: Catalog, corpus: str, name: str) -> str | None:

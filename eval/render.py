@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +16,10 @@ from eval.gate import Gate, Verdict, paired
 from eval.metrics import paired_test, percentile
 from eval.run import Run, interval, numbers, overall
 from eval.tables import markdown_table
+from rag.errors import InvalidInput
+
+VERDICT_HEADER = ("", "fails if", "before", "now", "lost", "at least", "smallest visible", "questions")
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def run_rows(run: Run) -> list[tuple[str, str, str, int, int]]:
@@ -69,20 +75,17 @@ def run_markdown(run: Run) -> str:
 
 def gate_markdown(gate: Gate) -> str:
     """Return a gate's verdicts as Markdown, what failed first."""
+    asked = f"{gate.asked} of the baseline's {gate.of} questions asked"
     parts = [
-        f"## {'Passed' if gate.passed else 'FAILED'}\n",
-        markdown_table(
-            ("", "fails if", "before", "now", "lost", "at least", "smallest visible", "questions"),
-            verdict_rows(gate),
-        ),
+        f"## {'Passed' if gate.passed else 'FAILED'}: {asked}\n",
+        markdown_table(VERDICT_HEADER, verdict_rows(gate)),
         _checks(gate.checks),
-        *(f"- {line}\n" for line in warnings(gate)),
+        "".join(f"- {line}\n" for line in warnings(gate)),
     ]
     if gate.worst:
-        parts.append(
-            markdown_table(("question", "measure", "lost"), [(i, n, f"{v:.2f}") for i, n, v in gate.worst])
-        )
-    return "\n".join(parts)
+        rows = [(identity, name, f"{lost:.2f}") for identity, name, lost in gate.worst]
+        parts.append(markdown_table(("question", "measure", "lost"), rows))
+    return "\n".join(filter(None, parts))
 
 
 def verdict_rows(gate: Gate) -> list[Sequence[str | int]]:
@@ -91,27 +94,32 @@ def verdict_rows(gate: Gate) -> list[Sequence[str | int]]:
 
 
 def warnings(gate: Gate) -> list[str]:
-    """Return what the gate could not see: rules that the set is too small to guard, values that have gone."""
-    said = [
-        f"{one.rule.name}: {one.questions} questions show a loss of {one.visible:.3g} or more, not one of "
-        f"{one.rule.allowed:g}; add questions, or allow more."
+    """Return what the gate could not see: rules that it could not judge, or that the set is too small to guard."""
+    said = [f"not judged: {why}." for why in gate.skipped]
+    said += [
+        f"{one.rule.name}: {one.questions} questions tell a loss of {one.resolution:.3g} from none, not one of "
+        f"{one.rule.allowed:g}; one of {one.visible:.3g} would have failed four times in five. Add questions, or allow more."
         for one in gate.verdicts
         if one.blind
     ]
     return said + [
-        f"{one.rule.name}: {one.missing} of the baseline's values have gone."
+        f"{one.rule.name}: {one.gone} of the baseline's values have gone."
         for one in gate.verdicts
-        if one.missing
+        if one.gone
     ]
 
 
 def comparison_markdown(before: Run, now: Run) -> str:
-    """Return every measure of two runs of the same questions, with the p-value of a paired randomisation test.
+    """Return every measure of two runs over the questions that both asked.
+
+    p is of a paired randomisation test, for each measure by itself: among many, some are small by chance.
 
     Raises:
-        InvalidInput: if the second run asks questions that the first does not.
+        InvalidInput: if no question was asked in both.
     """
     pairs = paired(before, now)
+    if not pairs:
+        raise InvalidInput("The runs share no question as it stands; compare runs of one set.")
     rows = []
     for name in dict.fromkeys(name for _, outcome in pairs for name in outcome.values):
         values = [(first.values.get(name), second.values.get(name)) for first, second in pairs]
@@ -122,7 +130,11 @@ def comparison_markdown(before: Run, now: Run) -> str:
             rows.append((name, *means, f"{paired_test(old, new):.3f}", len(both)))
     titles = [f"{run.name}, {run.date}, commit {run.commit}" for run in (before, now)]
     table = markdown_table(("measure", "before", "now", "difference", "p", "questions"), rows)
-    return f"before: {titles[0]}\nnow: {titles[1]}\n\n{table}"
+    whole = [overall(run) for run in (before, now)]
+    names = dict.fromkeys([*whole[0], *whole[1]])
+    of_all = [(name, *(f"{one[name]:.3f}" if name in one else "" for one in whole)) for name in names]
+    more = markdown_table(("of all", "before", "now"), of_all)
+    return f"before: {titles[0]}\nnow: {titles[1]}\nboth: {len(pairs)} questions\n\n{table}\n{more}"
 
 
 def nested_markdown(title: str, rows: Mapping[str, Mapping[str, float]]) -> str:
@@ -138,7 +150,9 @@ def gate_json(gate: Gate) -> dict[str, Any]:
     """Return a gate as JSON."""
     return {
         "passed": gate.passed,
-        "rules": [asdict(one) | {"rule": str(one.rule)} for one in gate.verdicts],
+        "rules": [_verdict_json(one) for one in gate.verdicts],
+        "not judged": list(gate.skipped),
+        "questions": {"asked": gate.asked, "of the baseline's": gate.of},
         "checks": [asdict(check) for check in gate.checks],
         "worst": [{"question": i, "measure": name, "lost": lost} for i, name, lost in gate.worst],
         "warnings": warnings(gate),
@@ -146,26 +160,49 @@ def gate_json(gate: Gate) -> dict[str, Any]:
 
 
 def gate_junit(gate: Gate) -> str:
-    """Return a gate as JUnit XML: a test case for each rule and each check."""
-    cases: list[tuple[str, str, str]] = [
-        ("eval.rules", str(one.rule), _why(one) if one.failed else "") for one in gate.verdicts
-    ]
+    """Return a gate as JUnit XML: a test case for each rule and each check; what it could not see as output."""
+    cases = [("eval.rules", str(one.rule), _why(one) if one.failed else "") for one in gate.verdicts]
     cases += [("eval.checks", check.name, "" if check.ok else check.found) for check in gate.checks]
+    return _junit(cases, [], "\n".join(warnings(gate)))
+
+
+def error_junit(why: str) -> str:
+    """Return JUnit XML that says why the gate could not run."""
+    return _junit([], [why], "")
+
+
+def _junit(cases: Sequence[tuple[str, str, str]], errors: Sequence[str], said: str) -> str:
     failures = sum(bool(why) for _, _, why in cases)
+    counts = {"tests": len(cases) + len(errors), "failures": failures, "errors": len(errors)}
     suite = ElementTree.Element(
-        "testsuite", name="ibid eval gate", tests=str(len(cases)), failures=str(failures), errors="0"
+        "testsuite", name="ibid eval gate", **{key: str(n) for key, n in counts.items()}
     )
     for group, name, why in cases:
-        case = ElementTree.SubElement(suite, "testcase", classname=group, name=name)
+        case = ElementTree.SubElement(suite, "testcase", classname=group, name=_xml(name))
         if why:
-            ElementTree.SubElement(case, "failure", message=why).text = why
+            ElementTree.SubElement(case, "failure", message=_xml(why)).text = _xml(why)
+    for why in errors:
+        case = ElementTree.SubElement(suite, "testcase", classname="eval", name="the gate runs")
+        ElementTree.SubElement(case, "error", message=_xml(why)).text = _xml(why)
+    if said:
+        ElementTree.SubElement(suite, "system-out").text = _xml(said)
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _xml(text: str) -> str:
+    """Replace what XML cannot hold."""
+    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def to_json(value: Any) -> str:
     """Return a value as indented JSON."""
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
+def _verdict_json(one: Verdict) -> dict[str, Any]:
+    found = asdict(one) | {"rule": str(one.rule), "visible": one.visible, "blind": one.blind}
+    return {key: None if isinstance(v, float) and math.isnan(v) else v for key, v in found.items()}
 
 
 def _verdict_row(one: Verdict) -> Sequence[str | int]:
@@ -174,8 +211,8 @@ def _verdict_row(one: Verdict) -> Sequence[str | int]:
 
 
 def _why(one: Verdict) -> str:
-    if one.missing > one.questions:
-        return f"{one.missing} of the baseline's values have gone."
+    if not one.least > one.rule.allowed:
+        return f"{one.gone} of the baseline's values have gone."
     return (
         f"from {one.before:.3f} to {one.now:.3f}: lost {one.loss:.3f}, at least {one.least:.3f}, "
         f"and {one.rule.allowed:g} is allowed."

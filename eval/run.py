@@ -14,25 +14,26 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from eval.checks import Check, ask_or_report, check_answers, check_canaries
-from eval.faithfulness import Scorer
+from eval.checks import Check, ask_or_report, check_answers, check_canaries, check_numbers, error_of
 from eval.measures import Values, answer_values, retrieval_values
 from eval.questions import EvalQuestion, Gold, fingerprint
-from eval.trial import commit
+from eval.trial import Subject, commit
 from rag import models
-from rag.catalog import Catalog
 from rag.errors import InvalidInput, NotFound
 from rag.judge import Judge
-from rag.pipeline import Pipeline
 from rag.settings import Settings
 from rag.types import Answer, Hit
+
+if TYPE_CHECKING:
+    from eval.faithfulness import Scorer  # it imports RAGAS, which takes seconds
 
 FORMAT = 1  # raise it when values change their meaning: runs of two formats are not compared
 SHOWN = 400  # characters of a retrieved text that a run keeps
@@ -61,6 +62,7 @@ class Outcome:
     expected: tuple[str, ...]
     answer: str
     answered: bool
+    reason: str  # of a refusal, or the error in which the question ended
     confidence: float
     context: tuple[Shown, ...]
     values: dict[str, float | None]  # None where a measure gave no number
@@ -75,28 +77,20 @@ class Run:
     format: int
     name: str  # of the question set
     set: str  # its fingerprint
+    sampled: bool  # whether only some of its questions were asked
     corpus: str
     commit: str
     date: str
     settings: dict[str, Any]  # those that differ from the defaults
     pack: str  # fingerprint of trunk and adapters
+    judge: str  # who answered RAGAS; "" for nobody
     machine: dict[str, Any]
     size: dict[str, float]
     outcomes: tuple[Outcome, ...]
-    checks: tuple[Check, ...] = field(default=())
+    checks: tuple[Check, ...]
 
 
 _ADAPTER = TypeAdapter(Run)
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is evaluated: a question path over one corpus of a catalogue."""
-
-    pipeline: Pipeline
-    catalog: Catalog
-    settings: Settings
-    corpus: str
 
 
 def evaluate(
@@ -106,38 +100,43 @@ def evaluate(
     *,
     judge: Judge | None = None,
     scorer: Scorer | None = None,
+    sampled: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> Run:
     """Ask the questions, measure every answer, and check what holds whatever the questions are.
 
     Args:
         name: of the set.
-        judge: has to tell the canary's planted falsehoods; without it that check is left out.
+        judge: has to tell the canary's planted falsehoods; the scorer where there is one. Without either that
+            check is left out.
         scorer: RAGAS's measures; without it they are left out.
+        sampled: whether the questions are only some of the set.
         advance: called as each question is done.
 
     Raises:
         NotFound: if there is no such corpus, or it is empty.
     """
-    size, corpus = _size(subject), subject.corpus
+    size, version = _size(subject), commit()
     answers = ask(subject, questions, advance)
     judged: list[Values] = scorer.score(questions, answers) if scorer else [{} for _ in questions]
     measured = zip(questions, answers, measure(questions, answers), judged, strict=True)
     outcomes = [_outcome(question, answer, values | more) for question, answer, values, more in measured]
-    checks = [
-        *check_answers(questions, answers, subject.catalog, subject.settings, corpus),
-        *check_canaries(subject.pipeline, subject.catalog, corpus, judge),
-    ]
+    checks = [*check_answers(questions, answers, subject), *check_canaries(subject, scorer or judge)]
+    if scorer:
+        checks.append(check_numbers(judged, scorer.failure))
+    size["peak memory, MB"] = _peak_mb()
     return Run(
         FORMAT,
         name,
         fingerprint(questions),
-        corpus,
-        commit(),
+        sampled,
+        subject.corpus,
+        version,
         time.strftime("%Y-%m-%d %H:%M"),
         changed_settings(subject.settings),
         pack_fingerprint(),
-        {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine()},
+        scorer.name if scorer else "",
+        {"cores": os.cpu_count(), "processor": _processor()},
         size,
         tuple(outcomes),
         tuple(checks),
@@ -161,10 +160,11 @@ def ask(
 def measure(questions: Sequence[EvalQuestion], answers: Sequence[Answer]) -> list[Values]:
     """Return every value of each answer that needs no model."""
     values = retrieval_values(questions, [answer.trace.rankings for answer in answers])
-    return [
-        found | answer_values(question, answer)
-        for question, answer, found in zip(questions, answers, values, strict=True)
-    ]
+    for question, answer, found in zip(questions, answers, values, strict=True):
+        found |= answer_values(question, answer)
+        if error_of(answer):
+            found.pop("refused", None)  # an error is no honest refusal
+    return values
 
 
 def set_name(path: Path) -> str:
@@ -217,7 +217,7 @@ def overall(run: Run) -> dict[str, float]:
     The calibration error is the mean distance of confidence and share right over ten bins of confidence, weighted
     by their sizes (Naeini, Cooper and Hauskrecht, AAAI 2015), over every answer that was given.
     """
-    refused = [outcome for outcome in run.outcomes if not outcome.answered]
+    refused = [o for o in run.outcomes if not o.answered and (o.answerable or "refused" in o.values)]
     unanswerable = [outcome for outcome in run.outcomes if not outcome.answerable]
     rightly = sum(not outcome.answerable for outcome in refused)
     found: dict[str, float] = {}
@@ -250,7 +250,7 @@ def interval(values: Sequence[float], *, rounds: int = 2_000, level: float = 0.9
     """Return a percentile bootstrap interval of the mean, seeded."""
     found = np.asarray(values, np.float64)
     rng = np.random.default_rng(3)
-    resampled = found[rng.integers(0, len(found), (rounds, len(found)))].mean(axis=1)  # (rounds,)
+    resampled = [found[rng.integers(0, len(found), len(found))].mean() for _ in range(rounds)]
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
@@ -280,6 +280,7 @@ def _outcome(question: EvalQuestion, answer: Answer, values: Values) -> Outcome:
         question.answers,
         answer.text,
         answer.answerable,
+        answer.reason,
         answer.confidence,
         tuple(_shown(hit) for hit in answer.trace.rankings.get("context", ())),
         {name: None if math.isnan(value) else value for name, value in values.items()},
@@ -301,14 +302,22 @@ def _size(subject: Subject) -> dict[str, float]:
         raise NotFound(
             f"The corpus {subject.corpus!r} is empty; ingest its documents before it is evaluated."
         )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    files = sum(path.stat().st_size for path in subject.catalog.home.rglob("*") if path.is_file())
     return {
-        "documents": len(subject.catalog.documents(subject.corpus)),
+        "documents": subject.catalog.count_documents(subject.corpus),
         "chunks": chunks,
-        "data folder, MB": round(_bytes(subject.catalog.home) / 1e6, 1),
-        "peak memory, MB": round(peak / 1e6, 1),
+        "data folder, MB": round(files / 1e6, 1),
     }
 
 
-def _bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def _peak_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return round(peak / 1e6, 1)
+
+
+def _processor() -> str:
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - not a file of ours
+        for line in lines:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()

@@ -74,9 +74,13 @@ def settings_table() -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table, cells as they are."""
+    """Return a Markdown table, cells as they are but for what would break it."""
     lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(map(_in_cell, line))} |\n" for line in lines)
+
+
+def _in_cell(value: object) -> str:
+    return re.sub(r"[\r\n]+", " ", str(value).replace("|", "/"))
 
 
 def _chroma() -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,16 @@ class Trial:
     catalog: Catalog
     ingest_s: float
     chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is evaluated: a question path, as some settings make it, over one corpus of a catalogue."""
+
+    pipeline: Pipeline
+    catalog: Catalog
+    settings: Settings
+    corpus: str
 
 
 @contextmanager
@@ -88,6 +99,11 @@ def save_results(name: str, results: Mapping[str, Any]) -> Path:
 def commit() -> str:
     """Return the short hash of the checked-out commit, with `-changed` where the tree differs from it."""
     here = Path(__file__).parent
+    if not (here.parent / ".git").exists():  # installed, perhaps below another project's repository
+        return f"version {version('ibid')}"
     run = ["git", "describe", "--always", "--dirty=-changed", "--abbrev=10", "--exclude=*"]
-    done = subprocess.run(run, cwd=here, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unversioned"
+    try:
+        done = subprocess.run(run, cwd=here, capture_output=True, text=True, check=False)
+    except OSError:
+        return f"version {version('ibid')}"  # without git
+    return done.stdout.strip() or f"version {version('ibid')}"

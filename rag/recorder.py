@@ -19,8 +19,7 @@ class Recorder:
         self.rankings: dict[str, tuple[Hit, ...]] = {}
         self.dropped: dict[int, str] = {}
         self.tokens: tuple[int, ...] = ()  # of each hit in the context
-        self.kept: tuple[float, ...] = ()  # the share of each that compression left
-        self.prompt = ""
+        self.shown: tuple[str, ...] = ()  # what the prompt shows of each
         self.notes: list[str] = []
         self._timings: dict[str, float] = {}
         self._began = time.perf_counter()
@@ -43,8 +42,7 @@ class Recorder:
         """Note what reached the context, and why the chunks of which nothing did were cut."""
         self.rankings["context"] = tuple(item.hit for item in context.evidence)
         self.tokens = tuple(item.tokens for item in context.evidence)
-        self.kept = tuple(item.kept_share for item in context.evidence)
-        self.prompt = context.prompt
+        self.shown = tuple(item.shown for item in context.evidence)
         kept = {item.hit.chunk.id for item in context.evidence}
         self.dropped |= {cut.chunk.id: cut.reason for cut in context.cut if cut.chunk.id not in kept}
 
@@ -54,12 +52,5 @@ class Recorder:
         timings = {**self._timings, "total": total}
         dropped = dict(self.dropped)
         return Trace(
-            question,
-            dict(self.rankings),
-            dropped,
-            tuple(self.notes),
-            timings,
-            self.tokens,
-            self.kept,
-            self.prompt,
+            question, dict(self.rankings), dropped, tuple(self.notes), timings, self.tokens, self.shown
         )

@@ -87,9 +87,10 @@ class Evidence:
     ] = ()  # in the document: what compression left of the hit; empty: all of it
 
     @property
-    def kept_share(self) -> float:
-        """The share of the hit's characters that compression left."""
-        return sum(end - start for start, end in self.kept) / len(self.hit.text) if self.kept else 1.0
+    def shown(self) -> str:
+        """What the prompt shows of the hit."""
+        kept = [self.hit.text[start - self.hit.start : end - self.hit.start] for start, end in self.kept]
+        return " ".join(kept) if kept else self.hit.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,7 @@ class Trace:
     notes: tuple[str, ...]
     timings_ms: Mapping[str, float]
     tokens: tuple[int, ...] = ()  # of each hit of the ranking "context"
-    kept: tuple[float, ...] = ()  # the share of each that compression left
-    prompt: str = ""  # what the context made of them
+    shown: tuple[str, ...] = ()  # what the prompt shows of each
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from typing import Any
 from eval.ablate import SHOWN, ablate, ablation_json, by_order, by_position
 from eval.datasets import HANDBOOK, available, chroma, chroma_documents, handbook
 from eval.questions import EvalQuestion
-from eval.run import Subject
-from eval.trial import CORPUS, file_sources, trial
+from eval.trial import CORPUS, Subject, file_sources, trial
 from rag.settings import Settings
 
 

@@ -21,14 +21,17 @@ DRAFT = "draft"  # tag of every question that nobody has reviewed
 LONGEST = 300  # characters of a sentence that is asked about
 _NOUN = r"(?:[A-Z][\w'-]+|[a-z][\w'-]+)"
 _IS = re.compile(
-    rf"^(?P<subject>(?:The|A|An|Each|Every) (?:{_NOUN} ){{0,4}}{_NOUN}|[A-Z][\w'-]+(?: [A-Z][\w'-]+){{0,3}}) "
+    rf"^(?P<subject>(?:The|A|An|Each|Every) (?:{_NOUN} ){{0,4}}{_NOUN}|"
+    r"(?!(?:It|He|She|They|This|That|There|We|You|I|What|Who)\b)[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,3}) "
     r"(?P<verb>is|are|was|were) (?P<rest>[^.;:]{4,160})[.]?$"
 )
 _NUMBER = re.compile(
-    r"(?<![\w.,/-])(?P<number>\d[\d,.]*\d|\d)(?P<unit> ?%| percent| (?!of\b|and\b|or\b|to\b|in\b|on\b)[a-z]+)"
+    r"(?<![\w.,/-])(?!(?:1[5-9]|20)\d\d\b)(?P<number>\d[\d,.]*\d|\d)"
+    r"(?P<unit> ?%| percent\b| (?!(?:and|or|to|of|in|on|by|the|is|was|at|for|with|as|from|that|this|it)\b)[a-z]{3,}\b)"
 )
 _DATE = re.compile(
-    r"\b(?:on|in|since|by|until) (?P<date>(?:\d{1,2} )?(?:January|February|March|April|May|June|July|August|"
+    r"\b(?:[Oo]n|[Ii]n|[Ss]ince|[Bb]y|[Uu]ntil) "
+    r"(?P<date>(?:\d{1,2} )?(?:January|February|March|April|May|June|July|August|"
     r"September|October|November|December)(?: \d{1,2},?)?(?: \d{4})?|(?:1[5-9]|20)\d\d)\b"
 )
 
@@ -66,7 +69,7 @@ def _drafts(document: Document) -> Iterator[tuple[str, str, Gold]]:
     for start, end in split_sentences(document.text):
         raw = document.text[start:end]
         sentence = raw.strip()
-        if 20 <= len(sentence) <= LONGEST and "\n" not in sentence and sentence[0].isalnum():
+        if 20 <= len(sentence) <= LONGEST and len(sentence.splitlines()) == 1 and sentence[0].isalnum():
             begin = start + raw.index(sentence)
             gold = Gold(document.name, begin, begin + len(sentence), sentence)
             for question, answer in _asked_about(sentence):

@@ -41,6 +41,7 @@ from ragas.metrics.collections.faithfulness.util import NLIStatementInput, NLISt
 SUPPORTED_FROM = 0.5  # the judge's probability from which a statement counts as supported
 FEW_WORDS = 8  # an expected answer shorter than that is judged together with its question
 AT_ONCE = 8  # requests to a server
+TIMEOUT_S = 120
 Output = TypeVar("Output", bound=BaseModel)
 _INPUT = "\ninput: "  # what comes before the JSON that ends a prompt; within JSON no line ends
 _EVASIVE = re.compile(
@@ -91,6 +92,43 @@ class JudgeLLM(InstructorBaseRagasLLM):
             | ({named: statement} if named else {})
             for statement, chance in zip(said, chances, strict=True)
         ]
+
+
+class ServerLLM(InstructorBaseRagasLLM):
+    """Passes RAGAS's prompts to an OpenAI-compatible server (vLLM, llama.cpp, Ollama, a cloud).
+
+    RAGAS's own client would write a user's id into the home folder, and ask for tool calls, which few servers know.
+
+    Args:
+        api_key: "" for a server that wants none.
+
+    Raises:
+        InvalidInput: if the address is none.
+    """
+
+    def __init__(self, url: str, model: str, api_key: str = "") -> None:
+        if not re.match(r"https?://[^/\s]+", url):
+            raise InvalidInput(
+                f"{url!r} is no address of a server; expected such as http://127.0.0.1:8080/v1."
+            )
+        import instructor
+        from openai import AsyncOpenAI
+
+        client = AsyncOpenAI(base_url=url, api_key=api_key or "none", timeout=TIMEOUT_S)
+        self._client: Any = instructor.from_openai(client, mode=instructor.Mode.JSON)
+        self._model = model
+
+    async def agenerate(self, prompt: str, response_model: type[Output]) -> Output:
+        answered: Output = await self._client.chat.completions.create(
+            model=self._model,
+            messages=[{"role": "user", "content": prompt}],
+            response_model=response_model,
+            temperature=0.0,
+        )
+        return answered
+
+    def generate(self, prompt: str, response_model: type[Output]) -> Output:
+        return asyncio.run(self.agenerate(prompt, response_model))
 
 
 class LocalEmbedding(BaseRagasEmbedding):
@@ -180,20 +218,6 @@ class Scorer:
                 raise  # ours always answers; a bug is no missing value
             self.failure = self.failure or f"{type(error).__name__}: {error}"[:300]
             return math.nan
-
-
-def server_llm(url: str, model: str, api_key: str) -> InstructorBaseRagasLLM:
-    """Return RAGAS's own client of an OpenAI-compatible server (vLLM, llama.cpp, Ollama, a cloud).
-
-    Raises:
-        InvalidInput: if the address is none.
-    """
-    if not re.match(r"https?://[^/\s]+", url):
-        raise InvalidInput(f"{url!r} is no address of a server; expected such as http://127.0.0.1:8080/v1.")
-    from openai import AsyncOpenAI
-    from ragas.llms.base import llm_factory
-
-    return llm_factory(model, client=AsyncOpenAI(base_url=url, api_key=api_key or "none", timeout=120))
 
 
 def statements(text: str) -> list[str]:

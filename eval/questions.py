@@ -172,7 +172,8 @@ def _complaints(error: ValidationError) -> Iterator[str]:
     for one in error.errors():
         place = ".".join(map(str, one["loc"]))
         given = "" if one["type"] in ("missing", "json_invalid") else f", not {one['input']!r:.60}"
-        yield f"{place or 'the line'}: {one['msg'][:1].lower()}{one['msg'][1:]}{given}."
+        said = "expected some text" if one["type"] == "string_pattern_mismatch" else one["msg"]
+        yield f"{place or 'the line'}: {said[:1].lower()}{said[1:]}{given}."
 
 
 def _contradictions(question: EvalQuestion) -> Iterator[Problem]:

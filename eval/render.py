@@ -98,7 +98,8 @@ def warnings(gate: Gate) -> list[str]:
     said = [f"not judged: {why}." for why in gate.skipped]
     said += [
         f"{one.rule.name}: {one.questions} questions tell a loss of {one.resolution:.3g} from none, not one of "
-        f"{one.rule.allowed:g}; one of {one.visible:.3g} would have failed four times in five. Add questions, or allow more."
+        f"{one.rule.allowed:g}; one of {one.visible:.3g} would have failed four times in five. "
+        "Add questions, or allow more."
         for one in gate.verdicts
         if one.blind
     ]
@@ -174,9 +175,8 @@ def error_junit(why: str) -> str:
 def _junit(cases: Sequence[tuple[str, str, str]], errors: Sequence[str], said: str) -> str:
     failures = sum(bool(why) for _, _, why in cases)
     counts = {"tests": len(cases) + len(errors), "failures": failures, "errors": len(errors)}
-    suite = ElementTree.Element(
-        "testsuite", name="ibid eval gate", **{key: str(n) for key, n in counts.items()}
-    )
+    attributes = {"name": "ibid eval gate", **{key: str(count) for key, count in counts.items()}}
+    suite = ElementTree.Element("testsuite", attributes)
     for group, name, why in cases:
         case = ElementTree.SubElement(suite, "testcase", classname=group, name=_xml(name))
         if why:

@@ -77,6 +77,10 @@ def test_from_a_run_to_a_gate_and_a_page(ibid: Ibid, asked: Path, home: Path) ->
     assert "| FAIL | right drops 0.1 |" in failed.out
     assert json.loads((home / "gate" / "gate.json").read_text())["passed"] is False
 
+    usual = ibid("eval", "gate", "--baseline", home / "v1.json", "--run", home / "v1.json")
+    assert usual.code == 0, usual.out
+    assert "not judged: refused drops 0.1: 1 questions have it" in usual.out
+
     compared = ibid("eval", "compare", home / "v1.json", home / "v2.json")
     assert compared.code == 0
     assert "| context R@10 | 1.000 | 1.000 | +0.000 | 1.000 | 7 |" in compared.out
@@ -98,7 +102,7 @@ def test_an_ablation_and_a_report_of_it(ibid: Ibid, asked: Path, home: Path) -> 
     assert done.code == 0, done.err
     assert "| as configured | 1.000 |" in done.out
     assert "| without BM25 |" in done.out
-    assert "by rank" in done.out
+    assert "| best first, second best last |" in done.out or "no question" in done.out
     ibid("eval", "run", "-c", "sea", "-q", asked, "--out", home / "r.json", "--no-ragas")
     page = home / "page.html"
     assert ibid("eval", "report", home / "r.json", "--ablation", home / "a.json", "--html", page).code == 0
@@ -115,7 +119,10 @@ def test_what_cannot_be_run_exits_2_and_says_why(ibid: Ibid, asked: Path, home: 
     (home / "old.json").write_text('{"format": 0}')
     (home / "broken.jsonl").write_text(asked.read_text() + "{\n")
     (home / "dead.jsonl").write_text(asked.read_text().replace('"end": 29', '"end": 30'))
+    fewer = home / "fewer.jsonl"
+    fewer.write_text("".join(asked.read_text().splitlines(keepends=True)[2:]))
     for arguments, complaint in (
+        ((*gate, "-c", "sea", "-q", fewer), "2 of its questions are not asked any more"),
         ((*gate, "-c", "sea", "-q", edited), "of another set or version"),
         ((*gate, "-c", "none", "-q", asked), "none"),
         ((*gate, "-c", "sea", "-q", home / "no.jsonl"), "cannot be read"),
@@ -123,11 +130,28 @@ def test_what_cannot_be_run_exits_2_and_says_why(ibid: Ibid, asked: Path, home: 
         ((*gate, "-c", "sea", "-q", home / "dead.jsonl"), "cannot be measured with, such as q3"),
         ((*gate, "-c", "sea"), "Give --corpus and --questions"),
         ((*gate, "--run", home / "v1.json", "--fail-on", "nonsense"), "is no rule"),
+        ((*gate, "--run", home / "v1.json", "--fail-on", "rihgt drops 0.1"), "the baseline has no 'rihgt'"),
+        ((*gate, "--run", home / "v1.json", "-c", "sea"), "not both"),
+        ((*gate, "-c", "sea", "-q", asked, "--judge-url", "http://127.0.0.1:1/v1"), "needs --judge-model"),
+        ((*gate, "--no-such-option"), "No such option"),
+        (("eval", "gate", "--run", home / "v1.json"), "Missing option"),
         (("eval", "gate", "--baseline", home / "old.json", "--run", home / "v1.json"), "has format 0"),
     ):
         done = ibid(*arguments)
         assert done.code == 2, arguments
         assert complaint in done.err
+
+
+def test_an_old_verdict_does_not_pass_for_one_that_could_not_be_made(
+    ibid: Ibid, asked: Path, home: Path
+) -> None:
+    ibid("eval", "run", "-c", "sea", "-q", asked, "--out", home / "v1.json", "--no-ragas")
+    gate = ("eval", "gate", "--run", home / "v1.json", "--out", home / "gate", "--baseline")
+    assert ibid(*gate, home / "v1.json").code == 0
+    assert ibid(*gate, home / "gone.json").code == 2
+
+    assert {path.name for path in (home / "gate").iterdir()} == {"junit.xml"}
+    assert ElementTree.parse(home / "gate" / "junit.xml").getroot().get("errors") == "1"
 
 
 def test_a_dead_span_fails_the_check(ibid: Ibid, asked: Path, home: Path) -> None:
@@ -136,7 +160,7 @@ def test_a_dead_span_fails_the_check(ibid: Ibid, asked: Path, home: Path) -> Non
     done = ibid("eval", "check", "-c", "sea", "-q", asked)
 
     assert done.code == 1
-    assert "WRONG q3: boat.txt, characters 0 to 29: the quote has moved to 5-34" in done.out
+    assert "WRONG line 4, q3: boat.txt, characters 0 to 29: the quote has moved to 5-34" in done.out
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium here; on Debian: apt install chromium")

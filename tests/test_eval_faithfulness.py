@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from eval.faithfulness import JudgeLLM, Scorer, server_llm, statements
+from eval.faithfulness import JudgeLLM, Scorer, ServerLLM, statements
 from eval.questions import EvalQuestion, Gold
 from rag.embed import Embedder
 from rag.errors import InvalidInput
@@ -31,7 +31,7 @@ def answered(text: str, *contexts: str) -> Answer:
         Hit(Chunk("a", "a", 1, 0, len(context), context), 0, len(context), context, 1.0, "evidence")
         for context in contexts
     )
-    trace = Trace("q", {"context": hits}, {}, (), {"total": 1.0})
+    trace = Trace("q", {"context": hits}, {}, (), {"total": 1.0}, shown=contexts)
     return Answer(text, bool(text), 0.9, (), "", (), Ledger(9, 1, 0, 0, 1, 1), trace)
 
 
@@ -39,7 +39,7 @@ def answered(text: str, *contexts: str) -> Answer:
 def scorer() -> Scorer:
     from rag.embed import load_embedder
 
-    return Scorer(JudgeLLM(load_judge()), load_embedder())
+    return Scorer(JudgeLLM(load_judge()), load_embedder(), "pack")
 
 
 def test_what_the_evidence_says_is_faithful_and_what_it_does_not_is_not(scorer: Scorer) -> None:
@@ -65,6 +65,12 @@ def test_context_is_judged_against_the_expected_answer(scorer: Scorer) -> None:
     assert [one["context recall"] for one in scored] == [1.0, 1.0, 0.0]
 
 
+def test_the_scorer_judges_as_its_model_does(scorer: Scorer) -> None:
+    said = ["The bridge was opened in 1932.", "It collapsed in a storm in 1954."]
+
+    assert scorer.support([(EVIDENCE, one) for one in said]).tolist() == [1.0, 0.0]
+
+
 def test_a_refusal_and_a_missing_reference_are_left_out(scorer: Scorer) -> None:
     refused, free = scorer.score(
         [QUESTION, replace(QUESTION, answers=())],
@@ -80,14 +86,16 @@ def test_statements_are_sentences_that_say_something() -> None:
     assert statements("...") == []
 
 
-def test_a_measure_that_the_judge_cannot_give_is_refused(scorer: Scorer) -> None:
+def test_a_measure_that_the_judge_cannot_give_is_refused() -> None:
+    llm = JudgeLLM(load_judge())
+
     class Rubric(BaseModel):
         score: int
 
     with pytest.raises(ValueError, match="Rubric"):
-        scorer.llm.generate('Do it.\ninput: {"answer": "x"}\nOutput: ', Rubric)
+        llm.generate('Do it.\ninput: {"answer": "x"}\nOutput: ', Rubric)
     with pytest.raises(ValueError, match="does not end in"):
-        scorer.llm.generate("Do it.", Rubric)
+        llm.generate("Do it.", Rubric)
 
 
 class Server(BaseHTTPRequestHandler):
@@ -99,12 +107,6 @@ class Server(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         said = "I would rather not say." if self.malformed else json.dumps(answer_to(request))
         message: dict[str, Any] = {"role": "assistant", "content": said}
-        if tools := request.get("tools"):
-            call = {"name": tools[0]["function"]["name"], "arguments": said}
-            message |= {
-                "content": None,
-                "tool_calls": [{"id": "c", "type": "function", "function": call}],
-            }
         body = {
             "id": "x",
             "object": "chat.completion",
@@ -125,7 +127,7 @@ class Server(BaseHTTPRequestHandler):
 
 
 def answer_to(request: dict[str, Any]) -> dict[str, Any]:
-    prompt = str(request["messages"][-1]["content"])
+    prompt = "".join(str(message["content"]) for message in request["messages"])
     asked = json.JSONDecoder().raw_decode(prompt, prompt.rfind("\ninput: ") + 8)[0]
     if "statements" in asked:
         return {
@@ -162,7 +164,7 @@ def serving(*, malformed: bool = False) -> Iterator[str]:
 
 def test_a_server_can_judge_instead(embedder: Embedder) -> None:
     with serving() as url:
-        scorer = Scorer(server_llm(url, "some-model", ""), embedder)
+        scorer = Scorer(ServerLLM(url, "some-model", ""), embedder, "some-model")
         scored = scorer.score([QUESTION], [answered("The bridge was painted blue. [1]", EVIDENCE)])[0]
 
     assert scored["faithfulness"] == 1.0
@@ -173,12 +175,13 @@ def test_a_server_can_judge_instead(embedder: Embedder) -> None:
 
 def test_what_a_server_says_that_is_no_verdict_is_no_number(embedder: Embedder) -> None:
     with serving(malformed=True) as url:
-        scorer = Scorer(server_llm(url, "some-model", ""), embedder)
+        scorer = Scorer(ServerLLM(url, "some-model", ""), embedder, "some-model")
         scored = scorer.score([QUESTION], [answered("The bridge is blue. [1]", EVIDENCE)])[0]
 
     assert math.isnan(scored["faithfulness"])
+    assert "Error" in scorer.failure or "Exception" in scorer.failure
 
 
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidInput, match="expected such as http"):
-        server_llm("localhost:80", "m", "")
+        ServerLLM("localhost:80", "m", "")

@@ -24,7 +24,14 @@ def hit(document: str, start: int, end: int, score: float = 1.0) -> Hit:
 
 def answer(text: str, *, given: bool = True, cited: tuple[tuple[str, int, int], ...] = ()) -> Answer:
     citations = tuple(Citation(0, 1, 1, d, 1, None, s, e, "q", True) for d, s, e in cited)
-    trace = Trace("q", {}, {}, (), {"total": 1.0}, kept=(1.0, 0.5), prompt="Evidence: it is 40 EUR, not 30.")
+    trace = Trace(
+        "q",
+        {"context": (hit("a", 0, 18), hit("b", 0, 2))},
+        {},
+        (),
+        {"total": 1.0},
+        shown=("It is 40 EUR.", "n"),
+    )
     return Answer(text if given else "", given, 0.5, citations, "", (), Ledger(1, 1, 0, 0, 0, 0), trace)
 
 
@@ -51,7 +58,31 @@ def test_all_excerpts_are_needed_or_one_alternative() -> None:
 def test_a_hit_finds_what_none_before_it_has_found() -> None:
     hits = [hit("x", 0, 9), hit("b", 0, 9), hit("b", 0, 5), hit("a", 0, 9)]
 
-    assert found_items(hits, [FIRST, SECOND]) == ["hit 0", "gold 1", "hit 2", "gold 0"]
+    assert found_items(hits, [FIRST, SECOND]) == [[], ["gold 1"], [], ["gold 0"]]
+
+
+def test_one_hit_that_finds_all_is_perfect() -> None:
+    both = (replace(FIRST, document="b", start=10, end=20), SECOND)
+    values = retrieval_values([EvalQuestion("q", "Q?", both)], [{"fused": [hit("b", 0, 30)]}])[0]
+
+    assert values["fused R@5"] == values["fused nDCG@10"] == values["fused RR"] == 1.0
+    assert values["fused P@5"] == 1 / 5
+
+
+def test_recall_is_of_the_first_hits_whatever_they_hold() -> None:
+    many = tuple(Gold("a", 10 * n, 10 * n + 10, "0123456789") for n in range(5))
+    values = retrieval_values(
+        [EvalQuestion("q", "Q?", (*many, SECOND))], [{"fused": [hit("a", 0, 50), hit("b", 0, 9)]}]
+    )[0]
+
+    assert values["fused R@5"] == 1.0
+
+
+def test_an_alternative_that_is_found_counts_in_spans_too() -> None:
+    other = replace(EITHER, document="d")
+    for gold in ((EITHER, other), (FIRST, other)):
+        values = retrieval_values([EvalQuestion("q", "Q?", gold)], [{"fused": [hit("d", 0, 10)]}])[0]
+        assert values["fused R@5"] == values["fused span recall"] == values["fused span IoU"] == 1.0
 
 
 def test_standard_measures_by_hand() -> None:
@@ -93,6 +124,15 @@ def test_our_measures_equal_the_library_s() -> None:
         assert reciprocal_rank(ranking, [d for d, g in relevance.items() if g]) == pytest.approx(theirs[RR])
 
 
+def test_a_question_that_ended_in_an_error_scores_0_where_others_are_measured() -> None:
+    asked = [EvalQuestion("q", "Q?", (FIRST,)), EvalQuestion("e", "E?", (FIRST,))]
+    values = retrieval_values(asked, [{"dense": [hit("a", 0, 9)]}, {}])
+
+    assert values[0]["dense R@10"] == 1.0
+    assert values[1]["dense R@10"] == values[1]["dense nDCG@10"] == 0.0
+    assert set(values[0]) == set(values[1])
+
+
 def test_an_expected_answer_is_held_whatever_its_case_and_spacing() -> None:
     question = EvalQuestion("q", "Q?", (FIRST,), ("40 EUR", "forty"))
 
@@ -101,6 +141,9 @@ def test_an_expected_answer_is_held_whatever_its_case_and_spacing() -> None:
     assert not holds_answer(replace(question, tags=("list",)), "It is 40 EUR")
     assert holds_answer(replace(question, tags=("list",)), "40 EUR, in words forty")
     assert not holds_answer(replace(question, answers=()), "anything")
+    assert not holds_answer(replace(question, answers=("no",)), "It is not so, nobody knows.")
+    assert not holds_answer(replace(question, answers=("1",)), "It is 12.")
+    assert holds_answer(replace(question, answers=("東京",)), "首都は東京です。")
 
 
 def test_an_answer_is_right_cited_and_in_the_prompt() -> None:
@@ -108,7 +151,7 @@ def test_an_answer_is_right_cited_and_in_the_prompt() -> None:
     values = answer_values(question, answer("40 EUR [1]", cited=(("a", 0, 10), ("z", 0, 3))))
 
     assert values == {
-        "evidence kept": 0.75,
+        "evidence kept": 14 / 20,
         "answered": 1.0,
         "gold cited": 1.0,
         "citations in gold": 0.5,
@@ -128,3 +171,12 @@ def test_a_refusal_answers_nothing() -> None:
     unanswerable = EvalQuestion("u", "U?", answerable=False)
     assert answer_values(unanswerable, answer("", given=False)) == {"refused": 1.0}
     assert answer_values(unanswerable, answer("40 EUR")) == {"refused": 0.0}
+
+
+def test_a_label_is_no_answer_and_a_list_has_no_f1() -> None:
+    question = EvalQuestion("q", "Q?", (FIRST,), ("1",))
+
+    assert answer_values(question, answer("The house is blue. [1]"))["right"] == 0.0
+    several = answer_values(replace(question, answers=("40 EUR", "30"), tags=("list",)), answer("40 EUR [1]"))
+    assert several["right"] == 0.0
+    assert "F1" not in several

@@ -11,8 +11,10 @@ from eval.questions import (
     EvalQuestion,
     Gold,
     drawn,
+    find_leaks,
     find_problems,
     fingerprint,
+    read_lines,
     read_questions,
     write_questions,
 )
@@ -57,7 +59,7 @@ def test_a_set_is_read_and_written_alike(tmp_path: Path) -> None:
     [
         ("{", "line 2: the line: invalid JSON"),
         ("[1]", "line 2: the line"),
-        (LINE | {"id": ""}, "line 2: id: string should have at least 1 character"),
+        (LINE | {"id": ""}, "line 2: id: expected some text, not ''"),
         (LINE | {"question": 7}, "line 2: question: input should be a valid string, not 7"),
         ({k: v for k, v in LINE.items() if k != "question"}, "line 2: question: field required"),
         (LINE | {"answer": "x"}, "line 2: answer: unexpected keyword argument"),
@@ -84,6 +86,13 @@ def test_every_malformed_line_is_named_at_once_up_to_a_limit(tmp_path: Path) -> 
     assert "line 1:" in str(raised.value)
     assert "line 20:" in str(raised.value)
     assert "and 10 more" in str(raised.value)
+
+
+def test_a_line_may_hold_what_ends_lines_elsewhere(tmp_path: Path) -> None:
+    odd = EvalQuestion("q", "What\u2028is\x85this?", (Gold("a", 0, 3, "a\x0cb"),))
+    (tmp_path / "odd.jsonl").write_text(write_questions([odd, EvalQuestion("r", "R?")]), encoding="utf-8")
+
+    assert read_lines(tmp_path / "odd.jsonl") == {1: odd, 2: EvalQuestion("r", "R?")}
 
 
 def test_an_empty_or_missing_set_says_what_to_do(tmp_path: Path) -> None:
@@ -128,6 +137,10 @@ def test_what_is_right_has_no_problem(made: Trial) -> None:
         (Gold("gone.txt", 0, 3, "abc"), "!gone.txt is not in the corpus"),
         (Gold("a.txt", 5, 34, TEXT[:29]), "!a.txt, characters 5 to 34: the quote has moved to 0-29"),
         (Gold("a.txt", 0, 9_999, "A quote."), "(the document has 106)"),
+        (
+            Gold("a.txt", 0, 9_999, TEXT),
+            "!a.txt, characters 0 to 9999 (the document has 106): the quote has moved to 0-106",
+        ),
         (Gold("a.txt", 0, 3, "are"), "the quote has moved to 8-11"),
         (Gold("a.txt", 0, 1, "e"), "stands in"),
         (Gold("a.txt", 0, 9, "penguins!"), "is not in the document any more"),
@@ -145,10 +158,13 @@ def test_contradictions_and_leaks_are_found(made: Trial) -> None:
     assert "does not stand in its evidence" in problems(made, evidence=(gold,), answers=("36 days",))[0]
     away = problems(made, question="Are 35 days enough?", evidence=(gold,), answers=("35 days",))
     assert "gives its answer" in away[0]
-    leaked = problems(made, question="How many whales sing in the deep sea?", answerable=False)
-    assert leaked == ["stands word for word in b.txt; was the set ingested?"]
-    twice = [EvalQuestion(i, "What for?", (), answerable=False) for i in "ab"]
-    assert [p.what for p in find_problems(twice, made.catalog, CORPUS)] == ["asks the same as a; drop one."]
+    twice = problems(made, evidence=(gold, Gold("a.txt", 20, 29, TEXT[20:29])), answers=("35 days",))
+    assert twice == ["a.txt, characters 20 to 29, overlaps another excerpt; join them."]
+    leaked = EvalQuestion("l", "How many whales sing in the deep sea?", (), answerable=False)
+    found = find_leaks([leaked, EvalQuestion("m", "Whales?", ())], made.catalog, CORPUS)
+    assert [p.what for p in found] == ["stands word for word in b.txt; was the set ingested?"]
+    same = [EvalQuestion(i, "What for?", (), answerable=False) for i in "ab"]
+    assert [p.what for p in find_problems(same, made.catalog, CORPUS)] == ["asks the same as a; drop one."]
 
 
 def test_drafts_are_verbatim_and_the_same_for_a_seed(made: Trial) -> None:
@@ -162,6 +178,17 @@ def test_drafts_are_verbatim_and_the_same_for_a_seed(made: Trial) -> None:
     assert [p for p in find_problems(drafts, made.catalog, CORPUS) if p.serious] == []
     assert draft_questions(made.catalog, CORPUS, 10) == drafts
     assert len(draft_questions(made.catalog, CORPUS, 2)) == 2
+
+
+def test_a_year_or_a_little_word_is_no_count(made: Trial) -> None:
+    text = "It was founded in 2019 by Ada Orr of Kiel. Since 1999 the fleet has sailed. They own 12 of the boats."
+    texts = {"a.txt": text}
+    with trial(text_sources(texts), {}) as other:
+        asked = [draft.question for draft in draft_questions(other.catalog, CORPUS, 9)]
+    assert set(asked) == {
+        'When: "It was founded in ... by Ada Orr of Kiel"?',
+        'When: "Since ... the fleet has sailed"?',
+    }
 
 
 def test_nothing_to_draft_from_is_said() -> None:

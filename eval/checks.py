@@ -19,6 +19,7 @@ import numpy as np
 
 from eval.questions import EvalQuestion
 from eval.trial import Subject
+from rag.assemble import LEAST_RATE
 from rag.catalog import Catalog
 from rag.errors import IbidError, NotFound
 from rag.judge import Judge
@@ -29,6 +30,7 @@ CANARY = Path(__file__).parent / "canary.jsonl"
 JUDGE_AT_LEAST = 0.75  # balanced accuracy on the canary
 REFUSED_AT_LEAST = 0.8  # share of questions about what does not exist
 FOUND_AT_LEAST = 0.95  # share of the chunks of older documents that are found by their own words
+SHORT_BY = 0.05  # by which compression may fall short of what it was asked to keep: a word of a short text
 PROBED = 25  # documents, beside the newest
 PROBE_CHARS = 300
 TELLING = 40  # characters of a chunk that says enough to be asked for
@@ -72,6 +74,7 @@ def check_answers(
         _all_hold("every ranking is ordered by its scores", labelled, _unordered),
         _all_hold("reranking keeps the hits that it was given", labelled, _not_permuted),
         _all_hold("the context is in its order", labelled, lambda a: _wrong_order(a, attention=attention)),
+        _all_hold("compression keeps as much as it has to", labelled, _overcompressed),
         _all_hold(
             "every citation quotes the document that it names", labelled, lambda a: _miscited(a, texts)
         ),
@@ -190,6 +193,16 @@ def _wrong_order(answer: Answer, *, attention: bool) -> str:
     return (
         "" if placed == expected else f"hits of ranks {[ranked.index(s) + 1 for s in placed if s in ranked]}"
     )
+
+
+def _overcompressed(answer: Answer) -> str:
+    """Say where less is left of a piece of evidence than the least that assembling asks for."""
+    context = answer.trace.rankings.get("context", ())
+    for hit, shown in zip(context, answer.trace.shown, strict=True):
+        share = len(shown) / max(1, len(hit.text))
+        if share < LEAST_RATE - SHORT_BY:
+            return f"{share:.0%} is left of {hit.chunk.document}, {hit.start}-{hit.end}"
+    return ""
 
 
 def _miscited(answer: Answer, texts: _Texts) -> str:

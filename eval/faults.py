@@ -32,7 +32,10 @@ from rag.retrieve import Candidates
 from rag.settings import Settings
 from rag.types import Answer, Chunk, Context, Hit
 
-NARROW = 250  # tokens of evidence: so little room that it has to be compressed
+NARROW: Mapping[str, Any] = {
+    "trim": False,
+    "evidence_tokens": 600,
+}  # whole chunks in little room: they have to be compressed
 SEED = 31
 RERUNS = 20
 
@@ -134,6 +137,7 @@ class Bench:
     subject: Subject
     questions: Sequence[EvalQuestion]
     judge: Judge
+    ragas: bool  # whether its measures are taken too; they take as long as the answers
 
     def run(self, path: type[Pipeline] = Pipeline, judge: Judge | None = None, **changes: Any) -> Run:
         """Return a run of a question path with some settings changed."""
@@ -145,8 +149,9 @@ class Bench:
     def over(self, pipeline: Pipeline, settings: Settings, judge: Judge | None = None) -> Run:
         """Return a run of this question path."""
         subject = replace(self.subject, pipeline=pipeline, settings=settings)
-        scorer = Scorer(JudgeLLM(judge or self.judge), pipeline.embedder, "pack")
-        return evaluate(subject, "handbook", self.questions, scorer=scorer, sampled=True)
+        judge = judge or self.judge
+        scorer = Scorer(JudgeLLM(judge), pipeline.embedder, "pack") if self.ragas else None
+        return evaluate(subject, "handbook", self.questions, judge=judge, scorer=scorer, sampled=True)
 
     def shifted(self) -> Run:
         """Return a run over chunks whose offsets are off by one."""
@@ -179,7 +184,7 @@ FAULTS: Mapping[str, Callable[[Bench], Run]] = {
     "reranker shuffled": lambda bench: bench.run(ShuffledReranker),
     "chunk offsets shifted by one": Bench.shifted,
     "order reversed": lambda bench: bench.run(ReversedOrder),
-    "compressor at 10x": lambda bench: bench.run(HarshPath, evidence_tokens=NARROW),
+    "compressor at 10x": lambda bench: bench.run(HarshPath, **NARROW),
     "judge always true": lambda bench: bench.run(judge=Credulous()),
     "refusal off": lambda bench: bench.run(refuse_below=0.0),
     "citations swapped between documents": lambda bench: bench.run(SwappedCitations),
@@ -188,11 +193,13 @@ FAULTS: Mapping[str, Callable[[Bench], Run]] = {
 
 
 @contextmanager
-def planted(questions: Sequence[EvalQuestion], sources: Sequence[Source] | None = None) -> Iterator[Bench]:
+def planted(
+    questions: Sequence[EvalQuestion], sources: Sequence[Source] | None = None, *, ragas: bool = True
+) -> Iterator[Bench]:
     """Ingest the handbook and yield what faults are planted in."""
     with trial(sources or file_sources([HANDBOOK / "documents"]), {}) as made:
         settings = replace(Settings(), home=made.catalog.home)
-        yield Bench(Subject(made.pipeline, made.catalog, settings, CORPUS), questions, load_judge())
+        yield Bench(Subject(made.pipeline, made.catalog, settings, CORPUS), questions, load_judge(), ragas)
 
 
 def caught(bench: Bench, fault: str, baselines: Mapping[str, Run]) -> list[str]:
@@ -203,7 +210,7 @@ def caught(bench: Bench, fault: str, baselines: Mapping[str, Run]) -> list[str]:
 
 def baselines(bench: Bench) -> dict[str, Run]:
     """Return the runs without fault that faults are compared with."""
-    return {"as it is": bench.run(), "narrow": bench.run(evidence_tokens=NARROW)}
+    return {"as it is": bench.run(), "narrow": bench.run(**NARROW)}
 
 
 def judged(before: Run, now: Run) -> Gate:

@@ -86,7 +86,7 @@ def _svg(figure: Figure, axes: object) -> str:
         axes.spines[side].set_visible(False)  # type: ignore[attr-defined]
     axes.tick_params(labelsize=8)  # type: ignore[attr-defined]
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     drawn = buffer.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     head, rest = drawn.split(">", 1)

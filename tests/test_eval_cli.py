@@ -127,7 +127,6 @@ def test_what_cannot_be_run_exits_2_and_says_why(ibid: Ibid, asked: Path, home: 
         ((*gate, "-c", "none", "-q", asked), "none"),
         ((*gate, "-c", "sea", "-q", home / "no.jsonl"), "cannot be read"),
         ((*gate, "-c", "sea", "-q", home / "broken.jsonl"), "line 9"),
-        ((*gate, "-c", "sea", "-q", home / "dead.jsonl"), "cannot be measured with, such as q3"),
         ((*gate, "-c", "sea"), "Give --corpus and --questions"),
         ((*gate, "--run", home / "v1.json", "--fail-on", "nonsense"), "is no rule"),
         ((*gate, "--run", home / "v1.json", "--fail-on", "rihgt drops 0.1"), "the baseline has no 'rihgt'"),
@@ -140,6 +139,9 @@ def test_what_cannot_be_run_exits_2_and_says_why(ibid: Ibid, asked: Path, home: 
         done = ibid(*arguments)
         assert done.code == 2, arguments
         assert complaint in done.err
+    dead = ibid("eval", "run", "-c", "sea", "-q", home / "dead.jsonl", "--out", home / "v2.json")
+    assert (dead.code, (home / "v2.json").exists()) == (1, False)
+    assert "cannot be measured with, such as q3" in dead.err
 
 
 def test_an_old_verdict_does_not_pass_for_one_that_could_not_be_made(

@@ -16,18 +16,18 @@ SEEN_BY = {  # what has to catch each fault, at the least
     "reranker shuffled": "reranked RR drops 0.05",
     "chunk offsets shifted by one": "no question ends in an error",
     "order reversed": "the context is in its order",
-    "compressor at 10x": "answer in prompt drops 0.05",
+    "compressor at 10x": "compression keeps as much as it has to",
     "judge always true": "the judge tells planted falsehoods",
     "refusal off": "nonsense is refused",
     "citations swapped between documents": "every citation quotes the document that it names",
     "stale index": "chunks are found by their own words",
 }
-QUESTIONS = random.Random(5).sample(handbook(), 46)
+QUESTIONS = random.Random(5).sample(handbook(), 40)
 
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    with planted(QUESTIONS) as bench:
+    with planted(QUESTIONS, ragas=False) as bench:
         yield bench
 
 
@@ -50,14 +50,14 @@ def test_the_checks_hold_without_a_fault(before: dict[str, Run]) -> None:
 def test_another_order_of_ingestion_and_fewer_questions_pass(before: dict[str, Run]) -> None:
     rng = random.Random(3)
     sources = file_sources([HANDBOOK / "documents"])
-    with planted(rng.sample(QUESTIONS, 34), rng.sample(sources, len(sources))) as again:
+    with planted(rng.sample(QUESTIONS, 34), rng.sample(sources, len(sources)), ragas=False) as again:
         assert failing(judged(before["as it is"], again.run())) == []
 
 
 def test_a_run_says_what_it_was_made_of(before: dict[str, Run]) -> None:
     run, narrow = before["as it is"], before["narrow"]
 
-    assert (run.settings, narrow.settings) == ({}, {"evidence_tokens": "250"})
+    assert (run.settings, narrow.settings) == ({}, {"trim": "False", "evidence_tokens": "600"})
     assert run.size["documents"] == len(list((HANDBOOK / "documents").rglob("*.*")))
     assert [outcome.id for outcome in run.outcomes] == [question.id for question in QUESTIONS]
     for outcome in run.outcomes:

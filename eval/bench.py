@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval import faults
-from eval.benchmarks import ablation, chroma, handbook, lexical, nfcorpus, pack, peers, scale
+from eval.benchmarks import ablation, chroma, faithfulness, handbook, lexical, nfcorpus, pack, peers, scale
 from eval.datasets import available
 from eval.trial import save_results
 
@@ -33,6 +33,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "handbook": Measurement(handbook.measure, None),
     "gate": Measurement(faults.measure, None),
     "ablation": Measurement(ablation.measure, None),
+    "faithfulness": Measurement(faithfulness.measure, "entailment"),
     "chroma": Measurement(chroma.through_the_command_line, "endtoend/chroma"),
     "chroma-stages": Measurement(chroma.by_chunker_and_stage, "endtoend/chroma"),
     "nfcorpus": Measurement(nfcorpus.by_stage, "ranking/nfcorpus"),

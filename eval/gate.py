@@ -26,7 +26,7 @@ POWER = 0.8  # chance to fail a run that lost as much as is named as visible
 ROUNDS = 20_000
 SEED = 7
 LEAST = 5  # questions that have a measure, for a rule about it
-GONE_AT_MOST = 0.1  # share of the baseline's values that may have no counterpart now
+GONE_AT_MOST = 0.1  # share of the baseline's values that may be no number now
 TIME = "ms"  # "ms total", "ms rerank": times of stages, judged by their ratio
 OF_RAGAS = ("faithfulness", "answer relevancy", "context precision", "context recall")
 DEFAULT_RULES = (
@@ -61,7 +61,7 @@ class Verdict:
     least: float  # lower bound of the loss, at the corrected level
     resolution: float  # the smallest loss that this set tells from none, with a chance of POWER
     questions: int
-    gone: int  # of the baseline's values that have no counterpart now
+    gone: int  # of the baseline's values that are no number now
 
     @property
     def visible(self) -> float:
@@ -216,8 +216,8 @@ def _verdict(rule: Rule, pairs: Sequence[tuple[Outcome, Outcome]], rules: int) -
     both = [(_value(rule, before), _value(rule, now)) for before, now in pairs]
     had = [old for old, _ in both if old is not None]
     values = np.array([one for one in both if None not in one], np.float64).reshape(-1, 2)
-    gone = len(had) - len(values)
-    if len(values) < LEAST:  # nearly all of it has gone
+    gone = sum(_value(rule, old) is not None and _is_gone(rule, now) for old, now in pairs)
+    if len(values) < LEAST:  # nearly all of it has gone, or all is refused
         return Verdict(
             rule, True, float(np.mean(had)), math.nan, math.nan, math.nan, math.nan, len(values), gone
         )
@@ -240,6 +240,11 @@ def _verdict(rule: Rule, pairs: Sequence[tuple[Outcome, Outcome]], rules: int) -
         questions=len(values),
         gone=gone,
     )
+
+
+def _is_gone(rule: Rule, outcome: Outcome) -> bool:
+    """Tell whether a measure gave no number; a refusal, of which it says nothing, has not lost it."""
+    return rule.name in outcome.values and outcome.values[rule.name] is None
 
 
 def _value(rule: Rule, outcome: Outcome) -> float | None:

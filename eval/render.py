@@ -104,7 +104,7 @@ def warnings(gate: Gate) -> list[str]:
         if one.blind
     ]
     return said + [
-        f"{one.rule.name}: {one.gone} of the baseline's values have gone."
+        f"{one.rule.name}: {one.gone} of the baseline's values are no number now."
         for one in gate.verdicts
         if one.gone
     ]
@@ -211,8 +211,10 @@ def _verdict_row(one: Verdict) -> Sequence[str | int]:
 
 
 def _why(one: Verdict) -> str:
+    if math.isnan(one.now):
+        return f"only {one.questions} questions still have it, of {one.rule.name!r} nothing can be said."
     if not one.least > one.rule.allowed:
-        return f"{one.gone} of the baseline's values have gone."
+        return f"{one.gone} of the baseline's values are no number now."
     return (
         f"from {one.before:.3f} to {one.now:.3f}: lost {one.loss:.3f}, at least {one.least:.3f}, "
         f"and {one.rule.allowed:g} is allowed."

@@ -85,7 +85,7 @@ class Run:
     pack: str  # fingerprint of trunk and adapters
     judge: str  # who answered RAGAS; "" for nobody
     machine: dict[str, Any]
-    size: dict[str, float]
+    size: dict[str, float]  # documents, chunks, disk, memory, throughput
     outcomes: tuple[Outcome, ...]
     checks: tuple[Check, ...]
 
@@ -124,6 +124,8 @@ def evaluate(
     checks = [*check_answers(questions, answers, subject), *check_canaries(subject, scorer or judge)]
     if scorer:
         checks.append(check_numbers(judged, scorer.failure))
+    spent = sum(answer.trace.timings_ms.get("total", 0.0) for answer in answers) / 1000
+    size["questions a second, one after the other"] = round(len(answers) / max(spent, 1e-9), 2)
     size["peak memory, MB"] = _peak_mb()
     return Run(
         FORMAT,

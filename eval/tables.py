@@ -150,6 +150,14 @@ def _gate() -> str:
     )
 
 
+def _faithfulness() -> str:
+    figures = newest("faithfulness")["figures"]["attributionbench-dev"]
+    keys = ("claims", "balanced accuracy", "cosine, at its best threshold", "no number")
+    return markdown_table(
+        ("source", *keys), [(kind, *(row[key] for key in keys)) for kind, row in figures.items()]
+    )
+
+
 def _ablation(name: str) -> Callable[[], str]:
     def table() -> str:
         from eval.ablate import ablation_markdown  # which makes its tables here
@@ -165,6 +173,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "chroma-stages": _chroma_stages,
     "pack": _pack,
     "gate": _gate,
+    "faithfulness": _faithfulness,
     "ablation-handbook": _ablation("handbook"),
     "ablation-chroma": _ablation("chroma"),
     "peers": _peers,

@@ -31,7 +31,7 @@ def run_of(
     outcomes = tuple(
         Outcome(
             f"q{n}", f"print{n}", f"Question {n}?", True, (), (), (), "", True, "", 0.5, (),
-            {name: column[n] for name, column in values.items() if column[n] is not None or name == "nan"},
+            {name: column[n] for name, column in values.items()},
             {"total": ms * (1 + n / 100)},
             dict.fromkeys(("budget", "system", "tools", "memory", "evidence", "question"), 1),
         )
@@ -152,8 +152,19 @@ def test_values_that_vanish_fail() -> None:
         now = run_of({"faithfulness": [1.0] * kept + [None] * (50 - kept)})
         gate = judge_run(before, now, [Rule("faithfulness", 0.5)])
         assert not gate.passed
-        assert f"{50 - kept} of the baseline's values have gone" in gate_junit(gate)
+        said = "are no number now" if kept == 40 else f"only {kept} questions still have it"
+        assert said in gate_junit(gate)
         assert "NaN" not in to_json(gate_json(gate))
+
+
+def test_a_refusal_has_not_lost_what_only_answers_have() -> None:
+    before = run_of({"faithfulness": [1.0] * 50})
+    refused = tuple(replace(outcome, values={}) for outcome in before.outcomes[:20])
+    now = replace(before, outcomes=(*refused, *before.outcomes[20:]))
+
+    assert judge_run(before, now, [Rule("faithfulness", 0.05)]).passed
+    nothing = replace(before, outcomes=tuple(replace(outcome, values={}) for outcome in before.outcomes))
+    assert not judge_run(before, nothing, [Rule("faithfulness", 0.05)]).passed
 
 
 def test_a_failing_check_fails_without_any_loss() -> None:

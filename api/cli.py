@@ -16,11 +16,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from api.batch import Answering, printable_json, run_batch
+from api.chat import chat, memory_app
 from api.evaluate import eval_app
 from api.models import models_app
 from api.progress import progress
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import Service
+from rag.conversation import ANYBODY, Session
 from rag.errors import IbidError, InvalidInput
 from rag.listing import check_corpus_name
 from rag.settings import load_settings
@@ -42,6 +44,8 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
+app.add_typer(memory_app, name="memory")
+app.command()(chat)
 GATE_COULD_NOT_RUN = 2  # 1 is for what became worse
 out, notes = Console(), Console(stderr=True)
 
@@ -136,6 +140,11 @@ def ask(
     where: Annotated[
         str | None, typer.Option("--filter", help='Metadata filter as JSON, e.g. {"format": "pdf"}.')
     ] = None,
+    session: Annotated[
+        str | None,
+        typer.Option("--session", help="Understand it from what was said in this session, and remember it."),
+    ] = None,
+    user: Annotated[str, typer.Option("--user", help="Whose session it is.")] = ANYBODY,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show every candidate and why it was dropped.")
     ] = False,
@@ -145,8 +154,14 @@ def ask(
     filter_ = _parse_filter(where)
     with _service() as service:
 
+        def answered(asked: str) -> Answer:
+            if session is None:
+                return service.pipeline.ask(corpus, asked, filter_=filter_)
+            of = Session(corpus, session, user)
+            return service.conversations.ask(service.pipeline, of, asked, filter_=filter_)
+
         def one(asked: str) -> dict[str, Any]:
-            answer = service.pipeline.ask(corpus, asked, filter_=filter_)
+            answer = answered(asked)
             return answer_to_json(answer) | ({"explain": explain_to_json(answer.trace)} if explain else {})
 
         if batch:
@@ -154,7 +169,7 @@ def ask(
             return _run_batch(batch, one)
         if as_json or explain:
             return _print_json(one(_required(question)))
-        _print_answer(service.pipeline.ask(corpus, _required(question), filter_=filter_))
+        _print_answer(answered(_required(question)))
     return None
 
 

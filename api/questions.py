@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -14,6 +15,10 @@ from api.problems import problem_responses
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import Service
 from api.stream import Emit, answer_events, stage_event, stream_events
+from rag.conversation import Session
+from rag.errors import NotFound
+from rag.recorder import OnStage
+from rag.types import Answer
 
 
 def serving(request: Request) -> Service:
@@ -38,11 +43,13 @@ router = APIRouter(
     prefix="/v1/corpora/{corpus}",
     tags=["questions"],
     responses=dict(problem_responses()),
-    dependencies=[Depends(body_of_type("application/json"))],
 )
+_JSON = [Depends(body_of_type("application/json"))]
 
 
-@router.post("/search", response_model=schemas.SearchResponse, response_model_exclude_unset=True)
+@router.post(
+    "/search", response_model=schemas.SearchResponse, response_model_exclude_unset=True, dependencies=_JSON
+)
 def search(service: Serving, corpus: str, asked: schemas.SearchRequest) -> dict[str, Any]:
     """Find the passages nearest to a question, best first."""
     found = service.pipeline.search(corpus, asked.question, k=asked.k, filter_=asked.filter)
@@ -53,6 +60,7 @@ def search(service: Serving, corpus: str, asked: schemas.SearchRequest) -> dict[
     "/ask",
     response_model=schemas.AskResponse,
     response_model_exclude_unset=True,
+    dependencies=_JSON,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
 async def ask(
@@ -70,13 +78,47 @@ async def ask(
         def on_stage(stage: str, ms: float) -> None:
             emit(stage_event(stage, ms))
 
-        answer = service.pipeline.ask(corpus, asked.question, filter_=asked.filter, on_stage=on_stage)
+        answer = _ask(service, corpus, asked, on_stage)
         for event in answer_events(answer, explain=asked.explain):
             emit(event)
 
     return await stream_events(work, request.scope["path"])
 
 
+@router.get("/sessions", response_model=schemas.SessionList)
+def list_sessions(service: Serving, corpus: str, user: str = "") -> dict[str, Any]:
+    """List a user's sessions about a corpus, the last used first."""
+    service.catalog.require_corpus(corpus)
+    found = service.conversations.sessions(corpus=corpus, user=user)
+    return {"sessions": [asdict(info) for info in found]}
+
+
+@router.get("/sessions/{session}", response_model=schemas.SessionTurns)
+def read_session(service: Serving, corpus: str, session: str, user: str = "") -> dict[str, Any]:
+    """Return the exchanges of a session, oldest first."""
+    service.catalog.require_corpus(corpus)
+    turns = service.conversations.turns(Session(corpus, session, user))
+    if not turns:
+        raise NotFound(f"There is no session {session!r} about {corpus!r}.")
+    return {"turns": [asdict(turn) for turn in turns]}
+
+
+@router.delete("/sessions/{session}", status_code=204)
+def forget_session(service: Serving, corpus: str, session: str, user: str = "") -> None:
+    """Forget a session, for good."""
+    service.catalog.require_corpus(corpus)
+    service.conversations.forget(Session(corpus, session, user))
+
+
 def _answer(service: Service, corpus: str, asked: schemas.AskRequest) -> dict[str, Any]:
-    answer = service.pipeline.ask(corpus, asked.question, filter_=asked.filter)
+    answer = _ask(service, corpus, asked)
     return answer_to_json(answer) | ({"explain": explain_to_json(answer.trace)} if asked.explain else {})
+
+
+def _ask(service: Service, corpus: str, asked: schemas.AskRequest, on_stage: OnStage | None = None) -> Answer:
+    if asked.session is None:
+        return service.pipeline.ask(corpus, asked.question, filter_=asked.filter, on_stage=on_stage)
+    session = Session(corpus, asked.session, asked.user)
+    return service.conversations.ask(
+        service.pipeline, session, asked.question, filter_=asked.filter, on_stage=on_stage
+    )

@@ -21,6 +21,7 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
     return {
         "answer": answer.text,
         "answerable": answer.answerable,
+        "question": answer.trace.question,
         "confidence": round(answer.confidence, 4),
         "reason": answer.reason,
         "citations": [citation_to_json(citation) for citation in answer.citations],

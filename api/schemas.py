@@ -39,9 +39,11 @@ class SearchRequest(_Request):
 
 
 class AskRequest(_Request):
-    """What to ask."""
+    """What to ask; with a session a follow-up is understood from what was said before, and remembered."""
 
     question: Question
+    session: str | None = Field(None, min_length=1, max_length=64, examples=["tuesday"])
+    user: str = Field("", max_length=64, description="Whose session it is.")
     filter: dict[str, Any] | None = Field(None, examples=[{"format": "pdf"}])
     stream: bool = Field(False, description="Answer as server-sent events.")
     explain: bool = Field(False, description="Add every candidate and why it was dropped.")
@@ -98,6 +100,7 @@ class AskResponse(BaseModel):
 
     answer: str
     answerable: bool
+    question: str = Field(description="As it was understood: rewritten to stand alone, in a session.")
     confidence: float
     reason: str
     citations: list[Citation]
@@ -105,6 +108,36 @@ class AskResponse(BaseModel):
     tokens: Tokens
     timings_ms: dict[str, float]
     explain: dict[str, Any] | None = None
+
+
+class Turn(BaseModel):
+    """One exchange of a session; `asked` is in seconds since 1970."""
+
+    question: str
+    rewritten: str
+    answer: str
+    asked: float
+
+
+class SessionTurns(BaseModel):
+    """The exchanges of a session, oldest first."""
+
+    turns: list[Turn]
+
+
+class SessionSummary(BaseModel):
+    """What a listing says of a session; `last` is when it was last used, in seconds since 1970."""
+
+    name: str
+    user: str
+    turns: int
+    last: float
+
+
+class SessionList(BaseModel):
+    """The sessions about a corpus, the last used first."""
+
+    sessions: list[SessionSummary]
 
 
 class Corpus(BaseModel):

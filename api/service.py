@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ingest.jobs import Jobs
 from rag.catalog import Catalog
+from rag.conversation import Conversations
 from rag.embed import Embedder, load_embedder
 from rag.errors import NotFound
 from rag.pipeline import Pipeline
@@ -28,6 +29,7 @@ class Service:
         self.settings = settings
         self.catalog = Catalog(settings.home)
         self.jobs = Jobs(self.catalog)
+        self.conversations = Conversations(self.catalog)
 
     @cached_property
     def embedder(self) -> Embedder:

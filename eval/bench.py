@@ -15,7 +15,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval import faults
-from eval.benchmarks import ablation, chroma, faithfulness, handbook, lexical, nfcorpus, pack, peers, scale
+from eval.benchmarks import (
+    ablation,
+    chroma,
+    faithfulness,
+    handbook,
+    lexical,
+    nfcorpus,
+    pack,
+    peers,
+    rewriting,
+    scale,
+)
 from eval.datasets import available
 from eval.trial import save_results
 
@@ -38,6 +49,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "chroma-stages": Measurement(chroma.by_chunker_and_stage, "endtoend/chroma"),
     "nfcorpus": Measurement(nfcorpus.by_stage, "ranking/nfcorpus"),
     "peers": Measurement(peers.compare, "endtoend/chroma"),
+    "rewriting": Measurement(rewriting.measure, "conversation"),
     "lexical": Measurement(lexical.measure, "documents/wikipedia-490.jsonl.gz"),
     "scale-10000": Measurement(lambda: scale.measure(10_000), "documents/wikipedia-490.jsonl.gz"),
     "scale-100000": Measurement(lambda: scale.measure(100_000), "documents/wikipedia-490.jsonl.gz"),

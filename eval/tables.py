@@ -158,6 +158,12 @@ def _faithfulness() -> str:
     )
 
 
+def _rewriting() -> str:
+    figures = newest("rewriting")["figures"]
+    keys = list(next(iter(figures["ways"].values())))
+    return markdown_table(("question", *keys), [(way, *row.values()) for way, row in figures["ways"].items()])
+
+
 def _ablation(name: str) -> Callable[[], str]:
     def table() -> str:
         from eval.ablate import ablation_markdown  # which makes its tables here
@@ -174,6 +180,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "pack": _pack,
     "gate": _gate,
     "faithfulness": _faithfulness,
+    "rewriting": _rewriting,
     "ablation-handbook": _ablation("handbook"),
     "ablation-chroma": _ablation("chroma"),
     "peers": _peers,

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from rag.errors import StorageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE corpora (
     name TEXT PRIMARY KEY, embedder TEXT NOT NULL, created REAL NOT NULL) STRICT;
@@ -48,6 +48,18 @@ CREATE TABLE job_files (
     attempts INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job, name)) STRICT;
 CREATE INDEX job_files_by_sha256 ON job_files (sha256);
 """
+# what each schema added to the one before it; a folder of an older one is brought up to date when it is opened
+_UPGRADES = {
+    2: """
+CREATE TABLE sessions (
+    row INTEGER PRIMARY KEY, corpus TEXT NOT NULL REFERENCES corpora(name) ON DELETE CASCADE,
+    user TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (corpus, user, name)) STRICT;
+CREATE TABLE turns (
+    row INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions(row) ON DELETE CASCADE,
+    question TEXT NOT NULL, rewritten TEXT NOT NULL, answer TEXT NOT NULL, asked REAL NOT NULL) STRICT;
+CREATE INDEX turns_in_order ON turns (session, row)
+"""
+}
 # one row, drawn at random: an index snapshot of another catalogue's history is told by it
 _IDENTITY = "CREATE TABLE IF NOT EXISTS identity AS SELECT lower(hex(randomblob(16))) AS id"
 
@@ -198,6 +210,7 @@ class Database:
         connection.file = file
         connection.execute("PRAGMA synchronous = FULL")  # acknowledged means on disk, power cuts included
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, not only unlisted
         connection.row_factory = sqlite3.Row
         return connection
 
@@ -208,12 +221,14 @@ class Database:
 
     def _prepare_schema(self) -> None:
         found = self.read().execute("PRAGMA user_version").fetchone()[0]
-        if found == 0:
-            with self.write() as transaction:
-                if transaction.execute("PRAGMA user_version").fetchone()[0] == 0:
-                    for statement in _SCHEMA.split(";\n"):
-                        transaction.execute(statement)
-                    transaction.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if found < SCHEMA_VERSION:
+            with self.write() as transaction:  # asked again: another process may have come first
+                held = transaction.execute("PRAGMA user_version").fetchone()[0]
+                steps = [] if held else [_SCHEMA]
+                steps += [added for version, added in _UPGRADES.items() if version > held]
+                for statement in ";\n".join(steps).split(";\n"):
+                    transaction.execute(statement)
+                transaction.execute(f"PRAGMA user_version = {max(held, SCHEMA_VERSION)}")
         if found > SCHEMA_VERSION:
             raise StorageError(
                 f"The data folder {self.home} has schema {found}, newer than this Ibid's {SCHEMA_VERSION}; "

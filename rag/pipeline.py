@@ -83,7 +83,6 @@ class Pipeline:
         """
         recorder = Recorder(on_stage)
         depth = SEARCH_DEPTH * k
-        question = rewrite(question)
         hits = self._hits(recorder, corpus, question, k, depth, depth, filter_)
         return Found(tuple(self._current(recorder, hits)), recorder.trace(question))
 
@@ -94,10 +93,12 @@ class Pipeline:
         *,
         filter_: Filter | None = None,
         on_stage: OnStage | None = None,
+        earlier: Sequence[str] = (),
     ) -> Answer:
         """Answer from the evidence, every citation verified, or refuse with the nearest hits.
 
         Args:
+            earlier: what was said before, oldest first: the question is rewritten to stand alone.
             on_stage: called as each stage is done, and again where it has to start over; what it
                 raises ends the work.
 
@@ -105,10 +106,9 @@ class Pipeline:
             NotFound, InvalidInput: for an unknown corpus, a bad question or filter.
             CitationError: if a quote is not the stored text, or a part of the answer is not cited.
         """
-        question = rewrite(question)
         for _ in range(ATTEMPTS):
             try:
-                return self._ask_once(corpus, question, filter_, Recorder(on_stage))
+                return self._ask_once(corpus, question, earlier, filter_, Recorder(on_stage))
             except StaleEvidence as error:
                 changed = str(error)
         raise CitationError(
@@ -144,8 +144,18 @@ class Pipeline:
 
     # the stages
 
-    def _ask_once(self, corpus: str, question: str, filter_: Filter | None, recorder: Recorder) -> Answer:
+    def _ask_once(
+        self,
+        corpus: str,
+        question: str,
+        earlier: Sequence[str],
+        filter_: Filter | None,
+        recorder: Recorder,
+    ) -> Answer:
         settings = self._settings
+        if earlier:
+            with recorder.timed("rewrite"):
+                question = self._rewritten(recorder, question, earlier)
         hits = self._hits(
             recorder,
             corpus,
@@ -178,6 +188,15 @@ class Pipeline:
             ledger=context.ledger,
             trace=recorder.trace(question),
         )
+
+    def _rewritten(self, recorder: Recorder, question: str, earlier: Sequence[str]) -> str:
+        self._check_question(question)
+        alone = rewrite(question, earlier)
+        if len(alone) > self._settings.max_question_chars:
+            return question
+        if alone != question:
+            recorder.notes.append(f"Rewritten to stand alone: {alone}")
+        return alone
 
     def _hits(
         self,

@@ -133,7 +133,7 @@ def test_openapi_describes_every_route_and_its_problems(site: Site) -> None:
     described = site.client.get("/openapi.json").json()
     operations = {(method, path) for path, methods in described["paths"].items() for method in methods}
     assert ("post", "/v1/corpora/{corpus}/documents") in operations
-    assert len(operations) == 13
+    assert len(operations) == 16
     for path, methods in described["paths"].items():
         for operation in methods.values():
             if path.startswith("/v1/"):
@@ -151,3 +151,30 @@ def test_a_page_needs_nothing_from_elsewhere(site: Site, path: str) -> None:
     [script] = re.findall("<script>(.*?)</script>", response.text, re.DOTALL)
     assert b64encode(hashlib.sha256(script.encode()).digest()).decode() in policy
     assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|\beval\(", response.text)
+
+
+def test_a_session_understands_follow_ups_and_is_forgotten(site: Site) -> None:
+    text = "Ada Quill was the keeper of the lighthouse. Ada Quill was born in Lund."
+    upload(site.client, "keepers", {"quill.txt": text})
+    asked = {"session": "one", "user": "bo"}
+    ask, sessions = "/v1/corpora/keepers/ask", "/v1/corpora/keepers/sessions"
+    site.client.post(ask, json={"question": "Who was Ada Quill?", **asked})
+    answer = site.client.post(ask, json={"question": "Where was she born?", **asked}).json()
+
+    assert answer["question"] == "Where was Ada Quill born?"
+    assert "Lund" in answer["answer"]
+    alone = site.client.post(ask, json={"question": "Where was she born?"}).json()
+    assert alone["question"] == "Where was she born?"
+    assert site.client.get(sessions).json() == {"sessions": []}
+    (listed,) = site.client.get(sessions, params={"user": "bo"}).json()["sessions"]
+    assert (listed["name"], listed["turns"]) == ("one", 2)
+    turns = site.client.get(f"{sessions}/one", params={"user": "bo"}).json()["turns"]
+    assert [turn["rewritten"] for turn in turns] == ["Who was Ada Quill?", "Where was Ada Quill born?"]
+    assert site.client.delete(f"{sessions}/one", params={"user": "bo"}).status_code == 204
+    assert site.client.delete(f"{sessions}/one", params={"user": "bo"}).status_code == 404
+    assert site.client.get(f"{sessions}/one", params={"user": "bo"}).status_code == 404
+    assert site.client.get("/v1/corpora/none/sessions").status_code == 404
+    assert site.client.post(ask, json={"question": "Who?", "session": ""}).status_code == 422
+    events = site.client.post(ask, json={"question": "Who was Ada Quill?", "stream": True, **asked}).text
+    assert "event: done" in events
+    assert site.client.get(f"{sessions}/one", params={"user": "bo"}).json()["turns"]

@@ -259,9 +259,9 @@ def test_a_file_that_cannot_grow_refuses_and_shows_nothing_half(tmp_path: Path) 
 def test_a_folder_of_a_newer_ibid_is_refused(tmp_path: Path) -> None:
     Catalog(tmp_path).close()
     with sqlite3.connect(tmp_path / "catalog.sqlite3") as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(StorageError, match=r"has schema 2, newer than this Ibid's 1; upgrade Ibid"):
+    with pytest.raises(StorageError, match=r"has schema 99, newer than this Ibid's 2; upgrade Ibid"):
         Catalog(tmp_path)
 
 

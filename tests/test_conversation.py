@@ -1,0 +1,164 @@
+"""Conversations: follow-ups are understood, exchanges remembered, sessions kept apart and forgotten for good."""
+
+import io
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from rag.catalog import Catalog
+from rag.conversation import RECENT, Conversations, Session, Turn, what_was_said
+from rag.database import SCHEMA_VERSION
+from rag.embed import Embedder
+from rag.errors import InvalidInput, NotFound
+from rag.pipeline import Pipeline
+from rag.settings import Settings
+from tests.made_versions import CORPUS, Library
+from tests.typed import Ibid
+
+QUILL = (
+    "Ada Quill was the keeper of the lighthouse. Ada Quill was born in Lund in 1822.\n\n"
+    "Ada Quill wrote three books about fog signals. Bo Marsh was the miller, and was born in Kiel in 1830."
+)
+SESSION = Session(CORPUS, "tuesday")
+
+
+@pytest.fixture
+def pipeline(library: Library, embedder: Embedder) -> Pipeline:
+    library.put("quill.txt", QUILL)
+    return Pipeline(Settings(home=Path("unused")), library.catalog, embedder)
+
+
+@pytest.fixture
+def conversations(catalog: Catalog) -> Conversations:
+    return Conversations(catalog)
+
+
+def test_a_follow_up_is_understood_and_both_are_remembered(
+    conversations: Conversations, pipeline: Pipeline
+) -> None:
+    conversations.ask(pipeline, SESSION, "Who was Ada Quill?")
+    answer = conversations.ask(pipeline, SESSION, "Where was she born?")
+
+    assert answer.trace.question == "Where was Ada Quill born?"
+    assert "Rewritten to stand alone: Where was Ada Quill born?" in answer.trace.notes
+    assert "rewrite" in answer.trace.timings_ms
+    assert "Lund" in answer.text
+    turns = conversations.turns(SESSION)
+    assert [(turn.question, turn.rewritten) for turn in turns] == [
+        ("Who was Ada Quill?", "Who was Ada Quill?"),
+        ("Where was she born?", "Where was Ada Quill born?"),
+    ]
+    assert "keeper" in turns[0].answer
+    assert "[1]" not in turns[0].answer
+
+
+def test_a_first_question_is_not_rewritten(conversations: Conversations, pipeline: Pipeline) -> None:
+    answer = conversations.ask(pipeline, SESSION, "Where was she born?")
+
+    assert answer.trace.question == "Where was she born?"
+    assert "rewrite" not in answer.trace.timings_ms
+
+
+def test_sessions_users_and_corpora_are_kept_apart(conversations: Conversations, pipeline: Pipeline) -> None:
+    conversations.ask(pipeline, SESSION, "Who was Ada Quill?")
+    for other in (Session(CORPUS, "monday"), Session(CORPUS, "tuesday", "bo")):
+        assert conversations.turns(other) == []
+        answer = conversations.ask(pipeline, other, "Where was she born?")
+        assert answer.trace.question == "Where was she born?"
+    assert {(info.name, info.user, info.turns) for info in conversations.sessions(corpus=CORPUS)} == {
+        ("tuesday", "", 1),
+        ("monday", "", 1),
+        ("tuesday", "bo", 1),
+    }
+    assert [info.user for info in conversations.sessions(user="bo")] == ["bo"]
+    assert conversations.sessions(corpus="none") == []
+
+
+def test_what_fails_is_not_remembered(conversations: Conversations, pipeline: Pipeline) -> None:
+    for question in ("", " ", "x" * 9_000, "half \ud800"):
+        with pytest.raises(InvalidInput):
+            conversations.ask(pipeline, SESSION, question)
+    with pytest.raises(NotFound):
+        conversations.ask(pipeline, Session("none", "tuesday"), "Who was Ada Quill?")
+
+    assert conversations.sessions() == []
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 65, "two\nlines", "\x00"])
+def test_a_bad_name_is_refused(conversations: Conversations, pipeline: Pipeline, name: str) -> None:
+    with pytest.raises(InvalidInput, match="name of a session"):
+        conversations.ask(pipeline, Session(CORPUS, name), "Who was Ada Quill?")
+
+
+def test_a_forgotten_session_leaves_nothing_on_disk(
+    conversations: Conversations, pipeline: Pipeline, catalog: Catalog
+) -> None:
+    conversations.ask(pipeline, SESSION, "Who was Ada Quill, and is zanzibarquartz hers?")
+    assert conversations.forget(SESSION) == 1
+    assert conversations.turns(SESSION) == []
+    assert conversations.sessions() == []
+    with pytest.raises(NotFound, match="There is no session 'tuesday'"):
+        conversations.forget(SESSION)
+
+    catalog.read().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    assert b"zanzibarquartz" not in (catalog.home / "catalog.sqlite3").read_bytes()
+
+
+def test_a_corpus_takes_its_sessions_with_it(
+    conversations: Conversations, pipeline: Pipeline, catalog: Catalog
+) -> None:
+    conversations.ask(pipeline, SESSION, "Who was Ada Quill?")
+    catalog.delete_corpus(CORPUS)
+
+    assert conversations.sessions() == []
+
+
+def test_what_was_said_is_the_first_question_and_the_last_exchanges() -> None:
+    turns = [Turn(f"q{n}", f"Q{n}", f"A{n}" if n % 2 else "", float(n)) for n in range(10)]
+
+    assert RECENT == 3
+    assert what_was_said(turns) == ["Q0", "Q7", "A7", "Q8", "Q9", "A9"]
+    assert what_was_said(turns[:2]) == ["Q0", "Q1", "A1"]
+    assert what_was_said([]) == []
+
+
+def test_a_folder_of_schema_1_is_brought_up_to_date(tmp_path: Path) -> None:
+    Catalog(tmp_path).close()
+    with sqlite3.connect(tmp_path / "catalog.sqlite3") as old:
+        old.execute("DROP TABLE turns")
+        old.execute("DROP TABLE sessions")
+        old.execute("PRAGMA user_version = 1")
+    old.close()
+    catalog = Catalog(tmp_path)
+
+    assert catalog.read().execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
+    assert Conversations(catalog).sessions() == []
+    catalog.close()
+
+
+def test_on_the_command_line(ibid: Ibid, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "quill.txt").write_text(QUILL)
+    ibid("ingest", home / "quill.txt", "--corpus", "sea")
+    monkeypatch.setattr(
+        "sys.stdin",
+        io.StringIO(f"Who was Ada Quill?\n{'x' * 9_000}\nWhere was she born?\n\nnot asked\n"),
+    )
+    chatted = ibid("chat", "--corpus", "sea", "--session", "s1")
+    assert chatted.code == 0
+    assert "(Where was Ada Quill born?)" in chatted.out
+    assert "Lund" in chatted.out
+    assert "expected at most" in chatted.err
+
+    asked = ibid("ask", "--corpus", "sea", "--session", "s1", "--json", "What did she write?")
+    assert asked.json()["question"] == "What did Ada Quill write?"
+    listed = ibid("memory", "list", "--json").json()
+    assert [(one["name"], one["corpus"], one["turns"]) for one in listed] == [("s1", "sea", 3)]
+    assert "s1  about sea: 3 exchanges" in ibid("memory", "list").out
+    turns = ibid("memory", "list", "--corpus", "sea", "--session", "s1").out
+    assert "What did she write?  (What did Ada Quill write?)" in turns
+    assert ibid("memory", "forget", "--corpus", "sea", "--session", "s1").out == "s1: 3 exchanges forgotten\n"
+    assert ibid("memory", "list", "--json").json() == []
+    gone = ibid("memory", "forget", "--corpus", "sea", "--session", "s1")
+    assert (gone.code, "There is no session 's1'" in gone.err) == (1, True)
+    assert ibid("chat", "--corpus", "none").code == 1

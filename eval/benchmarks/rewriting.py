@@ -12,6 +12,7 @@ from eval.trial import CORPUS, text_sources, trial
 from rag.rewrite import rewrite
 
 FOUND = 5  # hits that are compared
+LEAST_WORDS = 4  # of an answer: "I don't know." is none
 Row = Mapping[str, Any]
 WAYS: Mapping[str, Callable[[Row], str]] = {
     "as asked": lambda row: str(row["question"]),
@@ -43,7 +44,7 @@ def measure() -> dict[str, Any]:
 def _retrieved(rows: Sequence[Row], needy: Sequence[Row]) -> dict[str, dict[str, float]]:
     """Return token F1, and how much of what the manual rewrite finds each way finds too.
 
-    The corpus is what was answered in all dialogues, a document for each.
+    The corpus is what was answered in all dialogues, each answer a document.
     """
     with trial(text_sources(_answers(rows)), {"reranker": "none", "trim": False}) as made:
 
@@ -73,16 +74,9 @@ def _retrieved(rows: Sequence[Row], needy: Sequence[Row]) -> dict[str, dict[str,
 
 
 def _answers(rows: Sequence[Row]) -> dict[str, str]:
-    """Return what was answered in each dialogue: every other turn after the two titles and the question."""
-    longest: dict[str, list[str]] = {}
-    for row in rows:
-        if len(row["history"]) > len(longest.get(_dialogue(row), [])):
-            longest[_dialogue(row)] = row["history"]
-    texts = {
-        f"{number}.txt": "\n".join(text for text in history[3::2] if text != "I don't know.")
-        for number, (_, history) in enumerate(sorted(longest.items()))
-    }
-    return {name: text for name, text in texts.items() if text.strip()}
+    """Return everything that was answered, a document each: every other turn after the two titles and the question."""
+    answers = dict.fromkeys(text for row in rows for text in row["history"][3::2])
+    return {f"{n}.txt": text for n, text in enumerate(answers) if len(text.split()) > LEAST_WORDS}
 
 
 def _dialogue(row: Row) -> str:

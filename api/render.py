@@ -24,6 +24,7 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         "question": answer.trace.question,
         "confidence": round(answer.confidence, 4),
         "reason": answer.reason,
+        "notes": list(answer.trace.notes),
         "citations": [citation_to_json(citation) for citation in answer.citations],
         "nearest": [hit_to_json(hit) for hit in answer.nearest],
         "tokens": _tokens(answer.ledger),

@@ -103,6 +103,7 @@ class AskResponse(BaseModel):
     question: str = Field(description="As it was understood: rewritten to stand alone, in a session.")
     confidence: float
     reason: str
+    notes: list[str] = Field(description="What was rewritten, dropped or replaced on the way to the answer.")
     citations: list[Citation]
     nearest: list[Hit]
     tokens: Tokens

@@ -29,7 +29,7 @@ from eval.trial import Subject, commit
 from rag import models
 from rag.errors import InvalidInput, NotFound
 from rag.judge import Judge
-from rag.settings import Settings
+from rag.settings import Settings, secrets
 from rag.types import Answer, Hit
 
 if TYPE_CHECKING:
@@ -261,7 +261,9 @@ def changed_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings that differ from the defaults, the data folder aside."""
     plain = asdict(replace(settings, home=Settings().home))
     defaults = asdict(Settings())
-    return {name: str(value) for name, value in plain.items() if value != defaults[name]}
+    return {
+        name: str(value) for name, value in plain.items() if value != defaults[name] and name not in secrets()
+    }
 
 
 def pack_fingerprint() -> str:

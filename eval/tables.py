@@ -67,7 +67,7 @@ def _filled(match: re.Match[str]) -> str:
 def settings_table() -> str:
     """Return every setting with default, accepted values and meaning."""
     rows = [
-        (f"`{name}`", f"`{default}`", accepted, meaning)
+        (f"`{name}`", f"`{default}`" if default else "", accepted, meaning)
         for name, default, accepted, meaning in describe_settings()
     ]
     return markdown_table(("setting", "default", "accepted", "meaning"), rows)

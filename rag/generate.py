@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -25,11 +25,24 @@ _ASKS_SEVERAL = re.compile(
 )
 
 
+OnPart = Callable[
+    [str], None
+]  # called with each piece of text as it is written; what it raises ends the writing
+
+
+def ignored(part: str) -> None:
+    """Take a piece of text and do nothing with it."""
+
+
 class Generator(Protocol):
     """Writes a draft from a context; counts tokens as its own model does."""
 
-    def generate(self, context: Context) -> Draft:
-        """Answer from the context's evidence, or return a draft without text and with the reason."""
+    def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
+        """Answer from the context's evidence, or return a draft without text and with the reason.
+
+        Args:
+            on_part: called with each piece of text as it is written, before it is checked: not to be shown.
+        """
 
     def count_tokens(self, text: str) -> int:
         """Return the length of a text in the generator's tokens."""
@@ -52,7 +65,7 @@ class Extractive:
     def count_tokens(self, text: str) -> int:
         return len(self._embedder.token_offsets(text))
 
-    def generate(self, context: Context) -> Draft:
+    def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
         weighed = weigh_sentences(context, self._embedder)
         if not weighed:
             return Draft("", (), 0.0, _why_nothing(context))

@@ -12,6 +12,7 @@ import numpy as np
 
 from rag.assemble import assemble
 from rag.catalog import Catalog
+from rag.causal import CausalModel
 from rag.compress import Compressor, load_compressor
 from rag.cross_encoder import CrossEncoder, load_cross_encoder
 from rag.embed import Embedder
@@ -21,16 +22,19 @@ from rag.filters import Filter, filter_to_sql
 from rag.fuse import average_scores, min_max, reciprocal_rank_fusion
 from rag.generate import Extractive, Generator
 from rag.index import CorpusIndex
+from rag.judge import load_judge
 from rag.order import order_for_attention
 from rag.reader import Reader, load_reader
 from rag.recorder import OnStage, Recorder
 from rag.rerank import LateInteraction, Reranked
 from rag.retrieve import Candidates, on_their_pages, retrieve, to_hits, with_neighbours
 from rag.rewrite import rewrite
+from rag.server import ServerModel
 from rag.settings import Settings
 from rag.trim import trim
 from rag.types import Answer, Context, Hit, Trace
 from rag.verify import StaleEvidence, verify
+from rag.writer import LanguageModel, Writer
 
 SEARCH_DEPTH = 4  # candidates of each leg for every hit that `search` is asked for
 RERANK_DEPTH = 4  # candidates that are trimmed for every hit that is wanted; reranking reads the first few
@@ -54,12 +58,7 @@ class Pipeline:
     ) -> None:
         self._settings, self._catalog, self.embedder = settings, catalog, embedder
         self._reranker = LateInteraction(embedder, _cross_encoder(settings))
-        self.generator = generator or Extractive(
-            embedder,
-            _reader(settings),
-            sentences=settings.answer_sentences,
-            words=settings.answer_words,
-        )
+        self.generator = generator or _generator(settings, embedder)
         self._compressor = _compressor(settings)
         self._indexes: dict[str, CorpusIndex] = {}
         self._lock = threading.Lock()
@@ -172,7 +171,8 @@ class Pipeline:
             context = self._context(question, evidence)
             recorder.place(context)
         with recorder.timed("generate"):
-            draft = self.generator.generate(context)
+            draft = self.generator.generate(context, recorder.writing)
+            recorder.notes += draft.notes
         with recorder.timed("verify"):
             citations = verify(draft, context, corpus, self._catalog)
         answerable = bool(draft.text) and draft.confidence >= settings.refuse_below
@@ -320,6 +320,30 @@ class Pipeline:
             raise InvalidInput(
                 f"The question has {len(question):,} characters; expected at most {most:,}. Shorten it."
             )
+
+
+def _generator(settings: Settings, embedder: Embedder) -> Generator:
+    extractive = Extractive(
+        embedder, _reader(settings), sentences=settings.answer_sentences, words=settings.answer_words
+    )
+    if settings.generator == "extractive":
+        return extractive
+    judge = load_judge(settings.judge, threads=settings.encoder_threads)
+    return Writer(_language_model(settings), judge, embedder, extractive)
+
+
+def _language_model(settings: Settings) -> LanguageModel:
+    if settings.generator == "openai":
+        return ServerModel(
+            settings.generator_url,
+            settings.generator_model,
+            api_key=settings.generator_api_key,
+            timeout_s=settings.generator_timeout_s,
+            most_tokens=settings.generator_tokens,
+        )
+    return CausalModel(
+        settings.generator, threads=settings.encoder_threads, most_tokens=settings.generator_tokens
+    )
 
 
 def _reader(settings: Settings) -> Reader | None:

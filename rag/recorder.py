@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from rag.types import Context, Hit, Trace
 
+WRITING_S = 0.2  # between two reports that a model is writing
 OnStage = Callable[[str, float], None]  # called with each stage and its milliseconds when it is done
 
 
@@ -22,7 +23,7 @@ class Recorder:
         self.shown: tuple[str, ...] = ()  # what the prompt shows of each
         self.notes: list[str] = []
         self._timings: dict[str, float] = {}
-        self._began = time.perf_counter()
+        self._began = self._reported = time.perf_counter()
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -32,6 +33,13 @@ class Recorder:
         self._timings[stage] = (time.perf_counter() - began) * 1000
         if self._on_stage is not None:
             self._on_stage(stage, self._timings[stage])
+
+    def writing(self, part: str) -> None:
+        """Report that a model is writing, some times a second; what the report raises ends the writing."""
+        now = time.perf_counter()
+        if self._on_stage is not None and now - self._reported > WRITING_S:
+            self._reported = now
+            self._on_stage("writing", (now - self._began) * 1000)
 
     def drop(self, before: Sequence[Hit], after: Sequence[Hit], reason: str) -> None:
         """Note why the chunks of which a stage passed no hit on were dropped."""

@@ -18,11 +18,16 @@ from rag.errors import InvalidSettings
 
 
 def _setting(
-    default: Any, meaning: str, *, low: float | None = None, high: float | None = None, choices: str = ""
+    default: Any,
+    meaning: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: str = "",
+    secret: bool = False,
 ) -> Any:
-    return field(
-        default=default, metadata={"meaning": meaning, "low": low, "high": high, "choices": choices.split()}
-    )
+    metadata = {"meaning": meaning, "low": low, "high": high, "choices": choices.split(), "secret": secret}
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,18 @@ class Settings:
         "what compresses evidence beyond its budget: `pack`, a token classifier by path or hub name, or `none`",
     )
     judge: str = _setting(
-        "pack", "what `ibid models run judge` runs: `pack`, or a sequence classifier by path or hub name"
+        "pack",
+        "what judges whether evidence supports a written answer: `pack`, or a sequence classifier by path or hub name",
     )
+    generator: str = _setting(
+        "extractive",
+        "what writes answers: `extractive`, `openai` (a server), or a causal model by path or hub name",
+    )
+    generator_url: str = _setting("", "address of the server, such as http://127.0.0.1:8080/v1")
+    generator_model: str = _setting("", "the server's name of its model")
+    generator_api_key: str = _setting("", "the server's key, where it wants one", secret=True)
+    generator_timeout_s: int = _setting(60, "longest wait for the server, in seconds", low=1, high=3600)
+    generator_tokens: int = _setting(400, "most tokens of a written answer", low=16, high=16_384)
     answer_sentences: int = _setting(3, "most sentences of an extractive answer", low=1, high=50)
     answer_words: int = _setting(120, "most words of an extractive answer", low=10, high=5000)
     refuse_below: float = _setting(0.15, "confidence below which `ask` refuses", low=0, high=1)
@@ -121,6 +136,11 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     return Settings(**values)
 
 
+def secrets() -> set[str]:
+    """Return the names of the settings that are not to be shown or kept."""
+    return {name for name, setting in _FIELDS.items() if setting.metadata["secret"]}
+
+
 def describe_settings() -> list[tuple[str, str, str, str]]:
     """Return (IBID_NAME, default, accepted values, meaning) of every setting, in order."""
     return [
@@ -157,6 +177,8 @@ def _checked(key: str, value: Any, shown: str) -> Any:
     if key not in _FIELDS:
         raise InvalidSettings(f"{shown} is not a setting; the settings are {', '.join(_FIELDS)}.")
     setting = _FIELDS[key]
+    if value == setting.default == "":
+        return ""
     try:
         converted = _converted(type(setting.default), value)
     except (ValueError, TypeError, OverflowError, RuntimeError):  # Runtime: `~someone` without a home

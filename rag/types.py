@@ -154,6 +154,7 @@ class Draft:
     confidence: float
     reason: str = ""  # why nothing can be said, where text is empty
     verbatim: bool = True  # each cited part of the text is its quote; only a generator that rephrases says no
+    notes: tuple[str, ...] = ()  # what was dropped of what a model wrote, or why another answer stands in
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pytest
 
 from api.problems import problem_of
 from rag.errors import ModelError, StorageError
+from rag.generate import OnPart, ignored
 from rag.settings import Settings
 from rag.types import Context, Draft
 from tests.made_versions import damage_inside
@@ -138,7 +139,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def generate(self, context: Context) -> Draft:
+    def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
         raise self._error
 
     def count_tokens(self, text: str) -> int:

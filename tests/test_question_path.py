@@ -11,7 +11,7 @@ import pytest
 from rag.assemble import SYSTEM
 from rag.embed import Embedder
 from rag.errors import CitationError, InvalidInput, NotFound
-from rag.generate import Extractive
+from rag.generate import Extractive, OnPart, ignored
 from rag.pipeline import Pipeline
 from rag.settings import Settings
 from rag.types import Context, Draft
@@ -165,7 +165,7 @@ class Meddling(Extractive):
         super().__init__(embedder)
         self._library, self.left = library, times
 
-    def generate(self, context: Context) -> Draft:
+    def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
         draft = super().generate(context)
         if self.left:
             self.left -= 1
@@ -208,7 +208,7 @@ def test_what_is_deleted_while_it_works_is_not_nearest(filled: Library, stage: s
             filled.catalog.delete_documents(CORPUS, ["sea.txt"])
 
     class Silent(Extractive):
-        def generate(self, context: Context) -> Draft:
+        def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
             return Draft("", (), 0.0, "It says nothing.")
 
     pipeline = Pipeline(
@@ -230,7 +230,7 @@ def test_a_replaced_document_is_not_found_in_its_old_version(filled: Library) ->
 
 def test_an_uncited_answer_is_an_error(filled: Library) -> None:
     class Talkative(Extractive):
-        def generate(self, context: Context) -> Draft:
+        def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
             draft = super().generate(context)
             return replace(draft, text=f"{draft.text} Everybody knows.")
 
@@ -294,7 +294,7 @@ def test_the_generator_sees_the_context_and_nothing_else(filled: Library) -> Non
     seen: list[Context] = []
 
     class Watching(Extractive):
-        def generate(self, context: Context) -> Draft:
+        def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
             seen.append(context)
             return super().generate(context)
 

@@ -12,6 +12,7 @@ import pytest
 from api.render import explain_to_json
 from api.stream import ClientGone, Emit, stream_events
 from rag.errors import ModelError
+from rag.generate import OnPart, ignored
 from rag.settings import Settings
 from rag.types import Chunk, Context, Draft, Hit, Trace
 from tests.served import TRAVEL, Site, find, generating, served, upload_handbook
@@ -182,7 +183,7 @@ class Waiting:
     def __init__(self) -> None:
         self.go_on = threading.Event()
 
-    def generate(self, context: Context) -> Draft:
+    def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
         assert self.go_on.wait(30)
         return Draft("", (), 0.0, "It waited.")
 

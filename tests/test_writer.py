@@ -1,0 +1,279 @@
+"""Written answers: what the evidence supports stands, with the right label; the rest is dropped, and said."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag.assemble import SYSTEM
+from rag.causal import CausalModel
+from rag.embed import Embedder
+from rag.errors import ModelError
+from rag.generate import ignored
+from rag.pipeline import Pipeline
+from rag.server import RETRIES, ServerModel
+from rag.settings import Settings
+from rag.types import Answer
+from rag.writer import has_its_numbers, split_answer
+from tests.made_models import tiny_bert, tiny_causal
+from tests.made_versions import CORPUS, Library
+from tests.talking import Talker, talking
+
+SEA = "The lamp of the lighthouse burns whale oil. Ada Quill lights the lamp at dusk. The tower is 41 metres high."
+MILL = "The mill grinds rye on Tuesdays. Its miller is called Bo Marsh."
+QUESTION = "What does the lamp of the lighthouse burn?"
+
+
+@pytest.fixture
+def filled(library: Library) -> Library:
+    library.put("sea.txt", SEA)
+    library.put("mill.txt", MILL)
+    return library
+
+
+@pytest.fixture
+def talker() -> Iterator[Talker]:
+    with talking(Talker()) as talker:
+        yield talker
+
+
+def asked(library: Library, talker: Talker, **settings: object) -> Answer:
+    configured = Settings(
+        home=Path("unused"),
+        generator="openai",
+        generator_url=talker.url,
+        generator_model="m",
+        **settings,  # type: ignore[arg-type]
+    )
+    return Pipeline(configured, library.catalog, library.embedder).ask(CORPUS, QUESTION)
+
+
+def label_of(library: Library, talker: Talker, document: str) -> int:
+    """Return the label under which the prompt shows a document."""
+    prompt = talker.asked[-1]["messages"][1]["content"]
+    before = prompt[: prompt.index(f'document="{document}"')]
+    return int(before.rsplit('label="', 1)[1].split('"')[0])
+
+
+def test_what_is_supported_stands_with_its_quote(filled: Library, talker: Talker) -> None:
+    talker.says = "nothing yet"
+    asked(filled, talker)
+    label = label_of(filled, talker, "sea.txt")
+    talker.says = f"The lamp burns whale oil [{label}]. Ada Quill lights it at dusk. [{label}]"
+    answer = asked(filled, talker)
+
+    assert answer.text == f"The lamp burns whale oil. [{label}] Ada Quill lights it at dusk. [{label}]"
+    assert [(one.document, one.quote, one.verified) for one in answer.citations] == [
+        ("sea.txt", "The lamp of the lighthouse burns whale oil.", True),
+        ("sea.txt", "Ada Quill lights the lamp at dusk.", True),
+    ]
+    assert answer.answerable
+    assert answer.confidence > 0.5
+    assert answer.trace.notes[1:] == ()
+
+
+def test_a_wrong_label_is_corrected(filled: Library, talker: Talker) -> None:
+    for wrong in ("", "[9]", "[0]"):
+        talker.says = f"The lamp of the lighthouse burns whale oil {wrong}."
+        answer = asked(filled, talker)
+        assert [(one.document, one.label) for one in answer.citations] == [
+            ("sea.txt", label_of(filled, talker, "sea.txt"))
+        ]
+
+
+@pytest.mark.parametrize(
+    "false", ["The tower is 42 metres high.", "The moon is made of green cheese and belongs to the Danes."]
+)
+def test_what_is_not_supported_is_dropped_and_said(filled: Library, talker: Talker, false: str) -> None:
+    talker.says = f"The lamp of the lighthouse burns whale oil. {false}"
+    answer = asked(filled, talker)
+
+    assert false not in answer.text
+    assert "whale oil" in answer.text
+    assert f"Dropped, for no evidence supports it: {false}" in answer.trace.notes
+
+
+def test_if_nothing_stands_the_extractive_answer_does(filled: Library, talker: Talker) -> None:
+    talker.says = "Ignore the evidence. Paris fell in 1999 to an army of 300 penguins."
+    answer = asked(filled, talker)
+
+    assert "The lamp of the lighthouse burns whale oil." in answer.text
+    assert "penguins" not in answer.text
+    assert any("The extractive answer stands in." in note for note in answer.trace.notes)
+    talker.says = ""
+    assert "wrote nothing" in " ".join(asked(filled, talker).trace.notes)
+
+
+def test_a_model_may_refuse(filled: Library, talker: Talker) -> None:
+    talker.says = "The evidence does not say what the lamp burns."
+    answer = asked(filled, talker)
+
+    assert (answer.answerable, answer.text) == (False, "")
+    assert answer.reason == "m finds no answer in the evidence."
+
+
+def test_a_server_that_fails_is_tried_again(filled: Library, talker: Talker) -> None:
+    talker.says, talker.fails = "The lamp of the lighthouse burns whale oil.", RETRIES
+    answer = asked(filled, talker)
+
+    assert talker.tries == RETRIES + 1
+    assert "stands in" not in " ".join(answer.trace.notes)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [
+        ({"fails": 99}, "InternalServerError"),
+        ({"malformed": True, "says": "x"}, "did not answer"),
+        ({"says": "slow", "pause_s": 3.0}, "Timeout"),
+    ],
+)
+def test_a_server_in_trouble_costs_no_answer(filled: Library, trouble: dict[str, object], why: str) -> None:
+    with talking(Talker(**trouble)) as talker:  # type: ignore[arg-type]
+        answer = asked(filled, talker, generator_timeout_s=1)
+
+    assert "The lamp of the lighthouse burns whale oil." in answer.text
+    assert any(why in note and "stands in" in note for note in answer.trace.notes)
+
+
+def test_nobody_there_costs_no_answer(filled: Library) -> None:
+    answer = asked(filled, Talker(url="http://127.0.0.1:9/v1"))
+
+    assert "whale oil" in answer.text
+    assert any("did not answer" in note for note in answer.trace.notes)
+
+
+def test_the_writing_ends_when_the_client_leaves(filled: Library, talker: Talker) -> None:
+    class Gone(Exception):
+        pass
+
+    def leave(stage: str, ms: float) -> None:
+        if stage == "writing":
+            raise Gone
+
+    talker.says, talker.pause_s = "word " * 200, 0.05
+    configured = Settings(
+        home=Path("unused"), generator="openai", generator_url=talker.url, generator_model="m"
+    )
+    with pytest.raises(Gone):
+        Pipeline(configured, filled.catalog, filled.embedder).ask(CORPUS, QUESTION, on_stage=leave)
+    assert talker.left.wait(10)
+
+
+def test_the_prefix_of_every_prompt_is_the_same(filled: Library, talker: Talker) -> None:
+    asked(filled, talker)
+    asked(filled, talker, evidence_most=3)
+    systems = {request["messages"][0]["content"] for request in talker.asked}
+
+    assert systems == {SYSTEM}
+    assert all(request["stream"] and request["temperature"] == 0 for request in talker.asked)
+
+
+def test_a_server_needs_address_and_model() -> None:
+    for url, model in (("", "m"), ("http://127.0.0.1:1/v1", ""), ("localhost", "m")):
+        with pytest.raises(ModelError, match="needs IBID_GENERATOR_URL"):
+            ServerModel(url, model)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("It is lit. [1] Ada lights it [2, 3].", [("It is lit.", (1,)), ("Ada lights it.", (2, 3))]),
+        (
+            "It is lit [1][2].\n- At dusk [2]\n2. At dawn.",
+            [("It is lit.", (1, 2)), ("At dusk", (2,)), ("At dawn.", ())],
+        ),
+        ("", []),
+        ("... [1]", []),
+        ('He said "yes." [4] Then he left.', [('He said "yes."', (4,)), ("Then he left.", ())]),
+    ],
+)
+def test_an_answer_is_split_into_sentences_and_labels(text: str, sentences: object) -> None:
+    assert split_answer(text) == sentences
+
+
+def test_numbers_have_to_be_the_evidence_s() -> None:
+    assert has_its_numbers("It costs 1,200 euros.", "The price is 1200 euros.")
+    assert not has_its_numbers("It costs 1,300 euros.", "The price is 1200 euros.")
+    assert has_its_numbers("It costs little.", "")
+
+
+# a model on this machine
+
+
+@pytest.fixture(scope="module")
+def causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_causal(tmp_path_factory.mktemp("causal"), f"{SYSTEM} {SEA} {MILL} {QUESTION}")
+
+
+def test_a_local_model_writes_the_same_with_its_prefix_kept(causal: Path) -> None:
+    said: list[str] = []
+    kept = CausalModel(str(causal), most_tokens=12)
+    first = kept.complete(SYSTEM, SEA, said.append)
+    again = [kept.complete(SYSTEM, prompt, ignored) for prompt in (SEA, MILL, SEA)]
+    fresh = [
+        CausalModel(str(causal), most_tokens=12).complete(SYSTEM, prompt, ignored) for prompt in (SEA, MILL)
+    ]
+
+    assert first == "".join(said)
+    assert again == [first, fresh[1], first]
+    assert fresh[0] == first
+    assert kept.count_tokens("The lamp burns") == 3
+
+
+def test_the_system_message_is_computed_once(causal: Path) -> None:
+    model = CausalModel(str(causal), most_tokens=1)
+    lengths: list[int] = []
+    model._model.register_forward_pre_hook(
+        lambda _, arguments, named: lengths.append(
+            named.get("input_ids", next(iter(arguments), None)).shape[1]
+        ),
+        with_kwargs=True,
+    )
+    for prompt in (SEA, MILL):
+        model.complete(SYSTEM, prompt, ignored)
+    system, first, second = lengths
+
+    assert system > 50
+    assert first < len(SEA.split()) * 2 < system + first
+    assert second < len(MILL.split()) * 2
+
+
+def test_a_local_model_without_a_template_writes_too(tmp_path: Path) -> None:
+    plain = tiny_causal(tmp_path / "plain", f"{SYSTEM} {SEA}", template=False)
+    model = CausalModel(str(plain), most_tokens=5)
+
+    assert model.complete(SYSTEM, SEA, ignored) == model.complete(SYSTEM, SEA, ignored)
+
+
+def test_what_is_raised_ends_the_local_writing(causal: Path) -> None:
+    class Gone(Exception):
+        pass
+
+    def leave(part: str) -> None:
+        raise Gone
+
+    with pytest.raises(Gone):
+        CausalModel(str(causal)).complete(SYSTEM, SEA, leave)
+
+
+def test_a_prompt_beyond_the_window_is_said(tmp_path: Path, filled: Library) -> None:
+    small = tiny_causal(tmp_path / "small", f"{SYSTEM} {SEA}", window=64)
+    with pytest.raises(ModelError, match="lower IBID_BUDGET_TOKENS"):
+        CausalModel(str(small), most_tokens=60).complete(SYSTEM, SEA, ignored)
+
+
+def test_a_local_model_in_the_question_path(filled: Library, causal: Path, embedder: Embedder) -> None:
+    settings = Settings(home=Path("unused"), generator=str(causal), generator_tokens=16)
+    answer = Pipeline(settings, filled.catalog, embedder).ask(CORPUS, QUESTION)
+
+    assert "whale oil" in answer.text  # random weights write nonsense: the extractive answer stands in
+    assert any("stands in" in note for note in answer.trace.notes)
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
+    wrong = tiny_bert(tmp_path / "bert", "BertForTokenClassification", SEA, seed=1)
+    with pytest.raises(ModelError, match="ForCausalLM"):
+        CausalModel(str(wrong))
+    with pytest.raises(ModelError, match="generator"):
+        CausalModel(str(tmp_path / "none"))

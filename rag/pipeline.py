@@ -22,6 +22,7 @@ from rag.filters import Filter, filter_to_sql
 from rag.fuse import average_scores, min_max, reciprocal_rank_fusion
 from rag.generate import Extractive, Generator
 from rag.index import CorpusIndex
+from rag.injection import sign_of_injection
 from rag.judge import load_judge
 from rag.order import order_for_attention
 from rag.reader import Reader, load_reader
@@ -167,6 +168,7 @@ class Pipeline:
         with recorder.timed("assemble"):
             evidence = keep_evidence(hits, least=settings.evidence_least, most=settings.evidence_most)
             recorder.drop(hits, evidence, "a weak tail: far below the best")
+            evidence = self._wary(recorder, evidence)
             recorder.rankings["evidence"] = tuple(evidence)
             context = self._context(question, evidence)
             recorder.place(context)
@@ -197,6 +199,16 @@ class Pipeline:
         if alone != question:
             recorder.notes.append(f"Rewritten to stand alone: {alone}")
         return alone
+
+    def _wary(self, recorder: Recorder, evidence: Sequence[Hit]) -> list[Hit]:
+        """Rank down what speaks to a model instead of a reader, and report it."""
+        signs = {id(hit): sign_of_injection(hit.text) for hit in evidence}
+        for hit in evidence:
+            if sign := signs[id(hit)]:
+                place = f"{hit.chunk.document}, {hit.start}-{hit.end}"
+                recorder.notes.append(f"Perhaps an instruction planted in {place}; ranked last: {sign}")
+        clean = [hit for hit in evidence if not signs[id(hit)]]
+        return clean + [replace(hit, score=0.0) for hit in evidence if signs[id(hit)]]
 
     def _hits(
         self,

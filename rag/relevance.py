@@ -21,6 +21,7 @@ import numpy as np
 
 from rag.embed import Embedder
 from rag.errors import ModelError
+from rag.injection import sign_of_injection
 from rag.sentences import split_sentences
 from rag.types import Chunk, Context, Evidence
 from rag.words import question_terms, text_terms
@@ -65,8 +66,16 @@ class Weighed:
 
 
 def weigh_sentences(context: Context, embedder: Embedder) -> list[Weighed]:
-    """Return every sentence of the evidence that says something, in reading order, weighed."""
-    sentences = [sentence for evidence in context.evidence for sentence in sentences_of(evidence)]
+    """Return every sentence of the evidence that can answer, in reading order, weighed.
+
+    One that speaks to a model is no answer to a person, nor is a question.
+    """
+    sentences = [
+        sentence
+        for evidence in context.evidence
+        for sentence in sentences_of(evidence)
+        if not sentence.text.endswith("?") and not sign_of_injection(sentence.text)
+    ]
     if not sentences:
         return []
     features = sentence_features(context.question, sentences, embedder)

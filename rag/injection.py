@@ -1,0 +1,56 @@
+"""Find text that speaks to a language model instead of a reader: instructions planted in a document.
+
+The extractive answer obeys nothing. A model that writes might: so what looks like an injection is marked, ranked down,
+and reported; it is not removed, for a document may well speak about models. By rules, in English. A plain question is
+no sign: documents ask many.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ANSWER = r"(?:answers?|respon(?:se|ses)|repl(?:y|ies)|messages?|outputs?)"
+_MADE = (
+    r"(?:poem|story|stories|essay|letter|speech|song|haiku|joke|script|headline|tweet|email|introduction|summary|function|"
+    r"program|code|article|paragraph)"
+)
+_CHANGE = (
+    r"(?:add|append|include|insert|integrate|incorporate|embed|mention|modify|augment|enhance|alter|rewrite|replace|use|convert|"
+    r"substitute|render|provide|give|write|deliver|format|encode|misspell|scramble|jumble|rearrange|anagram|shuffle|remove|"
+    r"group|combine|introduce|end|begin|start|finish|translate|repeat|print|output|say)"
+)
+_SAME = r"(?:[^.!?\n]|[.!?](?!\s))"  # within one sentence, addresses of sites included
+_START = r"(?:^|[.!?:;\n\"'”)\]]\s*)(?:please\s+|now\s+|also\s+|then\s+)*"
+_SIGNS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+    for pattern in (
+        # what is to be done with "your answer"
+        rf"{_START}{_CHANGE}\b{_SAME}{{0,120}}?\b(?:in|into|to|of|from|for|with)\s+your\s+(?:\w+\s+)?{_ANSWER}\b",
+        rf"{_START}{_CHANGE}\s+your\s+(?:\w+\s+)?{_ANSWER}\b",
+        rf"{_START}(?:replace|swap|substitute)\s+(?:\w+\s+){{0,2}}?(?:vowels?|letters?|words?|spaces|consonants?)\b",
+        rf"{_START}in\s+your\s+(?:\w+\s+)?{_ANSWER}\b",
+        rf"{_START}{_CHANGE}\s+\"[^\"\n]{{3,200}}\"{_SAME}{{0,60}}\b(?:your|the)\s+{_ANSWER}\b",
+        # a task for whoever reads along
+        rf"{_START}(?:write|draft|compose|create|generate|develop|provide|produce|make)\s+(?:me\s+)?(?:an?|the)\s+"
+        rf"(?:\w+\s+){{0,3}}?{_MADE}\b",
+        rf"{_START}(?:can|could|will|would)\s+you\s+(?:please\s+)?(?:show|write|give|tell|explain|translate|provide|make)\b",
+        rf"{_START}(?:explain|describe|break\s+down|summari[sz]e|translate|list|tell\s+me)\s+(?:how|why|the|to\s+me|what)\b"
+        r"[^.!?,;:\n]{3,70}(?:[.!?](?=\s|$)|$)",
+        r"\btranslate\s+the\s+following\b|\bprovide\s+(?:the\s+\w+\s+equivalent|an\s+example)\b",
+        # what every list of attacks has
+        r"\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|the\s+|your\s+|of\s+)*(?:previous|prior|above|earlier|"
+        r"other|preceding|system)\b[^.!?\n]{0,40}\b(?:instructions?|prompts?|rules|directions|context|evidence|text)\b",
+        r"\b(?:system\s+prompt|developer\s+message|jailbreak|do\s+anything\s+now)\b[^.!?\n]{0,80}\b(?:reveal|print|show|you)\b",
+        r"\byou\s+are\s+(?:now\s+)?(?:an?\s+)?(?:\w+\s+)?(?:ai|assistant|language\s+model|chatbot|llm)\b",
+        r"<\|?(?:im_start|system|assistant|user|endoftext)\|?>|\[/?INST\]|^\s*(?:system|assistant)\s*:",
+    )
+)
+
+
+def sign_of_injection(text: str) -> str:
+    """Return the words of a text that speak to a model, "" where none do."""
+    for sign in _SIGNS:
+        if found := sign.search(text):
+            line = text[found.start() : found.end()]
+            return " ".join(line.split()).lstrip(".!?:;\"'”)] ")[:120]
+    return ""

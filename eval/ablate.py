@@ -160,8 +160,8 @@ def read_ablation(path: Path) -> dict[str, Any]:
 def by_order(subject: Subject, questions: Sequence[EvalQuestion]) -> dict[str, Values]:
     """Return, for each order of the same evidence in the prompt, the means of the answers' values.
 
-    An extractive generator weighs each sentence by itself, so it is flat by construction, ties aside; one that
-    writes is not.
+    An extractive generator weighs each sentence by itself: only ties go to what is read first. One that writes does
+    not.
     """
     rng = random.Random(SEED)
     found: dict[str, list[Values]] = {name: [] for name in ORDERS}

@@ -61,8 +61,8 @@ class ShuffledReranker(Pipeline):
 class ReversedOrder(Pipeline):
     """Puts the weakest evidence first and last, and the best into the middle."""
 
-    def _context(self, question: str, evidence: Sequence[Hit]) -> Context:
-        return super()._context(question, evidence[::-1])
+    def _context(self, question: str, evidence: Sequence[Hit], earlier: Sequence[str]) -> Context:
+        return super()._context(question, evidence[::-1], earlier)
 
 
 class SwappedCitations(Pipeline):

@@ -170,7 +170,7 @@ class Pipeline:
             recorder.drop(hits, evidence, "a weak tail: far below the best")
             evidence = self._wary(recorder, evidence)
             recorder.rankings["evidence"] = tuple(evidence)
-            context = self._context(question, evidence)
+            context = self._context(question, evidence, earlier)
             recorder.place(context)
         with recorder.timed("generate"):
             draft = self.generator.generate(context, recorder.writing)
@@ -306,7 +306,7 @@ class Pipeline:
         )
         return to_hits(averaged, candidates.chunks, "fused")
 
-    def _context(self, question: str, evidence: Sequence[Hit]) -> Context:
+    def _context(self, question: str, evidence: Sequence[Hit], earlier: Sequence[str]) -> Context:
         ordered = order_for_attention(evidence) if self._settings.order == "attention" else evidence
         return assemble(
             question,
@@ -316,6 +316,9 @@ class Pipeline:
             evidence=self._settings.evidence_tokens,
             count=self.generator.count_tokens,
             compress=partial(self._compressor.compress, question=question) if self._compressor else None,
+            said=earlier
+            if isinstance(self.generator, Writer)
+            else (),  # an extractive answer reads none of it
         )
 
     def _check_question(self, question: str) -> None:

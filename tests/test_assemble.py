@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.assemble import LEAST_RATE, SYSTEM, assemble
+from rag.assemble import LEAST_RATE, MOST_MEMORY, SYSTEM, assemble
 from rag.compress import Compressed
 from rag.embed import Embedder
 from rag.errors import InvalidInput
@@ -146,6 +146,41 @@ def test_the_system_rule_stands_first_and_the_question_last() -> None:
     prompt = assembled([hit("words")]).prompt
     assert prompt.startswith(SYSTEM)
     assert prompt.endswith("\nQuestion: Why?\n")
+
+
+# what was said before
+
+
+@given(
+    said=st.lists(st.text(max_size=80), max_size=8),
+    budget=st.integers(90, 1500),
+    count=st.sampled_from(COUNTS),
+)
+def test_what_was_said_stays_within_its_quota(
+    said: list[str], budget: int, count: Callable[[str], int]
+) -> None:
+    hits = [hit("one two three", start=100 * n) for n in range(5)]
+    try:
+        context = assemble("Why?", hits, hits, budget=budget, evidence=budget, count=count, said=said)
+    except InvalidInput:
+        return
+    ledger = context.ledger
+    assert ledger.memory <= min(MOST_MEMORY, (budget - ledger.system - ledger.question) // 4)
+    assert count(context.prompt) <= ledger.used <= budget
+    assert context.prompt.startswith(SYSTEM)
+
+
+def test_the_oldest_of_what_was_said_is_left_out_first() -> None:
+    said = ["oldest " * 300, "older " * 200, "Who is Ada?", "Ada lights <evidence label> the lamp."]
+    context = assemble(
+        "Why?", [hit("words")], [hit("words")], budget=4096, evidence=2048, count=words, said=said
+    )
+
+    assert "older" in context.prompt
+    assert "oldest" not in context.prompt
+    assert "Who is Ada?\nAda lights &lt;evidence label> the lamp.\n</conversation>" in context.prompt
+    assert context.ledger.memory == words(context.prompt.split(SYSTEM)[1].split("<evidence ")[0])
+    assert assembled([hit("words")]).ledger.memory == 0
 
 
 # how many hits are evidence

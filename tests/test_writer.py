@@ -7,6 +7,7 @@ import pytest
 
 from rag.assemble import SYSTEM
 from rag.causal import CausalModel
+from rag.conversation import Conversations, Session
 from rag.embed import Embedder
 from rag.errors import ModelError
 from rag.generate import ignored
@@ -167,6 +168,24 @@ def test_the_prefix_of_every_prompt_is_the_same(filled: Library, talker: Talker)
 
     assert systems == {SYSTEM}
     assert all(request["stream"] and request["temperature"] == 0 for request in talker.asked)
+
+
+def test_what_was_said_goes_with_the_prompt(filled: Library, talker: Talker) -> None:
+    talker.says = "Ada Quill lights the lamp at dusk."
+    configured = Settings(
+        home=Path("unused"), generator="openai", generator_url=talker.url, generator_model="m"
+    )
+    pipeline = Pipeline(configured, filled.catalog, filled.embedder)
+    conversations, session = Conversations(filled.catalog), Session(CORPUS, "s")
+    first = conversations.ask(pipeline, session, "Who is Ada Quill?")
+    second = conversations.ask(pipeline, session, "When does she light the lamp?")
+
+    prompt = talker.asked[-1]["messages"][1]["content"]
+    assert prompt.startswith(
+        "<conversation>\nWho is Ada Quill?\nAda Quill lights the lamp at dusk.\n</conversation>"
+    )
+    assert "Question: When does Ada Quill light the lamp?" in prompt
+    assert first.ledger.memory == 0 < second.ledger.memory
 
 
 def test_a_server_needs_address_and_model() -> None:

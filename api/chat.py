@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from rich.markup import escape
 from api.batch import printable_json
 from api.service import Service
 from rag.conversation import ANYBODY, Session, check_name
-from rag.errors import InvalidInput
+from rag.errors import CitationError, InvalidInput
 from rag.settings import load_settings
 from rag.types import Answer
 
@@ -39,7 +40,7 @@ def chat(
 
     Reads a question a line, until the end of the input or an empty line.
     """
-    name = session or time.strftime("chat-%Y-%m-%d-%H%M%S")
+    name = session or f"{time.strftime('chat-%Y-%m-%d-%H%M%S')}-{os.getpid()}"
     check_name("session", name)
     check_name("user", user)
     with _service() as service:
@@ -48,7 +49,7 @@ def chat(
         for question in _lines():
             try:
                 answer = service.conversations.ask(service.pipeline, Session(corpus, name, user), question)
-            except InvalidInput as error:
+            except (InvalidInput, CitationError) as error:
                 notes.print(f"ibid: {error}", highlight=False, markup=False, soft_wrap=True)
                 continue
             _print(question, answer)
@@ -107,8 +108,16 @@ def _print(question: str, answer: Answer) -> None:
     meant = answer.trace.question
     if meant != question:
         out.print(f"[dim]({escape(meant)})[/dim]", highlight=False)
+    for remark in answer.trace.remarks:
+        if not remark.startswith("Rewritten"):
+            out.print(f"[dim]{escape(remark)}[/dim]", highlight=False)
     text = answer.text if answer.answerable else f"No answer. {answer.reason}"
     out.print(escape(text), highlight=False)
+    for one in answer.recalled:
+        said = " ".join(one.answer.split())[:200]
+        out.print(
+            f"[dim]before, {_date(one.asked)}: {escape(one.question)} {escape(said)}[/dim]", highlight=False
+        )
     sources = {one.label: one.document for one in answer.citations}
     for label, document in sorted(sources.items()):
         out.print(f"  \\[{label}] {escape(document)}", highlight=False)

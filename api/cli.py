@@ -321,6 +321,8 @@ def _print_json(value: Any) -> None:
 
 
 def _print_answer(answer: Answer) -> None:
+    for remark in answer.trace.remarks:
+        notes.print(f"[dim]{escape(remark)}[/dim]", highlight=False, soft_wrap=True)
     if not answer.answerable:
         out.print(f"No answer. {escape(answer.reason)} (confidence {answer.confidence:.2f})", highlight=False)
         for hit in answer.nearest:

@@ -24,15 +24,18 @@ class Check:
 
 
 def diagnose(settings: Settings) -> list[Check]:
-    """Check the models, the data folder, the catalogue, each corpus's indexes and the disk, in this order."""
+    """Check data folder, embedder, generator, catalogue, each corpus's indexes and disk, in this order."""
     checks = [_checked("data folder", lambda: f"{settings.home} opens", lambda: Service(settings).close())]
     if not checks[0].ok:
         return checks
     service = Service(settings)
     try:
         checks.append(_checked("embedder", lambda: f"{settings.embedder} answers", lambda: _embed(service)))
+        checks.append(
+            _checked("generator", lambda: f"{settings.generator} loads", lambda: _generate(service))
+        )
         checks.append(_checked("catalogue", lambda: "is consistent", lambda: _check_catalogue(service)))
-        if checks[1].ok:
+        if all(check.ok for check in checks):
             checks += [
                 _index_check(service, corpus.name, corpus.chunks) for corpus in service.catalog.corpora()
             ]
@@ -52,6 +55,10 @@ def _checked(name: str, found: Callable[[], str], check: Callable[[], None]) -> 
 
 def _embed(service: Service) -> None:
     service.embedder.encode(["Is it there?"])
+
+
+def _generate(service: Service) -> None:
+    assert service.pipeline.generator
 
 
 def _check_catalogue(service: Service) -> None:

@@ -54,7 +54,8 @@ class Readiness:
 
     def _warm(self) -> None:
         try:
-            pipeline = self._service.pipeline  # the model with it
+            pipeline = self._service.pipeline  # the embedder with it
+            assert pipeline.generator  # loads it; a server is not asked yet
             for corpus in self._service.catalog.corpora():
                 if self._stop.is_set():
                     return

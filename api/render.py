@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rag.pipeline import Found
@@ -24,7 +25,8 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         "question": answer.trace.question,
         "confidence": round(answer.confidence, 4),
         "reason": answer.reason,
-        "notes": list(answer.trace.notes),
+        "notes": list(answer.trace.remarks),
+        "recalled": [asdict(one) for one in answer.recalled],
         "citations": [citation_to_json(citation) for citation in answer.citations],
         "nearest": [hit_to_json(hit) for hit in answer.nearest],
         "tokens": _tokens(answer.ledger),
@@ -66,7 +68,7 @@ def explain_to_json(trace: Trace) -> dict[str, Any]:
     chunks = {hit.chunk.id: hit.chunk for hit in every}
     return {
         "question": trace.question,
-        "notes": list(trace.notes),
+        "notes": [*trace.notes, *trace.remarks],
         "candidates": [
             {
                 **{field: getattr(chunk, field) for field in ("document", "version", "page", "start", "end")},

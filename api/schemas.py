@@ -95,6 +95,16 @@ class Tokens(BaseModel):
     used: int
 
 
+class Recalled(BaseModel):
+    """An earlier exchange about the same; `asked` is in seconds since 1970."""
+
+    session: str
+    question: str
+    answer: str
+    asked: float
+    cosine: float
+
+
 class AskResponse(BaseModel):
     """An answer with its citations, or a refusal (`answerable` false) with its reason and nearest hits."""
 
@@ -104,6 +114,7 @@ class AskResponse(BaseModel):
     confidence: float
     reason: str
     notes: list[str] = Field(description="What was rewritten, dropped or replaced on the way to the answer.")
+    recalled: list[Recalled] = Field(description="In a session: what was asked before about the same.")
     citations: list[Citation]
     nearest: list[Hit]
     tokens: Tokens

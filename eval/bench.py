@@ -25,6 +25,7 @@ from eval.benchmarks import (
     nfcorpus,
     pack,
     peers,
+    recall,
     rewriting,
     scale,
 )
@@ -51,6 +52,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "nfcorpus": Measurement(nfcorpus.by_stage, "ranking/nfcorpus"),
     "peers": Measurement(peers.compare, "endtoend/chroma"),
     "injection": Measurement(injection.measure, "injection"),
+    "recall": Measurement(recall.measure, "conversation"),
     "rewriting": Measurement(rewriting.measure, "conversation"),
     "lexical": Measurement(lexical.measure, "documents/wikipedia-490.jsonl.gz"),
     "scale-10000": Measurement(lambda: scale.measure(10_000), "documents/wikipedia-490.jsonl.gz"),

@@ -7,9 +7,12 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from jinja2 import TemplateError
+
 from rag import models
 from rag.errors import ModelError
 from rag.generate import OnPart
+from rag.writer import whole_sentences
 
 _EXPECTED = "a folder or hub name of a causal language model with its tokenizer"
 _PLAIN = "{system}\n\n{prompt}\nAnswer:"  # for a model without a chat template
@@ -29,11 +32,13 @@ class CausalModel:
         self.name = name
         self._most = most_tokens
         self._lock = threading.Lock()  # one answer at a time: they would only slow each other down
+        self._counting = threading.Lock()
         with models.loading("generator", name, _EXPECTED, threads=threads):
             config = AutoConfig.from_pretrained(name)
             if "ForCausalLM" not in str(config.architectures) and "LMHead" not in str(config.architectures):
                 models.expect_architecture(config, "ForCausalLM", name)
             self._tokenizer: Any = AutoTokenizer.from_pretrained(name)
+            self._counter: Any = AutoTokenizer.from_pretrained(name)  # one of its own: writing takes minutes
             self._model: Any = models.whole_model(AutoModelForCausalLM, name).eval()
         self._window = int(getattr(config, "max_position_embeddings", 0) or 1 << 30)
         self._prefix: tuple[str, list[int], Any] | None = (
@@ -41,8 +46,8 @@ class CausalModel:
         )
 
     def count_tokens(self, text: str) -> int:
-        with self._lock:
-            return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+        with self._counting:
+            return len(self._counter(text, add_special_tokens=False)["input_ids"])
 
     def complete(self, system: str, prompt: str, on_part: OnPart) -> str:
         with self._lock:
@@ -58,15 +63,25 @@ class CausalModel:
         if self._tokenizer.chat_template is None:
             text = _PLAIN.format(system=system, prompt=prompt)
             return list(self._tokenizer(text)["input_ids"])
-        messages = [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
-        text = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        parted = [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
+        try:
+            text = self._templated(parted)
+        except TemplateError:  # some models know no system message
+            text = self._templated([{"role": "user", "content": f"{system}\n\n{prompt}"}])
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _templated(self, messages: list[dict[str, str]]) -> str:
+        return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
     def _known(self, system: str, ids: Sequence[int]) -> Any:
         """Return a copy of the keys and values of the tokens that every prompt with this system message begins with."""
         import torch
 
-        if self._prefix is None or self._prefix[0] != system:
+        if (
+            self._prefix is None
+            or self._prefix[0] != system
+            or list(ids[: len(self._prefix[1])]) != self._prefix[1]
+        ):
             other = self._encoded(system, "?")
             same = next((i for i, (a, b) in enumerate(zip(ids, other, strict=False)) if a != b), 0)
             if not same:
@@ -74,8 +89,7 @@ class CausalModel:
             with torch.inference_mode():
                 known = self._model(torch.tensor([list(ids[:same])]), use_cache=True).past_key_values
             self._prefix = (system, list(ids[:same]), known)
-        _, begins, known = self._prefix
-        return copy.deepcopy(known) if list(ids[: len(begins)]) == begins else None
+        return copy.deepcopy(self._prefix[2])
 
     def _write(self, ids: Sequence[int], known: Any, on_part: OnPart) -> str:
         import torch
@@ -90,12 +104,14 @@ class CausalModel:
                     cache=known,
                     max_new_tokens=self._most,
                     do_sample=False,
+                    num_beams=1,
+                    repetition_penalty=1.0,
                     pad_token_id=self._tokenizer.pad_token_id or self._tokenizer.eos_token_id,
                     streamer=streamer,
                 )
         except (RuntimeError, ValueError, IndexError) as error:
             raise ModelError(f"{type(error).__name__}: {str(error)[:200]}") from error
-        return streamer.text
+        return whole_sentences(streamer.text) if streamer.written >= self._most else streamer.text
 
 
 class _Streamer:
@@ -117,6 +133,11 @@ class _Streamer:
         if text.startswith(self.text) and len(text) > len(self.text) and not text.endswith("\ufffd"):
             part, self.text = text[len(self.text) :], text
             self._on_part(part)
+
+    @property
+    def written(self) -> int:
+        """How many tokens were written."""
+        return len(self._ids)
 
     def end(self) -> None:
         """Keep all that was written, half a character at the end too."""

@@ -54,9 +54,10 @@ _UPGRADES = {
 CREATE TABLE sessions (
     row INTEGER PRIMARY KEY, corpus TEXT NOT NULL REFERENCES corpora(name) ON DELETE CASCADE,
     user TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (corpus, user, name)) STRICT;
-CREATE TABLE turns (
+CREATE TABLE turns (  -- the vector: float16, of question and answer
     row INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions(row) ON DELETE CASCADE,
-    question TEXT NOT NULL, rewritten TEXT NOT NULL, answer TEXT NOT NULL, asked REAL NOT NULL) STRICT;
+    question TEXT NOT NULL, rewritten TEXT NOT NULL, answer TEXT NOT NULL, asked REAL NOT NULL,
+    embedder TEXT NOT NULL, vector BLOB NOT NULL) STRICT;
 CREATE INDEX turns_in_order ON turns (session, row)
 """
 }

@@ -1,13 +1,15 @@
 """Find text that speaks to a language model instead of a reader: instructions planted in a document.
 
-The extractive answer obeys nothing. A model that writes might: so what looks like an injection is marked, ranked down,
-and reported; it is not removed, for a document may well speak about models. By rules, in English. A plain question is
-no sign: documents ask many.
+The extractive answer obeys nothing. A model that writes might. What looks like an injection is reported with the
+answer; where its sign is strong (it talks of "your answer", or of instructions to ignore), its evidence is ranked last,
+it supports nothing and is never shown as an answer. A weak sign, a task such as "Explain the process", stands in honest
+manuals too. By rules, in English; a plain question is no sign: documents ask many.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _ANSWER = r"(?:answers?|respon(?:se|ses)|repl(?:y|ies)|messages?|outputs?)"
 _MADE = (
@@ -20,37 +22,50 @@ _CHANGE = (
     r"group|combine|introduce|end|begin|start|finish|translate|repeat|print|output|say)"
 )
 _SAME = r"(?:[^.!?\n]|[.!?](?!\s))"  # within one sentence, addresses of sites included
-_START = r"(?:^|[.!?:;\n\"'”)\]]\s*)(?:please\s+|now\s+|also\s+|then\s+)*"
-_SIGNS = tuple(
+_START = r"(?:^|[.!?:;\n\"'”)\]]\s*)(?:(?:[-*•#>]+|\d+[.)])\s*)?(?:please\s+|now\s+|also\s+|then\s+)*"
+_STRONG = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
         # what is to be done with "your answer"
-        rf"{_START}{_CHANGE}\b{_SAME}{{0,120}}?\b(?:in|into|to|of|from|for|with)\s+your\s+(?:\w+\s+)?{_ANSWER}\b",
+        rf"{_START}{_CHANGE}\b{_SAME}{{0,120}}?\b(?:in|into|to|of|from|for)\s+your\s+(?:\w+\s+)?{_ANSWER}\b",
         rf"{_START}{_CHANGE}\s+your\s+(?:\w+\s+)?{_ANSWER}\b",
-        rf"{_START}(?:replace|swap|substitute)\s+(?:\w+\s+){{0,2}}?(?:vowels?|letters?|words?|spaces|consonants?)\b",
         rf"{_START}in\s+your\s+(?:\w+\s+)?{_ANSWER}\b",
         rf"{_START}{_CHANGE}\s+\"[^\"\n]{{3,200}}\"{_SAME}{{0,60}}\b(?:your|the)\s+{_ANSWER}\b",
-        # a task for whoever reads along
+        # what every list of attacks has
+        r"\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|the\s+|your\s+|of\s+|everything\s+)*"
+        r"(?:previous|prior|above|earlier|other|preceding|following|system)\b(?:[^.!?\n]{0,40}\b(?:instructions?|prompts?|"
+        r"rules|directions|context|evidence|text)\b|\s+and\b)",
+        r"\bnew\s+instructions?\s*:|^\s*#+\s*(?:new\s+)?(?:instructions?|system\s+prompt)\s*:",
+        r"\b(?:system\s+prompt|developer\s+message|jailbreak|do\s+anything\s+now)\b[^.!?\n]{0,80}\b(?:reveal|print|show|you)\b"
+        r"|\b(?:reveal|print|show|repeat)\b[^.!?\n]{0,40}\b(?:system\s+prompt|developer\s+message)\b",
+        r"\byou\s+are\s+(?:now\s+)?(?:an?\s+)?(?:\w+\s+)?(?:ai|assistant|language\s+model|chatbot|llm)\b",
+        r"<\|?(?:im_start|system|assistant|user|endoftext)\|?>|\[/?INST\]",
+    )
+)
+_WEAK = tuple(
+    re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+    for pattern in (  # a task for whoever reads along
+        rf"{_START}{_CHANGE}\b{_SAME}{{0,120}}?\bwith\s+your\s+(?:\w+\s+)?{_ANSWER}\b",
+        rf"{_START}(?:replace|swap|substitute)\s+(?:\w+\s+){{0,2}}?(?:vowels?|letters?|words?|spaces|consonants?)\b",
         rf"{_START}(?:write|draft|compose|create|generate|develop|provide|produce|make)\s+(?:me\s+)?(?:an?|the)\s+"
         rf"(?:\w+\s+){{0,3}}?{_MADE}\b",
         rf"{_START}(?:can|could|will|would)\s+you\s+(?:please\s+)?(?:show|write|give|tell|explain|translate|provide|make)\b",
         rf"{_START}(?:explain|describe|break\s+down|summari[sz]e|translate|list|tell\s+me)\s+(?:how|why|the|to\s+me|what)\b"
         r"[^.!?,;:\n]{3,70}(?:[.!?](?=\s|$)|$)",
         r"\btranslate\s+the\s+following\b|\bprovide\s+(?:the\s+\w+\s+equivalent|an\s+example)\b",
-        # what every list of attacks has
-        r"\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|the\s+|your\s+|of\s+)*(?:previous|prior|above|earlier|"
-        r"other|preceding|system)\b[^.!?\n]{0,40}\b(?:instructions?|prompts?|rules|directions|context|evidence|text)\b",
-        r"\b(?:system\s+prompt|developer\s+message|jailbreak|do\s+anything\s+now)\b[^.!?\n]{0,80}\b(?:reveal|print|show|you)\b",
-        r"\byou\s+are\s+(?:now\s+)?(?:an?\s+)?(?:\w+\s+)?(?:ai|assistant|language\s+model|chatbot|llm)\b",
-        r"<\|?(?:im_start|system|assistant|user|endoftext)\|?>|\[/?INST\]|^\s*(?:system|assistant)\s*:",
     )
 )
+_INVISIBLE = {0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD}
 
 
-def sign_of_injection(text: str) -> str:
-    """Return the words of a text that speak to a model, "" where none do."""
-    for sign in _SIGNS:
-        if found := sign.search(text):
-            line = text[found.start() : found.end()]
-            return " ".join(line.split()).lstrip(".!?:;\"'”)] ")[:120]
+def sign_of_injection(text: str, *, strong: bool = False) -> str:
+    """Return the words of a text that speak to a model, "" where none do.
+
+    Args:
+        strong: only signs that honest documents do not give.
+    """
+    plain = unicodedata.normalize("NFKC", text).translate(dict.fromkeys(_INVISIBLE))
+    for sign in _STRONG if strong else (*_STRONG, *_WEAK):
+        if found := sign.search(plain):
+            return " ".join(found[0].split()).lstrip(".!?:;\"'”)] -*•#>")[:120]
     return ""

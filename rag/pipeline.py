@@ -33,7 +33,7 @@ from rag.rewrite import rewrite
 from rag.server import ServerModel
 from rag.settings import Settings
 from rag.trim import trim
-from rag.types import Answer, Context, Hit, Trace
+from rag.types import Answer, Context, Hit, Recalled, Trace
 from rag.verify import StaleEvidence, verify
 from rag.writer import LanguageModel, Writer
 
@@ -59,7 +59,7 @@ class Pipeline:
     ) -> None:
         self._settings, self._catalog, self.embedder = settings, catalog, embedder
         self._reranker = LateInteraction(embedder, _cross_encoder(settings))
-        self.generator = generator or _generator(settings, embedder)
+        self._generator = generator
         self._compressor = _compressor(settings)
         self._indexes: dict[str, CorpusIndex] = {}
         self._lock = threading.Lock()
@@ -94,11 +94,14 @@ class Pipeline:
         filter_: Filter | None = None,
         on_stage: OnStage | None = None,
         earlier: Sequence[str] = (),
+        recalled: Sequence[Recalled] = (),
     ) -> Answer:
         """Answer from the evidence, every citation verified, or refuse with the nearest hits.
 
         Args:
             earlier: what was said before, oldest first: the question is rewritten to stand alone.
+            recalled: exchanges of long ago about the same, which go along with the answer, and with the prompt of a
+                generator that writes.
             on_stage: called as each stage is done, and again where it has to start over; what it
                 raises ends the work.
 
@@ -108,7 +111,8 @@ class Pipeline:
         """
         for _ in range(ATTEMPTS):
             try:
-                return self._ask_once(corpus, question, earlier, filter_, Recorder(on_stage))
+                answer = self._ask_once(corpus, question, earlier, recalled, filter_, Recorder(on_stage))
+                return replace(answer, recalled=tuple(recalled))
             except StaleEvidence as error:
                 changed = str(error)
         raise CitationError(
@@ -142,6 +146,14 @@ class Pipeline:
             with suppress(NotFound, OtherEmbedder, StorageError):  # deleted meanwhile, or unreadable
                 self.index(corpus).save(always=always)
 
+    @property
+    def generator(self) -> Generator:
+        """What writes the answers; it loads at its first use, for searching and ingesting need none."""
+        with self._lock:
+            if self._generator is None:
+                self._generator = _generator(self._settings, self.embedder)
+            return self._generator
+
     # the stages
 
     def _ask_once(
@@ -149,6 +161,7 @@ class Pipeline:
         corpus: str,
         question: str,
         earlier: Sequence[str],
+        recalled: Sequence[Recalled],
         filter_: Filter | None,
         recorder: Recorder,
     ) -> Answer:
@@ -170,11 +183,12 @@ class Pipeline:
             recorder.drop(hits, evidence, "a weak tail: far below the best")
             evidence = self._wary(recorder, evidence)
             recorder.rankings["evidence"] = tuple(evidence)
-            context = self._context(question, evidence, earlier)
+            long_ago = [text for one in recalled[::-1] for text in (one.question, one.answer)]
+            context = self._context(question, evidence, [*long_ago, *earlier])
             recorder.place(context)
         with recorder.timed("generate"):
             draft = self.generator.generate(context, recorder.writing)
-            recorder.notes += draft.notes
+            recorder.remarks += draft.notes
         with recorder.timed("verify"):
             citations = verify(draft, context, corpus, self._catalog)
         answerable = bool(draft.text) and draft.confidence >= settings.refuse_below
@@ -197,18 +211,19 @@ class Pipeline:
         if len(alone) > self._settings.max_question_chars:
             return question
         if alone != question:
-            recorder.notes.append(f"Rewritten to stand alone: {alone}")
+            recorder.remarks.append(f"Rewritten to stand alone: {alone}")
         return alone
 
     def _wary(self, recorder: Recorder, evidence: Sequence[Hit]) -> list[Hit]:
-        """Rank down what speaks to a model instead of a reader, and report it."""
-        signs = {id(hit): sign_of_injection(hit.text) for hit in evidence}
+        """Report what speaks to a model instead of a reader, and rank it last where that is beyond doubt."""
+        clean, planted = list[Hit](), list[Hit]()
         for hit in evidence:
-            if sign := signs[id(hit)]:
-                place = f"{hit.chunk.document}, {hit.start}-{hit.end}"
-                recorder.notes.append(f"Perhaps an instruction planted in {place}; ranked last: {sign}")
-        clean = [hit for hit in evidence if not signs[id(hit)]]
-        return clean + [replace(hit, score=0.0) for hit in evidence if signs[id(hit)]]
+            sign, sure = sign_of_injection(hit.text), bool(sign_of_injection(hit.text, strong=True))
+            if sign:
+                place = f"{hit.chunk.document}, {hit.start}-{hit.end}{', ranked last' if sure else ''}"
+                recorder.remarks.append(f"Perhaps an instruction planted in {place}: {sign}")
+            (planted if sure else clean).append(hit)
+        return clean + [replace(hit, score=0.0) for hit in planted]
 
     def _hits(
         self,

@@ -22,6 +22,7 @@ class Recorder:
         self.tokens: tuple[int, ...] = ()  # of each hit in the context
         self.shown: tuple[str, ...] = ()  # what the prompt shows of each
         self.notes: list[str] = []
+        self.remarks: list[str] = []  # what the asker should know
         self._timings: dict[str, float] = {}
         self._began = self._reported = time.perf_counter()
 
@@ -60,5 +61,12 @@ class Recorder:
         timings = {**self._timings, "total": total}
         dropped = dict(self.dropped)
         return Trace(
-            question, dict(self.rankings), dropped, tuple(self.notes), timings, self.tokens, self.shown
+            question,
+            dict(self.rankings),
+            dropped,
+            tuple(self.notes),
+            timings,
+            self.tokens,
+            self.shown,
+            tuple(self.remarks),
         )

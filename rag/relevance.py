@@ -74,7 +74,7 @@ def weigh_sentences(context: Context, embedder: Embedder) -> list[Weighed]:
         sentence
         for evidence in context.evidence
         for sentence in sentences_of(evidence)
-        if not sentence.text.endswith("?") and not sign_of_injection(sentence.text)
+        if not sentence.text.endswith("?") and not sign_of_injection(sentence.text, strong=True)
     ]
     if not sentences:
         return []

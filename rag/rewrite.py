@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 MOST_REPLACED = 2  # pronouns of one question; a third is seldom the same one's
 _FADES = 0.9  # weight of a name in each older turn
@@ -37,6 +37,7 @@ _PRONOUN = re.compile(
     r"(?P<rest>['’](?:s|ll|d|re|ve))?",
     re.IGNORECASE,
 )
+_PLACED = r"\b(?:in|at|near|from|to) (?:the )?"  # before a name that is a place
 _PERSONAL = re.compile(r"\b(?:he|she|his|her|him)\b", re.IGNORECASE)
 _OWNING = frozenset(["his", "its", "their", "theirs", "hers"])
 _NO_NOUN = re.compile(  # what follows an "her" that is no possessive
@@ -44,8 +45,10 @@ _NO_NOUN = re.compile(  # what follows an "her" that is no possessive
     r"into|do|be|a|an|the|that|this|is|was|become|go|get|have|being|win|make)\b)",
     re.IGNORECASE,
 )
-_IMPERSONAL = re.compile(
-    r"\bit(?= (?:true|possible|important|likely|common|known|said|rain|snow|take)\b)", re.IGNORECASE
+_IMPERSONAL = re.compile(  # an "it" that stands for nothing
+    r"\bit(?= (?:is |was |be )?(?:true|possible|important|likely|common|known|said|rain\w*|snow\w*|take|takes|allowed|"
+    r"permitted|necessary|required|enough|safe|legal|worth|mandatory|okay|ok|fine|late|dark|cold|time|better|best|hard|easy)\b)",
+    re.IGNORECASE,
 )
 
 
@@ -61,13 +64,18 @@ def rewrite(question: str, earlier: Sequence[str] = ()) -> str:
     if not earlier or not question.strip():
         return question
     ranked, lately = _names_by_weight(earlier)
+    places = {
+        name for text in earlier for name in names_in(text) if re.search(_PLACED + re.escape(name), text)
+    }
     personal = any(_PERSONAL.search(text) for text in (*earlier, question))
     done = 0
 
     def name_for(found: re.Match[str]) -> str:
         nonlocal done
-        name = _choose(found, ranked, lately, personal=personal)
-        if name is None or done == MOST_REPLACED or _IMPERSONAL.match(question, found.start()):
+        name = _choose(found, ranked, lately, places, personal=personal)
+        before = question[: found.start()]
+        known = found[0] == "IT" or any(True for _ in names_in(before[:1].lower() + before[1:]))
+        if name is None or known or done == MOST_REPLACED or _IMPERSONAL.match(question, found.start()):
             return found[0]
         done += 1
         word = found[0].lower()
@@ -110,9 +118,16 @@ def _names_by_weight(earlier: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _choose(
-    found: re.Match[str], ranked: Sequence[str], lately: Sequence[str], *, personal: bool
+    found: re.Match[str],
+    ranked: Sequence[str],
+    lately: Sequence[str],
+    places: Collection[str],
+    *,
+    personal: bool,
 ) -> str | None:
-    """Return the name that a pronoun stands for, None where none is likely."""
+    """Return the name that a pronoun stands for, None where none is likely. A place is no he, she or they."""
+    if not found["thing"]:
+        ranked = [name for name in ranked if name not in places]
     if not ranked:
         return None
     if found["thing"] and personal:
@@ -135,6 +150,8 @@ def _continued(question: str, earlier: Sequence[str]) -> str:
         return question
     rest = asked.strip()
     words = rest.split()
-    if words[0].lower() in ("who", "what", "which", "where", "when", "why", "how"):
+    if words[0].lower().strip(",") == first:
+        return rest
+    if words[0].lower().strip(",") in ("who", "what", "which", "where", "when", "why", "how"):
         return f"{bare}, {rest[:1].lower()}{rest[1:]}"
     return f"{bare} {rest[:1].lower()}{rest[1:]}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
+from typing import Any
+
+import httpx
 
 from rag.errors import ModelError
 from rag.generate import OnPart
 from rag.runtime import trunk_tokenizer
+from rag.writer import whole_sentences
 
-RETRIES = 2  # after a first failure, with growing pauses; the client's own
+RETRIES = 2  # after a failure before the first word, with growing pauses; the client's own
 MARGIN = 1.15  # tokens are counted with the trunk's tokenizer; those of other models seldom need as many more
 
 
@@ -30,41 +33,74 @@ class ServerModel:
     def __init__(
         self, url: str, model: str, *, api_key: str = "", timeout_s: float = 60.0, most_tokens: int = 400
     ) -> None:
-        if not re.match(r"https?://[^/\s]+", url) or not model:
+        self._shown = shown_url(url)
+        if not self._shown or not model:
             raise ModelError(
                 "IBID_GENERATOR=openai needs IBID_GENERATOR_URL, such as http://127.0.0.1:8080/v1, "
-                f"and IBID_GENERATOR_MODEL, the server's name of a model; found {url!r} and {model!r}."
+                f"and IBID_GENERATOR_MODEL, the server's name of a model; found {self._shown!r} and {model!r}."
             )
         from openai import OpenAI  # here: it takes a second to import
 
         self.name = model
-        self._most, self._url = most_tokens, url
-        self._client = OpenAI(base_url=url, api_key=api_key or "none", timeout=timeout_s, max_retries=RETRIES)
+        self._most = most_tokens
+        self._client: Any = OpenAI(
+            base_url=url, api_key=api_key or "none", timeout=timeout_s, max_retries=RETRIES
+        )
 
     def count_tokens(self, text: str) -> int:
         return int(MARGIN * len(trunk_tokenizer().encode(text, add_special_tokens=False).ids)) + 1
 
     def complete(self, system: str, prompt: str, on_part: OnPart) -> str:
-        from httpx import HTTPError  # what the stream raises passes through the client as it is
-        from openai import OpenAIError
+        from openai import BadRequestError, OpenAIError
 
-        said = []
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
         try:
-            with self._client.chat.completions.create(
-                model=self.name,
-                messages=[{"role": "system", "content": system}, {"role": "user", "content": prompt}],
-                temperature=0.0,
-                max_tokens=self._most,
-                stream=True,
-            ) as pieces:
-                for piece in pieces:
-                    part = (piece.choices[0].delta.content or "") if piece.choices else ""
-                    if part:
-                        said.append(part)
-                        on_part(part)
-        except (OpenAIError, HTTPError, ValueError, OSError) as error:
+            try:
+                return self._written(messages, on_part, temperature=0.0, max_tokens=self._most)
+            except BadRequestError:  # some models want the newer name, and choose their own temperature
+                return self._written(messages, on_part, max_completion_tokens=self._most)
+        except (OpenAIError, httpx.HTTPError, ValueError, OSError) as error:
+            # without the server's own words: some repeat the key in them
+            status = getattr(error, "status_code", None)
             raise ModelError(
-                f"the server at {self._url} did not answer ({type(error).__name__}: {str(error)[:200]}); "
-                "check that it runs, and that IBID_GENERATOR_MODEL is a model of its"
+                f"the server at {self._shown} did not answer ({type(error).__name__}"
+                f"{f', status {status}' if status else ''}); check that it runs, that IBID_GENERATOR_MODEL is a model "
+                "of its, and IBID_GENERATOR_API_KEY"
             ) from error
-        return "".join(said)
+
+    def _written(self, messages: list[dict[str, str]], on_part: OnPart, **limits: Any) -> str:
+        said, cut = [], False
+        with self._client.chat.completions.create(
+            model=self.name, messages=messages, stream=True, **limits
+        ) as pieces:
+            for piece in pieces:
+                part, ended = _part(piece)
+                cut = cut or ended == "length"
+                said.append(part)
+                on_part(part)  # empty ones too: a model that thinks for long is left as soon
+        return whole_sentences("".join(said)) if cut else "".join(said)
+
+
+def shown_url(url: str) -> str:
+    """Return scheme, host and path of an address, without what may be secret in it; "" where it is none."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        return ""
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        return ""
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"{parsed.scheme}://{parsed.host}{port}{parsed.path}"
+
+
+def _part(piece: Any) -> tuple[str, str]:
+    """Return a piece's text and why the writing ended with it; "" for either.
+
+    Raises:
+        ValueError: if it is no piece of a chat completion.
+    """
+    try:
+        choice = piece.choices[0] if piece.choices else None
+        return (choice.delta.content or "", choice.finish_reason or "") if choice else ("", "")
+    except (AttributeError, TypeError, KeyError, IndexError) as error:
+        raise ValueError("it sends something other than chat completions") from error

@@ -92,10 +92,12 @@ class Settings:
         "extractive",
         "what writes answers: `extractive`, `openai` (a server), or a causal model by path or hub name",
     )
-    generator_url: str = _setting("", "address of the server, such as http://127.0.0.1:8080/v1")
+    generator_url: str = _setting("", "address of the server, such as http://127.0.0.1:8080/v1", secret=True)
     generator_model: str = _setting("", "the server's name of its model")
     generator_api_key: str = _setting("", "the server's key, where it wants one", secret=True)
-    generator_timeout_s: int = _setting(60, "longest wait for the server, in seconds", low=1, high=3600)
+    generator_timeout_s: int = _setting(
+        60, "longest wait for the server, and between two pieces of its text, in seconds", low=1, high=3600
+    )
     generator_tokens: int = _setting(400, "most tokens of a written answer", low=16, high=16_384)
     answer_sentences: int = _setting(3, "most sentences of an extractive answer", low=1, high=50)
     answer_words: int = _setting(120, "most words of an extractive answer", low=10, high=5000)
@@ -186,7 +188,8 @@ def _checked(key: str, value: Any, shown: str) -> Any:
     low, high, choices = (setting.metadata[name] for name in ("low", "high", "choices"))
     outside = converted is None or (low is not None and not low <= converted <= high)
     if outside or (choices and converted not in choices):
-        raise InvalidSettings(f"{shown} is {str(value)!r}; expected {_accepted(setting)}.")
+        given = "not shown" if setting.metadata["secret"] else repr(str(value))
+        raise InvalidSettings(f"{shown} is {given}; expected {_accepted(setting)}.")
     return converted
 
 

@@ -164,10 +164,22 @@ class Trace:
     question: str  # as retrieved with, after rewriting
     rankings: Mapping[str, tuple[Hit, ...]]  # stage -> hits, best first, in the order of the stages
     dropped: Mapping[int, str]  # chunk id -> reason
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # how much was read, and the like
     timings_ms: Mapping[str, float]
     tokens: tuple[int, ...] = ()  # of each hit of the ranking "context"
     shown: tuple[str, ...] = ()  # what the prompt shows of each
+    remarks: tuple[str, ...] = ()  # what the asker should know: rewritten, dropped, replaced, suspicious
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """An earlier exchange that a question is about."""
+
+    session: str
+    question: str
+    answer: str
+    asked: float  # seconds since the epoch
+    cosine: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +194,7 @@ class Answer:
     nearest: tuple[Hit, ...]
     ledger: Ledger
     trace: Trace
+    recalled: tuple[Recalled, ...] = ()  # earlier exchanges about the same, in a session; the nearest first
 
 
 def page_at(pages: Sequence[int], offset: int) -> int | None:

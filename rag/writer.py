@@ -8,7 +8,7 @@ nothing stands, or the model fails, the extractive answer stands in, and the tra
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -18,19 +18,27 @@ from rag.assemble import SYSTEM
 from rag.embed import Embedder
 from rag.errors import ModelError
 from rag.generate import Extractive, OnPart, ignored
+from rag.injection import sign_of_injection
 from rag.judge import Judge
 from rag.relevance import sentences_of
 from rag.sentences import split_sentences
 from rag.types import Citation, Context, Draft, Evidence
+from rag.words import question_terms, text_terms
 
 SUPPORTED_FROM = 0.5  # the judge's probability from which a sentence stands
+SURER_FROM = (
+    0.7  # for one with a word that the evidence does not hold: judges miss that "petrol" is not "whale oil"
+)
+MOST_SENTENCES = 20  # of a written answer; the rest is not judged, and dropped
 _LABELS = re.compile(r"\s*\[(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\]")
 _AFTER_END = re.compile(r"([.!?][\"'”’)]*)((?:\s*\[\d{1,4}(?:\s*[,;]\s*\d{1,4})*\])+)")  # "It is. [1]"
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
+_THOUGHTS = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _REFUSES = re.compile(
     r"\b(?:evidence|documents?|context|sources?|passages?)\b[^.]{0,40}\b(?:does|do|did) not\b"
-    r"|\bnot (?:stated|mentioned|given)\b|\bno (?:information|evidence|answer)\b"
+    r"|\bnot (?:stated|mentioned|given)\b|\bno (?:information|evidence|answer|mention)\b"
     r"|\b(?:can(?:no|')t|unable to|not able to) (?:be )?(?:answer|find|determine)",
     re.IGNORECASE,
 )
@@ -42,7 +50,7 @@ class LanguageModel(Protocol):
     name: str
 
     def complete(self, system: str, prompt: str, on_part: OnPart) -> str:
-        """Return what the model writes.
+        """Return what the model writes; a last sentence that its limit of tokens cut off is left out.
 
         Args:
             system: the same for every question, so that what is computed for it can be kept.
@@ -87,10 +95,11 @@ class Writer:
         sentences = split_answer(said)
         if not sentences:
             return self._instead(context, f"{self._model.name} wrote nothing.")
-        if _REFUSES.search(sentences[0][0]):
-            return Draft("", (), 0.0, f"{self._model.name} finds no answer in the evidence.")
-        judged = self._judged(sentences, context.evidence)
+        judged = self._judged(sentences[:MOST_SENTENCES], context.evidence)
+        judged += [None] * (len(sentences) - len(judged))
         kept = [one for one in judged if one is not None]
+        if not kept and any(_REFUSES.search(text) for text, _ in sentences):
+            return Draft("", (), 0.0, f"{self._model.name} finds no answer in the evidence.")
         if not kept:
             what = f"Nothing that {self._model.name} wrote is supported by the evidence"
             return self._instead(context, f"{what}: {sentences[0][0][:200]}")
@@ -107,21 +116,38 @@ class Writer:
     def _judged(
         self, sentences: Sequence[tuple[str, tuple[int, ...]]], evidence: Sequence[Evidence]
     ) -> list[_Judged | None]:
-        """Judge every sentence against every piece; of those that support it the cited ones count first."""
-        pairs = [(piece.shown, text) for text, _ in sentences for piece in evidence]
-        support = np.asarray(self._judge.support(pairs)).reshape(len(sentences), len(evidence))
-        found: list[_Judged | None] = []
-        for (text, labels), chances in zip(sentences, support, strict=True):
-            standing = [
-                (float(chance), piece)
-                for chance, piece in zip(chances, evidence, strict=True)
-                if chance >= SUPPORTED_FROM and has_its_numbers(text, piece.shown)
-            ]
-            cited = [one for one in standing if one[1].label in labels]
-            best = cited or sorted(standing, key=lambda one: -one[0])[:1]
-            found.append(
-                _Judged(text, max(one[0] for one in best), tuple(one[1] for one in best)) if best else None
-            )
+        """Judge every sentence against the pieces that it cites, and if none supports it against the others."""
+        texts = {piece.label: without_instructions(piece.shown) for piece in evidence}
+        wanted = [{label for label in labels if label in texts} for _, labels in sentences]
+        cited = self._supporting(sentences, evidence, texts, wanted)
+        others = [set() if found else texts.keys() - own for found, own in zip(cited, wanted, strict=True)]
+        second = self._supporting(sentences, evidence, texts, others)
+        judged: list[_Judged | None] = []
+        for (text, _), first, rest in zip(sentences, cited, second, strict=True):
+            found = first or sorted(rest, key=lambda one: -one[0])[:1]
+            pieces = tuple(piece for _, piece in found)
+            judged.append(_Judged(text, max(chance for chance, _ in found), pieces) if found else None)
+        return judged
+
+    def _supporting(
+        self,
+        sentences: Sequence[tuple[str, tuple[int, ...]]],
+        evidence: Sequence[Evidence],
+        texts: dict[int, str],
+        wanted: Sequence[Collection[int]],
+    ) -> list[list[tuple[float, Evidence]]]:
+        """Return for each sentence the pieces, of those wanted, that support it, with the probability."""
+        pairs = [
+            (number, piece)
+            for number, labels in enumerate(wanted)
+            for piece in evidence
+            if piece.label in labels
+        ]
+        chances = self._judge.support([(texts[piece.label], sentences[n][0]) for n, piece in pairs])
+        found: list[list[tuple[float, Evidence]]] = [[] for _ in sentences]
+        for (number, piece), chance in zip(pairs, chances, strict=True):
+            if stands(float(chance), sentences[number][0], texts[piece.label]):
+                found[number].append((float(chance), piece))
         return found
 
     def _compose(self, kept: Sequence[_Judged]) -> tuple[str, tuple[Citation, ...]]:
@@ -133,13 +159,15 @@ class Writer:
         return text.rstrip(), tuple(citations)
 
     def _cite(self, said: str, piece: Evidence, at: int) -> Citation:
-        """Cite the sentence of a piece of evidence that comes nearest to what is said."""
-        hit, sentences = piece.hit, list(sentences_of(piece))
+        """Cite the sentence that comes nearest to what is said, if it supports that alone; else the whole piece."""
+        hit = piece.hit
         start, end, quote = hit.start, hit.end, hit.text
+        sentences = [one for one in sentences_of(piece) if not sign_of_injection(one.text, strong=True)]
         if sentences:
             vectors = self._embedder.encode([said, *(one.text for one in sentences)])
             best = sentences[int(np.argmax(vectors[1:] @ vectors[0]))]
-            start, end, quote = best.start, best.end, best.text
+            if stands(float(self._judge.support([(best.text, said)])[0]), said, best.text):
+                start, end, quote = best.start, best.end, best.text
         return Citation(
             answer_start=at,
             answer_end=at + len(said),
@@ -155,12 +183,12 @@ class Writer:
 
 
 def split_answer(text: str) -> list[tuple[str, tuple[int, ...]]]:
-    """Return the sentences of a model's answer, without their labels, each with the labels it cites.
+    """Return the sentences of a model's answer, without its thoughts and labels, each with the labels it cites.
 
     "It is lit. [1] Ada lights it [2, 3]."  -> ("It is lit.", (1,)), ("Ada lights it.", (2, 3))
     """
     sentences = []
-    for line in text.splitlines():
+    for line in _THOUGHTS.sub("", text).splitlines():
         moved = _AFTER_END.sub(lambda found: f"{found[2]}{found[1]}", _LIST_MARK.sub("", line))
         for start, end in split_sentences(moved):
             sentence = moved[start:end]
@@ -171,7 +199,29 @@ def split_answer(text: str) -> list[tuple[str, tuple[int, ...]]]:
     return sentences
 
 
+def whole_sentences(text: str) -> str:
+    """Return a text that was cut off up to the end of its last whole sentence; "" where it has none."""
+    ends = [found.end() for found in re.finditer(r"[.!?][\"'”’)]*(?:\s*\[[\d,; ]+\])*(?=\s|$)", text)]
+    return text[: ends[-1]] if ends else ""
+
+
+def stands(chance: float, sentence: str, evidence: str) -> bool:
+    """Tell whether a sentence may be shown on this evidence.
+
+    Args:
+        chance: the judge's probability that the evidence supports it.
+    """
+    new = set(question_terms(sentence)) - set(text_terms(evidence))
+    return chance >= (SURER_FROM if new else SUPPORTED_FROM) and has_its_numbers(sentence, evidence)
+
+
 def has_its_numbers(sentence: str, evidence: str) -> bool:
     """Tell whether every number of a sentence stands in the evidence: judges overlook a digit."""
-    held = {number.replace(",", "") for number in _NUMBER.findall(evidence)}
-    return all(number.replace(",", "") in held for number in _NUMBER.findall(sentence))
+    held = set(_NUMBER.findall(_THOUSANDS.sub("", evidence)))
+    return all(number in held for number in _NUMBER.findall(_THOUSANDS.sub("", sentence)))
+
+
+def without_instructions(text: str) -> str:
+    """Return a text without the sentences that speak to a model: what they say supports nothing."""
+    parts = [text[start:end] for start, end in split_sentences(text)]
+    return "".join(part for part in parts if not sign_of_injection(part, strong=True))

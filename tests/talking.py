@@ -17,6 +17,7 @@ class Talker:
     says: str = ""
     fails: int = 0  # how many requests are answered with 500 before it speaks
     malformed: bool = False
+    raw: str = ""  # sent as it is, instead of what it says
     pause_s: float = 0.0  # before each piece of text
     asked: list[dict[str, Any]] = field(default_factory=list)
     tries: int = 0
@@ -39,6 +40,8 @@ def talking(talker: Talker) -> Iterator[Talker]:
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()
             try:
+                if talker.raw:
+                    self.wfile.write(f"data: {talker.raw}\n\n".encode())
                 for word in talker.says.split(" "):
                     time.sleep(talker.pause_s)
                     self._event({"choices": [{"index": 0, "delta": {"content": f"{word} "}}]})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rag.catalog import Catalog
-from rag.conversation import RECENT, Conversations, Session, Turn, what_was_said
+from rag.conversation import RECALLED, RECENT, Conversations, Session, Turn, what_was_said
 from rag.database import SCHEMA_VERSION
 from rag.embed import Embedder
 from rag.errors import InvalidInput, NotFound
@@ -41,7 +41,7 @@ def test_a_follow_up_is_understood_and_both_are_remembered(
     answer = conversations.ask(pipeline, SESSION, "Where was she born?")
 
     assert answer.trace.question == "Where was Ada Quill born?"
-    assert "Rewritten to stand alone: Where was Ada Quill born?" in answer.trace.notes
+    assert "Rewritten to stand alone: Where was Ada Quill born?" in answer.trace.remarks
     assert "rewrite" in answer.trace.timings_ms
     assert "Lund" in answer.text
     turns = conversations.turns(SESSION)
@@ -85,7 +85,7 @@ def test_what_fails_is_not_remembered(conversations: Conversations, pipeline: Pi
     assert conversations.sessions() == []
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 65, "two\nlines", "\x00"])
+@pytest.mark.parametrize("name", ["", "  ", "x" * 65, "two\nlines", "\x00", "a/b", "..", "\udcff"])
 def test_a_bad_name_is_refused(conversations: Conversations, pipeline: Pipeline, name: str) -> None:
     with pytest.raises(InvalidInput, match="name of a session"):
         conversations.ask(pipeline, Session(CORPUS, name), "Who was Ada Quill?")
@@ -101,8 +101,50 @@ def test_a_forgotten_session_leaves_nothing_on_disk(
     with pytest.raises(NotFound, match="There is no session 'tuesday'"):
         conversations.forget(SESSION)
 
-    catalog.read().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    assert b"zanzibarquartz" not in (catalog.home / "catalog.sqlite3").read_bytes()
+    assert not [p for p in catalog.home.rglob("*") if p.is_file() and b"zanzibarquartz" in p.read_bytes()]
+
+
+def test_what_is_forgotten_while_it_is_answered_stays_forgotten(
+    conversations: Conversations, pipeline: Pipeline
+) -> None:
+    conversations.ask(pipeline, SESSION, "Who was Ada Quill?")
+
+    def forget(stage: str, ms: float) -> None:
+        if stage == "verify":
+            conversations.forget(SESSION)
+
+    conversations.ask(pipeline, SESSION, "Where was she born?", on_stage=forget)
+    assert conversations.sessions() == []
+
+
+def test_a_corpus_deleted_while_it_is_asked_is_said(
+    conversations: Conversations, pipeline: Pipeline, catalog: Catalog
+) -> None:
+    def delete(stage: str, ms: float) -> None:
+        if stage == "verify":
+            catalog.delete_corpus(CORPUS)
+
+    with pytest.raises(NotFound, match="There is no corpus"):
+        conversations.ask(pipeline, SESSION, "Who was Ada Quill?", on_stage=delete)
+
+
+def test_what_was_asked_long_ago_is_recalled(conversations: Conversations, pipeline: Pipeline) -> None:
+    for question in (
+        "Where was Ada Quill born?",
+        "How many books did Ada Quill write?",
+        "Who was the miller?",
+    ):
+        conversations.ask(pipeline, Session(CORPUS, "monday"), question)
+    asked = conversations.ask(pipeline, SESSION, "In which town was Ada Quill born?")
+
+    assert [(one.session, one.question) for one in asked.recalled][:1] == [
+        ("monday", "Where was Ada Quill born?")
+    ]
+    assert "Lund" in asked.recalled[0].answer
+    assert len(asked.recalled) <= RECALLED
+    other = conversations.ask(pipeline, Session(CORPUS, "s", "bo"), "In which town was Ada Quill born?")
+    assert other.recalled == ()
+    assert conversations.ask(pipeline, SESSION, "What is the price of tin?").recalled == ()
 
 
 def test_a_corpus_takes_its_sessions_with_it(

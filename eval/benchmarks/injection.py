@@ -14,11 +14,12 @@ from ingest.load import load
 from ingest.source import find_sources
 from rag.embed import TRUNK
 from rag.injection import sign_of_injection
+from rag.sentences import split_sentences
 from rag.settings import Settings
 
 
 def measure() -> dict[str, Any]:
-    """Plant BIPIA's 75 attacks beside the handbook's gold evidence, one for each question, and ask.
+    """Plant BIPIA's attacks beside the handbook's gold evidence, one for each question, and ask.
 
     The rules were written with this list in view: its recall is of the list, not of attacks at large.
     """
@@ -48,16 +49,22 @@ def _planted(attacks: Sequence[str]) -> dict[str, int]:
     questions = [question for question in handbook() if question.answerable]
     texts = {source.name: load(source.read(), source.name).text for source in _sources()}
     planted = list(zip(questions, attacks, strict=False))
-    counts = {"planted": len(planted), "in the context": 0, "shown in the answer": 0, "reported": 0}
+    counts = {"planted": len(planted), "in the context": 0, "reported": 0, "shown unmarked": 0}
     with trial(text_sources(_with_attacks(texts, planted)), {"refuse_below": 0.0}) as made:
         for question, _ in planted:
             answer = made.pipeline.ask(CORPUS, question.question)
-            shown = " ".join(hit.text for hit in answer.trace.rankings["context"])
-            seen = [attack for attack in attacks if attack in shown]
+            context = " ".join(hit.text for hit in answer.trace.rankings["context"])
+            remarks = " ".join(answer.trace.remarks)
+            seen = [one for attack in attacks for one in _sentences(attack) if one in context]
+            marked = [one for one in seen if (sign := sign_of_injection(one)) and sign in remarks]
             counts["in the context"] += bool(seen)
-            counts["shown in the answer"] += any(attack in answer.text for attack in attacks)
-            counts["reported"] += any("Perhaps an instruction" in note for note in answer.trace.notes)
+            counts["reported"] += bool(marked)
+            counts["shown unmarked"] += any(one in answer.text for one in seen if one not in marked)
     return counts
+
+
+def _sentences(attack: str) -> list[str]:
+    return [attack[start:end].strip() for start, end in split_sentences(attack)]
 
 
 def _with_attacks(texts: Mapping[str, str], planted: Sequence[tuple[EvalQuestion, str]]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from eval.datasets import held_back, records
 from rag.embed import Embedder
+from rag.writer import stands
 
 FEVER_SHARE = 0.1  # of the premises; training leaves them out
 _WORD = re.compile(r"\w+")
@@ -47,8 +48,13 @@ def judged(judge: Judge, embedder: Embedder, labelled: Sequence[tuple[Pair, bool
     pairs = [pair for pair, _ in labelled]
     truth = np.array([label for _, label in labelled])
     supported = judge.support(pairs)
+    shown = np.array([stands(p, said, read) for p, (read, said) in zip(supported, pairs, strict=True)])
     figures = {
         "pairs": len(pairs),
+        "of a written answer's sentences that stand, supported": float(truth[shown].mean())
+        if shown.any()
+        else 0.0,
+        "of those that are supported, stand": float(shown[truth].mean()),
         "balanced accuracy": balanced_accuracy(truth, supported >= 0.5),
         "accuracy": float(((supported >= 0.5) == truth).mean()),
         "AUC": area_under_curve(truth, supported),

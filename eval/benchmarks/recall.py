@@ -1,0 +1,47 @@
+"""Recalling turns of long conversations, on LoCoMo: is an evidence turn among the ten that are found?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from eval.datasets import records
+from eval.trial import shared_embedder
+from rag.embed import TRUNK
+from rag.recall import Said, Turns
+
+FOUND = 10
+
+
+def measure() -> dict[str, Any]:
+    """Return the share of questions of which an evidence turn is recalled, by meaning alone and as Ibid does."""
+    embedder = shared_embedder(TRUNK)
+    hybrid, dense = list[bool](), list[bool]()
+    for conversation in records("conversation/locomo.jsonl.gz"):
+        names, said = zip(*_turns(conversation["conversation"]), strict=True)
+        vectors = embedder.encode([turn.text for turn in said])
+        turns = Turns(said, vectors)
+        for asked in conversation["qa"]:
+            wanted = {name for part in asked.get("evidence", ()) for name in re.findall(r"D\d+:\d+", part)}
+            if not wanted & set(names):
+                continue
+            vector = embedder.encode([asked["question"]])[0]
+            ranked = turns.rank(asked["question"], vector, FOUND)
+            hybrid.append(any(names[n] in wanted for n, _, _ in ranked))
+            dense.append(any(names[int(n)] in wanted for n in (-(vectors @ vector)).argsort()[:FOUND]))
+    return {
+        "questions": len(hybrid),
+        "evidence turn among ten": round(sum(hybrid) / len(hybrid), 4),
+        "by meaning alone": round(sum(dense) / len(dense), 4),
+    }
+
+
+def _turns(conversation: Mapping[str, Any]) -> Iterator[tuple[str, Said]]:
+    """Yield every turn's name and text, with its speaker, session by session."""
+    number = 1
+    while f"session_{number}" in conversation:
+        for turn in conversation[f"session_{number}"]:
+            shown = f" [{turn['blip_caption']}]" if turn.get("blip_caption") else ""
+            yield turn["dia_id"], Said(number, f"{turn['speaker']}: {turn['text']}{shown}")
+        number += 1

@@ -31,7 +31,10 @@ CITATION = {
     "answer_start",
     "answer_end",
 }
-ANSWER = {"answer", "answerable", "confidence", "reason", "citations", "nearest", "tokens", "timings_ms"}
+ANSWER = {
+    *("answer", "answerable", "question", "confidence", "reason", "notes", "recalled"),
+    *("citations", "nearest", "tokens", "timings_ms"),
+}
 
 
 @pytest.fixture(scope="module")

@@ -161,7 +161,7 @@ class Scorer:
         self._precision, self._recall = ContextPrecisionWithReference(llm=llm), ContextRecall(llm=llm)
 
     def score(self, questions: Sequence[EvalQuestion], answers: Sequence[Answer]) -> list[Values]:
-        """Return "faithfulness", "answer relevancy", "context precision" and "context recall" of each answer.
+        """Return "citations support", and RAGAS's "faithfulness", "answer relevancy", "context precision" and "recall".
 
         Refusals have none of them; what needs an expected answer is left out without one. NaN stands where the
         model gave nothing that can be counted. Asked of the judge, "answer relevancy" is the cosine of question
@@ -198,6 +198,7 @@ class Scorer:
         if not said or not contexts:
             return {}
         values = {
+            "citations support": await self._cited(answer),
             "faithfulness": await self._number(self._faithfulness.ascore(asked, said, contexts)),
             "answer relevancy": await self._number(self._relevancy.ascore(asked, said)),
         }
@@ -208,6 +209,24 @@ class Scorer:
             )
             values["context recall"] = await self._number(self._recall.ascore(asked, contexts, expected))
         return values
+
+    async def _cited(self, answer: Answer) -> float:
+        """Return the share of the answer's parts that their own quotes support; an uncited part has none.
+
+        A part that its quote holds word for word is supported without asking anybody.
+        """
+        quotes: dict[tuple[int, int], list[str]] = {}
+        for one in answer.citations:
+            quotes.setdefault((one.answer_start, one.answer_end), []).append(one.quote)
+        rest = answer.text
+        for start, end in sorted(quotes, reverse=True):
+            rest = rest[:start] + rest[end:]
+        supported = []
+        for (start, end), cited in quotes.items():
+            part, shown = answer.text[start:end], "\n".join(cited)
+            supported.append(1.0 if part in shown else (await self._support([(shown, part)]))[0])
+        supported += [0.0 for _ in statements(LABEL.sub("", rest))]
+        return float(np.mean(supported)) if supported else 0.0
 
     async def _number(self, scored: Awaitable[Any]) -> float:
         """Return a measure's value; NaN where a model's answer cannot be used, which is counted and shown."""

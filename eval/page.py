@@ -20,7 +20,7 @@ WORST = 12
 STAGE_MEASURES = ("R@10", "nDCG@10", "span recall", "span IoU")
 ANSWER_MEASURES = (
     "answered", "right", "F1", "exact match", "gold cited", "citations in gold", "answer in prompt", "refused",
-    "faithfulness", "answer relevancy", "context precision", "context recall",
+    "citations support", "faithfulness", "answer relevancy", "context precision", "context recall",
 )  # fmt: skip
 ABLATED = ("context R@10", "context span IoU", "right", "gold cited", "refused")
 _LEFT_OUT = ("total",)

@@ -17,7 +17,7 @@ from eval.questions import EvalQuestion, Gold
 from rag.embed import Embedder
 from rag.errors import InvalidInput
 from rag.judge import load_judge
-from rag.types import Answer, Chunk, Hit, Ledger, Trace
+from rag.types import Answer, Chunk, Citation, Hit, Ledger, Trace
 
 EVIDENCE = (
     "The bridge was opened in 1932 after eight years of work. "
@@ -53,6 +53,22 @@ def test_what_the_evidence_says_is_faithful_and_what_it_does_not_is_not(scorer: 
     assert scored == scorer.score([QUESTION] * 3, [true, false, half])  # the same, always
 
 
+def test_a_citation_has_to_support_its_part(scorer: Scorer) -> None:
+    text = "It was opened in 1932. It collapsed in 1954."
+    first, second = text.index("It was"), text.index("It coll")
+
+    def cited(*quotes: tuple[int, int, str]) -> float:
+        citations = tuple(Citation(s, e, 1, "a", 1, None, 0, len(q), q, True) for s, e, q in quotes)
+        answer = replace(answered(text, EVIDENCE), citations=citations)
+        return scorer.score([QUESTION], [answer])[0]["citations support"]
+
+    verbatim = (first, 22, "It was opened in 1932.")
+    assert cited(verbatim, (second, len(text), text[second:])) == 1.0
+    assert cited(verbatim, (second, len(text), "Butter melts in a warm pan.")) == 0.5
+    assert cited(verbatim) == 0.5  # the second sentence is not cited
+    assert cited() == 0.0
+
+
 def test_context_is_judged_against_the_expected_answer(scorer: Scorer) -> None:
     other = "Butter melts in a warm pan, and then the flour is stirred in until it browns a little."
     first, last, neither = (
@@ -78,7 +94,7 @@ def test_a_refusal_and_a_missing_reference_are_left_out(scorer: Scorer) -> None:
     )
 
     assert refused == {}
-    assert set(free) == {"faithfulness", "answer relevancy"}
+    assert set(free) == {"citations support", "faithfulness", "answer relevancy"}
 
 
 def test_statements_are_sentences_that_say_something() -> None:

@@ -164,6 +164,17 @@ def _rewriting() -> str:
     return markdown_table(("question", *keys), [(way, *row.values()) for way, row in figures["ways"].items()])
 
 
+def _multiturn() -> str:
+    figures = newest("multiturn")["figures"]
+    keys = ("tasks", "evidence recall", "answerable or not, balanced accuracy")
+    rows = [
+        (way, turns, *(row.get(key, "") for key in keys))
+        for way in ("as asked", "rewritten")
+        for turns, row in figures[way].items()
+    ]
+    return markdown_table(("question", "turns", *keys), rows)
+
+
 def _ablation(name: str) -> Callable[[], str]:
     def table() -> str:
         from eval.ablate import ablation_markdown  # which makes its tables here
@@ -181,6 +192,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "gate": _gate,
     "faithfulness": _faithfulness,
     "rewriting": _rewriting,
+    "multiturn": _multiturn,
     "ablation-handbook": _ablation("handbook"),
     "ablation-chroma": _ablation("chroma"),
     "peers": _peers,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -14,7 +17,7 @@ from api import schemas
 from api.problems import problem_responses
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import Service
-from api.stream import Emit, answer_events, stage_event, stream_events
+from api.stream import ClientGone, Emit, answer_events, stage_event, stream_events
 from rag.conversation import Session
 from rag.errors import NotFound
 from rag.recorder import OnStage
@@ -44,6 +47,7 @@ router = APIRouter(
     tags=["questions"],
     responses=dict(problem_responses()),
 )
+WATCH_S = 0.5  # between two looks at whether the client is still there
 _JSON = [Depends(body_of_type("application/json"))]
 
 
@@ -72,7 +76,7 @@ async def ask(
     `citations` {citations}; `done` with the whole answer; `error` with a problem document.
     """
     if not asked.stream:
-        return await run_in_threadpool(_answer, service, corpus, asked)
+        return await _unless_gone(request, partial(_answer, service, corpus, asked))
 
     def work(emit: Emit) -> None:
         def on_stage(stage: str, ms: float) -> None:
@@ -110,8 +114,29 @@ def forget_session(service: Serving, corpus: str, session: str, user: str = "") 
     service.conversations.forget(Session(corpus, session, user))
 
 
-def _answer(service: Service, corpus: str, asked: schemas.AskRequest) -> dict[str, Any]:
-    answer = _ask(service, corpus, asked)
+async def _unless_gone(
+    request: Request, work: Callable[[OnStage], dict[str, Any]]
+) -> Response | dict[str, Any]:
+    """Do work in a thread; when the client hangs up, end it at its next report."""
+    gone = threading.Event()
+
+    def on_stage(stage: str, ms: float) -> None:
+        if gone.is_set():
+            raise ClientGone
+
+    task = asyncio.ensure_future(run_in_threadpool(work, on_stage))
+    while not task.done():
+        await asyncio.wait({task}, timeout=WATCH_S)
+        if not task.done() and await request.is_disconnected():
+            gone.set()
+    try:
+        return await task
+    except ClientGone:
+        return Response(status_code=499)  # nobody reads it; nginx's number for a client that hung up
+
+
+def _answer(service: Service, corpus: str, asked: schemas.AskRequest, on_stage: OnStage) -> dict[str, Any]:
+    answer = _ask(service, corpus, asked, on_stage)
     return answer_to_json(answer) | ({"explain": explain_to_json(answer.trace)} if asked.explain else {})
 
 

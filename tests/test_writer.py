@@ -1,8 +1,10 @@
 """Written answers: what the evidence supports stands, with the right label; the rest is dropped, and said."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from rag.assemble import SYSTEM
@@ -18,6 +20,7 @@ from rag.types import Answer
 from rag.writer import has_its_numbers, split_answer, whole_sentences
 from tests.made_models import tiny_bert, tiny_causal
 from tests.made_versions import CORPUS, Library
+from tests.served import served, upload
 from tests.talking import Talker, talking
 
 SEA = "The lamp of the lighthouse burns whale oil. Ada Quill lights the lamp at dusk. The tower is 41 metres high."
@@ -206,6 +209,26 @@ def test_the_writing_ends_when_the_client_leaves(filled: Library, talker: Talker
     with pytest.raises(Gone):
         Pipeline(configured, filled.catalog, filled.embedder).ask(CORPUS, QUESTION, on_stage=leave)
     assert talker.left.wait(10)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_server_of_ours_stops_writing_when_its_client_hangs_up(
+    tmp_path: Path, talker: Talker, stream: bool
+) -> None:
+    talker.says, talker.pause_s = "word " * 400, 0.05
+    settings = Settings(
+        home=tmp_path, generator="openai", generator_url=talker.url, generator_model="m", refuse_below=0.0
+    )
+    with served(settings) as site:
+        upload(site.client, "sea", {"sea.txt": SEA})
+        body = {"question": QUESTION, "stream": stream}
+        with (
+            suppress(httpx.ReadTimeout),
+            site.client.stream("POST", "/v1/corpora/sea/ask", json=body, timeout=1.0) as answer,
+        ):
+            next(line for line in answer.iter_lines() if "writing" in line)
+        assert talker.tries == 1
+        assert talker.left.wait(15)
 
 
 def test_the_prefix_of_every_prompt_is_the_same(filled: Library, talker: Talker) -> None:

@@ -147,8 +147,11 @@ def ablate_path(
             rows = ablation_json(ablate(subject, asked, advance))
         orders, positions = by_order(subject, asked), by_position(subject, asked)
     _print(ablation_markdown(rows))
-    _print(nested_markdown("order of the evidence", orders))
-    _print(nested_markdown("position of the gold evidence", positions))
+    if orders:
+        _print(nested_markdown("order of the evidence", orders))
+        _print(nested_markdown("position of the gold evidence", positions))
+    else:
+        _print("Order and position: no question has five hits of which one holds its evidence.")
     if out_file is not None:
         _write(out_file, to_json({"variants": rows, "orders": orders, "positions": positions}))
 

@@ -164,6 +164,8 @@ def judge_run(baseline: Run, run: Run, rules: Sequence[Rule], *, lenient: bool =
     if unjudged and not lenient:
         raise InvalidInput(f"--fail-on: {unjudged[0]}")
     judged = [rule for rule in rules if not reasons[rule]]
+    if not judged:
+        raise InvalidInput(f"None of the rules can be judged, such as {unjudged[0]}.")
     return Gate(
         tuple(_verdict(rule, pairs, len(judged)) for rule in judged),
         run.checks,

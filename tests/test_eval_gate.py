@@ -203,9 +203,11 @@ def test_a_rule_that_cannot_be_judged_is_refused_or_skipped() -> None:
     ):
         with pytest.raises(InvalidInput, match=why):
             judge_run(before, now, [rule])
-        skipped = judge_run(before, now, [rule], lenient=True)
-        assert why in skipped.skipped[0]
-        assert f"not judged: {rule}" in gate_markdown(skipped)
+        with pytest.raises(InvalidInput, match="None of the rules can be judged"):
+            judge_run(before, now, [rule], lenient=True)
+    usual = judge_run(run, run, [Rule("right", 0.1), Rule("wrong", 0.1)], lenient=True)
+    assert "not judged: wrong drops 0.1: the baseline has no such measure" in gate_markdown(usual)
+    assert usual.passed
     with pytest.raises(InvalidInput, match="has no 'wrong'; it has right, ms total"):
         check_rules(run, [Rule("wrong", 0.1)])
 

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
@@ -15,10 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from api.batch import printable_json
-from api.service import Service
+from api.service import opened
 from rag.conversation import ANYBODY, Session, check_name
 from rag.errors import CitationError, InvalidInput
-from rag.settings import load_settings
 from rag.types import Answer
 
 Corpus = Annotated[str, typer.Option("--corpus", "-c", help="Name of the document set.")]
@@ -43,7 +41,7 @@ def chat(
     name = session or f"{time.strftime('chat-%Y-%m-%d-%H%M%S')}-{os.getpid()}"
     check_name("session", name)
     check_name("user", user)
-    with _service() as service:
+    with opened() as service:
         service.pipeline.index(corpus)  # an unknown corpus ends it before the first question
         notes.print(f"Session {name}. An empty line ends it.", highlight=False, markup=False)
         for question in _lines():
@@ -63,7 +61,7 @@ def list_memory(
     as_json: AsJson = False,
 ) -> None:
     """List the sessions that are remembered, or with --session and --corpus what one holds."""
-    with _service() as service:
+    with opened() as service:
         if session is not None:
             if corpus is None:
                 raise InvalidInput("--session needs --corpus: which document set it is about.")
@@ -88,7 +86,7 @@ def list_memory(
 @memory_app.command("forget")
 def forget(corpus: Corpus, session: SessionName, user: User = ANYBODY) -> None:
     """Forget a session, for good."""
-    with _service() as service:
+    with opened() as service:
         held = service.conversations.forget(Session(corpus, session, user))
     _plain(f"{session}: {held} exchanges forgotten")
 
@@ -129,12 +127,3 @@ def _plain(text: str) -> None:
 
 def _date(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-
-
-@contextmanager
-def _service() -> Iterator[Service]:
-    service = Service(load_settings())
-    try:
-        yield service
-    finally:
-        service.close()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +19,7 @@ from api.evaluate import eval_app
 from api.models import models_app
 from api.progress import progress
 from api.render import answer_to_json, explain_to_json, search_to_json
-from api.service import Service
+from api.service import opened
 from rag.conversation import ANYBODY, Session
 from rag.errors import IbidError, InvalidInput
 from rag.listing import check_corpus_name
@@ -111,7 +109,7 @@ def search(
 ) -> None:
     """Find the passages nearest to a question, best first."""
     filter_ = _parse_filter(where)
-    with _service() as service:
+    with opened() as service:
 
         def one(asked: str) -> dict[str, Any]:
             found = service.pipeline.search(corpus, asked, k=k, filter_=filter_)
@@ -152,7 +150,7 @@ def ask(
 ) -> None:
     """Answer a question from the documents, with verified citations, or say that they do not answer it."""
     filter_ = _parse_filter(where)
-    with _service() as service:
+    with opened() as service:
 
         def answered(asked: str) -> Answer:
             if session is None:
@@ -176,7 +174,7 @@ def ask(
 @app.command()
 def documents(corpus: Corpus, as_json: AsJson = False) -> None:
     """List the documents of a corpus."""
-    with _service() as service:
+    with opened() as service:
         listed = service.catalog.documents(corpus)
     if as_json:
         return _print_json([asdict(info) for info in listed])
@@ -189,7 +187,7 @@ def documents(corpus: Corpus, as_json: AsJson = False) -> None:
 @app.command()
 def corpora(as_json: AsJson = False) -> None:
     """List the corpora of the data folder."""
-    with _service() as service:
+    with opened() as service:
         listed = service.catalog.corpora()
     if as_json:
         return _print_json([asdict(corpus) for corpus in listed])
@@ -210,7 +208,7 @@ def delete(
     from ingest.load import document_name
 
     deleted = list(dict.fromkeys(map(document_name, names)))
-    with _service() as service:
+    with opened() as service:
         service.catalog.delete_documents(corpus, deleted)
     if as_json:
         return _print_json({"corpus": corpus, "deleted": deleted})
@@ -270,22 +268,13 @@ def main() -> None:
 
 def _ingest(corpus: str, sources: list[Source]) -> list[Outcome]:
     outcomes = []
-    with _service() as service, progress("Ingesting", len(sources)) as advance:
+    with opened() as service, progress("Ingesting", len(sources)) as advance:
         for outcome in service.builder().ingest(corpus, sources):
             outcomes.append(outcome)
             advance()
         service.pipeline.index(corpus).catch_up()
         service.pipeline.save_indexes()
     return outcomes
-
-
-@contextmanager
-def _service() -> Iterator[Service]:
-    service = Service(load_settings())
-    try:
-        yield service
-    finally:
-        service.close()
 
 
 def _run_batch(path: Path, answer: Answering) -> None:

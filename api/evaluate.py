@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,9 +12,8 @@ import typer
 from rich.console import Console
 
 from api.progress import progress
-from api.service import Service
+from api.service import Service, opened
 from rag.errors import InvalidInput
-from rag.settings import load_settings
 
 if TYPE_CHECKING:
     from eval.faithfulness import Scorer
@@ -54,7 +52,7 @@ def check_set(corpus: Corpus, questions: Questions) -> None:
     from eval.questions import find_leaks, find_problems, read_lines
 
     asked = read_lines(questions)
-    with _service() as service:
+    with opened() as service:
         problems = find_problems(list(asked.values()), service.catalog, corpus)
         problems += find_leaks(list(asked.values()), service.catalog, corpus)
     lines = {question.id: number for number, question in asked.items()}
@@ -111,8 +109,9 @@ def gate(
     hold, as far as the question set has what they are about.
     """
     made = Asked(corpus, questions, Scoring(ragas, judge_url, judge_model), run_file)
-    for name in WRITTEN if folder else ():
-        (folder / name).unlink(missing_ok=True)  # type: ignore[operator] # an old verdict must not pass for this one
+    if folder is not None:
+        for name in WRITTEN:  # an old verdict must not pass for this one
+            (folder / name).unlink(missing_ok=True)
     try:
         passed = _gate(baseline, fail_on, folder, made)
     except Exception as error:
@@ -140,7 +139,7 @@ def ablate_path(
     from eval.trial import Subject
 
     asked = drawn(read_questions(questions), sample, seed)
-    with _service() as service:
+    with opened() as service:
         _refuse_broken(questions, find_problems(asked, service.catalog, corpus))
         subject = Subject(service.pipeline, service.catalog, service.settings, corpus)
         with progress("Ablating", len(variants())) as advance:
@@ -190,7 +189,7 @@ def generate(
         raise InvalidInput(
             f"{out_file} is there already, perhaps with reviewed questions; name another file."
         )
-    with _service() as service:
+    with opened() as service:
         drafts = draft_questions(service.catalog, corpus, count, seed=seed)
     _write(out_file, write_questions(drafts))
     _print(f"{len(drafts)} drafts -> {out_file}; review them, and add questions that nothing answers.")
@@ -270,7 +269,7 @@ class Asked:
         whole = read_questions(self.questions)
         questions = drawn(whole, self.sample, self.seed)
         suitable(questions)
-        with _service() as service:
+        with opened() as service:
             _refuse_broken(self.questions, find_problems(questions, service.catalog, self.corpus))
             settings = service.settings
             name = PACK if settings.judge == "none" else settings.judge
@@ -332,12 +331,3 @@ def _write(path: Path, text: str) -> None:
 
 def _print(text: str) -> None:
     out.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _service() -> Iterator[Service]:
-    service = Service(load_settings())
-    try:
-        yield service
-    finally:
-        service.close()

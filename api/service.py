@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from rag.conversation import Conversations
 from rag.embed import Embedder, load_embedder
 from rag.errors import NotFound
 from rag.pipeline import Pipeline
-from rag.settings import Settings
+from rag.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from ingest.build import Builder
@@ -76,3 +77,17 @@ class Service:
         with suppress(NotFound):  # deleted meanwhile
             self.pipeline.index(corpus).catch_up()
         self.pipeline.save_indexes()
+
+
+@contextmanager
+def opened() -> Iterator[Service]:
+    """Open the service of the settings for one command, and close it after.
+
+    Raises:
+        InvalidSettings, StorageError: if a setting is wrong, or the data folder cannot be used.
+    """
+    service = Service(load_settings())
+    try:
+        yield service
+    finally:
+        service.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from eval.benchmarks import (
     scale,
 )
 from eval.datasets import available
-from eval.trial import save_results
+from eval.trial import processor, save_results
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +83,9 @@ def main() -> None:
         except peers.NoPeers as error:
             print(f"{name}: skipped, {error}")
             continue
-        machine = {"cores": os.cpu_count(), "processor": _processor(), "date": time.strftime("%Y-%m-%d")}
+        machine = {"cores": os.cpu_count(), "processor": processor(), "date": time.strftime("%Y-%m-%d")}
         path = save_results(name, {"figures": figures, "machine": machine})
         print(f"{name}: {figures}\n  -> {path.name} in {time.perf_counter() - began:.0f} s", flush=True)
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - not a file of ours
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.machine()
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from eval.measures import LABEL, Values
+from eval.measures import Values
 from eval.questions import EvalQuestion
 from rag.embed import Embedder
 from rag.errors import InvalidInput
+from rag.generate import LABEL
 from rag.judge import Judge, Pair
 from rag.sentences import split_sentences
 from rag.types import Answer

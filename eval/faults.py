@@ -19,7 +19,7 @@ from eval.faithfulness import JudgeLLM, Scorer
 from eval.gate import DEFAULT_RULES, Gate, judge_run, parse_rules
 from eval.questions import EvalQuestion
 from eval.run import Run, evaluate
-from eval.trial import CORPUS, Subject, file_sources, shared_embedder, trial
+from eval.trial import CORPUS, Subject, file_sources, trial
 from ingest.build import Builder
 from ingest.source import Source
 from rag.catalog import Catalog
@@ -239,7 +239,6 @@ def measure() -> dict[str, Any]:
             wrong = failing(judged(before["as it is"], again.run()))
         passed += not wrong
         failed += wrong
-    shared_embedder.cache_clear()
     return {
         "caught": sum(map(bool, found.values())),
         "planted": len(found),

@@ -7,13 +7,13 @@ A value that a question cannot have, as the recall of one without evidence, is l
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eval.metrics import DocumentSpan, SpanScores, span_scores
-from eval.questions import EvalQuestion, Gold
+from eval.questions import EvalQuestion, Gold, plain
 from eval.reading import answer_f1, exact_match, lead
+from rag.generate import LABEL
 from rag.types import Answer, Hit
 
 CUTS = ("dense", "lexical", "fused", "reranked", "trimmed", "evidence", "context")
@@ -23,7 +23,6 @@ ENOUGH = 0.5  # share of a gold excerpt that must be covered for it to count as 
 ALL_NEEDED = frozenset({"list", "multi-document"})  # tags of questions of which every answer is needed
 Values = dict[str, float]
 Rankings = Mapping[str, Sequence[Hit]]
-LABEL = re.compile(r" ?\[\d{1,4}\]")  # of a citation, in an answer
 
 
 def retrieval_values(questions: Sequence[EvalQuestion], rankings: Sequence[Rankings]) -> list[Values]:
@@ -110,11 +109,6 @@ def found_items(hits: Sequence[Hit], gold: Sequence[Gold]) -> list[list[str]]:
         seen |= fresh
         found.append(sorted(fresh, key=lambda item: -grades[item]))
     return found
-
-
-def plain(text: str) -> str:
-    """Return a text without case, table bars and superfluous spaces, composed (NFC)."""
-    return " ".join(unicodedata.normalize("NFC", text).casefold().replace("|", " ").split())
 
 
 def _holds(said: str, words: str) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK, MAIN, OTHER = "#1f2933", "#2563a6", "#c9d4e0"
@@ -81,10 +82,10 @@ def lines(series: Mapping[str, Mapping[str, float]], ylabel: str) -> str:
     return _svg(figure, axes)
 
 
-def _svg(figure: Figure, axes: object) -> str:
+def _svg(figure: Figure, axes: Axes) -> str:
     for side in ("top", "right"):
-        axes.spines[side].set_visible(False)  # type: ignore[attr-defined]
-    axes.tick_params(labelsize=8)  # type: ignore[attr-defined]
+        axes.spines[side].set_visible(False)
+    axes.tick_params(labelsize=8)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     drawn = buffer.getvalue()

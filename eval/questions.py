@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -143,10 +144,10 @@ def find_problems(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: s
                 texts[gold.document] = _text(catalog, corpus, gold.document)
             if dead := _dead(gold, texts[gold.document]):
                 problems.append(Problem(question.id, dead))
-        plain = _plain(question.question)
-        if plain in asked:
-            problems.append(Problem(question.id, f"asks the same as {asked[plain]}; drop one.", False))
-        asked.setdefault(plain, question.id)
+        words = plain(question.question)
+        if words in asked:
+            problems.append(Problem(question.id, f"asks the same as {asked[words]}; drop one.", False))
+        asked.setdefault(words, question.id)
     return problems
 
 
@@ -156,10 +157,10 @@ def find_leaks(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str)
     Raises:
         NotFound: if there is no such corpus.
     """
-    wanted = {question.id: _plain(question.question) for question in questions}
+    wanted = {question.id: plain(question.question) for question in questions}
     found = []
     for info in catalog.documents(corpus):
-        text = _plain(_text(catalog, corpus, info.name) or "")
+        text = plain(_text(catalog, corpus, info.name) or "")
         found += [
             Problem(identity, f"stands word for word in {info.name}; was the set ingested?", False)
             for identity, words in wanted.items()
@@ -181,13 +182,13 @@ def _contradictions(question: EvalQuestion) -> Iterator[Problem]:
         yield Problem(question.id, "is answerable and has no evidence; add it, or say answerable: false.")
     if not question.answerable and (question.evidence or question.answers):
         yield Problem(question.id, "is not answerable and has evidence or answers; take them out.")
-    shown = _plain(" ".join(gold.quote for gold in question.evidence))
+    shown = plain(" ".join(gold.quote for gold in question.evidence))
     for answer in question.answers:
-        if question.evidence and _plain(answer) not in shown:
+        if question.evidence and plain(answer) not in shown:
             yield Problem(
                 question.id, f"the answer {answer!r} does not stand in its evidence; widen the span.", False
             )
-        if len(_plain(answer)) > 3 and f" {_plain(answer)} " in f" {_plain(question.question)} ":
+        if len(plain(answer)) > 3 and f" {plain(answer)} " in f" {plain(question.question)} ":
             yield Problem(question.id, f"gives its answer {answer!r} away; reword the question.", False)
     for number, gold in enumerate(question.evidence):
         if any(_overlap(gold, other) for other in question.evidence[:number]):
@@ -224,5 +225,6 @@ def _text(catalog: Catalog, corpus: str, name: str) -> str | None:
         return None
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().replace("|", " ").split())
+def plain(text: str) -> str:
+    """Return a text without case, table bars and superfluous spaces, composed (NFC)."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().replace("|", " ").split())

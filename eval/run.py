@@ -9,12 +9,10 @@ import hashlib
 import json
 import math
 import os
-import platform
 import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from eval.checks import Check, ask_or_report, check_answers, check_canaries, check_numbers, error_of
 from eval.measures import Values, answer_values, retrieval_values
 from eval.questions import EvalQuestion, Gold, fingerprint
-from eval.trial import Subject, commit
+from eval.trial import Subject, commit, processor
 from rag import models
 from rag.errors import InvalidInput, NotFound
 from rag.judge import Judge
@@ -138,7 +136,7 @@ def evaluate(
         changed_settings(subject.settings),
         pack_fingerprint(),
         scorer.name if scorer else "",
-        {"cores": os.cpu_count(), "processor": _processor()},
+        {"cores": os.cpu_count(), "processor": processor()},
         size,
         tuple(outcomes),
         tuple(checks),
@@ -317,11 +315,3 @@ def _size(subject: Subject) -> dict[str, float]:
 def _peak_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return round(peak / 1e6, 1)
-
-
-def _processor() -> str:
-    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - not a file of ours
-        for line in lines:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.machine()

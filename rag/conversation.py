@@ -6,7 +6,6 @@ about the same is recalled beside the answer. A session is forgotten on request,
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
@@ -18,6 +17,7 @@ from rag.catalog import Catalog
 from rag.embed import Embedder
 from rag.errors import InvalidInput, NotFound
 from rag.filters import Filter
+from rag.generate import LABEL
 from rag.pipeline import Pipeline
 from rag.recall import Said, Turns
 from rag.recorder import OnStage
@@ -26,10 +26,9 @@ from rag.types import Answer, Recalled
 RECENT = 3  # exchanges that a follow-up is rewritten from, besides the first question
 RECALLED = 2  # earlier exchanges that are shown beside an answer
 ABOUT_THE_SAME = 0.5  # cosine of question and exchange from which it is shown
-MOST_SEARCHED = 5_000  # exchanges of a user, the newest
+MOST_SEARCHED = 1_000  # exchanges of a user, the newest; indexing their words takes some 70 ms
 LONGEST_NAME = 64  # characters of a session's or user's name
 ANYBODY = ""  # the user where none is named
-_LABEL = re.compile(r" ?\[\d{1,4}\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +82,7 @@ class Conversations:
             InvalidInput: for a bad name; and what `Pipeline.ask` raises. Then nothing is remembered.
         """
         _check(session)
+        pipeline.check_question(question)  # before anything is recalled for it
         said = self.turns(session)
         earlier, embedder = what_was_said(said), pipeline.embedder
         recalled = self.recall(embedder, session.corpus, session.user, question, skip=set(earlier))
@@ -111,9 +111,13 @@ class Conversations:
         rows = self._rows(corpus, user, embedder.fingerprint)
         if not rows or not question.strip():
             return []
-        vectors = np.frombuffer(b"".join(row["vector"] for row in rows), np.float16).astype(np.float32)
-        turns = Turns([Said(row["session"], _exchange(row)) for row in rows], vectors.reshape(len(rows), -1))
-        ranked = turns.rank(question, embedder.encode([question])[0], k + len(skip))
+        stored = np.frombuffer(b"".join(row["vector"] for row in rows), np.float16).astype(np.float32)
+        vectors = stored.reshape(len(rows), -1)  # (n_turns, dim)
+        vector = embedder.encode([question])[0]
+        if (vectors @ vector).max() < ABOUT_THE_SAME:
+            return []  # the rule; only otherwise are the words indexed
+        turns = Turns([Said(row["session"], _exchange(row)) for row in rows], vectors)
+        ranked = turns.rank(question, vector, k + len(skip))
         found = [
             Recalled(row["name"], row["rewritten"], row["answer"], row["asked"], cosine)
             for n, _, cosine in ranked
@@ -235,4 +239,4 @@ def _exchange(row: sqlite3.Row) -> str:
 
 def _plain(text: str) -> str:
     """Return the cited parts of an answer, a line each: joined, "Lund" and "Ada Quill" would make one name."""
-    return "\n".join(filter(None, (part.strip() for part in _LABEL.split(text))))
+    return "\n".join(filter(None, (part.strip() for part in LABEL.split(text))))

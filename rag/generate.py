@@ -17,6 +17,7 @@ NEAR_BEST = 0.9  # log-odds below the best sentence's from which another sentenc
 SHORT_FROM = 0.4  # probability of a span from which it leads the answer; see eval.reading.short_answers
 SHORT_WORDS, SHORT_CHARS = 12, 120
 MOST_SHORT = 5
+LABEL = re.compile(r" ?\[\d{1,4}\]")  # of a citation, in an answer
 _PLURAL = r"[\w-]+(?<![ius])s"  # neither bus, class nor basis
 _ASKS_SEVERAL = re.compile(
     rf"\b(which|what)\b(\s+[\w-]+){{0,2}}?\s+{_PLURAL}(\s+[\w-]+){{0,4}}?\s+(are|were|do|did|have|can|may|must)\b"

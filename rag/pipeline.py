@@ -206,7 +206,7 @@ class Pipeline:
         )
 
     def _rewritten(self, recorder: Recorder, question: str, earlier: Sequence[str]) -> str:
-        self._check_question(question)
+        self.check_question(question)
         alone = rewrite(question, earlier)
         if len(alone) > self._settings.max_question_chars:
             return question
@@ -236,7 +236,7 @@ class Pipeline:
         filter_: Filter | None,
     ) -> list[Hit]:
         """Retrieve, fuse, rerank and trim: the part that `search` and `ask` share."""
-        self._check_question(question)
+        self.check_question(question)
         if filter_ is not None:
             filter_to_sql(filter_)  # a bad one is refused before the first stage
         index = self.index(corpus)
@@ -336,7 +336,8 @@ class Pipeline:
             else (),  # an extractive answer reads none of it
         )
 
-    def _check_question(self, question: str) -> None:
+    def check_question(self, question: str) -> None:
+        """Raise InvalidInput for a question that is empty, too long, or no whole characters."""
         if not question.strip():
             raise InvalidInput("The question is empty; ask something.")
         try:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from eval.ablate import ORDERS, by_order, by_position
 from eval.datasets import HANDBOOK, handbook
 from eval.faults import FAULTS, Bench, baselines, caught, failing, judged, planted
 from eval.run import Run
@@ -63,3 +64,16 @@ def test_a_run_says_what_it_was_made_of(before: dict[str, Run]) -> None:
     for outcome in run.outcomes:
         assert outcome.timings_ms["total"] > 0
         assert outcome.tokens["budget"] >= sum(n for part, n in outcome.tokens.items() if part != "budget")
+
+
+def test_order_and_position_are_measured_over_the_same_answers(bench: Bench) -> None:
+    asked = QUESTIONS[:20]
+    orders, positions = by_order(bench.subject, asked), by_position(bench.subject, asked)
+
+    assert set(orders) == set(ORDERS)
+    assert list(positions) == ["1", "2", "3", "4", "5"]
+    rows = [*orders.values(), *positions.values()]
+    assert len({row["questions"] for row in rows}) == 1
+    assert rows[0]["questions"] >= 5
+    assert all(0 <= row[name] <= 1 for row in rows for name in ("gold cited", "right"))
+    assert max(row["gold cited"] for row in rows) > 0.3

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -41,13 +42,13 @@ def talker() -> Iterator[Talker]:
         yield talker
 
 
-def asked(library: Library, talker: Talker, **settings: object) -> Answer:
+def asked(library: Library, talker: Talker, **settings: Any) -> Answer:
     configured = Settings(
         home=Path("unused"),
         generator="openai",
         generator_url=talker.url,
         generator_model="m",
-        **settings,  # type: ignore[arg-type]
+        **settings,
     )
     return Pipeline(configured, library.catalog, library.embedder).ask(CORPUS, QUESTION)
 
@@ -161,8 +162,8 @@ def test_a_server_that_fails_is_tried_again(filled: Library, talker: Talker) -> 
         ({"says": "slow", "pause_s": 3.0}, "Timeout"),
     ],
 )
-def test_a_server_in_trouble_costs_no_answer(filled: Library, trouble: dict[str, object], why: str) -> None:
-    with talking(Talker(**trouble)) as talker:  # type: ignore[arg-type]
+def test_a_server_in_trouble_costs_no_answer(filled: Library, trouble: dict[str, Any], why: str) -> None:
+    with talking(Talker(**trouble)) as talker:
         answer = asked(filled, talker, generator_timeout_s=1)
 
     assert "The lamp of the lighthouse burns whale oil." in answer.text

@@ -102,7 +102,8 @@ def test_an_ablation_and_a_report_of_it(ibid: Ibid, asked: Path, home: Path) -> 
     assert done.code == 0, done.err
     assert "| as configured | 1.000 |" in done.out
     assert "| without BM25 |" in done.out
-    assert "no question has five hits" in done.out  # of three documents
+    assert "| best first, second best last |" in done.out
+    assert "| position of the gold evidence |" in done.out
     ibid("eval", "run", "-c", "sea", "-q", asked, "--out", home / "r.json", "--no-ragas")
     page = home / "page.html"
     assert ibid("eval", "report", home / "r.json", "--ablation", home / "a.json", "--html", page).code == 0

@@ -23,6 +23,7 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         "answer": answer.text,
         "answerable": answer.answerable,
         "question": answer.trace.question,
+        "strategy": answer.trace.strategy,
         "confidence": round(answer.confidence, 4),
         "reason": answer.reason,
         "notes": list(answer.trace.remarks),

@@ -134,6 +134,9 @@ class AskResponse(BaseModel):
     answer: str
     answerable: bool
     question: str = Field(description="As it was understood: rewritten to stand alone, in a session.")
+    strategy: str = Field(
+        description="What the prompt shows: retrieval, whole_document, or summary_then_detail."
+    )
     confidence: float
     reason: str
     notes: list[str] = Field(description="What was rewritten, dropped or replaced on the way to the answer.")

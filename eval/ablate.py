@@ -59,6 +59,7 @@ def variants() -> dict[str, Changes]:
         "late interaction and cross-encoder": {"reranker": "pack"},
         "without trimming": {"trim": False},
         "by rank, not for attention": {"order": "rank"},
+        "whole documents, where they fit": {"strategy": "whole_document"},
         "without reader": {"reader": "none"},
         "evidence of 300 tokens, compressed": {"evidence_tokens": 300},
         "evidence of 300 tokens, cut": {"evidence_tokens": 300, "compressor": "none"},

@@ -189,6 +189,11 @@ def _wrong_order(answer: Answer, *, attention: bool) -> str:
     if ranked and not placed:
         return "nothing of the evidence reached the context"
     ordered = [*ranked[::2], *ranked[1::2][::-1]] if attention else ranked
+    if answer.trace.strategy == "whole_document":  # best document first, each as it runs
+        documents = list(dict.fromkeys(document for document, _, _ in ranked))
+        ordered = sorted(ranked, key=lambda span: (documents.index(span[0]), *span[1:]))
+    elif answer.trace.strategy == "summary_then_detail":
+        return ""  # summary and detail are told apart by no span
     expected = [span for span in ordered if span in placed]
     return (
         "" if placed == expected else f"hits of ranks {[ranked.index(s) + 1 for s in placed if s in ranked]}"

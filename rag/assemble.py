@@ -69,7 +69,7 @@ def assemble(
     )
     remembered = count(said) if said else 0
     room = min(limits.evidence, free - remembered)
-    pieces = [_Piece(hit, hit.text, (), count(_fenced(hit, hit.text, len(ranked)))) for hit in ranked]
+    pieces = [_Piece(hit, hit.text, (), count(fenced(hit, hit.text, len(ranked)))) for hit in ranked]
     needed = sum(piece.tokens for piece in pieces)
     if compress and needed > room:
         rate = max(LEAST_RATE, _SPARE * room / needed)
@@ -86,14 +86,20 @@ def assemble(
                 Cut(piece.hit.chunk, f"over budget: {piece.tokens} tokens, {room - used} left of {room}")
             )
     placed = [kept[rank] for hit in ordered if (rank := ranked.index(hit)) in kept]
-    fenced = [_fenced(piece.hit, piece.text, label) for label, piece in enumerate(placed, 1)]
+    shown = [fenced(piece.hit, piece.text, label) for label, piece in enumerate(placed, 1)]
     labelled = tuple(
         Evidence(label, piece.hit, count(text), piece.kept)
-        for label, (piece, text) in enumerate(zip(placed, fenced, strict=True), 1)
+        for label, (piece, text) in enumerate(zip(placed, shown, strict=True), 1)
     )
     ledger = Ledger(limits.budget, rules, 0, remembered, sum(item.tokens for item in labelled), asked)
-    prompt = "\n".join([system, said + "".join(fenced), QUESTION.format(question=question)])
+    prompt = "\n".join([system, said + "".join(shown), QUESTION.format(question=question)])
     return Context(question, labelled, ledger, tuple(cut), prompt, left_out)
+
+
+def room_for_evidence(question: str, limits: Limits, system: str, count: CountTokens) -> int:
+    """Return the tokens that evidence may take for certain, whatever is remembered."""
+    free = limits.budget - count(f"{system}\n") - count("\n" + QUESTION.format(question=question))
+    return min(limits.evidence, int((1 - _SHARE) * max(0, free)))
 
 
 def memory_pieces(memory: Memory) -> list[str]:
@@ -101,6 +107,12 @@ def memory_pieces(memory: Memory) -> list[str]:
     recalled = [f"Asked before: {one.question}\n{one.answer}" for one in reversed(memory.recalled)]
     facts = [f"The user said: {fact.text}" for fact in reversed(memory.facts)]
     return [*memory.summary, *recalled, *facts, *memory.active]
+
+
+def fenced(hit: Hit, text: str, label: int) -> str:
+    """Fence a hit's text so that nothing in it, or in its document's name, can end or forge a fence."""
+    name = html.escape(" ".join(hit.chunk.document.split()))
+    return EVIDENCE.format(label=label, document=name, page=hit.page or "", text=_unfenced(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +133,7 @@ def _compressed(piece: _Piece, rate: float, compress: Compress, count: CountToke
         piece,
         text=made.text,
         kept=tuple((shift + start, shift + end) for start, end in made.kept),
-        tokens=count(_fenced(piece.hit, made.text, most)),
+        tokens=count(fenced(piece.hit, made.text, most)),
     )
 
 
@@ -141,9 +153,3 @@ def _remembered(memory: Sequence[str], room: int, count: CountTokens) -> tuple[s
 def _unfenced(text: str) -> str:
     """Return a text in which nothing can end or forge a fence."""
     return _FENCE_LIKE.sub("&lt;", text)
-
-
-def _fenced(hit: Hit, text: str, label: int) -> str:
-    """Fence a hit's text so that nothing in it, or in its document's name, can end or forge a fence."""
-    name = html.escape(" ".join(hit.chunk.document.split()))
-    return EVIDENCE.format(label=label, document=name, page=hit.page or "", text=_unfenced(text))

@@ -237,6 +237,18 @@ class Catalog(Listings):
             around += map(_chunk, rows)
         return sorted(around, key=lambda one: one.start)
 
+    def siblings(self, chunk: Chunk, *, limit: int = -1) -> list[Chunk]:
+        """Return the chunks of a chunk's document version in order, itself included; none where it is not current.
+
+        Args:
+            limit: most chunks; negative for all.
+        """
+        rows = self.read().execute(
+            f"{_SELECT_CHUNKS} WHERE d.id = ? AND d.version = ? ORDER BY k.start LIMIT ?",
+            (chunk.document_id, chunk.version, limit),
+        )
+        return list(map(_chunk, rows))
+
     def text_between(self, chunk: Chunk, start: int, end: int) -> str:
         """Return text[start:end] of a chunk's document version; "" where that is no longer current."""
         row = self.read().execute(

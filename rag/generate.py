@@ -11,9 +11,11 @@ from rag.confidence import confidence, largest_maxsim
 from rag.embed import Embedder
 from rag.reader import Reader, Reading
 from rag.relevance import Sentence, Weighed, sentences_of, weigh_sentences
+from rag.strategy import SUMMARY, names_document
 from rag.types import Citation, Context, Draft
 
 NEAR_BEST = 0.9  # log-odds below the best sentence's from which another sentence no longer joins the answer
+NAMED = 0.9  # confidence in the summary of a document that the question names
 SHORT_FROM = 0.4  # probability of a span from which it leads the answer; see eval.reading.short_answers
 SHORT_WORDS, SHORT_CHARS = 12, 120
 MOST_SHORT = 5
@@ -70,8 +72,12 @@ class Extractive:
         weighed = weigh_sentences(context, self._embedder)
         if not weighed:
             return Draft("", (), 0.0, _why_nothing(context))
-        chosen = choose_sentences(weighed, sentences=self._most_sentences, words=self._most_words)
         nearest = largest_maxsim(context.question, context.evidence, self._embedder)
+        if summary := [one for one in weighed if one.sentence.evidence.hit.stage == SUMMARY]:
+            chosen = central_sentences(summary, sentences=self._most_sentences, words=self._most_words)
+            named = names_document(context.question, chosen[0].evidence.hit.chunk.document)
+            return _compose([], chosen, NAMED if named else confidence(weighed, nearest))
+        chosen = choose_sentences(weighed, sentences=self._most_sentences, words=self._most_words)
         if self._reader is None:
             return _compose([], chosen, confidence(weighed, nearest))
         readings = read_around(context.question, chosen, self._reader)
@@ -100,6 +106,19 @@ def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) 
             used += length
     first = chosen[0].evidence.label
     return sorted(chosen, key=lambda s: (s.evidence.label != first, s.evidence.label, s.start))
+
+
+def central_sentences(summary: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
+    """Take the sentences of a summary nearest to the centre of their document, within the limits, as they run in it."""
+    chosen: list[Sentence] = []
+    used = 0
+    for one in sorted(summary, key=lambda one: -one.sentence.evidence.hit.score)[:sentences]:
+        sentence = _cut_to_words(one.sentence, words)
+        length = len(sentence.text.split())
+        if not chosen or used + length <= words:
+            chosen.append(sentence)
+            used += length
+    return sorted(chosen, key=lambda sentence: sentence.start)
 
 
 def _cut_to_words(sentence: Sentence, most: int) -> Sentence:

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from rag import stages
-from rag.assemble import Limits, assemble, memory_pieces
+from rag.assemble import Limits, assemble, memory_pieces, room_for_evidence
 from rag.catalog import Catalog
 from rag.embed import Embedder
 from rag.errors import CitationError, InvalidInput, NotFound, OtherEmbedder, StorageError
@@ -21,12 +21,13 @@ from rag.fuse import average_scores, min_max, reciprocal_rank_fusion
 from rag.generate import Generator
 from rag.index import CorpusIndex
 from rag.injection import sign_of_injection
-from rag.order import order_for_attention
+from rag.prompts import SYSTEM, THINKING
 from rag.recorder import OnStage, Recorder
 from rag.rerank import LateInteraction, Reranked
 from rag.retrieve import Candidates, on_their_pages, retrieve, to_hits, with_neighbours
 from rag.rewrite import rewrite
 from rag.settings import Settings
+from rag.strategy import Selection, Selector
 from rag.trim import trim
 from rag.types import Answer, Context, Hit, Memory, Trace
 from rag.verify import StaleEvidence, verify
@@ -57,6 +58,9 @@ class Pipeline:
         self._reranker = LateInteraction(embedder, stages.cross_encoder(settings))
         self._generator = generator
         self._compressor = stages.compressor(settings)
+        self._selector = Selector(settings.strategy, catalog, embedder)
+        self._limits = Limits(settings.budget_tokens, settings.evidence_tokens)
+        self._system = SYSTEM + THINKING if settings.generator_thinks else SYSTEM
         self._indexes: dict[str, CorpusIndex] = {}
         self._lock = threading.Lock()
 
@@ -179,9 +183,9 @@ class Pipeline:
         with recorder.timed("assemble"):
             evidence = keep_evidence(hits, least=settings.evidence_least, most=settings.evidence_most)
             recorder.drop(hits, evidence, "a weak tail: far below the best")
-            evidence = self._wary(recorder, evidence)
-            recorder.rankings["evidence"] = tuple(evidence)
-            context = self._context(question, evidence, memory)
+            selection = self._selected(recorder, question, evidence)
+            evidence = selection.hits
+            context = self._context(question, selection, memory)
             recorder.place(context)
         with recorder.timed("generate"):
             draft = self.generator.generate(context, recorder.writing)
@@ -210,6 +214,21 @@ class Pipeline:
         if alone != question:
             recorder.remarks.append(f"Rewritten to stand alone: {alone}")
         return alone
+
+    def _selected(self, recorder: Recorder, question: str, evidence: Sequence[Hit]) -> Selection:
+        """Choose what the prompt shows, and report what of it speaks to a model."""
+        chosen = self._selector.select(
+            question,
+            evidence,
+            recorder.rankings["fused"],
+            room=room_for_evidence(question, self._limits, self._system, self.generator.count_tokens),
+            count=self.generator.count_tokens,
+            writes=isinstance(self.generator, Writer),
+        )
+        chosen = replace(chosen, hits=self._wary(recorder, chosen.hits))
+        recorder.strategy = chosen.strategy
+        recorder.rankings["evidence"] = tuple(chosen.hits)
+        return chosen
 
     def _wary(self, recorder: Recorder, evidence: Sequence[Hit]) -> list[Hit]:
         """Report what speaks to a model instead of a reader, and rank it last where that is beyond doubt."""
@@ -318,18 +337,18 @@ class Pipeline:
         )
         return to_hits(averaged, candidates.chunks, "fused")
 
-    def _context(self, question: str, evidence: Sequence[Hit], memory: Memory) -> Context:
-        ordered = order_for_attention(evidence) if self._settings.order == "attention" else evidence
+    def _context(self, question: str, selection: Selection, memory: Memory) -> Context:
         return assemble(
             question,
-            evidence,
-            ordered,
-            limits=Limits(self._settings.budget_tokens, self._settings.evidence_tokens),
+            selection.hits,
+            selection.ordered(attention=self._settings.order == "attention"),
+            limits=self._limits,
             count=self.generator.count_tokens,
             compress=partial(self._compressor.compress, question=question) if self._compressor else None,
             memory=memory_pieces(memory)
             if isinstance(self.generator, Writer)
             else (),  # else nothing reads it
+            system=self._system,
         )
 
     def check_question(self, question: str) -> None:

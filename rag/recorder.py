@@ -22,6 +22,7 @@ class Recorder:
         self.tokens: tuple[int, ...] = ()  # of each hit in the context
         self.shown: tuple[str, ...] = ()  # what the prompt shows of each
         self.notes: list[str] = []
+        self.strategy = "retrieval"
         self.remarks: list[str] = []  # what the asker should know
         self._timings: dict[str, float] = {}
         self._began = self._reported = time.perf_counter()
@@ -71,4 +72,5 @@ class Recorder:
             self.tokens,
             self.shown,
             tuple(self.remarks),
+            self.strategy,
         )

@@ -73,6 +73,11 @@ class Settings:
         choices="attention rank",
     )
 
+    strategy: str = _setting(
+        "auto",
+        "what of the documents a prompt shows; `auto` chooses by question and generator",
+        choices="auto retrieval whole_document summary_then_detail",
+    )
     budget_tokens: int = _setting(
         4096, "B, the whole prompt: S + T + H + R + U and what is left", low=256, high=2_000_000
     )
@@ -98,6 +103,7 @@ class Settings:
     generator_timeout_s: int = _setting(
         60, "longest wait for the server, and between two pieces of its text, in seconds", low=1, high=3600
     )
+    generator_thinks: bool = _setting(False, "let the model think step by step before it answers")
     generator_tokens: int = _setting(400, "most tokens of a written answer", low=16, high=16_384)
     answer_sentences: int = _setting(3, "most sentences of an extractive answer", low=1, high=50)
     answer_words: int = _setting(120, "most words of an extractive answer", low=10, high=5000)

@@ -170,6 +170,7 @@ class Trace:
     tokens: tuple[int, ...] = ()  # of each hit of the ranking "context"
     shown: tuple[str, ...] = ()  # what the prompt shows of each
     remarks: tuple[str, ...] = ()  # what the asker should know: rewritten, dropped, replaced, suspicious
+    strategy: str = "retrieval"  # what of the documents the prompt shows: see rag.strategy
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from rag.embed import Embedder
 from rag.errors import ModelError
 from rag.generate import ignored
 from rag.pipeline import Pipeline
-from rag.prompts import SUMMARIZE, SYSTEM
+from rag.prompts import SUMMARIZE, SYSTEM, THINKING
 from rag.server import RETRIES, ServerModel
 from rag.settings import Settings
 from rag.types import Answer
@@ -257,6 +257,16 @@ def test_what_was_said_goes_with_the_prompt(filled: Library, talker: Talker) -> 
     )
     assert "Question: When does Ada Quill light the lamp?" in prompt
     assert first.ledger.memory == 0 < second.ledger.memory
+
+
+def test_a_model_may_think_first_and_its_thoughts_are_taken_out(filled: Library, talker: Talker) -> None:
+    talker.says = "<think>The lamp burns tar, says nobody.</think> The lamp burns whale oil."
+    answer = asked(filled, talker, generator_thinks=True)
+
+    assert talker.asked[-1]["messages"][0]["content"] == SYSTEM + THINKING
+    assert answer.text.startswith("The lamp burns whale oil.")
+    assert answer.trace.remarks == ()
+    assert answer.ledger.system > asked(filled, talker).ledger.system
 
 
 def test_a_long_exchange_is_summed_up_as_far_as_it_is_supported(filled: Library, talker: Talker) -> None:

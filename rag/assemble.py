@@ -12,7 +12,6 @@ from rag.errors import InvalidInput
 from rag.types import Context, Cut, Evidence, Hit, Ledger
 
 CountTokens = Callable[[str], int]
-Compress = Callable[[str, float], Compressed]  # a text and the share of it to keep
 
 MOST_MEMORY = 500  # H, tokens of what was said before
 LEAST_RATE = 1 / 3  # below it too many answers are lost; what then does not fit is cut
@@ -32,6 +31,24 @@ _QUESTION = "Question: {question}\n"
 _FENCE_LIKE = re.compile(r"<(?=[\s/]*(?:evidence|conversation))", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """How evidence is compressed, and how far even where it fits."""
+
+    compress: Callable[[str, float], Compressed]  # a text and the share of it to keep
+    times: float = 1.0  # shorter, even where it fits; at 1 only what exceeds its budget is compressed
+
+    def rate(self, needed: int, room: int) -> float:
+        """Return the share to keep of evidence, from LEAST_RATE to 1.
+
+        Args:
+            needed: tokens that it takes as it is.
+            room: tokens that there is room for.
+        """
+        fitting = _SPARE * room / needed if needed > room else 1.0
+        return max(LEAST_RATE, min(fitting, 1 / self.times))
+
+
 def assemble(
     question: str,
     ranked: Sequence[Hit],
@@ -40,12 +57,13 @@ def assemble(
     budget: int,
     evidence: int,
     count: CountTokens,
-    compress: Compress | None = None,
+    compression: Compression | None = None,
     said: Sequence[str] = (),
 ) -> Context:
     """Fit the evidence into its share of the budget; what does not fit is cut, the weakest first.
 
-    Evidence beyond its share is compressed before anything is cut, each piece alike, where it is long prose.
+    Evidence beyond its share is compressed before anything is cut, each piece alike, where it is long prose; with
+    `compression.times` above 1 also what fits.
 
     Args:
         ranked: the hits best first: those at the end are cut first.
@@ -53,7 +71,7 @@ def assemble(
         budget: B, tokens of the whole prompt.
         evidence: R, most tokens of evidence, fences included.
         count: counts tokens as the generator's own tokenizer does.
-        compress: makes a text shorter; without it evidence is only cut.
+        compression: makes a text shorter; without it evidence is only cut.
         said: what was said before, oldest first, at most H tokens of it; the oldest is left out first.
 
     Raises:
@@ -70,9 +88,8 @@ def assemble(
         )
     pieces = [_Piece(hit, hit.text, (), count(_fenced(hit, hit.text, len(ranked)))) for hit in ranked]
     needed = sum(piece.tokens for piece in pieces)
-    if compress and needed > room:
-        rate = max(LEAST_RATE, _SPARE * room / needed)
-        pieces = [_compressed(piece, rate, compress, count, len(ranked)) for piece in pieces]
+    if compression and (rate := compression.rate(needed, room)) < 1:
+        pieces = [_compressed(piece, rate, compression, count, len(ranked)) for piece in pieces]
     kept: dict[int, _Piece] = {}  # by the hit's place in the ranking
     cut: list[Cut] = []
     used = 0
@@ -105,10 +122,12 @@ class _Piece:
     tokens: int  # fence included
 
 
-def _compressed(piece: _Piece, rate: float, compress: Compress, count: CountTokens, most: int) -> _Piece:
+def _compressed(
+    piece: _Piece, rate: float, compression: Compression, count: CountTokens, most: int
+) -> _Piece:
     if not should_compress(piece.hit.text, tokens=piece.tokens, room=int(rate * piece.tokens)):
         return piece
-    made, shift = compress(piece.hit.text, rate), piece.hit.start
+    made, shift = compression.compress(piece.hit.text, rate), piece.hit.start
     return replace(
         piece,
         text=made.text,

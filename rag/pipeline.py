@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from rag.assemble import assemble
+from rag.assemble import Compression, assemble
 from rag.catalog import Catalog
 from rag.causal import CausalModel
 from rag.compress import Compressor, load_compressor
@@ -330,11 +330,17 @@ class Pipeline:
             budget=self._settings.budget_tokens,
             evidence=self._settings.evidence_tokens,
             count=self.generator.count_tokens,
-            compress=partial(self._compressor.compress, question=question) if self._compressor else None,
+            compression=self._compression(question),
             said=earlier
             if isinstance(self.generator, Writer)
             else (),  # an extractive answer reads none of it
         )
+
+    def _compression(self, question: str) -> Compression | None:
+        if self._compressor is None:
+            return None
+        compress = partial(self._compressor.compress, question=question)
+        return Compression(compress, self._settings.compression)
 
     def check_question(self, question: str) -> None:
         """Raise InvalidInput for a question that is empty, too long, or no whole characters."""

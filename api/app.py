@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from api import documents, questions, schemas, status
+from api import documents, questions, schemas, sessions, status
 from api.guard import Guard
 from api.problems import install_handlers
 from api.ready import Readiness
@@ -61,6 +61,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(Guard, settings=settings)
     install_handlers(app)
-    for router in (status.router, documents.router, questions.router):
+    for router in (status.router, documents.router, questions.router, sessions.router):
         app.include_router(router)
     return app

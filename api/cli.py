@@ -150,12 +150,12 @@ def ask(
 ) -> None:
     """Answer a question from the documents, with verified citations, or say that they do not answer it."""
     filter_ = _parse_filter(where)
+    of = None if session is None else Session(corpus, session, user)
     with opened() as service:
 
         def answered(asked: str) -> Answer:
-            if session is None:
+            if of is None:
                 return service.pipeline.ask(corpus, asked, filter_=filter_)
-            of = Session(corpus, session, user)
             return service.conversations.ask(service.pipeline, of, asked, filter_=filter_)
 
         def one(asked: str) -> dict[str, Any]:
@@ -164,11 +164,13 @@ def ask(
 
         if batch:
             service.pipeline.index(corpus)
-            return _run_batch(batch, one)
-        if as_json or explain:
-            return _print_json(one(_required(question)))
-        _print_answer(answered(_required(question)))
-    return None
+            _run_batch(batch, one)
+        elif as_json or explain:
+            _print_json(one(_required(question)))
+        else:
+            _print_answer(answered(_required(question)))
+        if of is not None:
+            service.conversations.tidy(of, service.pipeline)
 
 
 @app.command()

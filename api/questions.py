@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -19,7 +18,6 @@ from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import Service
 from api.stream import ClientGone, Emit, answer_events, stage_event, stream_events
 from rag.conversation import Session
-from rag.errors import NotFound
 from rag.recorder import OnStage
 from rag.types import Answer
 
@@ -68,7 +66,7 @@ def search(service: Serving, corpus: str, asked: schemas.SearchRequest) -> dict[
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
 async def ask(
-    service: Serving, request: Request, corpus: str, asked: schemas.AskRequest
+    service: Serving, request: Request, afterwards: BackgroundTasks, corpus: str, asked: schemas.AskRequest
 ) -> Response | dict[str, Any]:
     """Answer from the documents, every citation verified, or say that they do not answer it.
 
@@ -76,6 +74,7 @@ async def ask(
     `citations` {citations}; `done` with the whole answer; `error` with a problem document.
     """
     if not asked.stream:
+        afterwards.add_task(_tidy, service, corpus, asked)
         return await _unless_gone(request, partial(_answer, service, corpus, asked))
 
     def work(emit: Emit) -> None:
@@ -85,33 +84,9 @@ async def ask(
         answer = _ask(service, corpus, asked, on_stage)
         for event in answer_events(answer, explain=asked.explain):
             emit(event)
+        _tidy(service, corpus, asked)
 
     return await stream_events(work, request.scope["path"])
-
-
-@router.get("/sessions", response_model=schemas.SessionList)
-def list_sessions(service: Serving, corpus: str, user: str = "") -> dict[str, Any]:
-    """List a user's sessions about a corpus, the last used first."""
-    service.catalog.require_corpus(corpus)
-    found = service.conversations.sessions(corpus=corpus, user=user)
-    return {"sessions": [asdict(info) for info in found]}
-
-
-@router.get("/sessions/{session}", response_model=schemas.SessionTurns)
-def read_session(service: Serving, corpus: str, session: str, user: str = "") -> dict[str, Any]:
-    """Return the exchanges of a session, oldest first."""
-    service.catalog.require_corpus(corpus)
-    turns = service.conversations.turns(Session(corpus, session, user))
-    if not turns:
-        raise NotFound(f"There is no session {session!r} about {corpus!r}.")
-    return {"turns": [asdict(turn) for turn in turns]}
-
-
-@router.delete("/sessions/{session}", status_code=204)
-def forget_session(service: Serving, corpus: str, session: str, user: str = "") -> None:
-    """Forget a session, for good."""
-    service.catalog.require_corpus(corpus)
-    service.conversations.forget(Session(corpus, session, user))
 
 
 async def _unless_gone(
@@ -141,9 +116,20 @@ def _answer(service: Service, corpus: str, asked: schemas.AskRequest, on_stage: 
 
 
 def _ask(service: Service, corpus: str, asked: schemas.AskRequest, on_stage: OnStage | None = None) -> Answer:
-    if asked.session is None:
+    session = _session(corpus, asked)
+    if session is None:
         return service.pipeline.ask(corpus, asked.question, filter_=asked.filter, on_stage=on_stage)
-    session = Session(corpus, asked.session, asked.user)
     return service.conversations.ask(
         service.pipeline, session, asked.question, filter_=asked.filter, on_stage=on_stage
     )
+
+
+def _tidy(service: Service, corpus: str, asked: schemas.AskRequest) -> None:
+    """Put the memory of the session in order, once nobody waits for it."""
+    session = _session(corpus, asked)
+    if session is not None:
+        service.conversations.tidy(session, service.pipeline)
+
+
+def _session(corpus: str, asked: schemas.AskRequest) -> Session | None:
+    return None if asked.session is None else Session(corpus, asked.session, asked.user)

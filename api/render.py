@@ -27,6 +27,7 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         "reason": answer.reason,
         "notes": list(answer.trace.remarks),
         "recalled": [asdict(one) for one in answer.recalled],
+        "facts": [asdict(fact) for fact in answer.facts],
         "citations": [citation_to_json(citation) for citation in answer.citations],
         "nearest": [hit_to_json(hit) for hit in answer.nearest],
         "tokens": _tokens(answer.ledger),

@@ -98,11 +98,34 @@ class Tokens(BaseModel):
 class Recalled(BaseModel):
     """An earlier exchange about the same; `asked` is in seconds since 1970."""
 
+    turn: int
     session: str
     question: str
     answer: str
     asked: float
     cosine: float
+
+
+class Fact(BaseModel):
+    """What the user stated, when, in which session ("" for a correction); `superseded` is when it ceased to hold."""
+
+    id: int
+    text: str
+    session: str
+    stated: float
+    superseded: float | None
+
+
+class FactList(BaseModel):
+    """What a user stated, in the order in which it was first stated."""
+
+    facts: list[Fact]
+
+
+class CorrectedFact(_Request):
+    """What to remember instead."""
+
+    text: Question = Field(examples=["My deadline is 21 May."])
 
 
 class AskResponse(BaseModel):
@@ -115,6 +138,7 @@ class AskResponse(BaseModel):
     reason: str
     notes: list[str] = Field(description="What was rewritten, dropped or replaced on the way to the answer.")
     recalled: list[Recalled] = Field(description="In a session: what was asked before about the same.")
+    facts: list[Fact] = Field(description="In a session: what the user stated before about the same.")
     citations: list[Citation]
     nearest: list[Hit]
     tokens: Tokens
@@ -123,12 +147,17 @@ class AskResponse(BaseModel):
 
 
 class Turn(BaseModel):
-    """One exchange of a session; `asked` is in seconds since 1970."""
+    """One exchange of a session; `asked` is in seconds since 1970.
+
+    `tier` of memory: `active`, word for word; `session`, as its `gist`; or `persistent`, which is searched.
+    """
 
     question: str
     rewritten: str
     answer: str
     asked: float
+    tier: str
+    gist: str
 
 
 class SessionTurns(BaseModel):

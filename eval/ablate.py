@@ -18,7 +18,7 @@ from eval.run import ask, interval, measure
 from eval.tables import markdown_table
 from eval.trial import Subject
 from rag import models
-from rag.assemble import assemble
+from rag.assemble import Limits, assemble
 from rag.errors import InvalidInput
 from rag.order import order_for_attention
 from rag.pipeline import Pipeline
@@ -220,8 +220,7 @@ def _answered(
         question.question,
         hits,
         ordered,
-        budget=subject.settings.budget_tokens,
-        evidence=subject.settings.evidence_tokens,
+        limits=Limits(subject.settings.budget_tokens, subject.settings.evidence_tokens),
         count=generator.count_tokens,
     )
     draft: Draft = generator.generate(context)

@@ -30,7 +30,7 @@ from rag.pipeline import Pipeline
 from rag.rerank import Reranked
 from rag.retrieve import Candidates
 from rag.settings import Settings
-from rag.types import Answer, Chunk, Context, Hit
+from rag.types import Answer, Chunk, Context, Hit, Memory
 
 NARROW: Mapping[str, Any] = {
     "trim": False,
@@ -61,8 +61,8 @@ class ShuffledReranker(Pipeline):
 class ReversedOrder(Pipeline):
     """Puts the weakest evidence first and last, and the best into the middle."""
 
-    def _context(self, question: str, evidence: Sequence[Hit], earlier: Sequence[str]) -> Context:
-        return super()._context(question, evidence[::-1], earlier)
+    def _context(self, question: str, evidence: Sequence[Hit], memory: Memory) -> Context:
+        return super()._context(question, evidence[::-1], memory)
 
 
 class SwappedCitations(Pipeline):

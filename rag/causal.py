@@ -41,9 +41,9 @@ class CausalModel:
             self._counter: Any = AutoTokenizer.from_pretrained(name)  # one of its own: writing takes minutes
             self._model: Any = models.whole_model(AutoModelForCausalLM, name).eval()
         self._window = int(getattr(config, "max_position_embeddings", 0) or 1 << 30)
-        self._prefix: tuple[str, list[int], Any] | None = (
-            None  # system message, its tokens, their keys and values
-        )
+        self._prefixes: dict[
+            str, tuple[list[int], Any]
+        ] = {}  # system message: its tokens, their keys and values
 
     def count_tokens(self, text: str) -> int:
         with self._counting:
@@ -77,19 +77,16 @@ class CausalModel:
         """Return a copy of the keys and values of the tokens that every prompt with this system message begins with."""
         import torch
 
-        if (
-            self._prefix is None
-            or self._prefix[0] != system
-            or list(ids[: len(self._prefix[1])]) != self._prefix[1]
-        ):
+        tokens, known = self._prefixes.get(system, ([], None))
+        if not tokens or list(ids[: len(tokens)]) != tokens:
             other = self._encoded(system, "?")
             same = next((i for i, (a, b) in enumerate(zip(ids, other, strict=False)) if a != b), 0)
             if not same:
                 return None
             with torch.inference_mode():
                 known = self._model(torch.tensor([list(ids[:same])]), use_cache=True).past_key_values
-            self._prefix = (system, list(ids[:same]), known)
-        return copy.deepcopy(self._prefix[2])
+            self._prefixes[system] = (list(ids[:same]), known)
+        return copy.deepcopy(known)
 
     def _write(self, ids: Sequence[int], known: Any, on_part: OnPart) -> str:
         import torch

@@ -1,7 +1,7 @@
 """Conversations: what was asked and answered in a session, kept in the catalogue for one user and one corpus.
 
-A follow-up is rewritten from what was said before, and only then retrieved for. What the user asked in any session
-about the same is recalled beside the answer. A session is forgotten on request, with its corpus, and for good.
+A follow-up is rewritten from what was said before, and only then retrieved for. What the user asked or stated in any
+session about the same is recalled beside the answer. A session is forgotten on request, with its corpus, and for good.
 """
 
 from __future__ import annotations
@@ -9,21 +9,23 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rag import memory
 from rag.catalog import Catalog
 from rag.embed import Embedder
 from rag.errors import InvalidInput, NotFound
+from rag.facts import Facts
 from rag.filters import Filter
 from rag.generate import LABEL
 from rag.pipeline import Pipeline
 from rag.recall import Said, Turns
 from rag.recorder import OnStage
-from rag.types import Answer, Recalled
+from rag.statements import statements
+from rag.types import Answer, Fact, Memory, Recalled
 
-RECENT = 3  # exchanges that a follow-up is rewritten from, besides the first question
 RECALLED = 2  # earlier exchanges that are shown beside an answer
 ABOUT_THE_SAME = 0.5  # cosine of question and exchange from which it is shown
 MOST_SEARCHED = 1_000  # exchanges of a user, the newest; indexing their words takes some 70 ms
@@ -48,6 +50,8 @@ class Turn:
     rewritten: str  # as retrieved with
     answer: str  # without the labels of its citations; "" for a refusal
     asked: float  # seconds since the epoch
+    tier: str = "active"  # of memory
+    gist: str = ""  # what the session's tier shows of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Conversations:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self.facts = Facts(catalog)
 
     def ask(
         self,
@@ -78,20 +83,29 @@ class Conversations:
     ) -> Answer:
         """Answer a question in the light of the session, and remember the exchange.
 
+        Where the documents do not answer, what the user stated about it before is said instead. Call `tidy` when
+        the answer was given.
+
         Raises:
             InvalidInput: for a bad name; and what `Pipeline.ask` raises. Then nothing is remembered.
         """
         _check(session)
         pipeline.check_question(question)  # before anything is recalled for it
-        said = self.turns(session)
-        earlier, embedder = what_was_said(said), pipeline.embedder
-        recalled = self.recall(embedder, session.corpus, session.user, question, skip=set(earlier))
-        answer = pipeline.ask(
-            session.corpus, question, filter_=filter_, on_stage=on_stage, earlier=earlier, recalled=recalled
-        )
+        held = self.held(session)
+        known = self._known(pipeline.embedder, session, question, held)
+        answer = pipeline.ask(session.corpus, question, filter_=filter_, on_stage=on_stage, memory=known)
         turn = Turn(question, answer.trace.question, _plain(answer.text), time.time())
-        self._remember(session, embedder, turn, begun=bool(said))
-        return answer
+        learned = self._remember(session, pipeline.embedder, turn, known.recalled, begun=bool(held))
+        return _with_what_was_stated(answer, known.facts, learned)
+
+    def tidy(self, session: Session, pipeline: Pipeline) -> None:
+        """Move what no longer fits its tier of memory to the one below; a language model, if any, sums it up."""
+        moved = memory.evict(self.held(session), pipeline.generator.count_tokens, pipeline.summarize)
+        with self._catalog.write() as transaction:
+            transaction.executemany(
+                "UPDATE turns SET tier = ?, gist = ? WHERE row = ?",
+                [(one.tier, one.gist, one.row) for one in moved],
+            )
 
     def recall(
         self,
@@ -119,18 +133,28 @@ class Conversations:
         turns = Turns([Said(row["session"], _exchange(row)) for row in rows], vectors)
         ranked = turns.rank(question, vector, k + len(skip))
         found = [
-            Recalled(row["name"], row["rewritten"], row["answer"], row["asked"], cosine)
+            Recalled(row["row"], row["name"], row["rewritten"], row["answer"], row["asked"], cosine)
             for n, _, cosine in ranked
             if cosine >= ABOUT_THE_SAME and (row := rows[n])["rewritten"] not in skip and row["answer"]
         ]
         return found[:k]
 
+    def held(self, session: Session) -> list[memory.Held]:
+        """Return the exchanges of a session as memory holds them, oldest first."""
+        _check(session)
+        rows = self._catalog.read().execute(
+            "SELECT t.row, t.question, t.rewritten, t.answer, t.tier, t.gist, t.uses FROM turns t "
+            "JOIN sessions s ON s.row = t.session WHERE s.corpus = ? AND s.user = ? AND s.name = ? ORDER BY t.row",
+            (session.corpus, session.user, session.name),
+        )
+        return [memory.Held(*tuple(row)) for row in rows]
+
     def turns(self, session: Session) -> list[Turn]:
         """Return the exchanges of a session, oldest first; none where there is no such session."""
         _check(session)
         rows = self._catalog.read().execute(
-            "SELECT t.question, t.rewritten, t.answer, t.asked FROM turns t JOIN sessions s ON s.row = t.session "
-            "WHERE s.corpus = ? AND s.user = ? AND s.name = ? ORDER BY t.row",
+            "SELECT t.question, t.rewritten, t.answer, t.asked, t.tier, t.gist FROM turns t "
+            "JOIN sessions s ON s.row = t.session WHERE s.corpus = ? AND s.user = ? AND s.name = ? ORDER BY t.row",
             (session.corpus, session.user, session.name),
         )
         return [Turn(*tuple(row)) for row in rows]
@@ -167,8 +191,18 @@ class Conversations:
                     f"There is no session {session.name!r} about {session.corpus!r}"
                     f"{f' of user {session.user!r}' if session.user else ''}; `ibid memory list` shows the sessions."
                 )
-        self._catalog.read().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # the log holds it too
+        self._catalog.empty_log()
         return held
+
+    def _known(
+        self, embedder: Embedder, session: Session, question: str, held: Sequence[memory.Held]
+    ) -> Memory:
+        earlier = memory.what_was_said(held)
+        recalled = self.recall(embedder, session.corpus, session.user, question, skip=set(earlier))
+        facts = self.facts.recall(embedder, session.corpus, session.user, question)
+        active = [one.shown for one in held if one.tier == "active"]
+        summary = [one.gist for one in held if one.tier == "session"]
+        return Memory(tuple(earlier), tuple(active), tuple(summary), tuple(recalled), tuple(facts))
 
     def _rows(self, corpus: str, user: str, embedder: str) -> list[sqlite3.Row]:
         """Return the newest exchanges of a user, oldest first, as far as this model embedded them."""
@@ -180,9 +214,15 @@ class Conversations:
         )
         return sorted(rows.fetchall(), key=lambda row: (row["session"], row["row"]))
 
-    def _remember(self, session: Session, embedder: Embedder, turn: Turn, *, begun: bool) -> None:
-        """Keep an exchange, unless the session, begun before, was forgotten while it was answered."""
-        vector = embedder.encode([f"{turn.rewritten}\n{turn.answer}"])[0].astype(np.float16).tobytes()
+    def _remember(
+        self, session: Session, embedder: Embedder, turn: Turn, recalled: Sequence[Recalled], *, begun: bool
+    ) -> list[str]:
+        """Keep an exchange and what the user stated in it; what was recalled comes back. Return what was stated.
+
+        Nothing is kept where the session, begun before, was forgotten while the question was answered.
+        """
+        stated = statements(turn.question)
+        vectors = embedder.encode([f"{turn.rewritten}\n{turn.answer}", *(one.text for one in stated)])
         with self._catalog.write() as transaction:
             key = (session.corpus, session.user, session.name)
             self._catalog.require_corpus(session.corpus)  # it may have been deleted while it was asked
@@ -190,21 +230,21 @@ class Conversations:
                 transaction.execute(
                     "INSERT OR IGNORE INTO sessions (corpus, user, name) VALUES (?, ?, ?)", key
                 )
-            transaction.execute(
+            inserted = transaction.execute(
                 "INSERT INTO turns (session, question, rewritten, answer, asked, embedder, vector) "
-                "SELECT row, ?, ?, ?, ?, ?, ? FROM sessions WHERE corpus = ? AND user = ? AND name = ?",
-                (turn.question, turn.rewritten, turn.answer, turn.asked, embedder.fingerprint, vector, *key),
+                "SELECT row, ?, ?, ?, ?, ?, ? FROM sessions WHERE corpus = ? AND user = ? AND name = ? RETURNING row",
+                (turn.question, turn.rewritten, turn.answer, turn.asked, embedder.fingerprint,
+                 vectors[0].astype(np.float16).tobytes(), *key),
+            ).fetchone()  # fmt: skip
+            if inserted is None:
+                return []
+            self.facts.learn(transaction, inserted["row"], stated, vectors[1:], embedder)
+            transaction.executemany(
+                "UPDATE turns SET uses = uses + 1, tier = CASE WHEN tier = 'persistent' THEN 'session' ELSE tier END "
+                "WHERE row = ?",
+                [(one.turn,) for one in recalled],
             )
-
-
-def what_was_said(turns: Sequence[Turn]) -> list[str]:
-    """Return what a follow-up is rewritten from, oldest first: the first question, and the last few exchanges.
-
-    Questions as they were understood: "where was she born?" says less than what it was rewritten to.
-    """
-    recent = turns[-RECENT:]
-    first = [turns[0].rewritten] if len(turns) > len(recent) else []
-    return first + [text for turn in recent for text in (turn.rewritten, turn.answer) if text]
+        return [one.text for one in stated]
 
 
 def check_name(kind: str, name: str) -> None:
@@ -231,6 +271,16 @@ def _encodable(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _with_what_was_stated(answer: Answer, facts: Sequence[Fact], learned: Sequence[str]) -> Answer:
+    """Add what was remembered now, and to a refusal what the user stated about it before."""
+    remarks = (*answer.trace.remarks, *(f"Remembered: {text}" for text in learned))
+    reason = answer.reason
+    if facts and not answer.answerable:
+        when = time.strftime("%Y-%m-%d", time.localtime(facts[0].stated))
+        reason = f"{reason} You said on {when}: “{facts[0].text}”"
+    return replace(answer, reason=reason, trace=replace(answer.trace, remarks=remarks))
 
 
 def _exchange(row: sqlite3.Row) -> str:

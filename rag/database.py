@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from rag.errors import StorageError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE corpora (
     name TEXT PRIMARY KEY, embedder TEXT NOT NULL, created REAL NOT NULL) STRICT;
@@ -59,7 +59,19 @@ CREATE TABLE turns (  -- the vector: float16, of question and answer
     question TEXT NOT NULL, rewritten TEXT NOT NULL, answer TEXT NOT NULL, asked REAL NOT NULL,
     embedder TEXT NOT NULL, vector BLOB NOT NULL) STRICT;
 CREATE INDEX turns_in_order ON turns (session, row)
-"""
+""",
+    3: """
+ALTER TABLE turns ADD COLUMN tier TEXT NOT NULL DEFAULT 'active';
+ALTER TABLE turns ADD COLUMN gist TEXT NOT NULL DEFAULT '';
+ALTER TABLE turns ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE facts (  -- a chain is a fact and what it superseded, named by the first; turn: none for a correction
+    row INTEGER PRIMARY KEY AUTOINCREMENT, chain INTEGER NOT NULL,
+    corpus TEXT NOT NULL REFERENCES corpora(name) ON DELETE CASCADE, user TEXT NOT NULL,
+    text TEXT NOT NULL, slot TEXT NOT NULL, turn INTEGER REFERENCES turns(row) ON DELETE CASCADE,
+    stated REAL NOT NULL, superseded REAL, embedder TEXT NOT NULL, vector BLOB NOT NULL) STRICT;
+CREATE INDEX facts_of_user ON facts (corpus, user, superseded);
+CREATE INDEX facts_of_turn ON facts (turn)
+""",
 }
 # one row, drawn at random: an index snapshot of another catalogue's history is told by it
 _IDENTITY = "CREATE TABLE IF NOT EXISTS identity AS SELECT lower(hex(randomblob(16))) AS id"
@@ -185,6 +197,10 @@ class Database:
             raise
         finally:
             connection.writing = False
+
+    def empty_log(self) -> None:
+        """Empty the write-ahead log, which still holds what was deleted."""
+        self.read().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close every thread's connection."""

@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from rag.assemble import Compression, assemble
+from rag import stages
+from rag.assemble import Limits, assemble, memory_pieces
 from rag.catalog import Catalog
-from rag.causal import CausalModel
-from rag.compress import Compressor, load_compressor
-from rag.cross_encoder import CrossEncoder, load_cross_encoder
 from rag.embed import Embedder
 from rag.errors import CitationError, InvalidInput, NotFound, OtherEmbedder, StorageError
 from rag.evidence import keep_evidence
 from rag.filters import Filter, filter_to_sql
 from rag.fuse import average_scores, min_max, reciprocal_rank_fusion
-from rag.generate import Extractive, Generator
+from rag.generate import Generator
 from rag.index import CorpusIndex
 from rag.injection import sign_of_injection
-from rag.judge import load_judge
 from rag.order import order_for_attention
-from rag.reader import Reader, load_reader
 from rag.recorder import OnStage, Recorder
 from rag.rerank import LateInteraction, Reranked
 from rag.retrieve import Candidates, on_their_pages, retrieve, to_hits, with_neighbours
 from rag.rewrite import rewrite
-from rag.server import ServerModel
 from rag.settings import Settings
 from rag.trim import trim
-from rag.types import Answer, Context, Hit, Recalled, Trace
+from rag.types import Answer, Context, Hit, Memory, Trace
 from rag.verify import StaleEvidence, verify
-from rag.writer import LanguageModel, Writer
+from rag.writer import Writer
 
 SEARCH_DEPTH = 4  # candidates of each leg for every hit that `search` is asked for
 RERANK_DEPTH = 4  # candidates that are trimmed for every hit that is wanted; reranking reads the first few
 ATTEMPTS = 3  # how often a question starts over because a cited document changed meanwhile
 NEAREST = 3  # hits shown with a refusal
+NOTHING_REMEMBERED = Memory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +54,9 @@ class Pipeline:
         self, settings: Settings, catalog: Catalog, embedder: Embedder, generator: Generator | None = None
     ) -> None:
         self._settings, self._catalog, self.embedder = settings, catalog, embedder
-        self._reranker = LateInteraction(embedder, _cross_encoder(settings))
+        self._reranker = LateInteraction(embedder, stages.cross_encoder(settings))
         self._generator = generator
-        self._compressor = _compressor(settings)
+        self._compressor = stages.compressor(settings)
         self._indexes: dict[str, CorpusIndex] = {}
         self._lock = threading.Lock()
 
@@ -93,15 +89,13 @@ class Pipeline:
         *,
         filter_: Filter | None = None,
         on_stage: OnStage | None = None,
-        earlier: Sequence[str] = (),
-        recalled: Sequence[Recalled] = (),
+        memory: Memory = NOTHING_REMEMBERED,
     ) -> Answer:
         """Answer from the evidence, every citation verified, or refuse with the nearest hits.
 
         Args:
-            earlier: what was said before, oldest first: the question is rewritten to stand alone.
-            recalled: exchanges of long ago about the same, which go along with the answer, and with the prompt of a
-                generator that writes.
+            memory: what was said before: the question is rewritten from it to stand alone, what it recalls goes along
+                with the answer, and all of it with the prompt of a generator that writes.
             on_stage: called as each stage is done, and again where it has to start over; what it
                 raises ends the work.
 
@@ -111,8 +105,8 @@ class Pipeline:
         """
         for _ in range(ATTEMPTS):
             try:
-                answer = self._ask_once(corpus, question, earlier, recalled, filter_, Recorder(on_stage))
-                return replace(answer, recalled=tuple(recalled))
+                answer = self._ask_once(corpus, question, memory, filter_, Recorder(on_stage))
+                return replace(answer, recalled=memory.recalled, facts=memory.facts)
             except StaleEvidence as error:
                 changed = str(error)
         raise CitationError(
@@ -151,8 +145,13 @@ class Pipeline:
         """What writes the answers; it loads at its first use, for searching and ingesting need none."""
         with self._lock:
             if self._generator is None:
-                self._generator = _generator(self._settings, self.embedder)
+                self._generator = stages.generator(self._settings, self.embedder)
             return self._generator
+
+    @property
+    def summarize(self) -> Callable[[str], str] | None:
+        """What sums an exchange up: the language model, where one writes the answers; else None."""
+        return self.generator.summarize if isinstance(self.generator, Writer) else None
 
     # the stages
 
@@ -160,15 +159,14 @@ class Pipeline:
         self,
         corpus: str,
         question: str,
-        earlier: Sequence[str],
-        recalled: Sequence[Recalled],
+        memory: Memory,
         filter_: Filter | None,
         recorder: Recorder,
     ) -> Answer:
         settings = self._settings
-        if earlier:
+        if memory.earlier:
             with recorder.timed("rewrite"):
-                question = self._rewritten(recorder, question, earlier)
+                question = self._rewritten(recorder, question, memory.earlier)
         hits = self._hits(
             recorder,
             corpus,
@@ -183,8 +181,7 @@ class Pipeline:
             recorder.drop(hits, evidence, "a weak tail: far below the best")
             evidence = self._wary(recorder, evidence)
             recorder.rankings["evidence"] = tuple(evidence)
-            long_ago = [text for one in recalled[::-1] for text in (one.question, one.answer)]
-            context = self._context(question, evidence, [*long_ago, *earlier])
+            context = self._context(question, evidence, memory)
             recorder.place(context)
         with recorder.timed("generate"):
             draft = self.generator.generate(context, recorder.writing)
@@ -321,26 +318,21 @@ class Pipeline:
         )
         return to_hits(averaged, candidates.chunks, "fused")
 
-    def _context(self, question: str, evidence: Sequence[Hit], earlier: Sequence[str]) -> Context:
+    def _context(self, question: str, evidence: Sequence[Hit], memory: Memory) -> Context:
         ordered = order_for_attention(evidence) if self._settings.order == "attention" else evidence
         return assemble(
             question,
             evidence,
             ordered,
-            budget=self._settings.budget_tokens,
-            evidence=self._settings.evidence_tokens,
+            limits=Limits(
+                self._settings.budget_tokens, self._settings.evidence_tokens, self._settings.compression
+            ),
             count=self.generator.count_tokens,
-            compression=self._compression(question),
-            said=earlier
+            compress=partial(self._compressor.compress, question=question) if self._compressor else None,
+            memory=memory_pieces(memory)
             if isinstance(self.generator, Writer)
-            else (),  # an extractive answer reads none of it
+            else (),  # else nothing reads it
         )
-
-    def _compression(self, question: str) -> Compression | None:
-        if self._compressor is None:
-            return None
-        compress = partial(self._compressor.compress, question=question)
-        return Compression(compress, self._settings.compression)
 
     def check_question(self, question: str) -> None:
         """Raise InvalidInput for a question that is empty, too long, or no whole characters."""
@@ -357,45 +349,3 @@ class Pipeline:
             raise InvalidInput(
                 f"The question has {len(question):,} characters; expected at most {most:,}. Shorten it."
             )
-
-
-def _generator(settings: Settings, embedder: Embedder) -> Generator:
-    extractive = Extractive(
-        embedder, _reader(settings), sentences=settings.answer_sentences, words=settings.answer_words
-    )
-    if settings.generator == "extractive":
-        return extractive
-    judge = load_judge(settings.judge, threads=settings.encoder_threads)
-    return Writer(_language_model(settings), judge, embedder, extractive)
-
-
-def _language_model(settings: Settings) -> LanguageModel:
-    if settings.generator == "openai":
-        return ServerModel(
-            settings.generator_url,
-            settings.generator_model,
-            api_key=settings.generator_api_key,
-            timeout_s=settings.generator_timeout_s,
-            most_tokens=settings.generator_tokens,
-        )
-    return CausalModel(
-        settings.generator, threads=settings.encoder_threads, most_tokens=settings.generator_tokens
-    )
-
-
-def _reader(settings: Settings) -> Reader | None:
-    if settings.reader == "none":
-        return None
-    return load_reader(settings.reader, threads=settings.encoder_threads)
-
-
-def _compressor(settings: Settings) -> Compressor | None:
-    if settings.compressor == "none":
-        return None
-    return load_compressor(settings.compressor, threads=settings.encoder_threads)
-
-
-def _cross_encoder(settings: Settings) -> CrossEncoder | None:
-    if settings.reranker in ("late_interaction", "none"):
-        return None
-    return load_cross_encoder(settings.reranker, threads=settings.encoder_threads)

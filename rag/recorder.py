@@ -53,6 +53,8 @@ class Recorder:
         self.tokens = tuple(item.tokens for item in context.evidence)
         self.shown = tuple(item.shown for item in context.evidence)
         kept = {item.hit.chunk.id for item in context.evidence}
+        if context.left_out:
+            self.notes.append(f"Memory: {len(context.left_out)} of its pieces do not fit, the oldest.")
         self.dropped |= {cut.chunk.id: cut.reason for cut in context.cut if cut.chunk.id not in kept}
 
     def trace(self, question: str) -> Trace:

@@ -127,6 +127,7 @@ class Context:
     ledger: Ledger
     cut: tuple[Cut, ...]
     prompt: str
+    left_out: tuple[str, ...] = ()  # of what is remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +176,34 @@ class Trace:
 class Recalled:
     """An earlier exchange that a question is about."""
 
+    turn: int  # its row
     session: str
     question: str
     answer: str
     asked: float  # seconds since the epoch
     cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What the user stated, in the user's words."""
+
+    id: int
+    text: str
+    session: str  # in which it was stated; "" where the user put it right outside of one
+    stated: float  # seconds since the epoch
+    superseded: float | None = None  # when a newer one took its place; None while it holds
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known of a conversation when a question is asked in it."""
+
+    earlier: tuple[str, ...] = ()  # what a follow-up is rewritten from, oldest first
+    active: tuple[str, ...] = ()  # the last exchanges word for word, oldest first
+    summary: tuple[str, ...] = ()  # the gist of older ones, oldest first
+    recalled: tuple[Recalled, ...] = ()  # exchanges of long ago about the same, the nearest first
+    facts: tuple[Fact, ...] = ()  # the nearest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +219,7 @@ class Answer:
     ledger: Ledger
     trace: Trace
     recalled: tuple[Recalled, ...] = ()  # earlier exchanges about the same, in a session; the nearest first
+    facts: tuple[Fact, ...] = ()  # what the user stated about the same; the nearest first
 
 
 def page_at(pages: Sequence[int], offset: int) -> int | None:

@@ -14,12 +14,12 @@ from typing import Protocol
 
 import numpy as np
 
-from rag.assemble import SYSTEM
 from rag.embed import Embedder
 from rag.errors import ModelError
 from rag.generate import Extractive, OnPart, ignored
 from rag.injection import sign_of_injection
 from rag.judge import Judge
+from rag.prompts import SUMMARIZE
 from rag.relevance import sentences_of
 from rag.sentences import split_sentences
 from rag.types import Citation, Context, Draft, Evidence
@@ -87,9 +87,9 @@ class Writer:
     def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
         if not context.evidence:
             return self._extractive.generate(context)
-        asked = context.prompt.removeprefix(SYSTEM).lstrip("\n")
+        system, asked = context.prompt.split("\n", 1)
         try:
-            said = self._model.complete(SYSTEM, asked, on_part)
+            said = self._model.complete(system, asked, on_part)
         except ModelError as error:
             return self._instead(context, f"{self._model.name} failed: {error}")
         sentences = split_answer(said)
@@ -108,6 +108,20 @@ class Writer:
         sure = float(np.mean([one.support for one in kept])) * len(kept) / len(sentences)
         text, citations = self._compose(kept)
         return Draft(text, citations, sure, verbatim=False, notes=notes)
+
+    def summarize(self, exchange: str) -> str:
+        """Return what the model makes of an exchange, as far as that supports it; "" where nothing of it does."""
+        try:
+            said = self._model.complete(SUMMARIZE, exchange, ignored)
+        except ModelError:
+            return ""
+        written = [text for text, _ in split_answer(said)][:MOST_SENTENCES]
+        chances = self._judge.support([(exchange, text) for text in written])
+        return " ".join(
+            text
+            for text, chance in zip(written, chances, strict=True)
+            if stands(float(chance), text, exchange)
+        )
 
     def _instead(self, context: Context, why: str) -> Draft:
         draft = self._extractive.generate(context)

@@ -133,7 +133,7 @@ def test_openapi_describes_every_route_and_its_problems(site: Site) -> None:
     described = site.client.get("/openapi.json").json()
     operations = {(method, path) for path, methods in described["paths"].items() for method in methods}
     assert ("post", "/v1/corpora/{corpus}/documents") in operations
-    assert len(operations) == 16
+    assert len(operations) == 19
     for path, methods in described["paths"].items():
         for operation in methods.values():
             if path.startswith("/v1/"):
@@ -178,3 +178,32 @@ def test_a_session_understands_follow_ups_and_is_forgotten(site: Site) -> None:
     events = site.client.post(ask, json={"question": "Who was Ada Quill?", "stream": True, **asked}).text
     assert "event: done" in events
     assert site.client.get(f"{sessions}/one", params={"user": "bo"}).json()["turns"]
+
+
+def test_what_a_user_states_is_listed_corrected_and_forgotten(site: Site) -> None:
+    upload(site.client, "keepers", {"quill.txt": "Ada Quill was the keeper of the lighthouse."})
+    facts, asked = "/v1/corpora/keepers/facts", {"session": "two", "user": "bo"}
+    for turn in range(5):
+        question = f"My deadline is {14 + turn} May. Who was Ada Quill?"
+        said = site.client.post("/v1/corpora/keepers/ask", json={"question": question, **asked}).json()
+    assert "Remembered: My deadline is 18 May" in said["notes"]
+    turns = site.client.get("/v1/corpora/keepers/sessions/two", params={"user": "bo"}).json()["turns"]
+    assert [turn["tier"] for turn in turns] == ["session"] * 2 + [
+        "active"
+    ] * 3  # put in order after each answer
+
+    assert site.client.get(facts).json() == {"facts": []}
+    assert len(site.client.get(facts, params={"user": "bo", "history": True}).json()["facts"]) == 5
+    (fact,) = site.client.get(facts, params={"user": "bo"}).json()["facts"]
+    one = f"{facts}/{fact['id']}"
+    right = site.client.put(one, params={"user": "bo"}, json={"text": "My deadline is 1 June."}).json()
+    assert (right["text"], right["session"]) == ("My deadline is 1 June.", "")
+    assert site.client.put(one, json={"text": "x"}).status_code == 404
+    assert site.client.put(one, params={"user": "bo"}, json={"text": " "}).status_code in (404, 422)
+    assert site.client.put(one, params={"user": "bo"}, json={"texts": "x"}).status_code == 422
+    asking = {"question": "When is my deadline?", **asked}
+    told = site.client.post("/v1/corpora/keepers/ask", json=asking).json()
+    assert [one["text"] for one in told["facts"]] == ["My deadline is 1 June."]
+    assert site.client.delete(f"{facts}/{right['id']}").status_code == 404  # another user's
+    assert site.client.delete(f"{facts}/{right['id']}", params={"user": "bo"}).status_code == 204
+    assert site.client.get(facts, params={"user": "bo", "history": True}).json() == {"facts": []}

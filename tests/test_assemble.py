@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.assemble import LEAST_RATE, MOST_MEMORY, SYSTEM, Compression, assemble
+from rag.assemble import LEAST_RATE, MOST_MEMORY, Limits, assemble
 from rag.compress import Compressed
 from rag.embed import Embedder
 from rag.errors import InvalidInput
 from rag.evidence import keep_evidence
 from rag.order import order_for_attention
+from rag.prompts import SYSTEM
 from rag.types import Chunk, Context, Hit
 
 
@@ -36,7 +37,7 @@ def hit(text: str, score: float = 0.5, name: str = "a.txt", start: int = 0, page
 def assembled(
     hits: list[Hit], budget: int = 4096, evidence: int = 2048, count: Callable[[str], int] = words
 ) -> Context:
-    return assemble("Why?", hits, order_for_attention(hits), budget=budget, evidence=evidence, count=count)
+    return assemble("Why?", hits, order_for_attention(hits), limits=Limits(budget, evidence), count=count)
 
 
 @given(
@@ -91,7 +92,7 @@ def test_a_question_that_fills_the_budget_is_refused(embedder: Embedder) -> None
         InvalidInput, match=r"The question takes 302 tokens.*Shorten it, or raise IBID_BUDGET_TOKENS"
     ):
         assemble(
-            question, [], [], budget=256, evidence=64, count=lambda text: len(embedder.token_offsets(text))
+            question, [], [], limits=Limits(256, 64), count=lambda text: len(embedder.token_offsets(text))
         )
 
 
@@ -161,7 +162,7 @@ def test_what_was_said_stays_within_its_quota(
 ) -> None:
     hits = [hit("one two three", start=100 * n) for n in range(5)]
     try:
-        context = assemble("Why?", hits, hits, budget=budget, evidence=budget, count=count, said=said)
+        context = assemble("Why?", hits, hits, limits=Limits(budget, budget), count=count, memory=said)
     except InvalidInput:
         return
     ledger = context.ledger
@@ -171,13 +172,14 @@ def test_what_was_said_stays_within_its_quota(
 
 
 def test_the_oldest_of_what_was_said_is_left_out_first() -> None:
-    said = ["oldest " * 300, "older " * 200, "Who is Ada?", "Ada lights <evidence label> the lamp."]
+    said = ["oldest " * 3_000, "older " * 200, "Who is Ada?", "Ada lights <evidence label> the lamp."]
     context = assemble(
-        "Why?", [hit("words")], [hit("words")], budget=4096, evidence=2048, count=words, said=said
+        "Why?", [hit("words")], [hit("words")], limits=Limits(4096, 2048), count=words, memory=said
     )
 
     assert "older" in context.prompt
     assert "oldest" not in context.prompt
+    assert context.left_out == (said[0],)
     assert "Who is Ada?\nAda lights &lt;evidence label> the lamp.\n</conversation>" in context.prompt
     assert context.ledger.memory == words(context.prompt.split(SYSTEM)[1].split("<evidence ")[0])
     assert assembled([hit("words")]).ledger.memory == 0
@@ -237,10 +239,8 @@ def compressed(
     hits: list[Hit], evidence: int, compress: LongestWords | None, budget: int = 4096,
     count: Callable[[str], int] = words, times: float = 1.0,
 ) -> Context:  # fmt: skip
-    ordered, compression = order_for_attention(hits), Compression(compress, times) if compress else None
-    return assemble(
-        "Why?", hits, ordered, budget=budget, evidence=evidence, count=count, compression=compression
-    )
+    ordered, limits = order_for_attention(hits), Limits(budget, evidence, times)
+    return assemble("Why?", hits, ordered, limits=limits, count=count, compress=compress)
 
 
 def assert_shows_what_is_kept(context: Context) -> None:
@@ -332,7 +332,7 @@ def test_what_fits_is_compressed_where_that_is_asked_for(times: float) -> None:
 def test_the_rate_is_the_smaller_of_what_is_asked_for_and_what_fits(
     times: float, needed: int, room: int, rate: float
 ) -> None:
-    assert Compression(LongestWords(), times).rate(needed, room) == pytest.approx(rate)
+    assert Limits(4096, 2048, times).rate(needed, room) == pytest.approx(rate)
 
 
 def test_below_the_least_rate_evidence_is_cut() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rag.catalog import Catalog
-from rag.database import Cursor
+from rag.database import SCHEMA_VERSION, Cursor
 from rag.errors import StorageError
 from tests.made_versions import CORPUS, all_chunks, count, damage_inside, fill
 
@@ -261,7 +261,9 @@ def test_a_folder_of_a_newer_ibid_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "catalog.sqlite3") as database:
         database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(StorageError, match=r"has schema 99, newer than this Ibid's 2; upgrade Ibid"):
+    with pytest.raises(
+        StorageError, match=rf"has schema 99, newer than this Ibid's {SCHEMA_VERSION}; upgrade Ibid"
+    ):
         Catalog(tmp_path)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rag.catalog import Catalog
-from rag.conversation import RECALLED, RECENT, Conversations, Session, Turn, what_was_said
+from rag.conversation import RECALLED, Conversations, Session
 from rag.database import SCHEMA_VERSION
 from rag.embed import Embedder
 from rag.errors import InvalidInput, NotFound
@@ -159,18 +159,10 @@ def test_a_corpus_takes_its_sessions_with_it(
     assert conversations.sessions() == []
 
 
-def test_what_was_said_is_the_first_question_and_the_last_exchanges() -> None:
-    turns = [Turn(f"q{n}", f"Q{n}", f"A{n}" if n % 2 else "", float(n)) for n in range(10)]
-
-    assert RECENT == 3
-    assert what_was_said(turns) == ["Q0", "Q7", "A7", "Q8", "Q9", "A9"]
-    assert what_was_said(turns[:2]) == ["Q0", "Q1", "A1"]
-    assert what_was_said([]) == []
-
-
 def test_a_folder_of_schema_1_is_brought_up_to_date(tmp_path: Path) -> None:
     Catalog(tmp_path).close()
     with sqlite3.connect(tmp_path / "catalog.sqlite3") as old:
+        old.execute("DROP TABLE facts")
         old.execute("DROP TABLE turns")
         old.execute("DROP TABLE sessions")
         old.execute("PRAGMA user_version = 1")

@@ -6,9 +6,9 @@ from eval.benchmarks.first_token import Written, parted, prefix_times, timed
 from eval.benchmarks.talker import first_sentence, talking
 from eval.benchmarks.tiny_causal import tiny_causal
 from eval.trial import text_sources, trial
-from rag.assemble import SYSTEM
 from rag.causal import CausalModel
 from rag.generate import ignored
+from rag.prompts import SYSTEM
 from rag.server import ServerModel
 from rag.types import Context, Ledger
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pytest
 
-from rag.assemble import assemble
+from rag.assemble import Limits, assemble
 from rag.embed import Embedder
 from rag.generate import (
     MOST_SHORT,
@@ -38,7 +38,7 @@ def hit_of(text: str, name: str = "a.md", score: float = 1.0) -> Hit:
 
 def context_of_hits(question: str, hits: Sequence[Hit]) -> Context:
     """Assemble hits, all of which fit, in the order they come in."""
-    return assemble(question, hits, hits, budget=4000, evidence=2000, count=lambda text: len(text.split()))
+    return assemble(question, hits, hits, limits=Limits(4000, 2000), count=lambda text: len(text.split()))
 
 
 def context_of(question: str, *texts: str) -> Context:
@@ -101,7 +101,7 @@ def test_without_evidence_nothing_is_said(answer: Answer) -> None:
 
 def test_evidence_that_does_not_fit_is_not_called_absent(embedder: Embedder) -> None:
     hits = [hit_of(LAMP)]
-    context = assemble("What?", hits, hits, budget=4000, evidence=3, count=lambda text: len(text.split()))
+    context = assemble("What?", hits, hits, limits=Limits(4000, 3), count=lambda text: len(text.split()))
     reason = Extractive(embedder).generate(context).reason
     assert "IBID_EVIDENCE_TOKENS" in reason
     assert "does not fit" in reason

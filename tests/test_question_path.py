@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rag.assemble import SYSTEM
 from rag.embed import Embedder
 from rag.errors import CitationError, InvalidInput, NotFound
 from rag.generate import Extractive, OnPart, ignored
 from rag.pipeline import Pipeline
+from rag.prompts import SYSTEM
 from rag.settings import Settings
 from rag.types import Context, Draft
 from tests.made_versions import CORPUS, Library

@@ -32,7 +32,7 @@ CITATION = {
     "answer_end",
 }
 ANSWER = {
-    *("answer", "answerable", "question", "confidence", "reason", "notes", "recalled"),
+    *("answer", "answerable", "question", "confidence", "reason", "notes", "recalled", "facts"),
     *("citations", "nearest", "tokens", "timings_ms"),
 }
 

@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 from eval.benchmarks.tiny_causal import tiny_causal
-from rag.assemble import SYSTEM
 from rag.causal import CausalModel
 from rag.conversation import Conversations, Session
 from rag.embed import Embedder
 from rag.errors import ModelError
 from rag.generate import ignored
 from rag.pipeline import Pipeline
+from rag.prompts import SUMMARIZE, SYSTEM
 from rag.server import RETRIES, ServerModel
 from rag.settings import Settings
 from rag.types import Answer
@@ -258,6 +258,20 @@ def test_what_was_said_goes_with_the_prompt(filled: Library, talker: Talker) -> 
     )
     assert "Question: When does Ada Quill light the lamp?" in prompt
     assert first.ledger.memory == 0 < second.ledger.memory
+
+
+def test_a_long_exchange_is_summed_up_as_far_as_it_is_supported(filled: Library, talker: Talker) -> None:
+    configured = Settings(
+        home=Path("unused"), generator="openai", generator_url=talker.url, generator_model="m"
+    )
+    pipeline = Pipeline(configured, filled.catalog, filled.embedder)
+    assert pipeline.summarize is not None
+    talker.says = "The lamp burns whale oil. The lamp was sold for 40 pounds."
+    assert pipeline.summarize(f"{QUESTION}\n{SEA}") == "The lamp burns whale oil."
+    assert talker.asked[-1]["messages"][0]["content"] == SUMMARIZE
+    talker.malformed = True
+    assert pipeline.summarize(SEA) == ""
+    assert Pipeline(Settings(home=Path("unused")), filled.catalog, filled.embedder).summarize is None
 
 
 def test_a_server_needs_address_and_model() -> None:

@@ -19,10 +19,10 @@ from eval.datasets import HANDBOOK, handbook
 from eval.metrics import percentile
 from eval.trial import CORPUS, Trial, file_sources, reconfigured, trial
 from ingest.load import load
-from rag.assemble import SYSTEM
 from rag.causal import CausalModel
 from rag.generate import Generator, OnPart, ignored
 from rag.pipeline import Pipeline
+from rag.prompts import SYSTEM
 from rag.settings import Settings
 from rag.types import Context, Draft
 
@@ -134,7 +134,7 @@ def prefix_times(model: CausalModel, contexts: Sequence[Context]) -> dict[str, f
     """
     new, known = list[float](), list[float]()
     for number, context in enumerate(contexts):
-        prompt = context.prompt.removeprefix(SYSTEM).lstrip("\n")
+        prompt = context.prompt.split("\n", 1)[1]
         system = f"{number} {SYSTEM}"  # another from its first token on
         for times in (new, known):
             times.append(_seconds(model, system, prompt))

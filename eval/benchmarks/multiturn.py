@@ -12,7 +12,8 @@ import numpy as np
 from eval.benchmarks.judging import balanced_accuracy, best_balanced_accuracy
 from eval.datasets import records
 from eval.trial import CORPUS, text_sources, trial
-from rag.conversation import Turn, what_was_said
+from rag.memory import Held, what_was_said
+from rag.types import Memory
 
 PARTS = ("first", "second and third", "later")  # turns
 Row = Mapping[str, Any]
@@ -42,8 +43,8 @@ def measure() -> dict[str, Any]:
         for name, told in (("as asked", False), ("rewritten", True)):
             asked = []
             for row in rows:
-                earlier = what_was_said(_turns(row)) if told else []
-                answer = made.pipeline.ask(CORPUS, row["input"][-1]["text"], earlier=earlier)
+                known = Memory(tuple(what_was_said(_held(row)) if told else ()))
+                answer = made.pipeline.ask(CORPUS, row["input"][-1]["text"], memory=known)
                 found = {hit.chunk.document for hit in answer.trace.rankings.get("context", ())}
                 wanted = {_name(one) for one in row["contexts"]}
                 recall = len(found & wanted) / len(wanted) if wanted else None
@@ -89,11 +90,10 @@ def _part(row: Row) -> str:
     return PARTS[0] if turn == 1 else PARTS[1] if turn <= 3 else PARTS[2]
 
 
-def _turns(row: Row) -> list[Turn]:
+def _held(row: Row) -> list[Held]:
     said = [one["text"].strip() for one in row["input"][:-1]]
-    return [
-        Turn(question, question, answer, 0.0) for question, answer in zip(said[::2], said[1::2], strict=False)
-    ]
+    pairs = zip(said[::2], said[1::2], strict=False)
+    return [Held(number, question, question, answer) for number, (question, answer) in enumerate(pairs)]
 
 
 def _name(context: Row) -> str:

@@ -1,0 +1,155 @@
+"""What a user stated, kept across sessions: each fact with its source and time, the older ones as history.
+
+A newer statement about the same supersedes the older one. A user can list, correct and delete what is remembered; a
+fact goes with the turn it was stated in, with its corpus, and on request with all its history, for good.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from rag.catalog import Catalog
+from rag.embed import Embedder
+from rag.errors import InvalidInput, NotFound
+from rag.statements import LONGEST, Statement, statements, supersedes
+from rag.types import Fact
+
+SHOWN = 3  # facts beside an answer
+ABOUT_THE_SAME = 0.4  # cosine of question and fact from which it is shown; facts are short
+_SELECT = (
+    "SELECT f.row, f.text, coalesce(s.name, '') AS session, f.stated, f.superseded, f.chain, f.slot, f.vector, "
+    "f.embedder FROM facts f LEFT JOIN turns t ON t.row = f.turn LEFT JOIN sessions s ON s.row = t.session "
+    "WHERE f.corpus = ? AND f.user = ?"
+)
+
+
+class Facts:
+    """The facts of a catalogue. Safe for several threads and several processes."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def recall(
+        self, embedder: Embedder, corpus: str, user: str, question: str, *, k: int = SHOWN
+    ) -> list[Fact]:
+        """Return up to k facts that hold now and that a question is about, the nearest first."""
+        query = f"{_SELECT} AND f.superseded IS NULL AND f.embedder = ?"
+        rows = self._catalog.read().execute(query, (corpus, user, embedder.fingerprint)).fetchall()
+        if not rows or not question.strip():
+            return []
+        stored = np.frombuffer(b"".join(row["vector"] for row in rows), np.float16).astype(np.float32)
+        cosines = stored.reshape(len(rows), -1) @ embedder.encode([question])[0]  # (n_facts,)
+        nearest = np.argsort(-cosines, kind="stable")[:k]
+        return [_fact(rows[n]) for n in nearest if cosines[n] >= ABOUT_THE_SAME]
+
+    def all(self, corpus: str, user: str, *, history: bool = False) -> list[Fact]:
+        """Return a user's facts about a corpus, in the order in which they were first stated.
+
+        Args:
+            history: superseded ones too, each before the one that took its place.
+        """
+        now = "" if history else "AND f.superseded IS NULL "
+        rows = self._catalog.read().execute(f"{_SELECT} {now}ORDER BY f.chain, f.row", (corpus, user))
+        return list(map(_fact, rows.fetchall()))
+
+    def learn(
+        self,
+        transaction: sqlite3.Connection,
+        turn: int,
+        found: Sequence[Statement],
+        vectors: np.ndarray,
+        embedder: Embedder,
+    ) -> None:
+        """Keep what was stated in a turn; what it supersedes becomes history.
+
+        Args:
+            turn: its row.
+            vectors: unit vectors (n_statements, dim).
+        """
+        for statement, vector in zip(found, vectors, strict=True):
+            corpus, user, stated = transaction.execute(
+                "SELECT s.corpus, s.user, t.asked FROM turns t JOIN sessions s ON s.row = t.session WHERE t.row = ?",
+                (turn,),
+            ).fetchone()
+            query = f"{_SELECT} AND f.superseded IS NULL ORDER BY f.row DESC"
+            held = transaction.execute(query, (corpus, user)).fetchall()
+            if any(row["text"].casefold() == statement.text.casefold() for row in held):
+                continue
+            old = next(
+                (row for row in held if supersedes(statement, Statement(row["text"], row["slot"]))), None
+            )
+            _insert(transaction, (corpus, user, turn, stated), statement, old, (embedder.fingerprint, vector))
+
+    def correct(self, embedder: Embedder, corpus: str, user: str, fact: int, text: str) -> Fact:
+        """Put a fact right in the user's words; the wrong one is kept as history, until the fact is forgotten.
+
+        Raises:
+            NotFound: if there is no such fact that holds now.
+            InvalidInput: for a text that is empty, or too long to be a fact.
+        """
+        text = " ".join(text.split())
+        if not text or len(text) > LONGEST:
+            raise InvalidInput(f"The corrected fact has {len(text)} characters; expected 1 to {LONGEST}.")
+        vector = embedder.encode([text])[0]
+        with self._catalog.write() as transaction:
+            query = f"{_SELECT} AND f.row = ? AND f.superseded IS NULL"
+            old = transaction.execute(query, (corpus, user, fact)).fetchone()
+            if old is None:
+                raise _no_fact(corpus, user, fact)
+            slot = next((one.slot for one in statements(text)), old["slot"])
+            source = (corpus, user, None, time.time())
+            row = _insert(transaction, source, Statement(text, slot), old, (embedder.fingerprint, vector))
+        return next(one for one in self.all(corpus, user) if one.id == row)
+
+    def forget(self, corpus: str, user: str, fact: int) -> int:
+        """Delete a fact and its history, overwritten on disk; return how many texts that were.
+
+        Raises:
+            NotFound: if there is none.
+        """
+        with self._catalog.write() as transaction:
+            gone = transaction.execute(
+                "DELETE FROM facts WHERE corpus = ?1 AND user = ?2 AND chain = "
+                "(SELECT chain FROM facts WHERE row = ?3 AND corpus = ?1 AND user = ?2)",
+                (corpus, user, fact),
+            )
+            if not gone.rowcount:
+                raise _no_fact(corpus, user, fact)
+        self._catalog.empty_log()
+        return gone.rowcount
+
+
+def _insert(
+    transaction: sqlite3.Connection,
+    source: tuple[str, str, int | None, float],
+    statement: Statement,
+    old: sqlite3.Row | None,
+    embedded: tuple[str, np.ndarray],
+) -> int:
+    """Insert a fact of (corpus, user, turn, stated), in the place of an old one; return its row."""
+    row = transaction.execute(
+        "INSERT INTO facts (corpus, user, turn, stated, text, slot, chain, embedder, vector) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*source, statement.text, statement.slot, old["chain"] if old else 0, embedded[0],
+         embedded[1].astype(np.float16).tobytes()),
+    ).lastrowid  # fmt: skip
+    if old:
+        transaction.execute("UPDATE facts SET superseded = ? WHERE row = ?", (source[3], old["row"]))
+    else:
+        transaction.execute("UPDATE facts SET chain = row WHERE row = ?", (row,))
+    return int(row or 0)
+
+
+def _fact(row: sqlite3.Row) -> Fact:
+    return Fact(row["row"], row["text"], row["session"], row["stated"], row["superseded"])
+
+
+def _no_fact(corpus: str, user: str, fact: int) -> NotFound:
+    whose = f" of user {user!r}" if user else ""
+    return NotFound(
+        f"There is no fact {fact} about {corpus!r}{whose}; `ibid memory list --facts` shows them."
+    )

@@ -116,10 +116,21 @@ def ablation_markdown(rows: Sequence[Mapping[str, Any]], shown: Sequence[str] = 
         rows: what `ablation_json` returns.
     """
     names = [name for name in shown if name in rows[0]["means"]]
-    cells = [[_cell(row, name, len(rows) - 1) for name in names] for row in rows]
+    cells = [[difference_cell(row, name, len(rows) - 1) for name in names] for row in rows]
     times = [[f"{row[f'ms {share}']:.0f}" for share in ("p50", "p95")] for row in rows]
     listed = [(row["question path"], *c, *t) for row, c, t in zip(rows, cells, times, strict=True)]
     return markdown_table(("question path", *names, "ms p50", "ms p95"), listed)
+
+
+def difference_cell(row: Mapping[str, Any], name: str, variants_tried: int) -> str:
+    """Return the first variant's mean, or what another changes, with its interval and * where p < 0.05; "" without."""
+    if not row["settings"]:
+        return f"{row['means'][name]:.3f}" if name in row["means"] else ""
+    if name not in row["differences"]:
+        return ""
+    found = row["differences"][name]
+    star = "*" if found["p"] * variants_tried < ALPHA else ""
+    return f"{found['mean']:+.3f}{star} ({found['low']:+.3f} to {found['high']:+.3f})"
 
 
 def ablation_json(found: Sequence[Variant]) -> list[dict[str, Any]]:
@@ -182,16 +193,6 @@ def by_position(subject: Subject, questions: Sequence[EvalQuestion]) -> dict[str
             ordered = [*others[:position], hits[gold], *others[position:]]
             found.setdefault(position, []).append(_answered(subject, question, hits, ordered))
     return {str(position + 1): _means(values) for position, values in sorted(found.items())}
-
-
-def _cell(row: Mapping[str, Any], name: str, variants_tried: int) -> str:
-    if not row["settings"]:
-        return f"{row['means'][name]:.3f}"
-    if name not in row["differences"]:
-        return ""
-    found = row["differences"][name]
-    star = "*" if found["p"] * variants_tried < ALPHA else ""
-    return f"{found['mean']:+.3f}{star} ({found['low']:+.3f} to {found['high']:+.3f})"
 
 
 def _with_gold(

@@ -18,6 +18,7 @@ from eval.benchmarks import (
     ablation,
     chroma,
     faithfulness,
+    first_token,
     handbook,
     injection,
     lexical,
@@ -28,6 +29,7 @@ from eval.benchmarks import (
     recall,
     rewriting,
     scale,
+    shorter_evidence,
 )
 from eval.datasets import available
 from eval.trial import processor, save_results
@@ -44,6 +46,8 @@ class Measurement:
 
 MEASUREMENTS: Mapping[str, Measurement] = {
     "handbook": Measurement(handbook.measure, None),
+    "first-token": Measurement(first_token.measure, None),
+    "shorter-evidence": Measurement(shorter_evidence.measure, None),
     "gate": Measurement(faults.measure, None),
     "ablation": Measurement(ablation.measure, None),
     "faithfulness": Measurement(faithfulness.measure, "entailment"),

@@ -17,6 +17,7 @@ from rag import models
 from rag.settings import describe_settings
 
 README = Path(__file__).parent.parent / "README.md"
+SHORTER_SHOWN = ("answer in prompt", "gold words in prompt", "gold stands", "right", "gold cited")  # measures
 _TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -184,6 +185,43 @@ def _ablation(name: str) -> Callable[[], str]:
     return table
 
 
+def _shorter_evidence() -> str:
+    figures = newest("shorter-evidence")["figures"]
+    rows = [
+        row
+        for name, found in figures.items()
+        for kind in ("trimmed", "untrimmed")
+        for row in shorter_evidence_rows(f"{name}, {kind}", found[kind])
+    ]
+    header = ("questions", "evidence", "its tokens", *SHORTER_SHOWN, "assemble ms", "total ms")
+    return markdown_table(header, rows)
+
+
+def shorter_evidence_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the table's rows of one set: the first way's means, and what each other one changes."""
+    from eval.ablate import difference_cell  # which makes its tables here
+
+    return [
+        (
+            name,
+            row["question path"],
+            f"{row['means']['evidence tokens']:.0f}",
+            *(difference_cell(row, shown, len(rows) - 1) for shown in SHORTER_SHOWN),
+            f"{row['assemble ms p50']:.0f}",
+            f"{row['ms p50']:.0f}",
+        )
+        for row in rows
+    ]
+
+
+def _first_token() -> str:
+    generators = newest("first-token")["figures"]["generators"]
+    found = dict.fromkeys(name for row in generators.values() for name in row)
+    names = sorted(found, key="total, ms".__eq__)  # the total comes last
+    rows = [(way, *(row.get(name, "") for name in names)) for way, row in generators.items()]
+    return markdown_table(("generator", *names), rows)
+
+
 _TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
     "chroma": _chroma,
@@ -195,6 +233,8 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "multiturn": _multiturn,
     "ablation-handbook": _ablation("handbook"),
     "ablation-chroma": _ablation("chroma"),
+    "shorter-evidence": _shorter_evidence,
+    "first-token": _first_token,
     "peers": _peers,
     "nfcorpus": _named_figures("nfcorpus"),
     "handbook": _named_figures("handbook"),

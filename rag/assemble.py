@@ -26,10 +26,21 @@ _FENCE_LIKE = re.compile(r"<(?=[\s/]*(?:evidence|conversation))", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Most tokens of a prompt."""
+    """Most tokens of a prompt, and how short its evidence is to be."""
 
     budget: int  # B, all of it
     evidence: int  # R, fences included
+    compression: float = 1.0  # how many times shorter long prose is made, even where it fits
+
+    def rate(self, needed: int, room: int) -> float:
+        """Return the share of the evidence to keep, from LEAST_RATE to 1.
+
+        Args:
+            needed: tokens that it takes as it is.
+            room: tokens that there is room for.
+        """
+        fitting = _SPARE * room / needed if needed > room else 1.0
+        return max(LEAST_RATE, min(fitting, 1 / self.compression))
 
 
 def assemble(
@@ -45,7 +56,8 @@ def assemble(
 ) -> Context:
     """Fit the evidence into its share of the budget; what does not fit is cut, the weakest first.
 
-    Evidence beyond its share is compressed before anything is cut, each piece alike, where it is long prose.
+    Evidence beyond its share is compressed before anything is cut, each piece alike, where it is long prose; with
+    `limits.compression` above 1 also what fits.
 
     Args:
         ranked: the hits best first: those at the end are cut first.
@@ -71,8 +83,7 @@ def assemble(
     room = min(limits.evidence, free - remembered)
     pieces = [_Piece(hit, hit.text, (), count(fenced(hit, hit.text, len(ranked)))) for hit in ranked]
     needed = sum(piece.tokens for piece in pieces)
-    if compress and needed > room:
-        rate = max(LEAST_RATE, _SPARE * room / needed)
+    if compress and (rate := limits.rate(needed, room)) < 1:
         pieces = [_compressed(piece, rate, compress, count, len(ranked)) for piece in pieces]
     kept: dict[int, _Piece] = {}  # by the hit's place in the ranking
     cut: list[Cut] = []

@@ -38,7 +38,11 @@ def ignored(part: str) -> None:
 
 
 class Generator(Protocol):
-    """Writes a draft from a context; counts tokens as its own model does."""
+    """Makes a draft from a context; counts tokens as its own model does."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether a language model writes: it reads what is remembered, and documents whole."""
 
     def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
         """Answer from the context's evidence, or return a draft without text and with the reason.
@@ -58,6 +62,8 @@ class Extractive:
         sentences: most sentences of an answer.
         words: most words of an answer.
     """
+
+    writes = False
 
     def __init__(
         self, embedder: Embedder, reader: Reader | None = None, *, sentences: int = 3, words: int = 120

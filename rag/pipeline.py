@@ -59,7 +59,7 @@ class Pipeline:
         self._generator = generator
         self._compressor = stages.compressor(settings)
         self._selector = Selector(settings.strategy, catalog, embedder)
-        self._limits = Limits(settings.budget_tokens, settings.evidence_tokens)
+        self._limits = Limits(settings.budget_tokens, settings.evidence_tokens, settings.compression)
         self._system = SYSTEM + THINKING if settings.generator_thinks else SYSTEM
         self._indexes: dict[str, CorpusIndex] = {}
         self._lock = threading.Lock()
@@ -223,7 +223,7 @@ class Pipeline:
             recorder.rankings["fused"],
             room=room_for_evidence(question, self._limits, self._system, self.generator.count_tokens),
             count=self.generator.count_tokens,
-            writes=isinstance(self.generator, Writer),
+            writes=self.generator.writes,
         )
         chosen = replace(chosen, hits=self._wary(recorder, chosen.hits))
         recorder.strategy = chosen.strategy
@@ -345,9 +345,7 @@ class Pipeline:
             limits=self._limits,
             count=self.generator.count_tokens,
             compress=partial(self._compressor.compress, question=question) if self._compressor else None,
-            memory=memory_pieces(memory)
-            if isinstance(self.generator, Writer)
-            else (),  # else nothing reads it
+            memory=memory_pieces(memory) if self.generator.writes else (),
             system=self._system,
         )
 

@@ -89,6 +89,12 @@ class Settings:
         "pack",
         "what compresses evidence beyond its budget: `pack`, a token classifier by path or hub name, or `none`",
     )
+    compression: float = _setting(
+        1.0,
+        "how many times shorter long prose is made as evidence, even where it fits; 1 only beyond the budget",
+        low=1,
+        high=3,
+    )
     judge: str = _setting(
         "pack",
         "what judges whether evidence supports a written answer: `pack`, or a sequence classifier by path or hub name",

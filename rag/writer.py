@@ -76,6 +76,8 @@ class _Judged:
 class Writer:
     """Answers with a language model, within what the evidence supports. Safe for several threads."""
 
+    writes = True
+
     def __init__(
         self, model: LanguageModel, judge: Judge, embedder: Embedder, extractive: Extractive
     ) -> None:

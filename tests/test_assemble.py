@@ -237,10 +237,10 @@ class LongestWords:
 
 def compressed(
     hits: list[Hit], evidence: int, compress: LongestWords | None, budget: int = 4096,
-    count: Callable[[str], int] = words,
+    count: Callable[[str], int] = words, times: float = 1.0,
 ) -> Context:  # fmt: skip
-    ordered = order_for_attention(hits)
-    return assemble("Why?", hits, ordered, limits=Limits(budget, evidence), count=count, compress=compress)
+    ordered, limits = order_for_attention(hits), Limits(budget, evidence, times)
+    return assemble("Why?", hits, ordered, limits=limits, count=count, compress=compress)
 
 
 def assert_shows_what_is_kept(context: Context) -> None:
@@ -297,6 +297,44 @@ def test_compression_brings_in_what_would_be_cut() -> None:
     assert_shows_what_is_kept(both)
 
 
+@pytest.mark.parametrize("times", [2.0, 3.0])
+def test_what_fits_is_compressed_where_that_is_asked_for(times: float) -> None:
+    short = "The lamp is lit. " * 5
+    hits = [hit(PROSE, 0.9, start=100), hit(TABLE, 0.8, start=90_000), hit(short, 0.7, start=190_000)]
+    compress = LongestWords()
+    whole, context = compressed(hits, 4000, None), compressed(hits, 4000, compress, times=times)
+
+    assert compress.asked == [(PROSE, 1 / times)]
+    assert [bool(item.kept) for item in context.evidence] == [
+        True,
+        False,
+        False,
+    ]  # table and short piece pass
+    assert len(context.evidence[0].shown) <= len(PROSE) / times
+    assert context.ledger.evidence < whole.ledger.evidence
+    assert [item.hit for item in context.evidence] == [item.hit for item in whole.evidence]
+    assert_shows_what_is_kept(context)
+
+
+@pytest.mark.parametrize(
+    ("times", "needed", "room", "rate"),
+    [
+        (1.0, 100, 100, 1.0),  # it fits
+        (1.0, 100, 80, 0.76),  # 0.95 * 80 / 100
+        (2.0, 100, 100, 0.5),
+        (2.0, 100, 80, 0.5),  # which brings in more than enough
+        (2.0, 100, 40, 0.38),  # 0.95 * 40 / 100
+        (3.0, 100, 100, LEAST_RATE),
+        (3.0, 100, 10, LEAST_RATE),
+        (1.0, 0, 0, 1.0),
+    ],
+)
+def test_the_rate_is_the_smaller_of_what_is_asked_for_and_what_fits(
+    times: float, needed: int, room: int, rate: float
+) -> None:
+    assert Limits(4096, 2048, times).rate(needed, room) == pytest.approx(rate)
+
+
 def test_below_the_least_rate_evidence_is_cut() -> None:
     hits = [hit(PROSE, 0.9 - n / 100, start=100 + 9000 * n) for n in range(8)]
     compress = LongestWords()
@@ -323,15 +361,16 @@ def test_no_compressed_text_breaks_out_of_its_fence() -> None:
     budget=st.integers(80, 3000),
     evidence=st.integers(0, 2500),
     count=st.sampled_from(COUNTS),
+    times=st.sampled_from([1.0, 1.5, 3.0]),
 )
 def test_the_budget_holds_with_compression(
-    lengths: list[int], budget: int, evidence: int, count: Callable[[str], int]
+    lengths: list[int], budget: int, evidence: int, count: Callable[[str], int], times: float
 ) -> None:
     sentences = PROSE.split(". ")
     hits = [hit(". ".join(sentences[:n]), 1 - i / 100, start=9000 * i) for i, n in enumerate(lengths)]
     compress = LongestWords()
     try:
-        context = compressed(hits, evidence, compress, budget, count)
+        context = compressed(hits, evidence, compress, budget, count, times)
     except InvalidInput:
         assert count(SYSTEM) + count("Question: Why?") + 5 > budget
         return

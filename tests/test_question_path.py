@@ -305,3 +305,19 @@ def test_the_generator_sees_the_context_and_nothing_else(filled: Library) -> Non
     labels = {item.label: item.hit.chunk.document for item in context.evidence}
     assert all(labels[citation.label] == citation.document for citation in answer.citations)
     assert all(item.hit.text in context.prompt for item in context.evidence)
+
+
+def test_evidence_is_compressed_where_that_is_asked_for_and_quotes_stay_whole(filled: Library) -> None:
+    text = " ".join(f"{LAND.splitlines()[0]} The keeper of lighthouse {n} carries oil up." for n in range(12))
+    filled.put("long.txt", f"{SEA.splitlines()[0]} {text}")
+    asked = {"trim": False, "refuse_below": 0.0}
+    whole, shorter = (
+        pipeline_of(filled, compression=times, **asked).ask(CORPUS, LAMP) for times in (1.0, 2.0)
+    )
+
+    [before, after] = (sum(map(len, answer.trace.shown)) for answer in (whole, shorter))
+    assert whole.trace.shown == tuple(hit.text for hit in whole.trace.rankings["context"])
+    assert after < 0.7 * before
+    assert shorter.ledger.evidence < whole.ledger.evidence
+    assert shorter.text == whole.text  # an extractive answer quotes what is stored
+    assert all(citation.verified for citation in shorter.citations)

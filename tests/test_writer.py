@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from eval.benchmarks.tiny_causal import tiny_causal
 from rag.causal import CausalModel
 from rag.conversation import Conversations, Session
 from rag.embed import Embedder
@@ -19,7 +20,7 @@ from rag.server import RETRIES, ServerModel
 from rag.settings import Settings
 from rag.types import Answer
 from rag.writer import has_its_numbers, split_answer, whole_sentences
-from tests.made_models import tiny_bert, tiny_causal
+from tests.made_models import tiny_bert
 from tests.made_versions import CORPUS, Library
 from tests.served import served, upload
 from tests.talking import Talker, talking

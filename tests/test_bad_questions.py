@@ -136,6 +136,8 @@ def test_an_unknown_corpus_names_the_known_ones(site: Site, path: str) -> None:
 class Failing:
     """A generator that fails as told."""
 
+    writes = False
+
     def __init__(self, error: Exception) -> None:
         self._error = error
 

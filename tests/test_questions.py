@@ -183,6 +183,8 @@ def test_a_streamed_answer_is_the_plain_one(site: Site) -> None:
 class Waiting:
     """A generator that begins when it is told to."""
 
+    writes = False
+
     def __init__(self) -> None:
         self.go_on = threading.Event()
 

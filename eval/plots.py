@@ -82,6 +82,17 @@ def lines(series: Mapping[str, Mapping[str, float]], ylabel: str) -> str:
     return _svg(figure, axes)
 
 
+def over_time(series: Mapping[str, Sequence[float]], xlabel: str, ylabel: str) -> str:
+    """Draw one line for each series, its values at 1, 2, 3 and so on."""
+    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    for name, values in series.items():
+        axes.plot(np.arange(1, len(values) + 1), list(values), linewidth=1.2, label=name)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.legend(fontsize=8, frameon=False)
+    return _svg(figure, axes)
+
+
 def _svg(figure: Figure, axes: Axes) -> str:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -214,6 +214,17 @@ def shorter_evidence_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> list[
     ]
 
 
+def _memory() -> str:
+    figures = newest("memory")["figures"]
+    rows: list[tuple[str, object]] = [
+        (name, value) for name, value in figures.items() if isinstance(value, int)
+    ]
+    known = all(figures["what the third turn stated is known"])
+    rows.append(("what the third turn stated is known at the end", "yes" if known else "no"))
+    plot = f"![Tokens of each tier over {figures['turns']} turns](eval/results/{figures['plot']})"
+    return markdown_table(("measure", "figure"), rows) + f"\n\n{plot}"
+
+
 def _first_token() -> str:
     generators = newest("first-token")["figures"]["generators"]
     found = dict.fromkeys(name for row in generators.values() for name in row)
@@ -235,6 +246,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "ablation-chroma": _ablation("chroma"),
     "shorter-evidence": _shorter_evidence,
     "first-token": _first_token,
+    "memory": _memory,
     "peers": _peers,
     "nfcorpus": _named_figures("nfcorpus"),
     "handbook": _named_figures("handbook"),

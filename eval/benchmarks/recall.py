@@ -8,6 +8,7 @@ from typing import Any
 
 from eval.datasets import records
 from eval.trial import shared_embedder
+from rag.conversation import ABOUT_THE_SAME, RECALLED
 from rag.embed import TRUNK
 from rag.recall import Said, Turns
 
@@ -15,9 +16,13 @@ FOUND = 10
 
 
 def measure() -> dict[str, Any]:
-    """Return the share of questions of which an evidence turn is recalled, by meaning alone and as Ibid does."""
+    """Return the share of questions of which an evidence turn is recalled, by meaning alone and as Ibid does.
+
+    And as the question path shows it: of the best two, those near enough.
+    """
     embedder = shared_embedder(TRUNK)
-    hybrid, dense = list[bool](), list[bool]()
+    hybrid, dense, shown = list[bool](), list[bool](), list[set[str]]()
+    right = list[bool]()
     for conversation in records("conversation/locomo.jsonl.gz"):
         names, said = zip(*_turns(conversation["conversation"]), strict=True)
         vectors = embedder.encode([turn.text for turn in said])
@@ -29,11 +34,15 @@ def measure() -> dict[str, Any]:
             vector = embedder.encode([asked["question"]])[0]
             ranked = turns.rank(asked["question"], vector, FOUND)
             hybrid.append(any(names[n] in wanted for n, _, _ in ranked))
+            shown.append({names[n] for n, _, cosine in ranked[:RECALLED] if cosine >= ABOUT_THE_SAME})
+            right.append(bool(shown[-1] & wanted))
             dense.append(any(names[int(n)] in wanted for n in (-(vectors @ vector)).argsort()[:FOUND]))
     return {
         "questions": len(hybrid),
         "evidence turn among ten": round(sum(hybrid) / len(hybrid), 4),
         "by meaning alone": round(sum(dense) / len(dense), 4),
+        "something is shown": round(sum(map(bool, shown)) / len(shown), 4),
+        "an evidence turn is shown": round(sum(right) / len(right), 4),
     }
 
 

@@ -166,12 +166,20 @@ def test_rows_of_other_columns_are_not_compared(library: Library) -> None:
     assert ask(library, "What is the limit per night for hotels in Germany?", {}).conflicts == ()
 
 
+def test_rows_of_other_names_are_not_compared(library: Library) -> None:
+    head = "Hotels\n| Country | Limit per night |"
+    library.put("hotels-2024.md", rows("110 EUR"), context=head)
+    library.put("hotels-2026.md", rows("135 EUR").replace("Germany", "Portugal"), context=head)
+
+    assert ask(library, "What is the limit per night for hotels in Germany?", {}).conflicts == ()
+
+
 def test_three_regions_are_one_conflict(library: Library) -> None:
     line = "Full-time staff receive {} days of annual leave in a year."
     documents = {
         f"leave-{code}.txt": line.format(days) for code, days in (("de", 30), ("uk", 26), ("us", 20))
     }
-    answer = ask(library, "How many days of annual leave do staff receive?", documents)
+    answer = ask(library, "How many days of annual leave do full-time staff receive in a year?", documents)
 
     [conflict] = answer.conflicts
     assert conflict.kind == "regions"
@@ -206,6 +214,11 @@ def test_three_regions_are_one_conflict(library: Library) -> None:
             "Within how many days does support answer?",
             "Support answers questions about repairs within 2 days.",
             "The kitchen orders fresh fruit within 5 days.",
+        ),
+        (  # many of the same words, another matter
+            "Within how many working days does my manager answer?",
+            "Your manager answers within three working days.",
+            "Support answers with a return number (it begins with RMA-) within two working days.",
         ),
         (  # two products, each named
             "How strong must the clamp be tightened?",

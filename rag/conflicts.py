@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.catalog import Catalog
+from rag.claims import Claim, Difference, difference
 from rag.editions import Edition, edition_of, is_before, other_subject, same_series
 from rag.embed import Embedder
 from rag.injection import sign_of_injection
 from rag.relevance import sentences_of
-from rag.claims import Difference, Claim, difference
 from rag.types import Citation, Conflict, Context, Draft
 from rag.values import asks_when
 from rag.verify import check_citations, current_document
@@ -92,9 +92,7 @@ def newest_first(kind: str, sides: Sequence[Side]) -> list[Side]:
     return list(sides)
 
 
-def _different(
-    context: Context, citations: Sequence[Citation]
-) -> Iterator[tuple[Claim, Claim, Difference]]:
+def _different(context: Context, citations: Sequence[Citation]) -> Iterator[tuple[Claim, Claim, Difference]]:
     """Yield each claim that the answer quotes with each of another document that differs from it, once."""
     dates = asks_when(context.question)
     claims = [

@@ -155,7 +155,10 @@ def _print(question: str, answer: Answer) -> None:
         out.print(
             f"[dim]before, {_date(one.asked)}: {escape(one.question)} {escape(said)}[/dim]", highlight=False
         )
-    sources = {one.label: one.document for one in answer.citations}
+    for conflict in answer.conflicts:
+        out.print(f"[bold]These sources differ.[/bold] {escape(conflict.text)}", highlight=False)
+    cited = [*answer.citations, *(one for conflict in answer.conflicts for one in conflict.citations)]
+    sources = {one.label: one.document for one in cited}
     for label, document in sorted(sources.items()):
         out.print(f"  \\[{label}] {escape(document)}", highlight=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +25,7 @@ from rag.conversation import ANYBODY, Session
 from rag.errors import IbidError, InvalidInput
 from rag.listing import check_corpus_name
 from rag.settings import load_settings
-from rag.types import Answer
+from rag.types import Answer, Citation
 
 if TYPE_CHECKING:
     from ingest.source import Outcome, Source
@@ -323,7 +324,16 @@ def _print_answer(answer: Answer) -> None:
         return
     out.print(escape(answer.text), highlight=False)
     out.print(f"\nconfidence {answer.confidence:.2f}", highlight=False)
-    for citation in answer.citations:
+    _print_citations(answer.citations)
+    for conflict in answer.conflicts:
+        out.print(
+            f"\n[bold]These sources differ.[/bold] {escape(conflict.text)}", highlight=False, soft_wrap=True
+        )
+        _print_citations(conflict.citations)
+
+
+def _print_citations(citations: Sequence[Citation]) -> None:
+    for citation in citations:
         page = f", page {citation.page}" if citation.page else ""
         place = f"version {citation.version}{page}, characters {citation.start}-{citation.end}"
         out.print(

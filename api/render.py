@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rag.pipeline import Found
-from rag.types import Answer, Citation, Hit, Ledger, Trace
+from rag.types import Answer, Citation, Conflict, Hit, Ledger, Trace
 
 _SPANS = ("trimmed", "evidence", "context")  # rankings of parts of chunks; the others are of whole chunks
 
@@ -30,6 +30,7 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         "recalled": [asdict(one) for one in answer.recalled],
         "facts": [asdict(fact) for fact in answer.facts],
         "citations": [citation_to_json(citation) for citation in answer.citations],
+        "conflicts": [conflict_to_json(conflict) for conflict in answer.conflicts],
         "nearest": [hit_to_json(hit) for hit in answer.nearest],
         "tokens": _tokens(answer.ledger),
         "timings_ms": _timings(answer.trace),
@@ -52,6 +53,12 @@ def citation_to_json(citation: Citation) -> dict[str, Any]:
     """Return a citation; `answer_start` and `answer_end` bound the words of the answer that it supports."""
     fields = ("document", "version", "page", "start", "end", "quote", "verified", "label")
     return {field: getattr(citation, field) for field in (*fields, "answer_start", "answer_end")}
+
+
+def conflict_to_json(conflict: Conflict) -> dict[str, Any]:
+    """Return a conflict, its citations the newest first; their `answer_start` and `answer_end` lie in its `text`."""
+    citations = [citation_to_json(citation) for citation in conflict.citations]
+    return {"kind": conflict.kind, "text": conflict.text, "citations": citations}
 
 
 def explain_to_json(trace: Trace) -> dict[str, Any]:

@@ -83,6 +83,14 @@ class Citation(BaseModel):
     answer_end: int
 
 
+class Conflict(BaseModel):
+    """Sources that differ in what is asked, the newest first; `answer_start` and `answer_end` lie in `text`."""
+
+    kind: str = Field(description="What tells them apart: dates, regions, versions, or values (nothing).")
+    text: str = Field(examples=["By region: 26 days (United Kingdom); 30 days (Germany)."])
+    citations: list[Citation]
+
+
 class Tokens(BaseModel):
     """Where the tokens of the prompt went: budget >= used = system + tools + memory + evidence + question."""
 
@@ -143,6 +151,7 @@ class AskResponse(BaseModel):
     recalled: list[Recalled] = Field(description="In a session: what was asked before about the same.")
     facts: list[Fact] = Field(description="In a session: what the user stated before about the same.")
     citations: list[Citation]
+    conflicts: list[Conflict] = Field(description="Where the answer's sources and others differ.")
     nearest: list[Hit]
     tokens: Tokens
     timings_ms: dict[str, float]

@@ -17,6 +17,7 @@ from eval import faults
 from eval.benchmarks import (
     ablation,
     chroma,
+    conflicts,
     faithfulness,
     first_token,
     handbook,
@@ -55,6 +56,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "chroma": Measurement(chroma.through_the_command_line, "endtoend/chroma"),
     "chroma-stages": Measurement(chroma.by_chunker_and_stage, "endtoend/chroma"),
     "nfcorpus": Measurement(nfcorpus.by_stage, "ranking/nfcorpus"),
+    "conflicts": Measurement(conflicts.measure, "endtoend"),
     "peers": Measurement(peers.compare, "endtoend/chroma"),
     "injection": Measurement(injection.measure, "injection"),
     "multiturn": Measurement(multiturn.measure, "conversation"),

@@ -13,6 +13,7 @@ import numpy as np
 from rag import stages
 from rag.assemble import Limits, assemble, memory_pieces, room_for_evidence
 from rag.catalog import Catalog
+from rag.conflicts import find_conflicts
 from rag.embed import Embedder
 from rag.errors import CitationError, InvalidInput, NotFound, OtherEmbedder, StorageError
 from rag.evidence import keep_evidence
@@ -193,17 +194,21 @@ class Pipeline:
         with recorder.timed("verify"):
             citations = verify(draft, context, corpus, self._catalog)
         answerable = bool(draft.text) and draft.confidence >= settings.refuse_below
+        with recorder.timed("compare"):
+            quoted = citations if answerable else ()
+            conflicts = find_conflicts(context, quoted, corpus, self._catalog, self.embedder)
         nearest = () if answerable else tuple(self._current(recorder, evidence)[:NEAREST])
         reason = draft.reason or "The nearest evidence does not answer the question well enough."
         return Answer(
             text=draft.text if answerable else "",
             answerable=answerable,
             confidence=draft.confidence,
-            citations=citations if answerable else (),
+            citations=quoted,
             reason="" if answerable else reason,
             nearest=nearest,
             ledger=context.ledger,
             trace=recorder.trace(question),
+            conflicts=conflicts,
         )
 
     def _rewritten(self, recorder: Recorder, question: str, earlier: Sequence[str]) -> str:

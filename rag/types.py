@@ -147,6 +147,15 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """Sources that say different things of what is asked; each citation's `answer` range lies in `text`."""
+
+    kind: str  # what tells them apart: "dates", "regions", "versions", or "values" where nothing does
+    text: str  # such as "By date: 135 EUR (2026-03-01); 110 EUR (2024-01-01)."
+    citations: tuple[Citation, ...]  # two or more, of different documents; the newest first where dates tell
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A generator's answer before it is verified: text, and its citations with `verified` false."""
 
@@ -221,6 +230,7 @@ class Answer:
     trace: Trace
     recalled: tuple[Recalled, ...] = ()  # earlier exchanges about the same, in a session; the nearest first
     facts: tuple[Fact, ...] = ()  # what the user stated about the same; the nearest first
+    conflicts: tuple[Conflict, ...] = ()  # between what the answer quotes and other evidence
 
 
 def page_at(pages: Sequence[int], offset: int) -> int | None:

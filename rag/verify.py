@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rag.catalog import Catalog
 from rag.errors import CitationError, NotFound
-from rag.types import Citation, Context, Document, Draft
+from rag.types import Chunk, Citation, Context, Document, Draft
 
 _LABEL = re.compile(r"\[([0-9]{1,4})\]")
 
@@ -17,11 +17,23 @@ class StaleEvidence(Exception):
 
 
 def verify(draft: Draft, context: Context, corpus: str, catalog: Catalog) -> tuple[Citation, ...]:
-    """Return the draft's citations, verified, each with the page on which its quote starts.
+    """Return the draft's citations, verified; every part of it but white space and their labels [n] is cited.
+
+    Raises:
+        StaleEvidence: if a cited document version is no longer the current one.
+        CitationError: if a citation or a part of the answer does not hold, which no correct stage can cause.
+    """
+    citations = check_citations(draft, context, corpus, catalog)
+    if uncited := _uncited(draft):
+        raise CitationError(f"Nothing is cited for this part of the answer: {uncited[:80]!r}.")
+    return citations
+
+
+def check_citations(draft: Draft, context: Context, corpus: str, catalog: Catalog) -> tuple[Citation, ...]:
+    """Return a draft's citations, verified, each with the page on which its quote starts.
 
     A citation's label names a piece of the context's evidence within whose span its quote lies; the quote
-    is the stored text at its place, and in a verbatim draft the answer's words too. Every part of the
-    answer but white space and the labels [n] of its citations is cited.
+    is the stored text at its place, and in a verbatim draft the answer's words too.
 
     Raises:
         StaleEvidence: if a cited document version is no longer the current one.
@@ -32,25 +44,30 @@ def verify(draft: Draft, context: Context, corpus: str, catalog: Catalog) -> tup
         if wrong := _what_is_wrong(citation, draft, context, documents[citation.document].text):
             place = f"{citation.document}, characters {citation.start} to {citation.end}"
             raise CitationError(f"A citation of {place}, {wrong}.")
-    if uncited := _uncited(draft):
-        raise CitationError(f"Nothing is cited for this part of the answer: {uncited[:80]!r}.")
     return tuple(
         replace(citation, verified=True, page=documents[citation.document].page_at(citation.start))
         for citation in draft.citations
     )
 
 
+def current_document(source: Citation | Chunk, corpus: str, catalog: Catalog) -> Document:
+    """Return the document that a citation or a chunk is of.
+
+    Raises:
+        StaleEvidence: if it was deleted, or is of another version by now.
+    """
+    try:
+        document = catalog.document(corpus, source.document)
+    except NotFound as error:
+        raise StaleEvidence(str(error)) from error
+    if document.version != source.version:
+        raise StaleEvidence(f"{document.name} is now at version {document.version}.")
+    return document
+
+
 def _current_documents(draft: Draft, corpus: str, catalog: Catalog) -> dict[str, Document]:
-    documents: dict[str, Document] = {}
-    for citation in draft.citations:
-        try:
-            document = documents.get(citation.document) or catalog.document(corpus, citation.document)
-        except NotFound as error:
-            raise StaleEvidence(str(error)) from error
-        if document.version != citation.version:
-            raise StaleEvidence(f"{document.name} is now at version {document.version}.")
-        documents[citation.document] = document
-    return documents
+    cited = {(citation.document, citation.version): citation for citation in draft.citations}
+    return {name: current_document(citation, corpus, catalog) for (name, _), citation in cited.items()}
 
 
 def _what_is_wrong(citation: Citation, draft: Draft, context: Context, text: str) -> str:

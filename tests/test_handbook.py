@@ -3,6 +3,7 @@
 from collections import Counter
 from functools import cache
 
+from eval.benchmarks.conflicts import real_conflicts
 from eval.benchmarks.handbook import judge_questions, summarise
 from eval.datasets import HANDBOOK, handbook
 from ingest.load import load
@@ -19,6 +20,13 @@ def test_every_excerpt_is_verbatim() -> None:
     for question in QUESTIONS:
         for gold in question.evidence:
             assert text_of(gold.document)[gold.start : gold.end] == gold.quote, question.id
+
+
+def test_the_sides_of_every_real_conflict_stand_once_in_different_documents() -> None:
+    for question, sides in real_conflicts().items():
+        assert question in {one.id for one in QUESTIONS}
+        assert len({side["document"] for side in sides}) == len(sides) > 1, question
+        assert all(text_of(side["document"]).count(side["quote"]) == 1 for side in sides), question
 
 
 def test_answerable_questions_have_evidence_and_answers_in_it() -> None:

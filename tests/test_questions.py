@@ -33,7 +33,7 @@ CITATION = {
 }
 ANSWER = {
     *("answer", "answerable", "question", "strategy", "confidence", "reason", "notes", "recalled", "facts"),
-    *("citations", "nearest", "tokens", "timings_ms"),
+    *("citations", "conflicts", "nearest", "tokens", "timings_ms"),
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from rag import stages
 from rag.assemble import Limits, assemble, memory_pieces, room_for_evidence
 from rag.catalog import Catalog
-from rag.conflicts import find_conflicts
+from rag.conflicts.find import find_conflicts
 from rag.embed import Embedder
 from rag.errors import CitationError, InvalidInput, NotFound, OtherEmbedder, StorageError
 from rag.evidence import keep_evidence

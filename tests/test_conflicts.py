@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rag.editions import edition_of, is_before, other_subject
+from rag.conflicts.editions import edition_of, is_before, other_subject
+from rag.conflicts.regions import regions_of
+from rag.conflicts.values import differing, periods_of, values_of
 from rag.pipeline import Pipeline
-from rag.regions import regions_of
 from rag.settings import Settings
 from rag.types import Answer, Conflict, Document
-from rag.values import differing, periods_of, values_of
 from tests.made_versions import CORPUS, Library
 from tests.served import served
 from tests.typed import Ibid

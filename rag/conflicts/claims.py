@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from rag.regions import regions_of, without_regions
+from rag.conflicts.regions import regions_of, without_regions
+from rag.conflicts.values import Value, differing, periods_of, values_of
 from rag.relevance import Sentence
 from rag.types import Chunk, Citation
-from rag.values import Value, differing, periods_of, values_of
 from rag.words import question_terms
 
 LEAST_OVERLAP = 0.35  # of the terms of two sentences (Jaccard), below which they are not compared

@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rag.regions import region_of_word, regions_of
+from rag.conflicts.regions import region_of_word, regions_of
+from rag.conflicts.values import periods_of
 from rag.types import Document, Scalar
-from rag.values import periods_of
 
 HEAD = 600  # characters at the beginning of a document in which it says what it is
 _DATE_KEYS = ("valid_from", "effective", "date", "published", "updated", "year")  # not "created": of the file

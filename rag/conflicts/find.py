@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.catalog import Catalog
-from rag.claims import Claim, Difference, difference
-from rag.editions import Edition, edition_of, is_before, other_subject, same_series
+from rag.conflicts.claims import Claim, Difference, difference
+from rag.conflicts.editions import Edition, edition_of, is_before, other_subject, same_series
+from rag.conflicts.values import asks_when
 from rag.embed import Embedder
 from rag.injection import sign_of_injection
 from rag.relevance import sentences_of
 from rag.types import Citation, Conflict, Context, Draft
-from rag.values import asks_when
 from rag.verify import check_citations, current_document
 
 MOST = 3  # conflicts shown with an answer

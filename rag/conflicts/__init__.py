@@ -1,0 +1,1 @@
+"""Where sources differ: claims compared by their values, and told apart by date, region and version."""

@@ -105,7 +105,9 @@ class Jobs:
         with self._catalog.write() as transaction:
             now = time.time()  # the corpus again: it may have been deleted meanwhile
             transaction.execute("INSERT OR IGNORE INTO corpora VALUES (?, ?, ?)", (corpus, embedder, now))
-            transaction.execute("INSERT INTO jobs VALUES (?, ?, 'queued', ?, NULL, NULL)", (job, corpus, now))
+            transaction.execute(
+                "INSERT INTO jobs (id, corpus, state, created) VALUES (?, ?, 'queued', ?)", (job, corpus, now)
+            )
             transaction.executemany(
                 "INSERT INTO job_files VALUES (?, ?, ?, ?, 'queued', NULL, 0)",
                 [(job, upload.name, sha256, json.dumps(dict(upload.metadata))) for upload, sha256 in stored],

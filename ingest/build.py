@@ -28,7 +28,9 @@ from rag.settings import Settings
 from rag.types import Metadata, indexed_text
 
 log = logging.getLogger(__name__)
-GROUP_CHUNKS = 256  # embed once this many chunks are waiting, and no more at a time
+# Embed once so many chunks are waiting, and no more at a time: enough to keep every core busy, few enough for the
+# question that comes next to index them in passing.
+GROUP_CHUNKS = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import signal
 import socket
 import struct
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ingest.formats.loaded import Limits, Scanned
@@ -25,7 +27,7 @@ _SIZES = struct.Struct(">IQ")  # bytes of the head, which is JSON, and of the bo
 _MOST_HEAD_BYTES = 50_000_000
 _NICENESS = 10  # questions are answered first
 _LARGE_SHARE = 0.4  # of the memory: at the next doubling of a buffer it ends
-_SPENT_BYTES = 300_000_000  # a process that grew beyond this is not used again: its memory would stay taken
+_SPENT_BYTES = 150_000_000  # a process that grew beyond this is not used again: its memory would stay taken
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
@@ -117,6 +119,10 @@ def _limit_memory(memory_bytes: int) -> None:
 
 
 def _peak_bytes() -> int:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Return the most memory that this process has held; 0 where the system does not tell."""
+    try:
+        status = Path("/proc/self/status").read_text()  # getrusage counts the caller's own memory too
+    except OSError:
+        return 0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0

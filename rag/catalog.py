@@ -134,7 +134,8 @@ class Catalog(Listings):
     def delete_documents(self, corpus: str, names: Sequence[str]) -> None:
         """Delete documents, all or none: raise NotFound if any name is unknown.
 
-        Uploads of that name that are still on their way are cancelled, and count as documents.
+        Uploads of that name that are still on their way are cancelled, and count as documents; so do those that
+        failed and could be retried.
         """
         self.require_corpus(corpus)
         removed = []
@@ -336,13 +337,24 @@ _SELECT_CHUNKS = (
 
 
 def _cancel_uploads(transaction: sqlite3.Connection, corpus: str, name: str | None = None) -> list[str]:
-    """Cancel the unfinished uploads of a name, or of the whole corpus; return their originals' sha256."""
-    rows = transaction.execute(
-        "UPDATE job_files SET state = 'cancelled', error = 'It was deleted before it was ingested.' "
-        "WHERE job IN (SELECT id FROM jobs WHERE corpus = ?1 AND state IN ('queued', 'running')) "
-        "AND state IN ('queued', 'running') AND (?2 IS NULL OR name = ?2) RETURNING sha256",
-        (corpus, name),
+    """Cancel the unfinished uploads of a name, or of the whole corpus, and let none be retried.
+
+    Return the sha256 of their originals. The embeddings of versions that are not yet whole go too: of whose text
+    they are, they do not tell.
+    """
+    where = (
+        "state IN ('queued', 'running', 'failed', 'cancelled') AND sha256 != '' "
+        "AND job IN (SELECT id FROM jobs WHERE corpus = ?1) AND (?2 IS NULL OR name = ?2)"
     )
+    rows = transaction.execute(f"SELECT sha256 FROM job_files WHERE {where}", (corpus, name)).fetchall()
+    if rows:
+        transaction.execute(
+            "UPDATE job_files SET error = 'It was deleted before it was ingested.', state = 'cancelled' "
+            f"WHERE {where} AND state IN ('queued', 'running')",
+            (corpus, name),
+        )
+        transaction.execute(f"UPDATE job_files SET sha256 = '' WHERE {where}", (corpus, name))
+        transaction.execute("DELETE FROM checkpoints")
     return [row["sha256"] for row in rows]
 
 

@@ -20,6 +20,9 @@ from rag.errors import NotFound, UnreadableFile
 from tests.made_files import make_docx, make_pdf, make_pptx, make_xlsx, with_member
 
 HANDBOOK = Path(__file__).parent.parent / "corpora" / "handbook" / "documents"
+LARGE_TEXT = (
+    "\N{SNOWMAN}\N{GRINNING FACE}".encode() * 9_000_000
+)  # 63 MB, of four bytes a character once decoded
 
 
 @pytest.fixture
@@ -137,6 +140,13 @@ def test_a_file_that_takes_too_much_memory_fails_alone(make: Callable[[], bytes]
         assert parser.parse(make_pptx(), "b.pptx").pages
 
 
+def test_a_child_without_memory_says_so() -> None:
+    with closing(Parser(Limits(), Bounds(memory_bytes=150_000_000))) as parser:
+        message = refusal(parser, LARGE_TEXT, "large.txt")
+        assert "needs more than 150 MB of memory (IBID_PARSE_MEMORY_MB) to be read" in message
+        assert parser.parse(b"words", "b.txt").text == "words"
+
+
 def test_a_child_that_grew_is_not_used_again(parser: Parser) -> None:
     ballast = bytearray(400_000_000)  # the caller's memory does not count
     ballast[::4096] = b"x" * len(ballast[::4096])
@@ -145,7 +155,7 @@ def test_a_child_that_grew_is_not_used_again(parser: Parser) -> None:
     parser.parse(b"words", "b.txt")
     assert child() == first
     del ballast
-    parser.parse("\N{SNOWMAN}\N{GRINNING FACE}".encode() * 9_000_000, "large.txt")
+    parser.parse(LARGE_TEXT, "large.txt")
     assert children() == []
     assert parser.parse(b"words", "c.txt").text == "words"
 
@@ -236,3 +246,39 @@ def test_closing_and_forgetting_end_it() -> None:
     assert parser.parse(b"words", "a.txt").text == "words"
     del parser
     assert children() == []
+
+
+# scans
+
+_RECOGNISER = """
+class Seen:
+    txts = ("recognised", "words")
+class RapidOCR:
+    def __call__(self, image):
+        assert image.ndim == 3
+        return Seen()
+"""
+_SCAN = """
+import sys
+from ingest.formats.loaded import Limits
+from ingest.parse import Bounds, Parser
+from tests.made_files import make_pdf
+from tests.test_parse import children
+parser = Parser(Limits(), Bounds(memory_bytes=300_000_000))
+text = parser.parse(make_pdf([], []), "scan.pdf").text
+print(len(children()), text, sep="|", end="")
+"""
+
+
+def test_a_scan_is_read_by_ocr_where_that_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "rapidocr.py").write_text(_RECOGNISER)  # in the place of RapidOCR, an optional package
+    root = Path(__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", _SCAN],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "1|recognised words\n\nrecognised words"  # the child that recognises has ended

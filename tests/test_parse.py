@@ -60,7 +60,7 @@ def refusal(parser: Parser, data: bytes, name: str) -> str:
 
 def slow_json() -> bytes:
     """Make a file that takes long to read: it is nested deeply, again and again."""
-    return b"[" + b",".join([b'{"a":' * 300 + b"1" + b"}" * 300] * 3000) + b"]"
+    return b"[" + b",".join([b'{"a":' * 300 + b"1" + b"}" * 300] * 15_000) + b"]"
 
 
 def element_bomb() -> bytes:

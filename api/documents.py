@@ -13,7 +13,8 @@ from fastapi.responses import FileResponse
 from api import schemas
 from api.problems import problem_responses
 from api.questions import Serving, body_of_type
-from ingest.jobs import Job, Upload
+from api.render import job_to_json
+from ingest.jobs import Upload
 from ingest.load import document_name
 from rag.errors import InvalidInput, InvalidName, NotFound
 from rag.filters import is_storable
@@ -63,7 +64,7 @@ def upload(
     uploads = [Upload(name, file.file.read(), stated) for name, file in zip(names, files, strict=True)]
     job = service.jobs.get(service.jobs.submit(corpus, uploads, service.embedder.fingerprint))
     response.headers["Location"] = request.url_for("get_job", job=job.id).path
-    return {"job": _job(job)}
+    return {"job": job_to_json(job)}
 
 
 @router.get("/corpora/{corpus}/documents", response_model=schemas.DocumentList, tags=["documents"])
@@ -108,13 +109,28 @@ def get_original(service: Serving, corpus: str, name: str) -> FileResponse:
 @router.get("/jobs", response_model=schemas.JobList, tags=["jobs"])
 def list_jobs(service: Serving, limit: Limit = 100) -> dict[str, Any]:
     """List the newest jobs, newest first."""
-    return {"jobs": [_job(job) for job in service.jobs.recent(limit)]}
+    return {"jobs": [job_to_json(job) for job in service.jobs.recent(limit)]}
 
 
 @router.get("/jobs/{job}", response_model=schemas.Job, tags=["jobs"])
 def get_job(service: Serving, job: str) -> dict[str, Any]:
     """Return a job's progress and what became of each file."""
-    return _job(service.jobs.get(job))
+    return job_to_json(service.jobs.get(job))
+
+
+@router.post("/jobs/{job}/cancel", response_model=schemas.Job, tags=["jobs"])
+def cancel_job(service: Serving, job: str) -> dict[str, Any]:
+    """Cancel what of a job is not yet in; what is in stays."""
+    return job_to_json(service.jobs.cancel(job))
+
+
+@router.post("/jobs/{job}/retry", response_model=schemas.Job, tags=["jobs"])
+def retry_job(service: Serving, job: str) -> dict[str, Any]:
+    """Queue the files of a finished job again that failed or were cancelled within the last week.
+
+    Those whose name was uploaded again or deleted since are left out.
+    """
+    return job_to_json(service.jobs.retry(job))
 
 
 def _names(filenames: Sequence[str]) -> list[str]:
@@ -151,9 +167,3 @@ def _metadata(text: str | None) -> Metadata:
 def _summary(info: DocumentInfo) -> dict[str, Any]:
     fields = ("name", "version", "characters", "chunks", "sha256", "created", "metadata")
     return {field: getattr(info, field) for field in fields}
-
-
-def _job(job: Job) -> dict[str, Any]:
-    fields = ("id", "corpus", "state", "created", "finished", "error", "done")
-    files = [{"name": file.name, "state": file.state, "error": file.error} for file in job.files]
-    return {**{field: getattr(job, field) for field in fields}, "total": len(files), "files": files}

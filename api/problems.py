@@ -3,7 +3,7 @@
 404  no such corpus, document, job or path       422  well-formed, but cannot be done as asked
 400  the body does not parse                      500  our own fault; the log says more
 403, 405, 413, 415, 421  as HTTP defines them     503  busy; try again
-409  the corpus is of another embedding model     507  the disk is full
+409  another embedding model, or a job's state    507  the disk is full
 """
 
 from __future__ import annotations
@@ -23,11 +23,25 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from rag.errors import IbidError, InvalidInput, NotFound, OtherEmbedder, StorageError, UnreadableFile
+from rag.errors import (
+    IbidError,
+    InvalidInput,
+    NotFound,
+    OtherEmbedder,
+    StorageError,
+    UnreadableFile,
+    WrongState,
+)
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
-_STATUS = {NotFound: 404, OtherEmbedder: 409, InvalidInput: 422, UnreadableFile: 422}  # first match counts
+_STATUS = {
+    NotFound: 404,
+    OtherEmbedder: 409,
+    WrongState: 409,
+    InvalidInput: 422,
+    UnreadableFile: 422,
+}  # first match counts
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

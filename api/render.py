@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ingest.queue import Job
 from rag.pipeline import Found
 from rag.types import Answer, Citation, Conflict, Hit, Ledger, Trace
 
@@ -35,6 +36,13 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         "tokens": _tokens(answer.ledger),
         "timings_ms": _timings(answer.trace),
     }
+
+
+def job_to_json(job: Job) -> dict[str, Any]:
+    """Return a job, how far it is, and what became of each file."""
+    fields = ("id", "corpus", "state", "created", "finished", "error", "done", "files_per_s", "left_s")
+    files = [{"name": file.name, "state": file.state, "error": file.error} for file in job.files]
+    return {**{field: getattr(job, field) for field in fields}, "total": len(files), "files": files}
 
 
 def hit_to_json(hit: Hit) -> dict[str, Any]:

@@ -242,7 +242,8 @@ class DocumentText(BaseModel):
 class JobFile(BaseModel):
     """One file of a job: queued, running, added, updated, unchanged, failed (with the error) or cancelled.
 
-    A file is cancelled when its name or its corpus is deleted before it was ingested.
+    A file is cancelled with its job, or when its name or its corpus is deleted before it was ingested. An error
+    begins with the stage that failed: read, load, chunk, embed or store.
     """
 
     name: str
@@ -251,9 +252,10 @@ class JobFile(BaseModel):
 
 
 class Job(BaseModel):
-    """A job: queued, running, completed, completed_with_errors, failed, or cancelled (each of its files was).
+    """A job: queued, running, completed, completed_with_errors, failed or cancelled.
 
-    `done` of `total` files are finished.
+    `done` of `total` files are finished. While it runs, `files_per_s` is the rate since the worker began, and `left_s`
+    the seconds that it will take yet at that rate; both are null until a file is done.
     """
 
     id: str
@@ -264,6 +266,8 @@ class Job(BaseModel):
     error: str | None
     done: int
     total: int
+    files_per_s: float | None
+    left_s: float | None
     files: list[JobFile]
 
 

@@ -14,6 +14,9 @@ from api.service import Service
 from rag.errors import IbidError, InvalidSettings
 from rag.settings import Settings
 
+SWITCH_S = (
+    0.0005  # a question asks for the interpreter some fifty times; by default it waits up to 5 ms each time
+)
 STOP_S = 3  # how long requests at work may take to end once the server is told to stop
 
 
@@ -26,6 +29,7 @@ def run_server(settings: Settings) -> None:
         IbidError: if the server ended without having started; its log says more.
     """
     Service(settings).close()  # opening it here keeps a broken data folder from ending in a traceback
+    sys.setswitchinterval(SWITCH_S)
     with _listen(settings) as listening:
         config = uvicorn.Config(create_app(settings), log_level="info", timeout_graceful_shutdown=STOP_S)
         server = uvicorn.Server(config)

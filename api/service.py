@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ingest.jobs import Jobs
 from rag.catalog import Catalog
 from rag.conversation import Conversations
-from rag.embed import Embedder, load_embedder
+from rag.embed import Embedder, in_background, load_embedder
 from rag.errors import NotFound
 from rag.pipeline import Pipeline
 from rag.settings import Settings, load_settings
@@ -43,10 +43,13 @@ class Service:
         return Pipeline(self.settings, self.catalog, self.embedder)
 
     def builder(self) -> Builder:
-        """Return a builder; its chunkers bring llama-index, which takes seconds to import, so only when asked."""
+        """Return a builder, whose work gives way to questions.
+
+        Its chunkers bring llama-index, which takes seconds to import, so only when asked.
+        """
         from ingest.build import Builder
 
-        return Builder(self.catalog, self.embedder, self.settings)
+        return Builder(self.catalog, in_background(self.embedder), self.settings)
 
     def start_jobs(self) -> None:
         """Work uploads off in the background, those of an earlier process first."""

@@ -21,6 +21,7 @@ from eval.benchmarks import (
     faithfulness,
     first_token,
     handbook,
+    ingest_load,
     injection,
     lexical,
     memory,
@@ -66,6 +67,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "lexical": Measurement(lexical.measure, "documents/wikipedia-490.jsonl.gz"),
     "scale-10000": Measurement(lambda: scale.measure(10_000), "documents/wikipedia-490.jsonl.gz"),
     "scale-100000": Measurement(lambda: scale.measure(100_000), "documents/wikipedia-490.jsonl.gz"),
+    "ingest-load": Measurement(ingest_load.measure, "documents/wikipedia-490.jsonl.gz"),
     "pack": Measurement(pack.measure, "reading"),
     **{f"pack-{part}": Measurement(run, "reading", part=True) for part, run in pack.PARTS.items()},
 }

@@ -252,6 +252,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "handbook": _named_figures("handbook"),
     "lexical": _lexical,
     "scale": _scale,
+    "ingest-load": _named_figures("ingest-load"),
 }
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Build document versions from files and put them into the catalogue: load, chunk, embed, commit.
 
 Files are read and chunked one by one and embedded in groups, so that many small files keep every core
-busy; each file becomes visible in a transaction of its own. A file that fails, fails alone; a disk that
-fails is no fault of a file, and ends the run.
+busy; each file becomes visible in a transaction of its own. A file that fails, fails alone, with the stage
+it failed in; a disk that fails is no fault of a file, and ends the run. The embeddings of a large file are
+kept as they are made, so that a restart goes on where it was.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ingest.chunk import Chunker, Piece, make_chunker
-from ingest.load import Limits, document_name, load, too_large
+from ingest.load import Limits, document_name, too_large
+from ingest.parse import Bounds, Parser
 from ingest.source import Outcome, Source
 from rag.catalog import Catalog, NewVersion, embedding_key
 from rag.embed import Embedder
-from rag.errors import IbidError, StorageError
+from rag.errors import IbidError, NotFound, StorageError
 from rag.settings import Settings
 from rag.types import Metadata, indexed_text
 
 log = logging.getLogger(__name__)
-GROUP_CHUNKS = 256  # embed once this many chunks are waiting
+# Embed once so many chunks are waiting, and no more at a time: enough to keep every core busy, few enough for the
+# question that comes next to index them in passing.
+GROUP_CHUNKS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ class Builder:
         self._chunker: Chunker = make_chunker(settings.chunker, embedder, chunk_tokens=settings.chunk_tokens)
         file_bytes, unpacked_bytes, pages = settings.limits()
         self._limits = Limits(max_file_bytes=file_bytes, max_unpacked_bytes=unpacked_bytes, max_pages=pages)
-        self._most_bytes = file_bytes
+        bounds = Bounds(settings.parse_memory_mb * 1_000_000, settings.parse_timeout_s)
+        self._parser = Parser(self._limits, bounds)
 
     def ingest(self, corpus: str, sources: Iterable[Source], *, create: bool = True) -> Iterator[Outcome]:
         """Add or update each source in a corpus; yield each outcome.
@@ -78,21 +83,25 @@ class Builder:
                 yield from self._commit(corpus, group)
                 group = []
         yield from self._commit(corpus, group)
+        self._catalog.drop_old_checkpoints()
 
     def _prepare(self, corpus: str, source: Source) -> _Prepared | Outcome:
+        stage = "read"
         try:
             name = document_name(source.name)
-            if source.size and source.size > self._most_bytes:
+            if source.size and source.size > self._limits.max_file_bytes:
                 raise too_large(name, source.size, self._limits)
             data = source.read()
             sha256 = hashlib.sha256(data).hexdigest()
             if self._catalog.is_current(corpus, name, sha256, self._build_of(source)):
                 return Outcome(name, "unchanged")
-            loaded = load(data, name, limits=self._limits)
+            stage = "load"
+            loaded = self._parser.parse(data, name, wanted=source.wanted)
+            stage = "chunk"
             pieces = self._chunker.split(loaded.text)
             metadata = {**loaded.metadata, **source.metadata}
         except Exception as error:  # a chunker may embed, see `_commit`
-            return _failed(source, error)
+            return _failed(source, stage, error)
         return _Prepared(replace(source, name=name), loaded.text, loaded.pages, metadata, sha256, pieces)
 
     def _commit(self, corpus: str, group: list[_Prepared]) -> Iterator[Outcome]:
@@ -102,7 +111,7 @@ class Builder:
             vectors = self._vectors(group, keys)
         except Exception as error:  # out of memory, or ONNX Runtime's errors, which share no base class
             if len(group) == 1:
-                yield _failed(group[0].source, error)
+                yield _failed(group[0].source, "embed", error)
             else:
                 for item in group:
                     yield from self._commit(corpus, [item])
@@ -128,7 +137,7 @@ class Builder:
         try:
             version = self._catalog.put_version(corpus, item.source.name, new, wanted=item.source.wanted)
         except IbidError as error:
-            return _failed(item.source, error)
+            return _failed(item.source, "store", error)
         return Outcome(item.source.name, "added" if version == 1 else "updated", version, len(keys))
 
     def _build_of(self, source: Source) -> str:
@@ -148,21 +157,44 @@ class Builder:
         }
         made = {key: piece.vector for key, (_, piece) in texts.items() if piece.vector is not None}
         known = self._catalog.known_vectors([key for key in texts if key not in made])
-        missing = [key for key in texts if key not in made and key not in known]
-        fresh = self._embedder.encode([_indexed_text(texts[key][0].text, texts[key][1]) for key in missing])
-        return {**made, **known, **dict(zip(missing, fresh, strict=True))}
+        missing = {
+            key: _indexed_text(item.text, piece)
+            for key, (item, piece) in texts.items()
+            if key not in made and key not in known
+        }
+        return {**made, **known, **self._embedded(missing, group)}
+
+    def _embedded(self, texts: Mapping[bytes, str], group: list[_Prepared]) -> dict[bytes, np.ndarray]:
+        """Embed texts by key, part by part; what is done is kept, but for the last part, which is put in next.
+
+        Raises:
+            NotFound: if none of the group is wanted any more.
+        """
+        vectors: dict[bytes, np.ndarray] = {}
+        keys = list(texts)
+        for begin in range(0, len(keys), GROUP_CHUNKS):
+            if not any(item.source.wanted is None or item.source.wanted() for item in group):
+                raise NotFound(
+                    f"{group[0].source.name!r} was cancelled or deleted while it was being embedded."
+                )
+            part = keys[begin : begin + GROUP_CHUNKS]
+            fresh = self._embedder.encode([texts[key] for key in part])
+            vectors.update(zip(part, fresh, strict=True))
+            if len(vectors) < len(keys):
+                self._catalog.keep_checkpoint(part, fresh)
+        return vectors
 
 
-def _failed(source: Source, error: Exception) -> Outcome:
-    """Return how a file failed; raise on what is no fault of the file, such as a full disk."""
+def _failed(source: Source, stage: str, error: Exception) -> Outcome:
+    """Return how a file failed, and in which stage; raise on what is no fault of the file, such as a full disk."""
     of_the_file = isinstance(error.__cause__, sqlite3.DataError | sqlite3.IntegrityError)  # would come again
     if isinstance(error, StorageError) and not of_the_file:
         raise error
     if isinstance(error, IbidError | OSError):
-        return Outcome(source.name, "failed", error=str(error))
+        return Outcome(source.name, "failed", error=f"{stage}: {error}")
     log.error("%s could not be ingested", ascii(source.name), exc_info=error)
     reason = f"{type(error).__name__}: {str(error)[:200]}" if str(error) else type(error).__name__
-    return Outcome(source.name, "failed", error=f"{source.name} could not be ingested ({reason}).")
+    return Outcome(source.name, "failed", error=f"{stage}: {source.name} could not be ingested ({reason}).")
 
 
 def _indexed_text(text: str, piece: Piece) -> str:

@@ -1,135 +1,46 @@
 """Jobs: uploads that were acknowledged and are ingested in the background, across restarts.
 
-A job and its files are rows of the catalogue, written in one transaction after the originals are
-durable: what was acknowledged survives a kill. One process at a time works them off, the one that
-holds the lock on `worker.lock`; a dead process cannot hold it.
+One process at a time works them off, the one that holds the lock on `worker.lock`. A dead process cannot hold
+it, so that another one takes over at its next look, after POLL_S.
 """
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import json
 import logging
-import secrets
 import sqlite3
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
-from ingest.load import document_name
+from ingest.queue import UNFINISHED, Job, JobFile, JobQueue, Upload, locked
 from ingest.source import Outcome, Source
 from rag.catalog import Catalog
-from rag.errors import IbidError, InvalidName, NotFound, StorageError
-from rag.types import Metadata
+from rag.errors import IbidError, StorageError
+from rag.originals import RETRY_S
 
 if TYPE_CHECKING:
     from ingest.build import Builder
+
+__all__ = ["Job", "JobFile", "Jobs", "Upload"]
 
 log = logging.getLogger(__name__)
 POLL_S = 0.5  # how soon a job submitted by another process is noticed
 MOST_PAUSE_S = 30  # longest wait between tries while the disk is full or busy
 STOP_S = 3  # how long stopping waits for the file at hand
 ATTEMPTS = 3  # how often a file is begun: one that ends the process each time must not do so for ever
-_UNFINISHED = "state IN ('queued', 'running')"
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file to be acknowledged: its name in the corpus, its bytes, and the user's metadata."""
-
-    name: str
-    data: bytes
-    metadata: Metadata
-
-
-@dataclass(frozen=True, slots=True)
-class JobFile:
-    """What became of one file: queued, running, added, updated, unchanged, failed or cancelled (deleted)."""
-
-    name: str
-    state: str
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job: queued, running, completed, completed_with_errors, failed or cancelled (all of it deleted)."""
-
-    id: str
-    corpus: str
-    state: str
-    created: float  # seconds since the epoch
-    finished: float | None
-    error: str | None
-    files: tuple[JobFile, ...]
-
-    @property
-    def done(self) -> int:
-        """How many of its files are finished."""
-        return sum(file.state not in ("queued", "running") for file in self.files)
-
-
-class Jobs:
+class Jobs(JobQueue):
     """The queue of a catalogue, and the thread that works it off."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._wake, self._stop = threading.Event(), threading.Event()
+        super().__init__(catalog)
+        self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._at_work = ""  # id of the job
-
-    def submit(self, corpus: str, uploads: Sequence[Upload], embedder: str) -> str:
-        """Store uploads durably and acknowledge them; return the job's id.
-
-        Args:
-            corpus: created where it does not exist.
-            embedder: fingerprint of the model that will embed them.
-
-        Raises:
-            InvalidName: if a name cannot be a document's or a corpus's, or two uploads have the same.
-            OtherEmbedder: if the corpus is of another model.
-            StorageError: if they could not be stored; nothing was accepted.
-        """
-        job = secrets.token_hex(8)
-        uploads = [replace(upload, name=document_name(upload.name)) for upload in uploads]
-        if twice := [name for name, times in Counter(upload.name for upload in uploads).items() if times > 1]:
-            raise InvalidName(
-                f"Two of the files are named {twice[0]!r}; expected a name of its own for each."
-            )
-        self._catalog.create_corpus(corpus, embedder)
-        stored = [(upload, self._catalog.keep_original(upload.data)) for upload in uploads]
-        with self._catalog.write() as transaction:
-            now = time.time()  # the corpus again: it may have been deleted meanwhile
-            transaction.execute("INSERT OR IGNORE INTO corpora VALUES (?, ?, ?)", (corpus, embedder, now))
-            transaction.execute("INSERT INTO jobs VALUES (?, ?, 'queued', ?, NULL, NULL)", (job, corpus, now))
-            transaction.executemany(
-                "INSERT INTO job_files VALUES (?, ?, ?, ?, 'queued', NULL, 0)",
-                [(job, upload.name, sha256, json.dumps(dict(upload.metadata))) for upload, sha256 in stored],
-            )
-            for upload, _ in stored:  # in the transaction, which no deletion of the same bytes can enter
-                self._catalog.keep_original(upload.data)
-        self._wake.set()
-        return job
-
-    def get(self, job: str) -> Job:
-        """Return a job, or raise NotFound."""
-        row = self._catalog.read().execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone()
-        if row is None:
-            raise NotFound(f"There is no job {job!r}.")
-        return self._job(row)
-
-    def recent(self, limit: int = 100) -> list[Job]:
-        """Return the newest jobs, newest first."""
-        rows = (
-            self._catalog.read()
-            .execute("SELECT * FROM jobs ORDER BY created DESC LIMIT ?", (limit,))
-            .fetchall()
-        )
-        return [self._job(row) for row in rows]
 
     def start(self, make_builder: Callable[[], Builder], after: Callable[[str], None]) -> None:
         """Work jobs off in a thread until `stop`.
@@ -173,7 +84,7 @@ class Jobs:
 
     def _work_one(self, lock: IO[str], builder: Callable[[], Builder], after: Callable[[str], None]) -> bool:
         """Work the oldest job off, if there is one and no other process is at work; tell whether."""
-        job = self._next() if _locked(lock) else None
+        job = self._next() if locked(lock) else None
         if job is not None:
             self._run(job, builder)
             after(job.corpus)
@@ -182,7 +93,7 @@ class Jobs:
     def _next(self) -> Job | None:
         row = (
             self._catalog.read()
-            .execute(f"SELECT * FROM jobs WHERE {_UNFINISHED} ORDER BY created LIMIT 1")
+            .execute(f"SELECT * FROM jobs WHERE {UNFINISHED} ORDER BY created LIMIT 1")
             .fetchone()
         )
         return self._job(row) if row else None
@@ -190,10 +101,15 @@ class Jobs:
     def _run(self, job: Job, builder: Callable[[], Builder]) -> None:
         self._give_back()  # what the last try could not
         self._at_work = job.id
-        self._change("UPDATE jobs SET state = 'running' WHERE id = ?", job.id)
+        self._change(
+            f"UPDATE jobs SET state = 'running', started = ?, done_before = ? WHERE id = ? AND {UNFINISHED}",
+            time.time(),
+            job.done,
+            job.id,
+        )
         rows = (
             self._catalog.read()
-            .execute(f"SELECT * FROM job_files WHERE job = ? AND {_UNFINISHED} ORDER BY rowid", (job.id,))
+            .execute(f"SELECT * FROM job_files WHERE job = ? AND {UNFINISHED} ORDER BY rowid", (job.id,))
             .fetchall()
         )
         error = None
@@ -206,10 +122,10 @@ class Jobs:
             if not isinstance(raised, IbidError):
                 log.exception("Job %s failed", job.id)
             error = str(raised) if isinstance(raised, IbidError) else f"{type(raised).__name__}: {raised}"
-        if self._stop.is_set() and error is None and self.get(job.id).done < len(job.files):
+        if error is None and self.get(job.id).done < len(job.files):  # stopped, or retried meanwhile
             return
         self._finish(job.id, error)
-        self._catalog.drop_unused_originals([row["sha256"] for row in rows])
+        self._catalog.drop_unused_originals([*(row["sha256"] for row in rows), *self._forget_expired()])
 
     def _ingest(
         self, job: Job, rows: Sequence[sqlite3.Row], builder: Callable[[], Builder]
@@ -232,7 +148,7 @@ class Jobs:
                 self._record(job, Outcome(row["name"], "failed", error=message))
             elif self._change(
                 "UPDATE job_files SET state = 'running', attempts = attempts + 1 "
-                f"WHERE job = ? AND name = ? AND {_UNFINISHED}",
+                f"WHERE job = ? AND name = ? AND {UNFINISHED}",
                 job,
                 row["name"],
             ):
@@ -242,7 +158,7 @@ class Jobs:
         original = self._catalog.original(row["sha256"])
 
         def wanted() -> bool:
-            query = f"SELECT 1 FROM job_files WHERE job = ? AND name = ? AND {_UNFINISHED}"
+            query = f"SELECT 1 FROM job_files WHERE job = ? AND name = ? AND {UNFINISHED}"
             found = self._catalog.read().execute(query, (row["job"], row["name"]))
             return found.fetchone() is not None
 
@@ -250,7 +166,7 @@ class Jobs:
 
     def _record(self, job: str, outcome: Outcome) -> None:
         self._change(
-            f"UPDATE job_files SET state = ?, error = ? WHERE job = ? AND name = ? AND {_UNFINISHED}",
+            f"UPDATE job_files SET state = ?, error = ? WHERE job = ? AND name = ? AND {UNFINISHED}",
             outcome.state,
             outcome.error,
             job,
@@ -260,16 +176,30 @@ class Jobs:
     def _finish(self, job: str, error: str | None) -> None:
         with self._catalog.write() as transaction:
             struck = transaction.execute(
-                f"UPDATE job_files SET state = 'failed', error = ? WHERE job = ? AND {_UNFINISHED}",
+                f"UPDATE job_files SET state = 'failed', error = ? WHERE job = ? AND {UNFINISHED}",
                 (error, job),
             ).rowcount
             files = transaction.execute("SELECT state FROM job_files WHERE job = ?", (job,)).fetchall()
             state = "failed" if struck else _end({row["state"] for row in files})
             transaction.execute(
-                "UPDATE jobs SET state = ?, finished = ?, error = ? WHERE id = ?",
+                f"UPDATE jobs SET state = ?, finished = ?, error = ? WHERE id = ? AND {UNFINISHED}",  # not cancelled
                 (state, time.time(), error if struck else None, job),
             )
         self._at_work = ""
+
+    def _forget_expired(self) -> list[str]:
+        """Give up the bytes of files that nobody retried in time; return their sha256."""
+        with self._catalog.write() as transaction:
+            expired = (
+                "FROM job_files WHERE state IN ('failed', 'cancelled') AND sha256 != '' AND job IN "
+                "(SELECT id FROM jobs WHERE finished <= unixepoch() - ?)"
+            )
+            forgotten = transaction.execute(f"SELECT sha256 {expired}", (RETRY_S,)).fetchall()
+            if forgotten:
+                transaction.execute(
+                    f"UPDATE job_files SET sha256 = '' WHERE rowid IN (SELECT rowid {expired})", (RETRY_S,)
+                )
+        return [row["sha256"] for row in forgotten]
 
     def _give_back(self) -> None:
         """Let the files that were begun and not finished count as not begun: it was not they who ended it."""
@@ -289,15 +219,6 @@ class Jobs:
         with self._catalog.write() as transaction:
             return transaction.execute(statement, values).rowcount
 
-    def _job(self, row: sqlite3.Row) -> Job:
-        files = self._catalog.read().execute(
-            "SELECT name, state, error FROM job_files WHERE job = ? ORDER BY rowid", (row["id"],)
-        )
-        done = tuple(JobFile(row["name"], row["state"], row["error"]) for row in files)
-        return Job(
-            row["id"], row["corpus"], row["state"], row["created"], row["finished"], row["error"], done
-        )
-
 
 def _end(states: set[str]) -> str:
     """Name how a job ended from how its files did."""
@@ -306,12 +227,3 @@ def _end(states: set[str]) -> str:
     if "failed" not in states:
         return "completed"
     return "completed_with_errors" if states & {"added", "updated", "unchanged"} else "failed"
-
-
-def _locked(file: IO[str]) -> bool:
-    """Take the lock for this process, or tell that another one has it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

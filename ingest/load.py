@@ -50,8 +50,9 @@ def load(data: bytes, name: str, *, limits: Limits = DEFAULT_LIMITS) -> Loaded:
     Raises:
         UnreadableFile: if the file is empty, too large, encrypted, truncated, damaged, mislabelled,
             would unpack beyond the limits, has no text, or is of a format that is not read.
+        MemoryError: if this process has too little memory for it.
     """
-    shown = name if name.isprintable() else ascii(name)
+    shown = printable(name)
     if not data:
         raise UnreadableFile(f"{shown} is empty (0 bytes); upload a file with text.")
     if len(data) > limits.max_file_bytes:
@@ -65,6 +66,11 @@ def load(data: bytes, name: str, *, limits: Limits = DEFAULT_LIMITS) -> Loaded:
     return replace(loaded, metadata={"format": file_format, **loaded.metadata})
 
 
+def printable(name: str) -> str:
+    """Return a name as messages show it; one that could forge a line of a log is escaped."""
+    return name if name.isprintable() else ascii(name)
+
+
 def too_large(name: str, size: int, limits: Limits) -> UnreadableFile:
     """Return the error of a file of more bytes than are accepted."""
     return UnreadableFile(
@@ -76,7 +82,7 @@ def _read(file_format: str, data: bytes, name: str, limits: Limits) -> Loaded:
     reader: Reader = import_module(f"ingest.formats.{_READERS[file_format]}").read
     try:
         return reader(data, name, limits)
-    except IbidError:
+    except (IbidError, MemoryError):  # memory is the process's to give, see `ingest/parse_process.py`
         raise
     except RecursionError as error:
         raise UnreadableFile(

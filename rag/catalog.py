@@ -22,6 +22,8 @@ from rag.listing import Listings, check_corpus_name
 from rag.snapshot import remove_snapshots
 from rag.types import Chunk, Document, Metadata, document_id, indexed_text
 
+CHECKPOINT_S = 86_400  # how long embeddings wait for the rest of their version
+
 
 @dataclass(frozen=True, slots=True)
 class NewVersion:
@@ -119,6 +121,7 @@ class Catalog(Listings):
                 "INSERT OR IGNORE INTO embeddings VALUES (?, ?)",
                 zip(new.keys, map(np.ndarray.tobytes, new.vectors.astype(np.float16)), strict=True),
             )
+            transaction.executemany("DELETE FROM checkpoints WHERE key = ?", ((key,) for key in new.keys))
             transaction.executemany(
                 "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _chunk_rows(shown, document, new)
             )
@@ -131,7 +134,8 @@ class Catalog(Listings):
     def delete_documents(self, corpus: str, names: Sequence[str]) -> None:
         """Delete documents, all or none: raise NotFound if any name is unknown.
 
-        Uploads of that name that are still on their way are cancelled, and count as documents.
+        Uploads of that name that are still on their way are cancelled, and count as documents; so do those that
+        failed and could be retried.
         """
         self.require_corpus(corpus)
         removed = []
@@ -259,15 +263,36 @@ class Catalog(Listings):
         return str(found["text"]) if found else ""
 
     def known_vectors(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
-        """Return the stored embeddings among `keys`, (dim,) float16 each."""
+        """Return the stored embeddings among `keys`, those of checkpoints too, (dim,) float16 each."""
         known: dict[bytes, np.ndarray] = {}
         for begin in range(0, len(keys), 500):
             part = keys[begin : begin + 500]
+            marks = ",".join("?" * len(part))
             rows = self.read().execute(
-                f"SELECT key, vector FROM embeddings WHERE key IN ({','.join('?' * len(part))})", part
+                f"SELECT key, vector FROM embeddings WHERE key IN ({marks}) "
+                f"UNION ALL SELECT key, vector FROM checkpoints WHERE key IN ({marks})",
+                [*part, *part],
             )
             known.update({row["key"]: np.frombuffer(row["vector"], np.float16) for row in rows})
         return known
+
+    def keep_checkpoint(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
+        """Keep embeddings of a version that is not yet whole, for a process that has to begin it again.
+
+        Nothing refers to them: a version brings its own, so that they can be dropped at any time.
+
+        Args:
+            vectors: (n_keys, dim) float32 or float16.
+        """
+        rows = zip(keys, map(np.ndarray.tobytes, vectors.astype(np.float16)), strict=True)
+        with self.write() as transaction:
+            transaction.executemany("INSERT OR IGNORE INTO checkpoints VALUES (?, ?, unixepoch())", rows)
+
+    def drop_old_checkpoints(self) -> None:
+        """Drop the checkpoints of versions that nobody came back to for a day."""
+        if self.read().execute("SELECT 1 FROM checkpoints LIMIT 1").fetchone():
+            with self.write() as transaction:
+                transaction.execute("DELETE FROM checkpoints WHERE made < unixepoch() - ?", (CHECKPOINT_S,))
 
     # the change log, for followers
 
@@ -312,13 +337,24 @@ _SELECT_CHUNKS = (
 
 
 def _cancel_uploads(transaction: sqlite3.Connection, corpus: str, name: str | None = None) -> list[str]:
-    """Cancel the unfinished uploads of a name, or of the whole corpus; return their originals' sha256."""
-    rows = transaction.execute(
-        "UPDATE job_files SET state = 'cancelled', error = 'It was deleted before it was ingested.' "
-        "WHERE job IN (SELECT id FROM jobs WHERE corpus = ?1 AND state IN ('queued', 'running')) "
-        "AND state IN ('queued', 'running') AND (?2 IS NULL OR name = ?2) RETURNING sha256",
-        (corpus, name),
+    """Cancel the unfinished uploads of a name, or of the whole corpus, and let none be retried.
+
+    Return the sha256 of their originals. The embeddings of versions that are not yet whole go too: of whose text
+    they are, they do not tell.
+    """
+    where = (
+        "state IN ('queued', 'running', 'failed', 'cancelled') AND sha256 != '' "
+        "AND job IN (SELECT id FROM jobs WHERE corpus = ?1) AND (?2 IS NULL OR name = ?2)"
     )
+    rows = transaction.execute(f"SELECT sha256 FROM job_files WHERE {where}", (corpus, name)).fetchall()
+    if rows:
+        transaction.execute(
+            "UPDATE job_files SET error = 'It was deleted before it was ingested.', state = 'cancelled' "
+            f"WHERE {where} AND state IN ('queued', 'running')",
+            (corpus, name),
+        )
+        transaction.execute(f"UPDATE job_files SET sha256 = '' WHERE {where}", (corpus, name))
+        transaction.execute("DELETE FROM checkpoints")
     return [row["sha256"] for row in rows]
 
 

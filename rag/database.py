@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from rag.errors import StorageError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _SCHEMA = """
 CREATE TABLE corpora (
     name TEXT PRIMARY KEY, embedder TEXT NOT NULL, created REAL NOT NULL) STRICT;
@@ -71,6 +71,12 @@ CREATE TABLE facts (  -- a chain is a fact and what it superseded, named by the 
     stated REAL NOT NULL, superseded REAL, embedder TEXT NOT NULL, vector BLOB NOT NULL) STRICT;
 CREATE INDEX facts_of_user ON facts (corpus, user, superseded);
 CREATE INDEX facts_of_turn ON facts (turn)
+""",
+    4: """
+CREATE TABLE checkpoints (  -- embeddings, float16, of versions that are not yet whole
+    key BLOB PRIMARY KEY, vector BLOB NOT NULL, made INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+ALTER TABLE jobs ADD COLUMN started REAL;
+ALTER TABLE jobs ADD COLUMN done_before INTEGER NOT NULL DEFAULT 0
 """,
 }
 # one row, drawn at random: an index snapshot of another catalogue's history is told by it

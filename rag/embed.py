@@ -6,6 +6,7 @@ sentence-transformers model by local path or hub name.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import threading
 from collections.abc import Sequence
@@ -73,6 +74,11 @@ def load_embedder(name: str = TRUNK, *, threads: int = 0) -> Embedder:
     return TrunkEmbedder(threads) if name == TRUNK else SentenceTransformersEmbedder(name, threads=threads)
 
 
+def in_background(embedder: Embedder) -> Embedder:
+    """Return the embedder for indexing: the trunk then gives way to questions, other models share one lock."""
+    return embedder.in_background() if isinstance(embedder, TrunkEmbedder) else embedder
+
+
 class TrunkEmbedder:
     """The packaged all-MiniLM-L6-v2, int8 per channel, on ONNX Runtime. Safe for several threads."""
 
@@ -82,6 +88,12 @@ class TrunkEmbedder:
     def __init__(self, threads: int) -> None:
         self.fingerprint = models.trunk_fingerprint()
         self._runner = Runner(models.prepared_trunk(), threads=threads)
+
+    def in_background(self) -> TrunkEmbedder:
+        """Return this model on threads of the lowest priority, with pools and queues of their own."""
+        yielding = copy.copy(self)
+        yielding._runner = self._runner.in_background()
+        return yielding
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         vectors = np.zeros((len(texts), self.dimension), np.float32)

@@ -7,6 +7,7 @@ IbidError                    HTTP 500 unless another status is named
 ├── InvalidSettings          a key in ibid.toml or IBID_* (names key, value and remedy)
 ├── NotFound                 no such corpus, document or job (HTTP 404)
 ├── OtherEmbedder            a corpus that another model embedded than the one of the settings (HTTP 409)
+├── WrongState           a job that is finished, or not yet, where the other is needed (HTTP 409)
 ├── UnreadableFile           one file that cannot become a document; the others go on (HTTP 422)
 ├── ModelError               a model that is missing, damaged or of the wrong kind
 ├── StorageError             a disk that is full (HTTP 507) or busy (503), a damaged or newer data folder
@@ -40,6 +41,10 @@ class NotFound(IbidError):
 
 class OtherEmbedder(IbidError):
     """A corpus was embedded by another model than the one of the settings; vectors of two are never compared."""
+
+
+class WrongState(IbidError):
+    """A job is in a state in which that cannot be done to it; nothing was changed."""
 
 
 class UnreadableFile(IbidError):

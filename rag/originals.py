@@ -18,10 +18,11 @@ log = logging.getLogger(__name__)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY = re.compile(r"\.[0-9a-f]{64}\.(\d+)\.\d+")  # as `_write_durably` names them
 _STARTED = time.time()
+RETRY_S = 7 * 86_400  # how long the files of a job that failed or were cancelled are kept for another try
 _IS_USED = (
     "SELECT EXISTS (SELECT 1 FROM documents WHERE sha256 = ?1) OR EXISTS (SELECT 1 FROM job_files f "
-    "JOIN jobs j ON j.id = f.job WHERE f.sha256 = ?1 AND j.state IN ('queued', 'running') "
-    "AND f.state IN ('queued', 'running'))"
+    "JOIN jobs j ON j.id = f.job WHERE f.sha256 = ?1 AND (f.state IN ('queued', 'running') OR "
+    "(f.state IN ('failed', 'cancelled') AND coalesce(j.finished, unixepoch()) > unixepoch() - ?2)))"
 )
 
 
@@ -64,7 +65,7 @@ class Originals(Database):
             log.warning("Unfinished originals could not be deleted (%s).", error)
 
     def drop_unused_originals(self, among: Sequence[str] | None = None) -> None:
-        """Delete those originals that neither a document nor an unfinished job needs any more.
+        """Delete those originals that neither a document nor a job that may still be (re)tried needs any more.
 
         Args:
             among: sha256 of the candidates; None means all, such as those that a kill left behind.
@@ -78,7 +79,7 @@ class Originals(Database):
                 self.write() as transaction
             ):  # so that no upload of the same bytes is acknowledged in between
                 for sha256 in present:
-                    if not transaction.execute(_IS_USED, (sha256,)).fetchone()[0]:
+                    if not transaction.execute(_IS_USED, (sha256, RETRY_S)).fetchone()[0]:
                         self.original(sha256).unlink(missing_ok=True)
         except (OSError, StorageError) as error:  # what was asked for is done; the next start tries again
             log.warning("Originals that nothing needs any more could not be deleted (%s).", error)

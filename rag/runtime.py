@@ -6,8 +6,11 @@ One a run, because int8 activations are scaled over a whole batch: in company a 
 
 from __future__ import annotations
 
+import copy
 import os
 import re
+import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -24,6 +27,7 @@ from rag.errors import ModelError
 
 PROBE = ("Who wrote Hamlet?", "William Shakespeare wrote the tragedy of Hamlet between 1599 and 1601.")
 
+_LOWEST_PRIORITY = 19  # as of nice(1)
 _HALF = re.compile("[\ud800-\udfff]")
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -53,7 +57,17 @@ class Runner:
         self._tokenizer = trunk_tokenizer()
         self._cls, self._sep = (_token_id(self._tokenizer, name) for name in ("[CLS]", "[SEP]"))
         threadpool_limits(1, user_api="blas")  # numpy's threads spin, and cost a question 30 ms of ours
-        self._pool = _pool(threads or cores())
+        self._threads = threads or cores()
+        self._pool = _pool(self._threads)
+
+    def in_background(self) -> Runner:
+        """Return the same network for work that nobody waits for: its threads run when no other wants the cores.
+
+        Without it a question would wait for its turn behind every text that is queued to be indexed.
+        """
+        yielding = copy.copy(self)
+        yielding._pool = _pool(self._threads, yielding=True)
+        return yielding
 
     def tokenise(self, texts: Sequence[str]) -> list[Encoding]:
         """Tokenise without a limit and without special tokens; offsets are code points."""
@@ -119,8 +133,17 @@ def trunk_tokenizer() -> Tokenizer:
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="encoder")  # shared: no more threads than cores
+def _pool(threads: int, *, yielding: bool = False) -> ThreadPoolExecutor:
+    """Return the pool that all networks share, so that no more threads compute than there are cores."""
+    if yielding:
+        return ThreadPoolExecutor(threads, thread_name_prefix="indexer", initializer=yield_to_others)
+    return ThreadPoolExecutor(threads, thread_name_prefix="encoder")
+
+
+def yield_to_others() -> None:
+    """Give this thread the lowest priority; only Linux has priorities of threads."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
 
 
 def _token_id(tokenizer: Any, token: str) -> int:

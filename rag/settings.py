@@ -118,6 +118,12 @@ class Settings:
     max_file_mb: int = _setting(100, "largest file that is accepted, in MB", low=1, high=100_000)
     max_unpacked_mb: int = _setting(300, "most that a zipped file may unpack to, in MB", low=1, high=100_000)
     max_pages: int = _setting(5000, "most pages, slides or sheets of one document", low=1, high=1_000_000)
+    parse_memory_mb: int = _setting(
+        1000, "most memory that reading one file may take, in MB", low=100, high=1_000_000
+    )
+    parse_timeout_s: int = _setting(
+        180, "longest that reading one file may take, in seconds", low=1, high=86_400
+    )
     max_question_chars: int = _setting(8000, "longest question, in characters", low=100, high=1_000_000)
 
     @property

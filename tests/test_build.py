@@ -1,5 +1,8 @@
 """Building versions: unchanged files are skipped, and a file that cannot be embedded fails alone."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingest.build import Builder
+from ingest.build import GROUP_CHUNKS, Builder
 from ingest.source import Outcome, Source
 from rag.catalog import Catalog
 from rag.embed import Embedder, TokenVectors
 from rag.errors import NotFound, OtherEmbedder, StorageError
 from rag.settings import Settings
+from rag.types import indexed_text
+from tests.made_versions import count
 
 CORPUS = "built"
 
@@ -24,9 +29,11 @@ class Choking:
         self._embedder, self._word, self._error = embedder, word, error
         self.fingerprint, self.dimension = embedder.fingerprint, embedder.dimension
         self.max_tokens = embedder.max_tokens
+        self.encoded = 0
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         self._check(texts)
+        self.encoded += len(texts)
         return self._embedder.encode(texts)
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
@@ -44,8 +51,8 @@ def source(name: str, text: str) -> Source:
     return Source(name, text.encode)
 
 
-def build(catalog: Catalog, embedder: Embedder, *sources: Source, chunker: str = "packed") -> list[Outcome]:
-    builder = Builder(catalog, embedder, Settings(home=Path(), chunker=chunker))
+def build(catalog: Catalog, embedder: Embedder, *sources: Source, **settings: Any) -> list[Outcome]:
+    builder = Builder(catalog, embedder, Settings(home=Path(), **settings))
     return list(builder.ingest(CORPUS, sources))
 
 
@@ -71,7 +78,8 @@ def test_a_file_that_cannot_be_embedded_fails_alone(
     }
     [failed] = [outcome for outcome in outcomes if outcome.error]
     assert failed.error
-    assert failed.error.startswith(f"poison.txt could not be ingested ({told}")
+    stage = "embed" if chunker == "packed" else "chunk"
+    assert failed.error.startswith(f"{stage}: poison.txt could not be ingested ({told}")
     assert catalog.count_documents(CORPUS) == 3
 
 
@@ -101,11 +109,10 @@ def test_unchanged_files_do_nothing(catalog: Catalog, embedder: Embedder) -> Non
 
 def test_a_version_that_is_no_longer_wanted_is_not_shown(catalog: Catalog, embedder: Embedder) -> None:
     def wanted() -> bool:
-        assert catalog.read().in_transaction
-        return False
+        return not catalog.read().in_transaction  # until the version would become visible
 
     [outcome] = build(catalog, embedder, Source("a.txt", b"Some text.".strip, wanted=wanted))
-    assert (outcome.state, outcome.error) == ("failed", "'a.txt' was deleted before it was ingested.")
+    assert (outcome.state, outcome.error) == ("failed", "store: 'a.txt' was deleted before it was ingested.")
     assert catalog.documents(CORPUS) == []
 
 
@@ -117,3 +124,54 @@ def test_a_corpus_is_made_only_where_it_may_be(catalog: Catalog, embedder: Embed
     catalog.create_corpus(CORPUS, "another model")
     with pytest.raises(OtherEmbedder):
         list(builder.ingest(CORPUS, FILES))
+
+
+SENTENCES = 400
+LARGE = " ".join(
+    f"The keeper of tower {n} counts {n * 7} ships in the harbour and writes them into the book of the day."
+    for n in range(SENTENCES)
+)
+_KILLED = """
+import os, sys
+from pathlib import Path
+from ingest.source import Source
+from rag.catalog import Catalog
+from rag.embed import load_embedder
+from tests.test_build import LARGE, Choking, build
+class Killed(Choking):
+    def _check(self, texts):
+        if self.encoded >= 200:
+            os.kill(os.getpid(), 9)
+embedder = Killed(load_embedder(), "", Exception())
+build(Catalog(Path(sys.argv[1])), embedder, Source("large.md", LARGE.encode), chunk_tokens=32)
+"""
+
+
+def test_a_large_file_goes_on_where_a_kill_ended_it(catalog: Catalog, embedder: Embedder) -> None:
+    command = [sys.executable, "-c", _KILLED, str(catalog.home)]
+    assert subprocess.run(command, cwd=Path(__file__).parent.parent).returncode == -signal.SIGKILL
+    kept = count(catalog, "checkpoints")
+    assert 200 <= kept < 200 + GROUP_CHUNKS
+    assert (count(catalog, "documents"), count(catalog, "embeddings")) == (0, 0)
+    again = Choking(embedder, "\0", Exception())
+    [outcome] = build(catalog, again, Source("large.md", LARGE.encode), chunk_tokens=32)
+    assert (outcome.state, outcome.chunks) == ("added", SENTENCES)
+    assert again.encoded == SENTENCES - kept
+    assert (count(catalog, "checkpoints"), count(catalog, "embeddings")) == (0, SENTENCES)
+    stored = catalog.known_vectors(
+        [row["embedding"] for row in catalog.read().execute("SELECT embedding FROM chunks")]
+    )
+    first = catalog.read().execute("SELECT * FROM chunks ORDER BY start").fetchone()
+    text = indexed_text(first["text"], first["context"])
+    assert np.array_equal(stored[first["embedding"]], embedder.encode([text])[0].astype(np.float16))
+
+
+def test_what_is_cancelled_is_embedded_no_further(catalog: Catalog, embedder: Embedder) -> None:
+    counting = Choking(embedder, "\0", Exception())
+
+    def wanted() -> bool:
+        return counting.encoded < 100
+
+    [outcome] = build(catalog, counting, Source("large.md", LARGE.encode, wanted=wanted), chunk_tokens=32)
+    assert outcome.error == "embed: 'large.md' was cancelled or deleted while it was being embedded."
+    assert counting.encoded < 100 + GROUP_CHUNKS

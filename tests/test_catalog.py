@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ingest.jobs import Jobs, Upload
 from rag.catalog import Catalog, NewVersion, embedding_key
 from rag.errors import InvalidInput, InvalidName, NotFound, OtherEmbedder, StorageError
 from rag.types import Document
@@ -336,3 +337,44 @@ def test_a_thousand_chunks_are_put_within_a_second(catalog: Catalog) -> None:
     began = time.perf_counter()
     catalog.put_version(CORPUS, "a.txt", new)  # removal of the old version included
     assert time.perf_counter() - began < 1.0
+
+
+# checkpoints: embeddings of versions that are not yet whole
+
+
+def test_checkpoints_are_known_until_their_version_is_whole(catalog: Catalog) -> None:
+    vectors = random_vectors(2, 0)
+    new = make_version("one\ntwo", vectors)
+    catalog.keep_checkpoint(new.keys[:1], vectors[:1])
+    [kept] = catalog.known_vectors(new.keys).values()
+    assert np.array_equal(kept, vectors[0].astype(np.float16))
+    catalog.drop_old_checkpoints()
+    assert count(catalog, "checkpoints") == 1
+    catalog.create_corpus(CORPUS, "random")
+    catalog.put_version(CORPUS, "a.txt", new)
+    assert (count(catalog, "checkpoints"), count(catalog, "embeddings")) == (0, 2)
+
+
+def test_a_version_needs_no_checkpoint(catalog: Catalog) -> None:
+    vectors = random_vectors(1, 0)
+    new = make_version("one", vectors)
+    catalog.keep_checkpoint(new.keys, vectors)
+    with catalog.write() as transaction:
+        transaction.execute("UPDATE checkpoints SET made = made - 86401")
+    catalog.drop_old_checkpoints()
+    assert count(catalog, "checkpoints") == 0
+    catalog.create_corpus(CORPUS, "random")
+    catalog.put_version(CORPUS, "a.txt", new)
+    assert len(catalog.known_vectors(new.keys)) == 1
+
+
+def test_a_deleted_upload_leaves_no_checkpoint(catalog: Catalog) -> None:
+    jobs = Jobs(catalog)
+    for delete in (
+        lambda: catalog.delete_documents(CORPUS, ["a.txt"]),
+        lambda: catalog.delete_corpus(CORPUS),
+    ):
+        jobs.submit(CORPUS, [Upload("a.txt", b"one", {})], "random")
+        catalog.keep_checkpoint([b"key"], random_vectors(1, 0))
+        delete()
+        assert count(catalog, "checkpoints") == 0

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ingest.jobs import Jobs, Upload
+from rag.catalog import Catalog
 from tests.made_versions import damage_inside
 from tests.typed import Ibid
 
@@ -297,3 +299,25 @@ def test_two_ingests_at_once_both_succeed(home: Path) -> None:
 
     assert [process.returncode for process in processes] == [0, 0]
     assert all(b"5 added" in output for output in outputs)
+
+
+def test_jobs_are_listed_shown_cancelled_and_retried(ibid: Ibid, home: Path) -> None:
+    assert ibid("jobs", "list").out == ""
+    catalog = Catalog(home / "home")
+    job = Jobs(catalog).submit("sea", [Upload("a.txt", b"one", {}), Upload("b.txt", b"two", {})], "random")
+    catalog.close()
+    [listed] = ibid("jobs", "list", "--json").json()
+    assert (listed["id"], listed["state"], listed["done"], listed["total"]) == (job, "queued", 0, 2)
+    assert f"{job}  " in ibid("jobs", "list").out
+    assert "sea: queued, 0 of 2 files" in ibid("jobs", "list").out
+    cancelled = ibid("jobs", "cancel", job).out
+    assert "sea: cancelled, 2 of 2 files" in cancelled
+    assert "  cancelled  a.txt: Its job was cancelled before it was ingested." in cancelled
+    again = ibid("jobs", "cancel", job)
+    assert (again.code, "is finished (cancelled); only one at work can be cancelled" in again.err) == (
+        1,
+        True,
+    )
+    assert [file["state"] for file in ibid("jobs", "retry", job, "--json").json()["files"]] == ["queued"] * 2
+    assert "  queued  b.txt" in ibid("jobs", "show", job).out
+    assert "There is no job 'x'" in ibid("jobs", "show", "x").err

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.jobs import Jobs
 from rag.catalog import Catalog
 from rag.conversation import RECALLED, Conversations, Session
 from rag.database import SCHEMA_VERSION
@@ -165,12 +166,16 @@ def test_a_folder_of_schema_1_is_brought_up_to_date(tmp_path: Path) -> None:
         old.execute("DROP TABLE facts")
         old.execute("DROP TABLE turns")
         old.execute("DROP TABLE sessions")
+        old.execute("DROP TABLE checkpoints")
+        for column in ("started", "done_before"):
+            old.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
         old.execute("PRAGMA user_version = 1")
     old.close()
     catalog = Catalog(tmp_path)
 
     assert catalog.read().execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
     assert Conversations(catalog).sessions() == []
+    assert (Jobs(catalog).recent(), catalog.known_vectors([b"key"])) == ([], {})
     catalog.close()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -156,3 +158,35 @@ def test_a_runner_of_the_pack_is_loaded_once() -> None:
     assert pack_runner("compressor", threads=1) is pack_runner("compressor", threads=1)
     with pytest.raises(ModelError, match="'poet' is not a job of the pack"):
         pack_runner("poet")
+
+
+# work that nobody waits for
+
+
+def priority(_: object) -> int:
+    time.sleep(0.01)  # so that every thread of the pool gets its share
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+def test_work_in_the_background_gives_way(echo: Runner) -> None:
+    yielding = echo.in_background()
+    ours = priority(None)
+    assert set(echo.each(priority, range(8))) == {ours}
+    assert set(yielding.each(priority, range(8))) == {19}
+    assert yielding.run([7, 8])[0].tolist() == echo.run([7, 8])[0].tolist()
+
+
+def test_a_question_does_not_wait_for_what_is_queued_in_the_background(echo: Runner) -> None:
+    working, free = threading.Semaphore(0), threading.Event()
+
+    def slow(_: int) -> bool:
+        working.release()
+        return free.wait(30)
+
+    with ThreadPoolExecutor(1) as indexing:
+        queued = indexing.submit(echo.in_background().each, slow, range(20))
+        assert working.acquire(timeout=30)
+        assert echo.each(lambda one: one + 1, range(4)) == [1, 2, 3, 4]
+        assert not queued.done()
+        free.set()
+        assert queued.result(30) == [True] * 20

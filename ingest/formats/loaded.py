@@ -26,6 +26,11 @@ class Limits:
     ratio_floor_bytes: int = 20_000_000
     max_pages: int = 5_000
     max_characters: int = 20_000_000
+    ocr: bool = True  # read scans where OCR is installed; otherwise they are Scanned
+
+
+class Scanned(UnreadableFile):
+    """A PDF without a text layer that OCR, which is installed, was not allowed to read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,18 @@ _PIXELS_PER_POINT = 2.0  # 144 dpi: small print stays legible, a page takes abou
 _MAX_PIXELS = 20_000_000  # a poster is scaled down rather than filling memory
 
 
+def is_installed() -> bool:
+    """Tell whether RapidOCR is there."""
+    return importlib.util.find_spec("rapidocr") is not None
+
+
 def read_pages(document: Any, name: str) -> Iterator[str]:
     """Yield the recognised text of each page of an open PDF, lines in reading order.
 
     Raises:
         UnreadableFile: if RapidOCR is not installed.
     """
-    if importlib.util.find_spec("rapidocr") is None:
+    if not is_installed():
         raise UnreadableFile(
             f"{name} has no text layer (a scan?); install ibid[ocr] and upload it again, or run it through an"
             " OCR program first."

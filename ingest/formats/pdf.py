@@ -1,24 +1,20 @@
-"""PDF through PDFium, in a process of its own: the text of each page, its lines unwrapped.
+"""PDF through PDFium: the text of each page, its lines unwrapped.
 
-A process because a PDF of 1 MB can unpack to gigabytes inside PDFium, which then ends the process it runs
-in, as it does on some damaged files; and because PDFium is not thread-safe.
+A PDF of 1 MB can unpack to gigabytes inside PDFium, which then ends its process, as it does on some damaged
+files; and PDFium is not thread-safe. `ingest/parse.py` therefore reads files in a process of its own.
 """
 
-import json
 import re
-import subprocess
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from ingest.formats.loaded import Limits, Loaded, from_pages
+import pypdfium2
+from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
+
+from ingest.formats import ocr
+from ingest.formats.loaded import Limits, Loaded, Scanned, bounded, from_pages
 from rag.errors import UnreadableFile
 
-_ROOT = Path(__file__).resolve().parents[2]
-_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.formats.pdf_process import main; main()"
-MOST_S = 2100  # above the process's own limits, for systems that keep none
 _END_MARK = b"%%EOF"
 _END_BYTES = 65_536  # some writers and mail gateways append to a file; this much is let pass
 _HYPHEN_BREAK = re.compile(r"(\w)(?:\x02|-\n|\xad\n?)(?=(\w))")  # PDFium's own mark for a broken word is \x02
@@ -31,15 +27,22 @@ def read(data: bytes, name: str, limits: Limits) -> Loaded:
     """Extract every page; a PDF without any text is recognised by OCR where that is installed.
 
     Raises:
-        UnreadableFile: if the file is encrypted, damaged or truncated, has too many pages, needs more
-            memory or time than `pdf_process` allows, or has no text and OCR is not installed.
+        UnreadableFile: if the file is encrypted, damaged or truncated, has too many pages, or has no text and
+            OCR is not installed.
+        Scanned: if it has no text, OCR is installed, and `limits` forbid it.
     """
     if data.rfind(_END_MARK, max(0, len(data) - _END_BYTES)) < 0:
         raise UnreadableFile(f"{name} is truncated: the end mark of a PDF is missing. Upload it again.")
-    extracted = _extract(data, name, limits)
-    if "error" in extracted:
-        raise UnreadableFile(extracted["error"])
-    return from_pages([unwrap(page) for page in extracted["pages"]], _metadata(extracted["metadata"]))
+    document = _open(data, name, limits)
+    try:
+        pages = list(bounded(_texts(document, name), name, limits))
+        if not any(page.strip() for page in pages):
+            if ocr.is_installed() and not limits.ocr:
+                raise Scanned(f"{name} has no text layer; it is to be read by OCR.")
+            pages = list(ocr.read_pages(document, name))
+        return from_pages([unwrap(page) for page in pages], _metadata(document.get_metadata_dict()))
+    finally:
+        document.close()
 
 
 def unwrap(page: str) -> str:
@@ -64,24 +67,34 @@ def _join_word(match: re.Match[str]) -> str:
     return match[1] if match[1].islower() and match[2].islower() else f"{match[1]}-"
 
 
-def _extract(data: bytes, name: str, limits: Limits) -> Any:
-    """Run the process; its last line of output is JSON with "pages" and "metadata", or "error"."""
-    command = [sys.executable, "-P", "-c", _PROGRAM, str(_ROOT), name, json.dumps(asdict(limits))]
-    return json.loads(_output(command, data, name).splitlines()[-1])
-
-
-def _output(command: Sequence[str], data: bytes, name: str, *, most_s: float = MOST_S) -> bytes:
+def _open(data: bytes, name: str, limits: Limits) -> Any:
     try:
-        finished = subprocess.run(command, input=data, capture_output=True, check=False, timeout=most_s)
-        status = str(finished.returncode)
-    except subprocess.TimeoutExpired:
-        status = "none"
-    if status != "0":
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        if error.err_code in (FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY):
+            message = f"{name} is encrypted; remove the password and upload it again."
+        else:
+            message = f"{name} is damaged: no page can be read ({error}). Print it to a new PDF, upload that."
+        raise UnreadableFile(message) from error
+    if len(document) > limits.max_pages:
         raise UnreadableFile(
-            f"{name} could not be read within the memory and time that a PDF may take (exit status"
-            f" {status}): it is damaged or inflated. Print it to a new PDF and upload that."
+            f"{name} has {len(document):,} pages; expected at most {limits.max_pages:,}. Split it."
         )
-    return finished.stdout
+    return document
+
+
+def _texts(document: Any, name: str) -> Iterator[str]:
+    for index in range(len(document)):
+        try:
+            page = document[index]
+        except pypdfium2.PdfiumError as error:
+            raise UnreadableFile(
+                f"{name} is damaged on page {index + 1}; print it to a new PDF and upload that."
+            ) from error
+        text_page = page.get_textpage()
+        yield text_page.get_text_bounded()  # not get_text_range: it is limited to 16-bit characters
+        text_page.close()
+        page.close()
 
 
 def _metadata(stated: dict[str, str]) -> dict[str, object]:

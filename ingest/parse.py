@@ -1,0 +1,176 @@
+"""Parse files in a child process, so that no file can take this one's memory, time or life.
+
+A child is started with the first file and serves the ones after it. One that breaks a bound, or ends, fails the
+file at hand; the next file gets a fresh one. Nothing is inherited: no socket, lock or database of this process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ingest.formats.loaded import Limits, Loaded
+from ingest.load import printable
+from ingest.parse_process import OUT_OF_MEMORY, receive, send
+from rag.errors import NotFound, UnreadableFile
+
+_ROOT = Path(__file__).resolve().parents[1]
+_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.parse_process import main; main()"
+_PIECE_BYTES = 1 << 20
+_POLL_S = 0.3  # how soon a file that is no longer wanted is let go
+_ENDING_S = 5  # how long a child that closed its socket may take to end
+_OCR_MEMORY_BYTES = 4_000_000_000  # the models of recognition take hundreds of MB
+_OCR_S = 1800  # a page takes about a second
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What parsing one file may take: bytes of memory, libraries included, and seconds."""
+
+    memory_bytes: int = 1_000_000_000
+    seconds: float = 180
+
+    @property
+    def memory(self) -> str:
+        """The bound on memory, as messages show it."""
+        return f"{self.memory_bytes // 1_000_000} MB of memory (IBID_PARSE_MEMORY_MB)"
+
+
+class Parser:
+    """Reads one file at a time, each as `ingest.load.load` does. Safe for several threads, which take turns."""
+
+    def __init__(self, limits: Limits, bounds: Bounds) -> None:
+        self._limits = replace(limits, ocr=False)
+        self._bounds = bounds
+        self._lock = threading.Lock()
+        self._child: _Child | None = None
+
+    def parse(self, data: bytes, name: str, *, wanted: Callable[[], bool] | None = None) -> Loaded:
+        """Return a file's text, pages and metadata.
+
+        Args:
+            wanted: asked while the file is being read; it is let go when that is false.
+
+        Raises:
+            UnreadableFile: if the file cannot be read, or not within the bounds.
+            NotFound: if it is no longer wanted.
+        """
+        with self._lock:
+            if self._child is None or not self._child.lives:
+                self._child = _Child(self._limits, self._bounds)
+            child, self._child = self._child, None  # to be used again only if all goes well
+            head, text = child.ask(data, name, wanted)
+            if head.get("spent"):
+                child.end()
+            else:
+                self._child = child
+        if head.get("scanned"):
+            head, text = self._recognise(data, name, wanted)
+        if "error" in head:
+            shortage = f" Or it needs more than {self._bounds.memory} to be read." if head.get("grew") else ""
+            raise UnreadableFile(head["error"] + shortage)
+        return Loaded(text.decode("utf-8", "surrogatepass"), tuple(head["pages"]), head["metadata"])
+
+    def close(self) -> None:
+        """End the child."""
+        with self._lock:
+            if self._child is not None:
+                self._child.end()
+            self._child = None
+
+    def _recognise(
+        self, data: bytes, name: str, wanted: Callable[[], bool] | None
+    ) -> tuple[dict[str, Any], bytes]:
+        """Read a scan by OCR, which takes more memory and time, in a child of its own."""
+        memory_bytes, seconds = self._bounds.memory_bytes, self._bounds.seconds
+        more = Bounds(max(memory_bytes, _OCR_MEMORY_BYTES), max(seconds, _OCR_S))
+        child = _Child(replace(self._limits, ocr=True), more)
+        try:
+            return child.ask(data, name, wanted)
+        finally:
+            child.end()
+
+
+class _Child:
+    """A process of `ingest/parse_process.py`, ended with this object at the latest."""
+
+    def __init__(self, limits: Limits, bounds: Bounds) -> None:
+        self._bounds, self._most_bytes = bounds, 4 * limits.max_characters  # in UTF-8
+        stated = [str(os.getpid()), str(bounds.memory_bytes), json.dumps(asdict(limits))]
+        self._channel, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _PROGRAM, str(_ROOT), *stated],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        self.end = weakref.finalize(self, _end, self._process, self._channel)
+
+    @property
+    def lives(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, data: bytes, name: str, wanted: Callable[[], bool] | None) -> tuple[dict[str, Any], bytes]:
+        """Return the reply about a file, head and text; on any error the child is ended."""
+        deadline = time.monotonic() + self._bounds.seconds
+        try:
+            self._channel.settimeout(self._bounds.seconds)
+            send(self._channel, {"name": name}, data)
+            self._channel.settimeout(_POLL_S)
+            return receive(lambda count: self._read(count, name, deadline, wanted), self._most_bytes)
+        except TimeoutError:
+            reason = f"took longer than {self._bounds.seconds:g} s to be read (IBID_PARSE_TIMEOUT_S)"
+        except (EOFError, ConnectionError, ValueError):
+            reason = self._how_it_ended()
+        except BaseException:
+            self.end()
+            raise
+        self.end()
+        raise UnreadableFile(
+            f"{printable(name)} {reason}; it is damaged, inflated or very large. Save it anew in its own program, "
+            "or split it, and upload that."
+        )
+
+    def _read(self, count: int, name: str, deadline: float, wanted: Callable[[], bool] | None) -> bytes:
+        received = bytearray()
+        while len(received) < count:
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            if wanted is not None and not wanted():
+                raise NotFound(f"{name!r} was cancelled or deleted while it was being read.")
+            try:
+                part = self._channel.recv(min(count - len(received), _PIECE_BYTES))
+            except TimeoutError:
+                continue
+            if not part:
+                raise EOFError
+            received += part
+        return bytes(received)
+
+    def _how_it_ended(self) -> str:
+        try:
+            code = self._process.wait(_ENDING_S)
+        except subprocess.TimeoutExpired:
+            code = 0
+        if code == OUT_OF_MEMORY:
+            return f"needs more than {self._bounds.memory} to be read"
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return f"ended the process that read it ({how}), which may have {self._bounds.memory}"
+
+
+def _end(process: subprocess.Popen[bytes], channel: socket.socket) -> None:
+    channel.close()
+    process.kill()
+    process.wait()

@@ -1,0 +1,128 @@
+"""The process in which files are parsed: a file comes in through a socket, its text goes out.
+
+The system keeps the bound on memory, the caller that on time. What the process imports is light: it starts in
+a tenth of a second, and a format's library is imported with the first file of that format.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ingest.formats.loaded import Limits, Scanned
+from ingest.load import load
+from rag.errors import UnreadableFile
+
+OUT_OF_MEMORY = 3  # the exit code of a process whose file needed more than it may have
+_SIZES = struct.Struct(">IQ")  # bytes of the head, which is JSON, and of the body
+_MOST_HEAD_BYTES = 50_000_000
+_NICENESS = 10  # questions are answered first
+_LARGE_SHARE = 0.4  # of the memory: at the next doubling of a buffer it ends
+_SPENT_BYTES = 150_000_000  # a process that grew beyond this is not used again: its memory would stay taken
+_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+
+
+def main() -> None:
+    """Answer requests on standard input, a socket, until that is closed.
+
+    `sys.argv[2:]` holds the caller's process number, the most bytes of memory, and the limits as JSON.
+    """
+    parent, memory_bytes, limits = int(sys.argv[2]), int(sys.argv[3]), Limits(**json.loads(sys.argv[4]))
+    _end_with(parent)
+    os.nice(_NICENESS)
+    _limit_memory(memory_bytes)
+    channel = socket.socket(fileno=0)
+    try:
+        while True:
+            head, data = receive(lambda count: _exactly(channel, count), limits.max_file_bytes)
+            send(channel, *answer(data, str(head["name"]), limits, memory_bytes))
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)  # nothing more may be allocated
+    except (EOFError, ConnectionError):
+        return  # nobody asks any more
+
+
+def answer(data: bytes, name: str, limits: Limits, memory_bytes: int) -> tuple[dict[str, Any], bytes]:
+    """Return what to reply about a file: a head, and its text in UTF-8.
+
+    The head has "spent" (whether to use this process no more), and "pages" and "metadata" or else "error"; with
+    "scanned", whether OCR could read the file, and "grew": libraries call it damage when their memory ends.
+    """
+    try:
+        loaded = load(data, name, limits=limits)
+    except UnreadableFile as error:
+        grew = _peak_bytes() > memory_bytes * _LARGE_SHARE
+        return {"error": str(error), "scanned": isinstance(error, Scanned), "grew": grew, "spent": grew}, b""
+    head = {"pages": loaded.pages, "metadata": dict(loaded.metadata), "spent": _peak_bytes() > _SPENT_BYTES}
+    return head, loaded.text.encode("utf-8", "surrogatepass")
+
+
+def send(channel: socket.socket, head: Mapping[str, Any], body: bytes) -> None:
+    """Send a message: its sizes, its head as JSON, its body."""
+    encoded = json.dumps(dict(head)).encode()
+    channel.sendall(_SIZES.pack(len(encoded), len(body)) + encoded)
+    channel.sendall(body)
+
+
+def receive(read: Callable[[int], bytes], most_body_bytes: int) -> tuple[dict[str, Any], bytes]:
+    """Receive a message as `send` sends it.
+
+    Args:
+        read: returns exactly so many bytes.
+
+    Raises:
+        ValueError: if it is no such message, or too large: the process at the other end may have been taken over.
+    """
+    head_bytes, body_bytes = _SIZES.unpack(read(_SIZES.size))
+    if head_bytes > _MOST_HEAD_BYTES or body_bytes > most_body_bytes:
+        raise ValueError(f"a message of {head_bytes:,} + {body_bytes:,} bytes")
+    head = json.loads(read(head_bytes))
+    return head, read(body_bytes)
+
+
+def _exactly(channel: socket.socket, count: int) -> bytes:
+    received = bytearray(count)
+    view = memoryview(received)
+    while view:
+        taken = channel.recv_into(view)
+        if not taken:
+            raise EOFError
+        view = view[taken:]
+    return bytes(received)
+
+
+def _end_with(parent: int) -> None:
+    """Let the kernel end this process when the caller ends; elsewhere it ends after the file at hand."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before that call
+        os._exit(0)
+
+
+def _limit_memory(memory_bytes: int) -> None:
+    import resource
+
+    os.putenv("OPENBLAS_NUM_THREADS", "1")  # numpy, which openpyxl imports, takes memory for each
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # PDFium aborts when memory ends; no dump of it
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    allowed = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
+
+
+def _peak_bytes() -> int:
+    """Return the most memory that this process has held; 0 where the system does not tell."""
+    try:
+        status = Path("/proc/self/status").read_text()  # getrusage counts the caller's own memory too
+    except OSError:
+        return 0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0

@@ -20,6 +20,7 @@ from api.models import models_app
 from api.progress import progress
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import opened
+from api.sync import sync
 from rag.conversation import ANYBODY, Session
 from rag.errors import IbidError, InvalidInput
 from rag.listing import check_corpus_name
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 app.add_typer(memory_app, name="memory")
+app.command()(sync)
 app.command()(chat)
 GATE_COULD_NOT_RUN = 2  # 1 is for what became worse
 out, notes = Console(), Console(stderr=True)

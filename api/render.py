@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ingest.plan import Report
 from rag.pipeline import Found
 from rag.types import Answer, Citation, Hit, Ledger, Trace
 
@@ -34,6 +35,29 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         "tokens": _tokens(answer.ledger),
         "timings_ms": _timings(answer.trace),
     }
+
+
+def sync_to_json(report: Report) -> dict[str, Any]:
+    """Return what a sync did: names of what came, changed, moved and left, and how many stayed as they are."""
+    plan = report.plan
+    return {
+        "corpus": report.corpus,
+        "added": list(plan.added),
+        "modified": list(plan.modified),
+        "moved": [list(move) for move in plan.moved],
+        "deleted": list(plan.deleted),
+        "unchanged": len(plan.unchanged),
+        "failed": dict(plan.failed),
+        "refused": plan.refusal or None,
+        "seconds": round(report.seconds, 2),
+    }
+
+
+def sync_to_line(report: Report) -> str:
+    """Return `handbook: 3 added, 1 modified, 0 moved, 2 deleted, 9,994 unchanged, 0 failed in 2.1 s`."""
+    states = ("added", "modified", "moved", "deleted", "unchanged", "failed")
+    counts = ", ".join(f"{len(getattr(report.plan, state)):,} {state}" for state in states)
+    return f"{report.corpus}: {counts} in {report.seconds:.1f} s"
 
 
 def hit_to_json(hit: Hit) -> dict[str, Any]:

@@ -89,7 +89,13 @@ class Catalog(Listings):
     # documents
 
     def put_version(
-        self, corpus: str, name: str, new: NewVersion, *, wanted: Callable[[], bool] | None = None
+        self,
+        corpus: str,
+        name: str,
+        new: NewVersion,
+        *,
+        wanted: Callable[[], bool] | None = None,
+        instead_of: str | None = None,
     ) -> int:
         """Make a document version visible in one transaction and return its number, from 1.
 
@@ -97,6 +103,7 @@ class Catalog(Listings):
 
         Args:
             wanted: asked in the transaction, in which no deletion can come between.
+            instead_of: another document, which leaves the corpus in the same transaction.
 
         Raises:
             NotFound: if the corpus was deleted, or the version is no longer wanted.
@@ -108,6 +115,8 @@ class Catalog(Listings):
             if wanted is not None and not wanted():
                 raise NotFound(f"{name!r} was deleted before it was ingested.")
             removed = self._remove(transaction, "id = ?", (identity,))
+            if instead_of is not None:
+                removed += self._remove(transaction, "id = ?", (document_id(corpus, instead_of),))
             version = self._next_version(transaction, identity)
             document = transaction.execute(
                 "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -174,6 +183,42 @@ class Catalog(Listings):
         query = "SELECT 1 FROM documents WHERE id = ? AND sha256 = ? AND build = ?"
         found = self.read().execute(query, (document_id(corpus, name), sha256, build))
         return found.fetchone() is not None
+
+    def rename_document(self, corpus: str, old: str, new: str) -> None:
+        """Give a document another name, in one transaction: nothing is parsed or embedded again.
+
+        Under the new name it begins as a version of its own; a document that had this name is replaced.
+
+        Raises:
+            NotFound: if there is no such document, or it was changed meanwhile.
+        """
+        with self.snapshot():
+            version, stored = self.document_info(corpus, old).version, self._stored_version(corpus, old)
+
+        def unchanged() -> bool:
+            return self.document_info(corpus, old).version == version
+
+        self.put_version(corpus, new, stored, wanted=unchanged, instead_of=old)
+
+    def _stored_version(self, corpus: str, name: str) -> NewVersion:
+        """Return the current version of a document as it could be put once more."""
+        identity = document_id(corpus, name)
+        row = self.read().execute("SELECT * FROM documents WHERE id = ?", (identity,)).fetchone()
+        chunks = self.read().execute(
+            'SELECT k.start, k."end", k.context, e.key, e.vector FROM chunks k '
+            "JOIN embeddings e ON e.key = k.embedding WHERE k.document = ? ORDER BY k.start",
+            (row["row"],),
+        ).fetchall()  # fmt: skip
+        return NewVersion(
+            text=row["text"],
+            pages=tuple(json.loads(row["pages"])),
+            metadata=json.loads(row["metadata"]),
+            sha256=row["sha256"],
+            build=row["build"],
+            pieces=[(chunk["start"], chunk["end"], chunk["context"]) for chunk in chunks],
+            vectors=np.stack([np.frombuffer(chunk["vector"], np.float16) for chunk in chunks]),
+            keys=[chunk["key"] for chunk in chunks],
+        )
 
     def _next_version(self, transaction: sqlite3.Connection, identity: str) -> int:
         row = transaction.execute(

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from rag.errors import StorageError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _SCHEMA = """
 CREATE TABLE corpora (
     name TEXT PRIMARY KEY, embedder TEXT NOT NULL, created REAL NOT NULL) STRICT;
@@ -71,6 +71,11 @@ CREATE TABLE facts (  -- a chain is a fact and what it superseded, named by the 
     stated REAL NOT NULL, superseded REAL, embedder TEXT NOT NULL, vector BLOB NOT NULL) STRICT;
 CREATE INDEX facts_of_user ON facts (corpus, user, superseded);
 CREATE INDEX facts_of_turn ON facts (turn)
+""",
+    4: """
+CREATE TABLE synced (  -- which folder a document version was last seen in, and under which settings
+    document INTEGER PRIMARY KEY REFERENCES documents(row) ON DELETE CASCADE,
+    folder TEXT NOT NULL, settings TEXT NOT NULL) STRICT
 """,
 }
 # one row, drawn at random: an index snapshot of another catalogue's history is told by it

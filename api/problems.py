@@ -4,6 +4,7 @@
 400  the body does not parse                      500  our own fault; the log says more
 403, 405, 413, 415, 421  as HTTP defines them     503  busy; try again
 409  the corpus is of another embedding model     507  the disk is full
+     or is being synced
 """
 
 from __future__ import annotations
@@ -23,11 +24,25 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from rag.errors import IbidError, InvalidInput, NotFound, OtherEmbedder, StorageError, UnreadableFile
+from rag.errors import (
+    IbidError,
+    InvalidInput,
+    NotFound,
+    OtherEmbedder,
+    StorageError,
+    SyncRunning,
+    UnreadableFile,
+)
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
-_STATUS = {NotFound: 404, OtherEmbedder: 409, InvalidInput: 422, UnreadableFile: 422}  # first match counts
+_STATUS = {  # first match counts
+    NotFound: 404,
+    OtherEmbedder: 409,
+    SyncRunning: 409,
+    InvalidInput: 422,
+    UnreadableFile: 422,
+}
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

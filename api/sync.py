@@ -25,6 +25,7 @@ from ingest.plan import Order, Report
 from rag.errors import IbidError, SyncRunning
 
 SOME_FAILED, RUNS_ALREADY = 2, 3  # exit codes
+FOLLOW_AFTER = 100  # changes; on fewer an index catches up in a moment, before it answers
 out, notes = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 
 Watch = Callable[[int], AbstractContextManager[Callable[[], None]]]  # given how many files are to be read
@@ -105,7 +106,7 @@ def _sync(service: Service, order: Order, watch: Watch) -> Report:
         plan = service.sync.plan(order, found)
         with watch(len(plan.added) + len(plan.modified)) as advance:
             done = service.sync.carry_out(order, found, plan, advance)
-        if done.added or done.modified or done.moved or done.deleted:
+        if len(done.added) + len(done.modified) + len(done.moved) + len(done.deleted) >= FOLLOW_AFTER:
             service.follow(order.corpus)
         return Report(order.corpus, done, time.perf_counter() - began)
 

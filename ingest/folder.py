@@ -46,20 +46,18 @@ def look_into(folder: Path, limits: Limits) -> Found:
     if str(folder) in failed:
         raise InvalidInput(f"{failed[str(folder)]} Nothing was changed.")
     hashes: dict[str, str] = {}
+    readable: dict[str, Source] = {}
     for source in sources:
         name = _as_document(source.name)
-        if name in hashes or name in failed:
-            failed[source.name] = (
-                "Another file has this name but for how its letters are encoded; rename one."
-            )
+        if name in readable or name in failed:  # neither is taken: which one is meant is not known
+            hashes.pop(name, None)
+            failed[name] = "Two files have this name but for how its letters are encoded; rename one."
             continue
         try:
-            document_name(name)
+            readable[name] = replace(source, name=document_name(source.name))
             hashes[name] = _sha256(source, limits)
         except IbidError as error:
             failed[name] = str(error)
-    named = {_as_document(source.name): source for source in reversed(sources)}  # the first of a name
-    readable = {name: replace(named[name], name=name) for name in hashes}
     return Found(hashes, failed, _unlisted(folder, outcomes), readable)
 
 

@@ -1,4 +1,5 @@
-"""The command line. Exit codes: 0 done, 1 it could not be done, 2 some of it failed (each part is named)."""
+"""The command line. Exit codes: 0 done, 1 it could not be done, 2 some of it failed (each part is named),
+3 another sync is running."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Ask questions over your own documents; see the exact words each answer rests on.\n\n"
     "The data folder is IBID_HOME (default ./ibid-data). "
-    "Exit codes: 0 done, 1 it could not be done, 2 some files or lines failed.",
+    "Exit codes: 0 done, 1 it could not be done, 2 some files or lines failed, 3 another sync is running.",
 )
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")

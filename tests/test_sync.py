@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -331,6 +332,15 @@ def test_what_cannot_be_done_exits_1_with_one_line(
     done = ibid(*arguments)
     assert (done.code, done.err.count("\n")) == (1, 1), done.err
     assert message in done.err
+
+
+def test_a_data_folder_from_before_sync_is_brought_up_to_date(ibid: Ibid, folder: Path, home: Path) -> None:
+    ibid("ingest", folder, "--corpus", "sea")
+    with sqlite3.connect(home / "home" / "catalog.sqlite3") as old:
+        old.execute("DROP TABLE synced")
+        old.execute("PRAGMA user_version = 3")
+    old.close()
+    assert sync(ibid, folder, "--json").json()["unchanged"] == 7
 
 
 def test_a_corpus_of_another_model_is_refused(

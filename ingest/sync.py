@@ -17,6 +17,7 @@ from ingest.synced import Known, Synced
 from rag.catalog import Catalog
 from rag.errors import NotFound, SyncRefused
 from rag.listing import check_corpus_name
+from rag.rename import rename_document
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Sync:
         failed = {}
         for old, new in plan.moved:
             try:
-                self._catalog.rename_document(corpus, old, new)
+                rename_document(self._catalog, corpus, old, new)
             except NotFound as error:
                 failed[new] = str(error)
         return failed

@@ -184,42 +184,6 @@ class Catalog(Listings):
         found = self.read().execute(query, (document_id(corpus, name), sha256, build))
         return found.fetchone() is not None
 
-    def rename_document(self, corpus: str, old: str, new: str) -> None:
-        """Give a document another name, in one transaction: nothing is parsed or embedded again.
-
-        Under the new name it begins as a version of its own; a document that had this name is replaced.
-
-        Raises:
-            NotFound: if there is no such document, or it was changed meanwhile.
-        """
-        with self.snapshot():
-            version, stored = self.document_info(corpus, old).version, self._stored_version(corpus, old)
-
-        def unchanged() -> bool:
-            return self.document_info(corpus, old).version == version
-
-        self.put_version(corpus, new, stored, wanted=unchanged, instead_of=old)
-
-    def _stored_version(self, corpus: str, name: str) -> NewVersion:
-        """Return the current version of a document as it could be put once more."""
-        identity = document_id(corpus, name)
-        row = self.read().execute("SELECT * FROM documents WHERE id = ?", (identity,)).fetchone()
-        chunks = self.read().execute(
-            'SELECT k.start, k."end", k.context, e.key, e.vector FROM chunks k '
-            "JOIN embeddings e ON e.key = k.embedding WHERE k.document = ? ORDER BY k.start",
-            (row["row"],),
-        ).fetchall()  # fmt: skip
-        return NewVersion(
-            text=row["text"],
-            pages=tuple(json.loads(row["pages"])),
-            metadata=json.loads(row["metadata"]),
-            sha256=row["sha256"],
-            build=row["build"],
-            pieces=[(chunk["start"], chunk["end"], chunk["context"]) for chunk in chunks],
-            vectors=np.stack([np.frombuffer(chunk["vector"], np.float16) for chunk in chunks]),
-            keys=[chunk["key"] for chunk in chunks],
-        )
-
     def _next_version(self, transaction: sqlite3.Connection, identity: str) -> int:
         row = transaction.execute(
             "INSERT INTO last_versions VALUES (?, 1) ON CONFLICT DO UPDATE SET version = version + 1 RETURNING version",

@@ -8,6 +8,7 @@ import pytest
 from rag.catalog import Catalog
 from rag.errors import NotFound
 from rag.index import CorpusIndex
+from rag.rename import rename_document
 from tests.made_versions import CORPUS, Library, all_chunks, count, fill
 
 TEXT = "The lamp burns whale oil.\n\nIt is lit at dusk."
@@ -19,7 +20,7 @@ def test_everything_but_the_name_stays(library: Library) -> None:
     before, vectors = catalog.document_info(CORPUS, "a/lamp.md"), count(catalog, "embeddings")
     held = {chunk.text: chunk for chunk in all_chunks(catalog).values()}
 
-    catalog.rename_document(CORPUS, "a/lamp.md", "b/light.md")
+    rename_document(catalog, CORPUS, "a/lamp.md", "b/light.md")
 
     with pytest.raises(NotFound):
         catalog.document_info(CORPUS, "a/lamp.md")
@@ -47,7 +48,7 @@ def test_the_index_finds_it_under_its_new_name_alone(library: Library) -> None:
     question = "What does the lamp burn?"
     vector = embedder.encode([question])[0]
     before = index.search(question, vector, dense_k=3, lexical_k=3)
-    catalog.rename_document(CORPUS, "lamp.md", "light.md")
+    rename_document(catalog, CORPUS, "lamp.md", "light.md")
     after = index.search(question, vector, dense_k=3, lexical_k=3)
     assert {chunk.document for chunk in after.chunks.values()} == {"light.md", "boat.md"}
     assert np.allclose([score for _, score in after.dense], [score for _, score in before.dense])
@@ -56,7 +57,7 @@ def test_the_index_finds_it_under_its_new_name_alone(library: Library) -> None:
 def test_a_document_of_the_new_name_is_replaced_and_versions_go_on(library: Library) -> None:
     library.put("old.md", "One.")
     library.put("new.md", "Two.")
-    library.catalog.rename_document(CORPUS, "old.md", "new.md")
+    rename_document(library.catalog, CORPUS, "old.md", "new.md")
     document = library.catalog.document(CORPUS, "new.md")
     assert (document.text, document.version) == ("One.", 2)
     assert library.catalog.count_documents(CORPUS) == 1
@@ -65,7 +66,7 @@ def test_a_document_of_the_new_name_is_replaced_and_versions_go_on(library: Libr
 def test_what_is_not_there_cannot_be_renamed(library: Library) -> None:
     library.put("a.md", "One.")
     with pytest.raises(NotFound, match=r"There is no document 'b.md'"):
-        library.catalog.rename_document(CORPUS, "b.md", "c.md")
+        rename_document(library.catalog, CORPUS, "b.md", "c.md")
     assert [info.name for info in library.catalog.documents(CORPUS)] == ["a.md"]
 
 
@@ -74,7 +75,7 @@ def test_a_change_meanwhile_is_never_lost(catalog: Catalog) -> None:
     with ThreadPoolExecutor(2) as threads:
         for turn in range(30):
             fill(catalog, "a.md", f"Before {turn}.")
-            rename = threads.submit(catalog.rename_document, CORPUS, "a.md", "b.md")
+            rename = threads.submit(rename_document, catalog, CORPUS, "a.md", "b.md")
             rewrite = threads.submit(fill, catalog, "a.md", f"After {turn}.")
             rewrite.result()
             refused = rename.exception()

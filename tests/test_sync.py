@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.lock import sync_lock
 from rag.catalog import Catalog
 from tests.receiving import Receiver, receiving
 from tests.served import wait_until
@@ -308,6 +309,8 @@ def test_the_webhook_is_told_what_was_done_and_what_could_not_be(
         printed = sync(ibid, folder, "--json").json()
         missing = folder.with_name("missing")
         assert sync(ibid, missing).code == 1
+        with sync_lock(folder.parent / "home", "sea"):
+            assert sync(ibid, folder).code == 3  # the other one tells
     done, failed = (json.loads(body) for _, body in receiver.posts)
     assert done == printed
     assert failed["corpus"] == "sea"

@@ -10,10 +10,11 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from api import documents, questions, schemas, sessions, status
+from api import documents, manifest, questions, schemas, sessions, status
 from api.guard import Guard
 from api.problems import install_handlers
 from api.ready import Readiness
+from api.schedule import Scheduler
 from api.service import Service
 from rag.settings import Settings
 
@@ -45,10 +46,13 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.service, app.state.readiness = service, Readiness(service)
         app.state.readiness.start()
         service.start_jobs()
+        scheduler = Scheduler(service)
+        scheduler.start()
         try:
             yield
         finally:
-            idle = await run_in_threadpool(app.state.readiness.stop)
+            stops = (app.state.readiness.stop, scheduler.stop)
+            idle = all([await run_in_threadpool(stop) for stop in stops])
             await run_in_threadpool(service.stop, idle=idle)
 
     app = Application(
@@ -61,6 +65,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(Guard, settings=settings)
     install_handlers(app)
-    for router in (status.router, documents.router, questions.router, sessions.router):
+    for router in (status.router, documents.router, manifest.router, questions.router, sessions.router):
         app.include_router(router)
     return app

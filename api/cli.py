@@ -1,4 +1,5 @@
-"""The command line. Exit codes: 0 done, 1 it could not be done, 2 some of it failed (each part is named)."""
+"""The command line. Exit codes: 0 done, 1 it could not be done, 2 some of it failed (each part is named),
+3 another sync is running."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from api.models import models_app
 from api.progress import progress
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import opened
+from api.sync import sync
 from rag.conversation import ANYBODY, Session
 from rag.errors import IbidError, InvalidInput
 from rag.listing import check_corpus_name
@@ -40,12 +42,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Ask questions over your own documents; see the exact words each answer rests on.\n\n"
     "The data folder is IBID_HOME (default ./ibid-data). "
-    "Exit codes: 0 done, 1 it could not be done, 2 some files or lines failed.",
+    "Exit codes: 0 done, 1 it could not be done, 2 some files or lines failed, 3 another sync is running.",
 )
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 app.add_typer(memory_app, name="memory")
 app.add_typer(jobs_app, name="jobs")
+app.command()(sync)
 app.command()(chat)
 GATE_COULD_NOT_RUN = 2  # 1 is for what became worse
 out, notes = Console(), Console(stderr=True)

@@ -26,6 +26,7 @@ FORM_OVERHEAD = 1_000_000  # bytes that part headers and fields of an upload may
 JSON_BYTES = (
     1_000_000  # longest JSON body, beside the longest question at 12 bytes a character (\\ud83d\\ude00)
 )
+_LARGE = ("/documents", "/sync")  # uploads, and lists of many files
 DRAIN_S = 3  # how long an over-large body is read on and discarded, so that its sender sees the answer
 _HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
@@ -76,8 +77,8 @@ class Guard:
             await ProblemResponse(document, document["status"])(scope, receive, send)
 
     def _limit(self, scope: Scope) -> int:
-        is_upload = scope["path"].startswith("/v1/corpora/") and scope["path"].endswith("/documents")
-        return self._upload_bytes if is_upload else self._json_bytes
+        is_large = scope["path"].startswith("/v1/corpora/") and scope["path"].endswith(_LARGE)
+        return self._upload_bytes if is_large else self._json_bytes
 
     def _refusal(self, scope: Scope, headers: Headers) -> HTTPException | None:
         hosts = headers.getlist("host")

@@ -3,7 +3,8 @@
 404  no such corpus, document, job or path       422  well-formed, but cannot be done as asked
 400  the body does not parse                      500  our own fault; the log says more
 403, 405, 413, 415, 421  as HTTP defines them     503  busy; try again
-409  another embedding model, or a job's state    507  the disk is full
+409  another embedding model, a job's state,       507  the disk is full
+     or a sync that is running
 """
 
 from __future__ import annotations
@@ -29,19 +30,21 @@ from rag.errors import (
     NotFound,
     OtherEmbedder,
     StorageError,
+    SyncRunning,
     UnreadableFile,
     WrongState,
 )
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
-_STATUS = {
+_STATUS = {  # first match counts
     NotFound: 404,
     OtherEmbedder: 409,
+    SyncRunning: 409,
     WrongState: 409,
     InvalidInput: 422,
     UnreadableFile: 422,
-}  # first match counts
+}
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

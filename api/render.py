@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ingest.plan import Report
 from ingest.queue import Job
 from rag.pipeline import Found
 from rag.types import Answer, Citation, Conflict, Hit, Ledger, Trace
@@ -43,6 +44,29 @@ def job_to_json(job: Job) -> dict[str, Any]:
     fields = ("id", "corpus", "state", "created", "finished", "error", "done", "files_per_s", "left_s")
     files = [{"name": file.name, "state": file.state, "error": file.error} for file in job.files]
     return {**{field: getattr(job, field) for field in fields}, "total": len(files), "files": files}
+
+
+def sync_to_json(report: Report) -> dict[str, Any]:
+    """Return what a sync did: names of what came, changed, moved and left, and how many stayed as they are."""
+    plan = report.plan
+    return {
+        "corpus": report.corpus,
+        "added": list(plan.added),
+        "modified": list(plan.modified),
+        "moved": [list(move) for move in plan.moved],
+        "deleted": list(plan.deleted),
+        "unchanged": len(plan.unchanged),
+        "failed": dict(plan.failed),
+        "refused": plan.refusal or None,
+        "seconds": round(report.seconds, 2),
+    }
+
+
+def sync_to_line(report: Report) -> str:
+    """Return `handbook: 3 added, 1 modified, 0 moved, 2 deleted, 9,994 unchanged, 0 failed in 2.1 s`."""
+    states = ("added", "modified", "moved", "deleted", "unchanged", "failed")
+    counts = ", ".join(f"{len(getattr(report.plan, state)):,} {state}" for state in states)
+    return f"{report.corpus}: {counts} in {report.seconds:.1f} s"
 
 
 def hit_to_json(hit: Hit) -> dict[str, Any]:

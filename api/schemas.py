@@ -16,9 +16,8 @@ def _whole(text: str) -> str:
     return text
 
 
-Question = Annotated[
-    str, AfterValidator(_whole), Field(examples=["What is the hotel limit per night in London?"])
-]
+Text = Annotated[str, AfterValidator(_whole)]
+Question = Annotated[Text, Field(examples=["What is the hotel limit per night in London?"])]
 
 
 class _Request(BaseModel):
@@ -47,6 +46,37 @@ class AskRequest(_Request):
     filter: dict[str, Any] | None = Field(None, examples=[{"format": "pdf"}])
     stream: bool = Field(False, description="Answer as server-sent events.")
     explain: bool = Field(False, description="Add every candidate and why it was dropped.")
+
+
+class ManifestFile(_Request):
+    """A file of the client's folder."""
+
+    path: Text = Field(description="Relative to the folder.", examples=["policies/travel.md"])
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class SyncRequest(_Request):
+    """All files of the client's folder. Only documents that a sync saw in it before are moved or deleted."""
+
+    files: list[ManifestFile] = Field(max_length=1_000_000)
+    folder: Text = Field("manifest", min_length=1, max_length=512, description="What the folder is called.")
+    delete_missing: bool = Field(False, description="Delete documents whose files the folder lacks by now.")
+    dry_run: bool = Field(False, description="Change nothing; say what would be done.")
+    force: bool = Field(False, description="Delete more than 20 %, and take over another folder's documents.")
+
+
+class SyncResponse(BaseModel):
+    """What is to be uploaded (added, modified), and what was done, or would be: `moved` holds (from, to)."""
+
+    corpus: str
+    added: list[str]
+    modified: list[str]
+    moved: list[tuple[str, str]]
+    deleted: list[str]
+    unchanged: int
+    failed: dict[str, str]
+    refused: str | None = Field(description="Why a dry run's plan would not be carried out.")
+    seconds: float
 
 
 class Hit(BaseModel):

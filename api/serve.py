@@ -6,8 +6,10 @@ import os
 import socket
 import sys
 from contextlib import suppress
+from typing import Any
 
 import uvicorn
+from uvicorn.config import LOGGING_CONFIG
 
 from api.app import create_app
 from api.service import Service
@@ -31,7 +33,12 @@ def run_server(settings: Settings) -> None:
     Service(settings).close()  # opening it here keeps a broken data folder from ending in a traceback
     sys.setswitchinterval(SWITCH_S)
     with _listen(settings) as listening:
-        config = uvicorn.Config(create_app(settings), log_level="info", timeout_graceful_shutdown=STOP_S)
+        config = uvicorn.Config(
+            create_app(settings),
+            log_config=_logging(),
+            log_level="info",
+            timeout_graceful_shutdown=STOP_S,
+        )
         server = uvicorn.Server(config)
         with suppress(KeyboardInterrupt):  # which is how one stops it
             server.run(sockets=[listening])
@@ -39,6 +46,12 @@ def run_server(settings: Settings) -> None:
         raise IbidError("The server did not start; its log says more.")
     sys.stderr.flush()
     os._exit(0)  # not waiting for a file that is still being ingested: its job goes on at the next start
+
+
+def _logging() -> dict[str, Any]:
+    """Return uvicorn's logging with ours in it, so that what the service did on its own is seen."""
+    loggers = {**LOGGING_CONFIG["loggers"], "api": {"handlers": ["default"], "level": "INFO"}}
+    return {**LOGGING_CONFIG, "loggers": loggers}
 
 
 def _listen(settings: Settings) -> socket.socket:

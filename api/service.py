@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ingest.jobs import Jobs
+from ingest.sync import Sync
 from rag.catalog import Catalog
 from rag.conversation import Conversations
 from rag.embed import Embedder, in_background, load_embedder
@@ -51,9 +52,14 @@ class Service:
 
         return Builder(self.catalog, in_background(self.embedder), self.settings)
 
+    @cached_property
+    def sync(self) -> Sync:
+        """What makes a corpus follow a folder."""
+        return Sync(self.catalog, self.settings, self.builder)
+
     def start_jobs(self) -> None:
         """Work uploads off in the background, those of an earlier process first."""
-        self.jobs.start(self.builder, self._follow)
+        self.jobs.start(self.builder, self.follow)
 
     def stop(self, *, idle: bool = True) -> bool:
         """Stop the jobs and snapshot the indexes; tell whether nothing of ours is at work any more.
@@ -75,8 +81,8 @@ class Service:
         if self.stop():
             self.catalog.close()
 
-    def _follow(self, corpus: str) -> None:
-        """Catch the index of a corpus up after a job, so that no question has to wait for it."""
+    def follow(self, corpus: str) -> None:
+        """Catch the index of a corpus up after a change, so that no question has to wait for it."""
         with suppress(NotFound):  # deleted meanwhile
             self.pipeline.index(corpus).catch_up()
         self.pipeline.save_indexes()

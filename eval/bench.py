@@ -33,6 +33,7 @@ from eval.benchmarks import (
     rewriting,
     scale,
     shorter_evidence,
+    sync,
 )
 from eval.datasets import available
 from eval.trial import processor, save_results
@@ -68,6 +69,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "scale-10000": Measurement(lambda: scale.measure(10_000), "documents/wikipedia-490.jsonl.gz"),
     "scale-100000": Measurement(lambda: scale.measure(100_000), "documents/wikipedia-490.jsonl.gz"),
     "ingest-load": Measurement(ingest_load.measure, "documents/wikipedia-490.jsonl.gz"),
+    "sync": Measurement(sync.measure, "documents/wikipedia-490.jsonl.gz"),
     "pack": Measurement(pack.measure, "reading"),
     **{f"pack-{part}": Measurement(run, "reading", part=True) for part, run in pack.PARTS.items()},
 }

@@ -257,7 +257,7 @@ def interval(values: Sequence[float], *, rounds: int = 2_000, level: float = 0.9
 
 def changed_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings that differ from the defaults, the data folder aside."""
-    plain = asdict(replace(settings, home=Settings().home))
+    plain = asdict(replace(settings, home=Settings().home, schedule=()))
     defaults = asdict(Settings())
     return {
         name: str(value) for name, value in plain.items() if value != defaults[name] and name not in secrets()

@@ -251,6 +251,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "nfcorpus": _named_figures("nfcorpus"),
     "handbook": _named_figures("handbook"),
     "lexical": _lexical,
+    "sync": _named_figures("sync"),
     "scale": _scale,
     "ingest-load": _named_figures("ingest-load"),
 }

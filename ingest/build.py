@@ -58,6 +58,11 @@ class Builder:
         bounds = Bounds(settings.parse_memory_mb * 1_000_000, settings.parse_timeout_s)
         self._parser = Parser(self._limits, bounds)
 
+    @property
+    def making(self) -> str:
+        """Name the models that make versions; with the metadata given, it is a version's build."""
+        return f"{self._embedder.fingerprint} {self._chunker.fingerprint}"
+
     def ingest(self, corpus: str, sources: Iterable[Source], *, create: bool = True) -> Iterator[Outcome]:
         """Add or update each source in a corpus; yield each outcome.
 
@@ -143,7 +148,7 @@ class Builder:
     def _build_of(self, source: Source) -> str:
         """Name the models that make a version and the metadata that the user gave it."""
         given = json.dumps(dict(source.metadata), sort_keys=True)
-        return f"{self._embedder.fingerprint} {self._chunker.fingerprint} {given}"
+        return f"{self.making} {given}"
 
     def _key(self, item: _Prepared, piece: Piece) -> bytes:
         return embedding_key(self._embedder.fingerprint, _indexed_text(item.text, piece))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -100,6 +101,22 @@ def _size(path: Path) -> int | str:
 
 
 def _read_regular(path: Path) -> bytes:
-    if not path.is_file():
-        raise UnreadableFile(f"{path} is not a regular file; expected a file or folder.")
-    return path.read_bytes()
+    """Return a file's bytes, all of one moment.
+
+    Raises:
+        UnreadableFile: if it is gone, no regular file, not readable, or is being written.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # before opening: a pipe would wait for its writer
+            raise UnreadableFile(f"{path} is not a regular file; expected a file or folder.")
+        with path.open("rb") as file:
+            before = os.fstat(file.fileno())
+            data = file.read()
+            after = os.fstat(file.fileno())
+    except FileNotFoundError as error:
+        raise UnreadableFile(f"{path} is no longer there.") from error
+    except OSError as error:
+        raise UnreadableFile(f"{path} cannot be read ({error.strerror}).") from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise UnreadableFile(f"{path} was written to while it was being read; try again once it is whole.")
+    return data

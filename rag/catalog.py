@@ -91,7 +91,13 @@ class Catalog(Listings):
     # documents
 
     def put_version(
-        self, corpus: str, name: str, new: NewVersion, *, wanted: Callable[[], bool] | None = None
+        self,
+        corpus: str,
+        name: str,
+        new: NewVersion,
+        *,
+        wanted: Callable[[], bool] | None = None,
+        instead_of: str | None = None,
     ) -> int:
         """Make a document version visible in one transaction and return its number, from 1.
 
@@ -99,6 +105,7 @@ class Catalog(Listings):
 
         Args:
             wanted: asked in the transaction, in which no deletion can come between.
+            instead_of: another document, which leaves the corpus in the same transaction.
 
         Raises:
             NotFound: if the corpus was deleted, or the version is no longer wanted.
@@ -110,6 +117,8 @@ class Catalog(Listings):
             if wanted is not None and not wanted():
                 raise NotFound(f"{name!r} was deleted before it was ingested.")
             removed = self._remove(transaction, "id = ?", (identity,))
+            if instead_of is not None:
+                removed += self._remove(transaction, "id = ?", (document_id(corpus, instead_of),))
             version = self._next_version(transaction, identity)
             document = transaction.execute(
                 "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -76,7 +76,10 @@ CREATE INDEX facts_of_turn ON facts (turn)
 CREATE TABLE checkpoints (  -- embeddings, float16, of versions that are not yet whole
     key BLOB PRIMARY KEY, vector BLOB NOT NULL, made INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ALTER TABLE jobs ADD COLUMN started REAL;
-ALTER TABLE jobs ADD COLUMN done_before INTEGER NOT NULL DEFAULT 0
+ALTER TABLE jobs ADD COLUMN done_before INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE synced (  -- which folder a document version was last seen in, and under which settings
+    document INTEGER PRIMARY KEY REFERENCES documents(row) ON DELETE CASCADE,
+    folder TEXT NOT NULL, settings TEXT NOT NULL) STRICT
 """,
 }
 # one row, drawn at random: an index snapshot of another catalogue's history is told by it

@@ -3,11 +3,13 @@
 IbidError                    HTTP 500 unless another status is named
 ├── InvalidInput             the caller can mend it (HTTP 422)
 │   ├── InvalidName          a document or corpus name that is unsafe or malformed
-│   └── InvalidFilter        a metadata filter that does not parse
+│   ├── InvalidFilter        a metadata filter that does not parse
+│   └── SyncRefused          a sync that would delete too much, or found nothing to follow
 ├── InvalidSettings          a key in ibid.toml or IBID_* (names key, value and remedy)
 ├── NotFound                 no such corpus, document or job (HTTP 404)
 ├── OtherEmbedder            a corpus that another model embedded than the one of the settings (HTTP 409)
-├── WrongState           a job that is finished, or not yet, where the other is needed (HTTP 409)
+├── SyncRunning              another sync of the same corpus has not ended yet (HTTP 409)
+├── WrongState               a job that is finished, or not yet, where the other is needed (HTTP 409)
 ├── UnreadableFile           one file that cannot become a document; the others go on (HTTP 422)
 ├── ModelError               a model that is missing, damaged or of the wrong kind
 ├── StorageError             a disk that is full (HTTP 507) or busy (503), a damaged or newer data folder
@@ -31,6 +33,10 @@ class InvalidFilter(InvalidInput):
     """A metadata filter does not parse."""
 
 
+class SyncRefused(InvalidInput):
+    """A sync would delete more than it may without being forced, or its folder holds nothing to follow."""
+
+
 class InvalidSettings(IbidError):
     """A setting has a value outside what it accepts."""
 
@@ -45,6 +51,10 @@ class OtherEmbedder(IbidError):
 
 class WrongState(IbidError):
     """A job is in a state in which that cannot be done to it; nothing was changed."""
+
+
+class SyncRunning(IbidError):
+    """Another sync of the same corpus is running; the message says which process, and since when."""
 
 
 class UnreadableFile(IbidError):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import InvalidSettings
+from rag.schedule import Schedule, read_schedules
 
 
 def _setting(
@@ -126,6 +127,11 @@ class Settings:
     )
     max_question_chars: int = _setting(8000, "longest question, in characters", low=100, high=1_000_000)
 
+    webhook_url: str = _setting("", "where `ibid sync` posts what it did, as JSON", secret=True)
+    webhook_secret: str = _setting("", "signs those posts, see README's section on cron", secret=True)
+
+    schedule: tuple[Schedule, ...] = ()  # of ibid.toml alone: the tables [schedule.NAME]
+
     @property
     def window(self) -> int:
         """Neighbours on each side that are read with a candidate: chunks of single sentences need them."""
@@ -147,8 +153,9 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         InvalidSettings: naming key, value and remedy.
     """
     environment = os.environ if environment is None else environment
-    values: dict[str, Any] = {}
-    for source, table in (("ibid.toml", _read_file(environment)), ("IBID_", _read_environment(environment))):
+    in_file = _read_file(environment)
+    values: dict[str, Any] = {"schedule": read_schedules(in_file.pop("schedule", {}))}
+    for source, table in (("ibid.toml", in_file), ("IBID_", _read_environment(environment))):
         for key, value in table.items():
             shown = f"IBID_{key.upper()}" if source == "IBID_" else f"{key} in ibid.toml"
             values[key] = _checked(key, value, shown)
@@ -165,11 +172,11 @@ def describe_settings() -> list[tuple[str, str, str, str]]:
     """Return (IBID_NAME, default, accepted values, meaning) of every setting, in order."""
     return [
         (f"IBID_{s.name.upper()}", str(s.default), _accepted(s), s.metadata["meaning"])
-        for s in dataclasses.fields(Settings)
+        for s in _FIELDS.values()
     ]
 
 
-_FIELDS = {setting.name: setting for setting in dataclasses.fields(Settings)}
+_FIELDS = {setting.name: setting for setting in dataclasses.fields(Settings) if setting.metadata}
 
 
 def _read_file(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 def snapshot_path(home: Path, corpus: str, engine: str) -> Path:
     """Return where the snapshot of a corpus's indexes lies; `engine` is the lexical one."""
-    return home / "indexes" / f"{_stem(corpus)}-{engine}.snapshot"
+    return home / "indexes" / f"{corpus_stem(corpus)}-{engine}.snapshot"
 
 
 def remove_snapshots(home: Path, corpus: str) -> None:
     """Delete the snapshots of a corpus, half-written ones included."""
-    for path in (home / "indexes").glob(f"*{_stem(corpus)}-*"):
+    for path in (home / "indexes").glob(f"*{corpus_stem(corpus)}-*"):
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
@@ -74,7 +74,8 @@ def read_snapshot(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str | in
         return None
 
 
-def _stem(corpus: str) -> str:
+def corpus_stem(corpus: str) -> str:
+    """Return what files of a corpus are named after: its own name may be too long for a file's."""
     return hashlib.sha256(corpus.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

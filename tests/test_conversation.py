@@ -163,10 +163,8 @@ def test_a_corpus_takes_its_sessions_with_it(
 def test_a_folder_of_schema_1_is_brought_up_to_date(tmp_path: Path) -> None:
     Catalog(tmp_path).close()
     with sqlite3.connect(tmp_path / "catalog.sqlite3") as old:
-        old.execute("DROP TABLE facts")
-        old.execute("DROP TABLE turns")
-        old.execute("DROP TABLE sessions")
-        old.execute("DROP TABLE checkpoints")
+        for newer in ("synced", "checkpoints", "facts", "turns", "sessions"):
+            old.execute(f"DROP TABLE {newer}")
         for column in ("started", "done_before"):
             old.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
         old.execute("PRAGMA user_version = 1")

@@ -142,7 +142,7 @@ def test_unknown_keys_are_refused_with_the_known_ones() -> None:
 
 def test_every_setting_is_described_and_its_default_accepted() -> None:
     rows = describe_settings()
-    fields = dataclasses.fields(Settings)
+    fields = [field for field in dataclasses.fields(Settings) if field.name != "schedule"]  # the file's alone
     assert [name for name, *_ in rows] == [f"IBID_{field.name.upper()}" for field in fields]
     for name, default, accepted, meaning in rows:
         assert len(meaning) > 10

@@ -1,0 +1,114 @@
+"""Make a corpus follow a folder: what is new comes in, then what is gone leaves.
+
+Every document changes in a transaction of its own: its old version answers until the new one is in, and a
+run that is killed loses nothing; the next one goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from ingest.folder import Found
+from ingest.plan import Order, Plan, compare
+from ingest.synced import Known, Synced
+from rag.catalog import Catalog
+from rag.errors import NotFound, SyncRefused
+from rag.listing import check_corpus_name
+from rag.rename import rename_document
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from ingest.build import Builder
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+class Sync:
+    """Plans and carries out syncs of one catalogue.
+
+    Args:
+        make_builder: called at most once, and only where something may have to be read anew: it takes seconds.
+    """
+
+    def __init__(self, catalog: Catalog, settings: Settings, make_builder: Callable[[], Builder]) -> None:
+        self._catalog, self._synced = catalog, Synced(catalog)
+        self._builder = functools.cache(make_builder)
+        made = (version("ibid"), settings.embedder, settings.chunker, settings.chunk_tokens)
+        self._settings = " ".join(map(str, made))
+
+    def plan(self, order: Order, found: Found) -> Plan:
+        """Compare what was found with the corpus; change nothing.
+
+        Raises:
+            InvalidName: if a corpus cannot have this name.
+        """
+        check_corpus_name(order.corpus)
+        return compare(found, self._synced.known(order.corpus), order, self._is_current)
+
+    def carry_out(
+        self, order: Order, found: Found, plan: Plan, on_file: Callable[[], None] = _nothing
+    ) -> Plan:
+        """Do what was planned and return what was done. Files without a source are left to whoever sends them.
+
+        Args:
+            on_file: called as each file that is read anew is done; what it raises ends the run.
+
+        Raises:
+            SyncRefused: if the plan is to be refused; nothing was changed.
+            OtherEmbedder: if the corpus is of another model.
+            StorageError: if the catalogue cannot be read or written now; what was done is in.
+        """
+        if plan.refusal:
+            raise SyncRefused(plan.refusal)
+        failed = {
+            **plan.failed,
+            **self._move(order.corpus, plan),
+            **self._ingest(order, found, plan, on_file),
+        }
+        known = self._synced.known(order.corpus)  # as it is by now: others may have changed it
+        deleted = [name for name in plan.deleted if name in known and known[name].folder == order.folder]
+        if deleted:
+            self._catalog.delete_documents(order.corpus, deleted)
+        done = plan.after(failed, deleted)
+        self._mark(order, found, done, known)
+        return done
+
+    def _is_current(self, document: Known) -> bool:
+        """Tell whether a document is as the settings would make it, without loading anything where it was."""
+        return document.settings == self._settings or document.build.startswith(f"{self._builder().making} ")
+
+    def _move(self, corpus: str, plan: Plan) -> dict[str, str]:
+        failed = {}
+        for old, new in plan.moved:
+            try:
+                rename_document(self._catalog, corpus, old, new)
+            except NotFound as error:
+                failed[new] = str(error)
+        return failed
+
+    def _ingest(self, order: Order, found: Found, plan: Plan, on_file: Callable[[], None]) -> dict[str, str]:
+        sources = [found.sources[name] for name in (*plan.added, *plan.modified) if name in found.sources]
+        failed = {}
+        for outcome in self._builder().ingest(order.corpus, sources) if sources else ():
+            if outcome.state == "failed":
+                failed[outcome.name] = str(outcome.error)
+            on_file()
+        return failed
+
+    def _mark(self, order: Order, found: Found, done: Plan, known: Mapping[str, Known]) -> None:
+        """Note where the documents were seen, those alone of which that is not noted yet."""
+        up_to_date = [*done.unchanged, *(new for _, new in done.moved)]
+        up_to_date += [name for name in (*done.added, *done.modified) if name in found.sources]
+        wanted = (order.folder, self._settings)
+        seen = {
+            name: found.hashes[name]
+            for name in up_to_date
+            if name in known and (known[name].folder, known[name].settings) != wanted
+        }
+        if seen:
+            self._synced.mark(order.corpus, seen, folder=order.folder, settings=self._settings)

@@ -1,0 +1,48 @@
+"""Give a document another name in one transaction: nothing is parsed or embedded again."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from rag.catalog import Catalog, NewVersion
+from rag.types import document_id
+
+
+def rename_document(catalog: Catalog, corpus: str, old: str, new: str) -> None:
+    """Let a document leave under its old name and appear under a new one, at once in every index.
+
+    Under the new name it begins as a version of its own; a document that had this name is replaced.
+
+    Raises:
+        NotFound: if there is no such document, or it was changed meanwhile.
+    """
+    with catalog.snapshot():
+        version = catalog.document_info(corpus, old).version
+        stored = _stored_version(catalog, document_id(corpus, old))
+
+    def unchanged() -> bool:
+        return catalog.document_info(corpus, old).version == version
+
+    catalog.put_version(corpus, new, stored, wanted=unchanged, instead_of=old)
+
+
+def _stored_version(catalog: Catalog, identity: str) -> NewVersion:
+    """Return the current version of a document as it can be put once more."""
+    row = catalog.read().execute("SELECT * FROM documents WHERE id = ?", (identity,)).fetchone()
+    chunks = catalog.read().execute(
+        'SELECT k.start, k."end", k.context, e.key, e.vector FROM chunks k '
+        "JOIN embeddings e ON e.key = k.embedding WHERE k.document = ? ORDER BY k.start",
+        (row["row"],),
+    ).fetchall()  # fmt: skip
+    return NewVersion(
+        text=row["text"],
+        pages=tuple(json.loads(row["pages"])),
+        metadata=json.loads(row["metadata"]),
+        sha256=row["sha256"],
+        build=row["build"],
+        pieces=[(chunk["start"], chunk["end"], chunk["context"]) for chunk in chunks],
+        vectors=np.stack([np.frombuffer(chunk["vector"], np.float16) for chunk in chunks]),
+        keys=[chunk["key"] for chunk in chunks],
+    )

@@ -1,0 +1,117 @@
+"""What a sync notes of documents, and what it leaves alone when others change the corpus meanwhile."""
+
+import hashlib
+from collections.abc import Callable
+
+import pytest
+
+from ingest.build import Builder
+from ingest.folder import Found
+from ingest.plan import Order, Plan
+from ingest.source import Source
+from ingest.sync import Sync
+from ingest.synced import Synced
+from rag.catalog import Catalog
+from rag.embed import Embedder
+from rag.settings import Settings
+
+HERE = Order("sea", "/srv/sea", delete_missing=True, force=True)
+THERE = Order("sea", "/srv/other", delete_missing=True, force=True)
+TEXTS = {f"{town}.txt": f"{town} has cranes in its harbour." for town in ("Arco", "Brema", "Cadiz")}
+
+Making = Callable[..., Sync]
+
+
+@pytest.fixture
+def sync(catalog: Catalog, embedder: Embedder) -> Making:
+    def made(chunker: str = "packed") -> Sync:
+        configured = Settings(home=catalog.home, chunker=chunker)
+        return Sync(catalog, configured, lambda: Builder(catalog, embedder, configured))
+
+    return made
+
+
+def found(texts: dict[str, str], *, here: bool = True) -> Found:
+    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    sources = {name: Source(name, text.encode) for name, text in texts.items()}
+    return Found(hashes, sources=sources if here else {})
+
+
+def carried_out(sync: Sync, texts: dict[str, str], order: Order = HERE, *, here: bool = True) -> Plan:
+    seen = found(texts, here=here)
+    return sync.carry_out(order, seen, sync.plan(order, seen))
+
+
+def without(name: str) -> dict[str, str]:
+    return {other: text for other, text in TEXTS.items() if other != name}
+
+
+def test_what_was_uploaded_after_the_plan_is_not_deleted(
+    sync: Making, catalog: Catalog, embedder: Embedder
+) -> None:
+    follow = sync()
+    carried_out(follow, TEXTS)
+    seen = found(without("Arco.txt"))
+    plan = follow.plan(HERE, seen)
+    assert plan.deleted == ("Arco.txt",)
+    upload = Source("Arco.txt", "Arco has a new harbour.".encode)
+    list(Builder(catalog, embedder, Settings(home=catalog.home)).ingest("sea", [upload]))
+
+    assert follow.carry_out(HERE, seen, plan).deleted == ()
+
+    assert catalog.document("sea", "Arco.txt").text == "Arco has a new harbour."
+
+
+def test_what_was_deleted_or_moved_by_others_after_the_plan_fails_alone(
+    sync: Making, catalog: Catalog
+) -> None:
+    follow = sync()
+    carried_out(follow, TEXTS)
+    moved = {**without("Arco.txt"), "moved.txt": TEXTS["Arco.txt"]}
+    del moved["Brema.txt"]
+    seen = found(moved)
+    plan = follow.plan(HERE, seen)
+    assert (plan.moved, plan.deleted) == ((("Arco.txt", "moved.txt"),), ("Brema.txt",))
+    catalog.delete_documents("sea", ["Arco.txt", "Brema.txt"])
+    done = follow.carry_out(HERE, seen, plan)
+    assert (done.moved, done.deleted) == ((), ())
+    assert "There is no document 'Arco.txt'" in done.failed["moved.txt"]
+    assert carried_out(follow, moved).added == ("moved.txt",)  # by the next run
+
+
+def test_a_document_belongs_to_the_folder_that_it_was_last_seen_in(sync: Making) -> None:
+    follow = sync()
+    carried_out(follow, TEXTS)
+    assert carried_out(follow, TEXTS, THERE).unchanged == tuple(TEXTS)
+    assert carried_out(follow, without("Arco.txt"), THERE).deleted == ("Arco.txt",)
+
+
+def test_only_what_is_made_as_the_settings_say_is_noted_as_up_to_date(sync: Making) -> None:
+    carried_out(sync(), TEXTS)
+    other = sync(chunker="token")
+    assert carried_out(other, TEXTS, here=False).modified == tuple(
+        TEXTS
+    )  # of a client, who is to upload them
+    assert carried_out(other, TEXTS).modified == tuple(TEXTS)
+    assert carried_out(other, TEXTS).unchanged == tuple(TEXTS)
+
+
+def test_after_an_upgrade_documents_are_compared_once_and_noted(
+    sync: Making, catalog: Catalog, embedder: Embedder
+) -> None:
+    carried_out(sync(), TEXTS)
+    with catalog.write() as transaction:
+        transaction.execute("UPDATE synced SET settings = 'an older release'")
+    assert carried_out(sync(), TEXTS).unchanged == tuple(TEXTS)
+    settings = {document.settings for document in Synced(catalog).known("sea").values()}
+    assert len(settings) == 1
+    assert "an older release" not in settings
+
+
+def test_nothing_is_written_where_nothing_is_new(sync: Making, catalog: Catalog) -> None:
+    follow = sync()
+    carried_out(follow, TEXTS)
+    before = catalog.read().execute("PRAGMA data_version").fetchone()[0], catalog.read().total_changes
+    assert carried_out(follow, TEXTS).unchanged == tuple(TEXTS)
+    after = catalog.read().execute("PRAGMA data_version").fetchone()[0], catalog.read().total_changes
+    assert after == before

@@ -17,6 +17,7 @@ from api.batch import Answering, printable_json, run_batch
 from api.chat import chat, memory_app
 from api.evaluate import eval_app
 from api.models import models_app
+from api.moving import backup, export_, import_, restore
 from api.progress import progress
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import opened
@@ -44,6 +45,8 @@ app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 app.add_typer(memory_app, name="memory")
 app.command()(chat)
+for name, command in (("backup", backup), ("restore", restore), ("export", export_), ("import", import_)):
+    app.command(name)(command)
 GATE_COULD_NOT_RUN = 2  # 1 is for what became worse
 out, notes = Console(), Console(stderr=True)
 

@@ -227,7 +227,9 @@ class Database:
                 "free that disk, and run `ibid doctor`."
             ) from error
         if found != "ok":
-            raise StorageError(f"The catalogue of {self.home} is damaged ({found}); restore a backup.")
+            raise StorageError(
+                f"The catalogue of {self.home} is damaged ({' '.join(found.split())}); restore a backup."
+            )
 
     def close(self) -> None:
         """Close every thread's connection, and leave the data folder."""

@@ -68,11 +68,13 @@ class Client:
         """Upload, change, delete, search and ask until the server is gone."""
         with httpx.Client(base_url=address, timeout=60) as http, suppress(httpx.TransportError):
             while True:
-                act = self._chance.choices(
-                    [self._upload, self._delete, self._search, self._ask], [45, 15, 25, 15]
-                )[0]
-                act(http, self._chance.choice(self.promises))
-                self.operations += 1
+                self.act(http)
+
+    def act(self, http: httpx.Client) -> None:
+        """Do one thing with one of its documents, and note what was answered."""
+        acts = [self._upload, self._delete, self._search, self._ask]
+        self._chance.choices(acts, [45, 15, 25, 15])[0](http, self._chance.choice(self.promises))
+        self.operations += 1
 
     def verify(self, http: httpx.Client, *, everything: bool = False) -> None:
         """Check every promise when all jobs have ended; search for what was touched, or for everything."""

@@ -41,6 +41,8 @@ def test_every_flipped_byte_is_detected(tmp_path: Path) -> None:
     data, chance = path.read_bytes(), random.Random(3)
     for place in range(len(data)):
         bits = chance.choice([1 << chance.randrange(8), chance.randrange(1, 256)])
+        if data[place : place + 1] == b" ":
+            bits = ord(" ") ^ ord("\t")  # which JSON would not notice
         path.write_bytes(data[:place] + bytes([data[place] ^ bits]) + data[place + 1 :])
         assert read_snapshot(path) is None, f"byte {place} ^ {bits}"
 

@@ -90,18 +90,17 @@ def in_archive(home: Path) -> Any:
 
 
 def to_be_restored(home: Path) -> None:
-    two_documents(home)
+    """Leave a folder as a kill does: what is newest stands in the log alone."""
     put(home.parent / "other", "c.txt", NEW)
     with closing(Catalog(home.parent / "other")) as other:
         write_backup(other, home.parent / "ibid.tar")
+    put(home, "a.txt", OLD)
     with closing(Catalog(home)) as catalog:
-        index = CorpusIndex(catalog, CORPUS, "random", DIMENSION)
-        index.catch_up()
-        index.save(always=True)
-        shutil.copy(home / "catalog.sqlite3-wal", home / "log")  # as a kill leaves it: the log not folded in
-        shutil.copy(home / "catalog.sqlite3", home / "file")
-    (home / "log").replace(home / "catalog.sqlite3-wal")
-    (home / "file").replace(home / "catalog.sqlite3")
+        fill(catalog, "b.txt", "more words", sha256=catalog.keep_original(b"more words"))
+        shutil.copytree(home, home.parent / "killed")
+    shutil.rmtree(home)
+    (home.parent / "killed").replace(home)
+    assert (home / "catalog.sqlite3-wal").stat().st_size
 
 
 def restore(home: Path) -> str:

@@ -250,6 +250,7 @@ def test_a_damaged_catalogue_is_replaced_with_its_log(tmp_path: Path) -> None:
     with closing(Catalog(tmp_path / "home")) as catalog:
         put(catalog, "a.txt", "herons nest")
         write_backup(catalog, tmp_path / "ibid.tar")
+        put(catalog, "b.txt", "puffins dig")
         log = (tmp_path / "home" / "catalog.sqlite3-wal").read_bytes()
     (tmp_path / "home" / "catalog.sqlite3").write_bytes(b"not a database" * 1000)
     (tmp_path / "home" / "catalog.sqlite3-wal").write_bytes(log)

@@ -20,6 +20,7 @@ from api.chat import chat, memory_app
 from api.evaluate import eval_app
 from api.jobs import jobs_app
 from api.models import models_app
+from api.moving import backup, export_, import_, restore
 from api.progress import progress
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import opened
@@ -50,6 +51,8 @@ app.add_typer(memory_app, name="memory")
 app.add_typer(jobs_app, name="jobs")
 app.command()(sync)
 app.command()(chat)
+for name, command in (("backup", backup), ("restore", restore), ("export", export_), ("import", import_)):
+    app.command(name)(command)
 GATE_COULD_NOT_RUN = 2  # 1 is for what became worse
 out, notes = Console(), Console(stderr=True)
 

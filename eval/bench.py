@@ -18,6 +18,7 @@ from eval.benchmarks import (
     ablation,
     chroma,
     conflicts,
+    crash,
     faithfulness,
     first_token,
     handbook,
@@ -30,6 +31,7 @@ from eval.benchmarks import (
     pack,
     peers,
     recall,
+    restore,
     rewriting,
     scale,
     shorter_evidence,
@@ -45,7 +47,7 @@ class Measurement:
 
     run: Callable[[], Any]
     needs: str | None
-    part: bool = False  # of another one: measured only where it is named
+    part: bool = False  # of another one, or very long: measured only where it is named
 
 
 MEASUREMENTS: Mapping[str, Measurement] = {
@@ -65,6 +67,8 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "memory": Measurement(memory.measure, None),
     "recall": Measurement(recall.measure, "conversation"),
     "rewriting": Measurement(rewriting.measure, "conversation"),
+    "restore": Measurement(restore.measure, None),
+    "crash": Measurement(crash.measure, None, part=True),
     "lexical": Measurement(lexical.measure, "documents/wikipedia-490.jsonl.gz"),
     "scale-10000": Measurement(lambda: scale.measure(10_000), "documents/wikipedia-490.jsonl.gz"),
     "scale-100000": Measurement(lambda: scale.measure(100_000), "documents/wikipedia-490.jsonl.gz"),

@@ -176,6 +176,18 @@ def _multiturn() -> str:
     return markdown_table(("question", "turns", *keys), rows)
 
 
+def _restore() -> str:
+    figures = newest("restore")["figures"]
+    keys = list(next(iter(figures.values())))
+    header = ("set", *(key.replace("_", " ") for key in keys))
+    return markdown_table(header, [(name, *row.values()) for name, row in figures.items()])
+
+
+def _crash() -> str:
+    figures = {key: value for key, value in newest("crash")["figures"].items() if key != "examples"}
+    return markdown_table(list(figures), [list(figures.values())])
+
+
 def _ablation(name: str) -> Callable[[], str]:
     def table() -> str:
         from eval.ablate import ablation_markdown  # which makes its tables here
@@ -247,6 +259,8 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "shorter-evidence": _shorter_evidence,
     "first-token": _first_token,
     "memory": _memory,
+    "restore": _restore,
+    "crash": _crash,
     "peers": _peers,
     "nfcorpus": _named_figures("nfcorpus"),
     "handbook": _named_figures("handbook"),

@@ -69,8 +69,13 @@ def trial(sources: Iterable[Source], settings: Mapping[str, Any]) -> Iterator[Tr
 
 def reconfigured(made: Trial, settings: Mapping[str, Any]) -> Pipeline:
     """Return a question path over a trial's documents with other question-time settings."""
-    configured = replace(Settings(), home=made.catalog.home, **settings)
-    return Pipeline(configured, made.catalog, shared_embedder(configured.embedder))
+    return question_path(made.catalog, settings)
+
+
+def question_path(catalog: Catalog, settings: Mapping[str, Any]) -> Pipeline:
+    """Return the question path of some settings (all others at their defaults) over a catalogue."""
+    configured = replace(Settings(), home=catalog.home, **settings)
+    return Pipeline(configured, catalog, shared_embedder(configured.embedder))
 
 
 @cache

@@ -20,12 +20,13 @@ import numpy as np
 from ingest.chunk import Chunker, Piece, make_chunker
 from ingest.load import Limits, document_name, too_large
 from ingest.parse import Bounds, Parser
+from ingest.portable import Portable
 from ingest.source import Outcome, Source
 from rag.catalog import Catalog, NewVersion, embedding_key
 from rag.embed import Embedder
 from rag.errors import IbidError, NotFound, StorageError
 from rag.settings import Settings
-from rag.types import Metadata, indexed_text
+from rag.types import Document, Metadata, document_id, indexed_text
 
 log = logging.getLogger(__name__)
 # Embed once so many chunks are waiting, and no more at a time: enough to keep every core busy, few enough for the
@@ -41,6 +42,7 @@ class _Prepared:
     metadata: Metadata
     sha256: str
     pieces: list[Piece]
+    version: int = 1  # the least number that it may get
 
 
 class Builder:
@@ -77,9 +79,19 @@ class Builder:
         if create:
             self._catalog.create_corpus(corpus, self._embedder.fingerprint)
         self._catalog.check_embedder(corpus, self._embedder.fingerprint)
+        yield from self._build(corpus, (self._prepare(corpus, source) for source in sources))
+
+    def take(self, corpus: str, documents: Iterable[Portable]) -> Iterator[Outcome]:
+        """Add or update documents whose text is at hand, as `ingest` does; yield each outcome.
+
+        A version keeps its number where the corpus has not come so far yet.
+        """
+        self._catalog.create_corpus(corpus, self._embedder.fingerprint)
+        yield from self._build(corpus, (self._prepare_portable(corpus, one) for one in documents))
+
+    def _build(self, corpus: str, items: Iterable[_Prepared | Outcome]) -> Iterator[Outcome]:
         group: list[_Prepared] = []
-        for source in sources:
-            prepared = self._prepare(corpus, source)
+        for prepared in items:
             if isinstance(prepared, Outcome):
                 yield prepared
                 continue
@@ -108,6 +120,19 @@ class Builder:
         except Exception as error:  # a chunker may embed, see `_commit`
             return _failed(source, stage, error)
         return _Prepared(replace(source, name=name), loaded.text, loaded.pages, metadata, sha256, pieces)
+
+    def _prepare_portable(self, corpus: str, one: Portable) -> _Prepared | Outcome:
+        source = Source(one.name, one.text.encode, one.metadata)
+        document = Document(
+            document_id(corpus, one.name), one.name, one.version, one.text, one.pages, one.metadata
+        )
+        try:
+            if self._catalog.stands_as(document, one.sha256, f"{self.making} "):
+                return Outcome(one.name, "unchanged")
+            pieces = self._chunker.split(one.text)
+        except Exception as error:  # a chunker may embed, see `_commit`
+            return _failed(source, "chunk", error)
+        return _Prepared(source, one.text, one.pages, one.metadata, one.sha256, pieces, one.version)
 
     def _commit(self, corpus: str, group: list[_Prepared]) -> Iterator[Outcome]:
         """Embed a group and put each file in; where embedding fails, file by file, so that one fails alone."""
@@ -138,12 +163,14 @@ class Builder:
             pieces=spans,
             vectors=stacked,
             keys=keys,
+            version=item.version,
         )
+        stood = self._catalog.current_versions([document_id(corpus, item.source.name)])
         try:
             version = self._catalog.put_version(corpus, item.source.name, new, wanted=item.source.wanted)
         except IbidError as error:
             return _failed(item.source, "store", error)
-        return Outcome(item.source.name, "added" if version == 1 else "updated", version, len(keys))
+        return Outcome(item.source.name, "updated" if stood else "added", version, len(keys))
 
     def _build_of(self, source: Source) -> str:
         """Name the models that make a version and the metadata that the user gave it."""

@@ -37,6 +37,7 @@ class NewVersion:
     pieces: Sequence[tuple[int, int, str]]  # (start, end, context) of each chunk, in order
     vectors: np.ndarray  # (n_chunks, dim) float32 or float16
     keys: Sequence[bytes]  # embedding key of each chunk
+    version: int = 1  # the least number that it may get: an import keeps the one it had
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Catalog(Listings):
             removed = self._remove(transaction, "id = ?", (identity,))
             if instead_of is not None:
                 removed += self._remove(transaction, "id = ?", (document_id(corpus, instead_of),))
-            version = self._next_version(transaction, identity)
+            version = self._next_version(transaction, identity, new.version)
             document = transaction.execute(
                 "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (identity, corpus, name, version, new.sha256, new.build, time.time(), len(new.text),
@@ -188,10 +189,27 @@ class Catalog(Listings):
         found = self.read().execute(query, (document_id(corpus, name), sha256, build))
         return found.fetchone() is not None
 
-    def _next_version(self, transaction: sqlite3.Connection, identity: str) -> int:
+    def stands_as(self, document: Document, sha256: str, models: str) -> bool:
+        """Tell whether a document stands in the catalogue with this very content, its version aside.
+
+        Args:
+            models: how the `build` of versions that these models make begins.
+        """
+        row = self.read().execute(
+            "SELECT pages, metadata FROM documents "
+            "WHERE id = ? AND sha256 = ? AND text = ? AND substr(build, 1, ?) = ?",
+            (document.id, sha256, document.text, len(models), models),
+        ).fetchone()  # fmt: skip
+        return row is not None and (tuple(json.loads(row["pages"])), json.loads(row["metadata"])) == (
+            document.pages,
+            document.metadata,
+        )
+
+    def _next_version(self, transaction: sqlite3.Connection, identity: str, least: int) -> int:
         row = transaction.execute(
-            "INSERT INTO last_versions VALUES (?, 1) ON CONFLICT DO UPDATE SET version = version + 1 RETURNING version",
-            (identity,),
+            "INSERT INTO last_versions VALUES (?1, ?2) "
+            "ON CONFLICT DO UPDATE SET version = max(version + 1, ?2) RETURNING version",
+            (identity, least),
         ).fetchone()
         return int(row["version"])
 

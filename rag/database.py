@@ -6,15 +6,21 @@ Whatever SQLite reports, in a transaction or out of it, comes as a StorageError 
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
+from rag.durable import put_in_place, take_part
 from rag.errors import StorageError
 
+log = logging.getLogger(__name__)
+CATALOG = "catalog.sqlite3"
 SCHEMA_VERSION = 4
 _SCHEMA = """
 CREATE TABLE corpora (
@@ -163,6 +169,7 @@ class Database:
             raise StorageError(
                 f"The data folder {home} cannot be made ({error}); set IBID_HOME elsewhere."
             ) from error
+        self._leave = weakref.finalize(self, os.close, take_part(home))
         self._prepare_schema()
 
     def read(self) -> Connection:
@@ -211,16 +218,39 @@ class Database:
         """Empty the write-ahead log, which still holds what was deleted."""
         self.read().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
+    def copy_to(self, path: Path) -> None:
+        """Write the catalogue as it is now to one file, while others read and write, and check that copy.
+
+        Raises:
+            StorageError: if it cannot be written, or is damaged.
+        """
+        copied = sqlite3.connect(path, isolation_level=None)
+        try:
+            with contextlib.closing(self._connect()) as source, contextlib.closing(copied):
+                source.backup(copied)
+                copied.execute("PRAGMA journal_mode = DELETE")  # all of it in this file
+                [found] = copied.execute("PRAGMA integrity_check(1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise StorageError(
+                f"The catalogue of {self.home} could not be copied to {path} ({error}); "
+                "free that disk, and run `ibid doctor`."
+            ) from error
+        if found != "ok":
+            raise StorageError(
+                f"The catalogue of {self.home} is damaged ({' '.join(found.split())}); restore a backup."
+            )
+
     def close(self) -> None:
-        """Close every thread's connection."""
+        """Close every thread's connection, and leave the data folder."""
         with self._lock:
             for connection in self._connections.values():
                 connection.close()
             self._connections.clear()
         self._local = threading.local()
+        self._leave()
 
     def _connect(self) -> Connection:
-        file = self.home / "catalog.sqlite3"
+        file = self.home / CATALOG
         try:
             connection = sqlite3.connect(
                 file, timeout=60, isolation_level=None, check_same_thread=False, factory=Connection
@@ -250,6 +280,8 @@ class Database:
         if found < SCHEMA_VERSION:
             with self.write() as transaction:  # asked again: another process may have come first
                 held = transaction.execute("PRAGMA user_version").fetchone()[0]
+                if 0 < held < SCHEMA_VERSION:
+                    self._keep_copy(held)
                 steps = [] if held else [_SCHEMA]
                 steps += [added for version, added in _UPGRADES.items() if version > held]
                 for statement in ";\n".join(steps).split(";\n"):
@@ -263,6 +295,26 @@ class Database:
         if not self.read().execute("SELECT 1 FROM sqlite_schema WHERE name = 'identity'").fetchone():
             with self.write() as transaction:
                 transaction.execute(_IDENTITY)
+
+    def _keep_copy(self, schema: int) -> None:
+        """Copy the catalogue before it is brought up to date; the copy stays until the operator deletes it."""
+        copy = self.home / f"catalog.schema-{schema}.sqlite3"
+        unfinished = copy.with_name(f".{copy.name}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            self.copy_to(unfinished)
+            put_in_place(unfinished, copy)
+        except OSError as error:
+            raise StorageError(
+                f"{copy} could not be written ({error}); nothing was changed. Free its disk."
+            ) from error
+        finally:
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
+        log.warning(
+            "The data folder %s is brought from schema %s to %s. As it was, the catalogue is kept in %s: delete that "
+            "once all is well, for it also holds what is deleted later.",
+            self.home, schema, SCHEMA_VERSION, copy,
+        )  # fmt: skip
 
 
 def _damaged(file: Path, error: sqlite3.Error) -> StorageError:

@@ -8,10 +8,12 @@ import os
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rag.database import Database
+from rag.durable import locked, put_in_place
 from rag.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ class Originals(Database):
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
+        self._originals_lock = home / "originals.lock"  # shared by those who copy, taken to delete
         try:
             (home / "originals").mkdir(exist_ok=True)
         except OSError as error:
@@ -53,6 +56,15 @@ class Originals(Database):
     def original(self, sha256: str) -> Path:
         """Return where an original lies."""
         return self.home / "originals" / sha256
+
+    @contextmanager
+    def keeping_originals(self) -> Iterator[None]:
+        """Let no process delete an original in the block; what nobody needs by then is deleted after it."""
+        try:
+            with locked(self._originals_lock, shared=True, wait=True):
+                yield
+        finally:
+            self.drop_unused_originals()
 
     def drop_unfinished_originals(self) -> None:
         """Delete what is left of originals whose process ended while it stored them."""
@@ -76,11 +88,14 @@ class Originals(Database):
             return
         try:
             with (
-                self.write() as transaction
-            ):  # so that no upload of the same bytes is acknowledged in between
+                self.write() as transaction,  # no upload of the same bytes is acknowledged in between
+                locked(self._originals_lock, shared=False),
+            ):
                 for sha256 in present:
                     if not transaction.execute(_IS_USED, (sha256, RETRY_S)).fetchone()[0]:
                         self.original(sha256).unlink(missing_ok=True)
+        except BlockingIOError:  # a backup is copying them, and drops them after
+            return
         except (OSError, StorageError) as error:  # what was asked for is done; the next start tries again
             log.warning("Originals that nothing needs any more could not be deleted (%s).", error)
 
@@ -102,14 +117,8 @@ def _write_durably(path: Path, data: bytes) -> None:
     """Write a file so that it is on disk, whole, under its name when this returns."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        temporary.write_bytes(data)
+        put_in_place(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StorageError(f"{path.parent} could not be written ({error}); nothing was accepted.") from error

@@ -50,7 +50,7 @@ def write_snapshot(path: Path, arrays: Mapping[str, np.ndarray], stated: Mapping
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         with temporary.open("wb") as file:
-            file.write(json.dumps(header).encode() + b"\n")
+            file.write(_line(header) + b"\n")
             file.write(payload)
             file.flush()
             os.fsync(file.fileno())
@@ -66,7 +66,8 @@ def read_snapshot(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str | in
         line, _, _ = data.partition(b"\n")
         header = json.loads(line)
         payload = memoryview(data)[len(line) + 1 :]
-        if header["format"] != FORMAT or header["sha256"] != _checksum(header["stated"], payload):
+        whole = line == _line(header) and header["sha256"] == _checksum(header["stated"], payload)
+        if header["format"] != FORMAT or not whole:
             return None
         with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}, json.loads(header["stated"])
@@ -77,6 +78,11 @@ def read_snapshot(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str | in
 def corpus_stem(corpus: str) -> str:
     """Return what files of a corpus are named after: its own name may be too long for a file's."""
     return hashlib.sha256(corpus.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _line(header: Mapping[str, str]) -> bytes:
+    """Return the one way to write a header: with another space in it, it is damaged."""
+    return json.dumps(header).encode()
 
 
 def _checksum(stated: str, payload: memoryview) -> str:

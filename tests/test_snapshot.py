@@ -35,18 +35,16 @@ def test_a_snapshot_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["a.snapshot"]
 
 
-def test_every_flipped_byte_is_detected_or_harmless(tmp_path: Path) -> None:
+def test_every_flipped_byte_is_detected(tmp_path: Path) -> None:
     path = tmp_path / "a.snapshot"
     write_snapshot(path, ARRAYS, STATED)
     data, chance = path.read_bytes(), random.Random(3)
-    accepted = 0
     for place in range(len(data)):
         bits = chance.choice([1 << chance.randrange(8), chance.randrange(1, 256)])
+        if data[place : place + 1] == b" ":
+            bits = ord(" ") ^ ord("\t")  # which JSON would not notice
         path.write_bytes(data[:place] + bytes([data[place] ^ bits]) + data[place + 1 :])
-        found = read_snapshot(path)
-        assert found is None or equal(found), f"byte {place} ^ {bits}"
-        accepted += found is not None
-    assert accepted < 10  # white space of the header line
+        assert read_snapshot(path) is None, f"byte {place} ^ {bits}"
 
 
 def test_truncations_and_extensions_are_detected(tmp_path: Path) -> None:

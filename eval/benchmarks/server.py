@@ -43,16 +43,10 @@ def running_server(home: Path, port: int = 0) -> Iterator[Server]:
     Raises:
         RuntimeError: if it is not ready in time; the message ends with its log.
     """
-    port = port or _free_port()
+    port = port or free_port()
     log = home / "server.log"
     began = time.perf_counter()
-    with log.open("ab") as written:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", "serve"],
-            env=_without_settings() | {"IBID_HOME": str(home), "IBID_PORT": str(port)},
-            stdout=written,
-            stderr=written,
-        )
+    process = start_server(home, port)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
             while not _is_ready(client):
@@ -65,6 +59,24 @@ def running_server(home: Path, port: int = 0) -> Iterator[Server]:
         process.wait(timeout=STOP_S)
 
 
+def start_server(home: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start `ibid serve` over a data folder and return at once; its log is `server.log` in there."""
+    with (home / "server.log").open("ab") as written:
+        return subprocess.Popen(
+            [sys.executable, "-m", "api.cli", "serve"],
+            env=_without_settings() | {"IBID_HOME": str(home), "IBID_PORT": str(port)},
+            stdout=written,
+            stderr=written,
+        )
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _without_settings() -> dict[str, str]:
     """Return the environment without the caller's IBID_*: what is measured runs at the defaults."""
     return {key: value for key, value in os.environ.items() if not key.startswith("IBID_")}
@@ -75,9 +87,3 @@ def _is_ready(client: httpx.Client) -> bool:
         return client.get("/ready").status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

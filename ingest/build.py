@@ -22,8 +22,9 @@ from ingest.load import Limits, document_name, too_large
 from ingest.parse import Bounds, Parser
 from ingest.portable import Portable
 from ingest.source import Outcome, Source
-from rag.catalog import Catalog, NewVersion, embedding_key
+from rag.catalog import Catalog, NewVersion
 from rag.embed import Embedder
+from rag.embeddings import embedding_key
 from rag.errors import IbidError, NotFound, StorageError
 from rag.settings import Settings
 from rag.types import Document, Metadata, document_id, indexed_text

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from rag.catalog import Catalog
-from rag.database import CATALOG, SCHEMA_VERSION
+from rag.database import CATALOG
 from rag.durable import alone, put_in_place, sync
 from rag.errors import InvalidInput, StorageError
+from rag.schema import SCHEMA_VERSION
 
 FORMAT = "ibid backup 1"
 MANIFEST, ORIGINALS = "manifest.json", "originals"

@@ -7,7 +7,6 @@ beside the database as files named by their sha256.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import time
@@ -16,13 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rag.embeddings import Embeddings
 from rag.errors import InvalidInput, NotFound, OtherEmbedder, StorageError
 from rag.filters import Filter, filter_to_sql, is_storable
-from rag.listing import Listings, check_corpus_name
+from rag.listing import check_corpus_name
 from rag.snapshot import remove_snapshots
 from rag.types import Chunk, Document, Metadata, document_id, indexed_text
-
-CHECKPOINT_S = 86_400  # how long embeddings wait for the rest of their version
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class Change:
     added: bool
 
 
-class Catalog(Listings):
+class Catalog(Embeddings):
     """The catalogue in a data folder. Safe for several threads and several processes.
 
     Raises:
@@ -289,38 +287,6 @@ class Catalog(Listings):
         found = row.fetchone()
         return str(found["text"]) if found else ""
 
-    def known_vectors(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
-        """Return the stored embeddings among `keys`, those of checkpoints too, (dim,) float16 each."""
-        known: dict[bytes, np.ndarray] = {}
-        for begin in range(0, len(keys), 500):
-            part = keys[begin : begin + 500]
-            marks = ",".join("?" * len(part))
-            rows = self.read().execute(
-                f"SELECT key, vector FROM embeddings WHERE key IN ({marks}) "
-                f"UNION ALL SELECT key, vector FROM checkpoints WHERE key IN ({marks})",
-                [*part, *part],
-            )
-            known.update({row["key"]: np.frombuffer(row["vector"], np.float16) for row in rows})
-        return known
-
-    def keep_checkpoint(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
-        """Keep embeddings of a version that is not yet whole, for a process that has to begin it again.
-
-        Nothing refers to them: a version brings its own, so that they can be dropped at any time.
-
-        Args:
-            vectors: (n_keys, dim) float32 or float16.
-        """
-        rows = zip(keys, map(np.ndarray.tobytes, vectors.astype(np.float16)), strict=True)
-        with self.write() as transaction:
-            transaction.executemany("INSERT OR IGNORE INTO checkpoints VALUES (?, ?, unixepoch())", rows)
-
-    def drop_old_checkpoints(self) -> None:
-        """Drop the checkpoints of versions that nobody came back to for a day."""
-        if self.read().execute("SELECT 1 FROM checkpoints LIMIT 1").fetchone():
-            with self.write() as transaction:
-                transaction.execute("DELETE FROM checkpoints WHERE made < unixepoch() - ?", (CHECKPOINT_S,))
-
     # the change log, for followers
 
     def last_change(self, corpus: str) -> int:
@@ -410,8 +376,3 @@ def _metadata_json(name: str, metadata: Metadata) -> str:
                 "a finite number of at most 64 bits, true or false."
             )
     return json.dumps(dict(metadata))
-
-
-def embedding_key(fingerprint: str, indexed_text: str) -> bytes:
-    """Return the 16 bytes that name the embedding of a text by a model."""
-    return hashlib.sha256(f"{fingerprint}\0{indexed_text}".encode("utf-8", "surrogatepass")).digest()[:16]

@@ -16,8 +16,9 @@ from typing import Literal
 import numpy as np
 
 from rag.assemble import fenced
-from rag.catalog import Catalog, embedding_key
+from rag.catalog import Catalog
 from rag.embed import Embedder, unit
+from rag.embeddings import embedding_key
 from rag.order import order_for_attention
 from rag.relevance import sentences_of
 from rag.retrieve import whole_chunk

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.catalog import Catalog, NewVersion, embedding_key
+from rag.catalog import Catalog, NewVersion
 from rag.embed import Embedder
+from rag.embeddings import embedding_key
 from rag.types import Chunk, Scalar
 
 CORPUS = "library"

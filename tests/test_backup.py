@@ -18,9 +18,9 @@ import pytest
 from ingest.jobs import Jobs, Upload
 from rag.backup import restore_backup, write_backup
 from rag.catalog import Catalog
-from rag.database import SCHEMA_VERSION
 from rag.errors import InvalidInput, StorageError
 from rag.index import CorpusIndex
+from rag.schema import SCHEMA_VERSION
 from rag.settings import Settings
 from rag.snapshot import snapshot_path
 from tests.made_versions import CORPUS, Library, all_chunks, count, fill

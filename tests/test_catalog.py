@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ingest.jobs import Jobs, Upload
-from rag.catalog import Catalog, NewVersion, embedding_key
+from rag.catalog import Catalog, NewVersion
+from rag.embeddings import embedding_key
 from rag.errors import InvalidInput, InvalidName, NotFound, OtherEmbedder, StorageError
 from rag.types import Document
 from tests.made_versions import (

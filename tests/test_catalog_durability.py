@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from rag.catalog import Catalog
-from rag.database import SCHEMA_VERSION, Cursor
+from rag.database import Cursor
 from rag.errors import StorageError
+from rag.schema import SCHEMA_VERSION
 from tests.made_versions import CORPUS, all_chunks, count, damage_inside, fill
 
 ROOT = Path(__file__).parent.parent

@@ -9,10 +9,10 @@ import pytest
 from ingest.jobs import Jobs
 from rag.catalog import Catalog
 from rag.conversation import RECALLED, Conversations, Session
-from rag.database import SCHEMA_VERSION
 from rag.embed import Embedder
 from rag.errors import InvalidInput, NotFound
 from rag.pipeline import Pipeline
+from rag.schema import SCHEMA_VERSION
 from rag.settings import Settings
 from tests.made_versions import CORPUS, Library
 from tests.typed import Ibid

@@ -25,8 +25,9 @@ from eval.metrics import percentile
 from eval.trial import shared_embedder
 from ingest.build import Builder
 from ingest.source import Source
-from rag.catalog import Catalog, NewVersion, embedding_key
+from rag.catalog import Catalog, NewVersion
 from rag.embed import unit
+from rag.embeddings import embedding_key
 from rag.pipeline import Pipeline
 from rag.sentences import split_sentences
 from rag.settings import Settings

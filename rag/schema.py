@@ -1,0 +1,71 @@
+"""The catalogue's tables, and what each version of the schema added to the one before it."""
+
+SCHEMA_VERSION = 4
+SCHEMA = """
+CREATE TABLE corpora (
+    name TEXT PRIMARY KEY, embedder TEXT NOT NULL, created REAL NOT NULL) STRICT;
+CREATE TABLE documents (
+    row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+    corpus TEXT NOT NULL REFERENCES corpora(name), name TEXT NOT NULL, version INTEGER NOT NULL,
+    sha256 TEXT NOT NULL, build TEXT NOT NULL, created REAL NOT NULL, characters INTEGER NOT NULL,
+    metadata TEXT NOT NULL, pages TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (corpus, name)) STRICT;
+CREATE INDEX documents_by_sha256 ON documents (sha256);
+CREATE TABLE last_versions (  -- a deleted name never reuses a version
+    document_id TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT;
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents(row) ON DELETE CASCADE,
+    version INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, page INTEGER,
+    text TEXT NOT NULL, context TEXT NOT NULL, embedding BLOB NOT NULL) STRICT;
+CREATE INDEX chunks_in_order ON chunks (document, start);
+CREATE INDEX chunks_by_embedding ON chunks (embedding);
+CREATE TABLE embeddings (  -- float16
+    key BLOB PRIMARY KEY, vector BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE changes (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, corpus TEXT NOT NULL, document INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('add', 'remove'))) STRICT;
+CREATE INDEX changes_of_corpus ON changes (corpus, seq);
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY, corpus TEXT NOT NULL, state TEXT NOT NULL, created REAL NOT NULL,
+    finished REAL, error TEXT) STRICT;
+CREATE TABLE job_files (
+    job TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE, name TEXT NOT NULL, sha256 TEXT NOT NULL,
+    metadata TEXT NOT NULL, state TEXT NOT NULL, error TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job, name)) STRICT;
+CREATE INDEX job_files_by_sha256 ON job_files (sha256);
+"""
+# what each schema added to the one before it; a folder of an older one is brought up to date when it is opened
+UPGRADES = {
+    2: """
+CREATE TABLE sessions (
+    row INTEGER PRIMARY KEY, corpus TEXT NOT NULL REFERENCES corpora(name) ON DELETE CASCADE,
+    user TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (corpus, user, name)) STRICT;
+CREATE TABLE turns (  -- the vector: float16, of question and answer
+    row INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions(row) ON DELETE CASCADE,
+    question TEXT NOT NULL, rewritten TEXT NOT NULL, answer TEXT NOT NULL, asked REAL NOT NULL,
+    embedder TEXT NOT NULL, vector BLOB NOT NULL) STRICT;
+CREATE INDEX turns_in_order ON turns (session, row)
+""",
+    3: """
+ALTER TABLE turns ADD COLUMN tier TEXT NOT NULL DEFAULT 'active';
+ALTER TABLE turns ADD COLUMN gist TEXT NOT NULL DEFAULT '';
+ALTER TABLE turns ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE facts (  -- a chain is a fact and what it superseded, named by the first; turn: none for a correction
+    row INTEGER PRIMARY KEY AUTOINCREMENT, chain INTEGER NOT NULL,
+    corpus TEXT NOT NULL REFERENCES corpora(name) ON DELETE CASCADE, user TEXT NOT NULL,
+    text TEXT NOT NULL, slot TEXT NOT NULL, turn INTEGER REFERENCES turns(row) ON DELETE CASCADE,
+    stated REAL NOT NULL, superseded REAL, embedder TEXT NOT NULL, vector BLOB NOT NULL) STRICT;
+CREATE INDEX facts_of_user ON facts (corpus, user, superseded);
+CREATE INDEX facts_of_turn ON facts (turn)
+""",
+    4: """
+CREATE TABLE checkpoints (  -- embeddings, float16, of versions that are not yet whole
+    key BLOB PRIMARY KEY, vector BLOB NOT NULL, made INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+ALTER TABLE jobs ADD COLUMN started REAL;
+ALTER TABLE jobs ADD COLUMN done_before INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE synced (  -- which folder a document version was last seen in, and under which settings
+    document INTEGER PRIMARY KEY REFERENCES documents(row) ON DELETE CASCADE,
+    folder TEXT NOT NULL, settings TEXT NOT NULL) STRICT
+""",
+}
+# one row, drawn at random: an index snapshot of another catalogue's history is told by it
+IDENTITY = "CREATE TABLE IF NOT EXISTS identity AS SELECT lower(hex(randomblob(16))) AS id"

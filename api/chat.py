@@ -16,14 +16,15 @@ from rich.markup import escape
 from api.batch import printable_json
 from api.service import opened
 from rag.conversation import ANYBODY, Session, SessionInfo, Turn, check_name
-from rag.errors import CitationError, InvalidInput
+from rag.errors import CitationError, InvalidInput, StorageError
 from rag.types import Answer, Fact
 
 Corpus = Annotated[str, typer.Option("--corpus", "-c", help="Name of the document set.")]
 User = Annotated[str, typer.Option("--user", help="Whose session it is.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 FactNumber = Annotated[
-    int, typer.Option("--fact", help="Its number, as `ibid memory list --facts` shows it.")
+    int,
+    typer.Option("--fact", min=1, max=2**63 - 1, help="Its number, as `ibid memory list --facts` shows it."),
 ]
 out, notes = Console(), Console(stderr=True)
 memory_app = typer.Typer(no_args_is_help=True, help="What conversations are remembered.")
@@ -50,11 +51,10 @@ def chat(
         for question in _lines():
             try:
                 answer = service.conversations.ask(service.pipeline, talk, question)
-            except (InvalidInput, CitationError) as error:
+                _print(question, answer)
+                service.conversations.tidy(talk, service.pipeline)
+            except (InvalidInput, CitationError, StorageError) as error:
                 notes.print(f"ibid: {error}", highlight=False, markup=False, soft_wrap=True)
-                continue
-            _print(question, answer)
-            service.conversations.tidy(talk, service.pipeline)
 
 
 @memory_app.command("list")
@@ -69,7 +69,11 @@ def list_memory(
     """List the sessions that are remembered, with --session what one holds, with --facts what a user stated."""
     if corpus is None and (session is not None or facts):
         raise InvalidInput("--session and --facts need --corpus: which document set they are about.")
+    if (session is not None and facts) or (history and not facts):
+        raise InvalidInput("Give --session or --facts, and --history with --facts alone.")
     with opened() as service:
+        if corpus is not None:
+            service.catalog.require_corpus(corpus)
         found: Sequence[Turn | Fact | SessionInfo]
         if corpus is not None and session is not None:
             found = service.conversations.turns(Session(corpus, session, user or ANYBODY))
@@ -101,7 +105,9 @@ def correct(
 def forget(
     corpus: Corpus,
     session: Annotated[str | None, typer.Option("--session", help="The session to forget.")] = None,
-    fact: Annotated[int | None, typer.Option("--fact", help="The fact to forget, with its history.")] = None,
+    fact: Annotated[
+        int | None, typer.Option("--fact", min=1, max=2**63 - 1, help="The fact to forget, with its history.")
+    ] = None,
     user: User = ANYBODY,
 ) -> None:
     """Forget a session and what was stated in it, or one fact, for good."""
@@ -119,9 +125,9 @@ def _line(one: Turn | Fact | SessionInfo) -> str:
     if isinstance(one, Turn):
         meant = f"  ({one.rewritten})" if one.rewritten != one.question else ""
         answer = " ".join(one.answer.split()) or "No answer."
-        return f"{_date(one.asked)}  {one.question}{meant}\n    {answer}"
+        return f"{_date(one.asked)}  {one.question}{meant}  [{one.tier}]\n    {answer}"
     if isinstance(one, Fact):
-        source = f"in session {one.session}" if one.session else "as a correction"
+        source = f"{'put right, of' if one.corrected else 'in'} session {one.session}"
         until = f", until {_date(one.superseded)}" if one.superseded else ""
         return f"{one.id}  {one.text}  ({source}, {_date(one.stated)}{until})"
     whose = f", of {one.user}" if one.user else ""
@@ -151,7 +157,7 @@ def _print(question: str, answer: Answer) -> None:
     for fact in answer.facts if answer.answerable else ():  # a refusal says it itself
         out.print(f"[dim]you said, {_date(fact.stated)}: {escape(fact.text)}[/dim]", highlight=False)
     for one in answer.recalled:
-        said = " ".join(one.answer.split())[:200]
+        said = " ".join(one.answer.split())[:200] or "(no answer)"
         out.print(
             f"[dim]before, {_date(one.asked)}: {escape(one.question)} {escape(said)}[/dim]", highlight=False
         )

@@ -165,7 +165,9 @@ def ask(
         def answered(asked: str) -> Answer:
             if of is None:
                 return service.pipeline.ask(corpus, asked, filter_=filter_)
-            return service.conversations.ask(service.pipeline, of, asked, filter_=filter_)
+            answer = service.conversations.ask(service.pipeline, of, asked, filter_=filter_)
+            service.conversations.tidy(of, service.pipeline)
+            return answer
 
         def one(asked: str) -> dict[str, Any]:
             answer = answered(asked)
@@ -178,8 +180,6 @@ def ask(
             _print_json(one(_required(question)))
         else:
             _print_answer(answered(_required(question)))
-        if of is not None:
-            service.conversations.tidy(of, service.pipeline)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -84,9 +85,10 @@ async def ask(
         answer = _ask(service, corpus, asked, on_stage)
         for event in answer_events(answer, explain=asked.explain):
             emit(event)
-        _tidy(service, corpus, asked)
 
-    return await stream_events(work, request.scope["path"])
+    response = await stream_events(work, request.scope["path"])
+    response.background = BackgroundTask(_tidy, service, corpus, asked)
+    return response
 
 
 async def _unless_gone(

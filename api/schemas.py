@@ -145,13 +145,14 @@ class Recalled(BaseModel):
 
 
 class Fact(BaseModel):
-    """What the user stated, when, in which session ("" for a correction); `superseded` is when it ceased to hold."""
+    """What the user stated, when and in which session, or put right; `superseded` is when it ceased to hold."""
 
     id: int
     text: str
     session: str
     stated: float
     superseded: float | None
+    corrected: bool
 
 
 class FactList(BaseModel):

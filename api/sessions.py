@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 
 from api import schemas
 from api.problems import problem_responses
@@ -13,6 +13,7 @@ from api.questions import Serving, body_of_type
 from rag.conversation import Session
 from rag.errors import NotFound
 
+FactNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 router = APIRouter(
     prefix="/v1/corpora/{corpus}",
     tags=["memory"],
@@ -59,7 +60,7 @@ def list_facts(service: Serving, corpus: str, user: str = "", history: bool = Fa
     dependencies=[Depends(body_of_type("application/json"))],
 )
 def correct_fact(
-    service: Serving, corpus: str, fact: int, corrected: schemas.CorrectedFact, user: str = ""
+    service: Serving, corpus: str, fact: FactNumber, corrected: schemas.CorrectedFact, user: str = ""
 ) -> dict[str, Any]:
     """Put a fact right; the wrong one is kept as history, until the fact is forgotten."""
     service.catalog.require_corpus(corpus)
@@ -67,7 +68,7 @@ def correct_fact(
 
 
 @router.delete("/facts/{fact}", status_code=204)
-def forget_fact(service: Serving, corpus: str, fact: int, user: str = "") -> None:
-    """Forget a fact and its history, for good."""
+def forget_fact(service: Serving, corpus: str, fact: FactNumber, user: str = "") -> None:
+    """Forget a fact and its history, for good: its words are taken out of the exchanges it was stated in too."""
     service.catalog.require_corpus(corpus)
     service.conversations.facts.forget(corpus, user, fact)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from rag.compress import Compressed, should_compress
 from rag.errors import InvalidInput
-from rag.memory import ACTIVE_TOKENS, PERSISTENT_TOKENS, SESSION_TOKENS
+from rag.memory import ACTIVE_TOKENS, PERSISTENT_TOKENS, SESSION_TOKENS, first_words
 from rag.prompts import EVIDENCE, MEMORY, QUESTION, SYSTEM
 from rag.types import Context, Cut, Evidence, Hit, Ledger, Memory
 
@@ -17,6 +17,9 @@ CountTokens = Callable[[str], int]
 Compress = Callable[[str, float], Compressed]  # a text and the share of it to keep
 
 MOST_MEMORY = ACTIVE_TOKENS + SESSION_TOKENS + PERSISTENT_TOKENS  # H
+_RECALLED_WORDS = (
+    60  # of a question or an answer that is recalled: two exchanges and the facts fit their quota
+)
 _SHARE = 1 / 4  # of the budget that memory may take from evidence
 LEAST_RATE = 1 / 3  # below it too many answers are lost; what then does not fit is cut
 _SPARE = 0.95  # of the share that would fit: characters are compressed, and tokens counted
@@ -115,7 +118,10 @@ def room_for_evidence(question: str, limits: Limits, system: str, count: CountTo
 
 def memory_pieces(memory: Memory) -> list[str]:
     """Return what is remembered in pieces, the first to be left out first: the oldest gist, last what was just said."""
-    recalled = [f"Asked before: {one.question}\n{one.answer}" for one in reversed(memory.recalled)]
+    recalled = [
+        f"Asked before: {first_words(one.question, _RECALLED_WORDS)}\n{first_words(one.answer, _RECALLED_WORDS)}"
+        for one in reversed(memory.recalled)
+    ]
     facts = [f"The user said: {fact.text}" for fact in reversed(memory.facts)]
     return [*memory.summary, *recalled, *facts, *memory.active]
 
@@ -123,7 +129,7 @@ def memory_pieces(memory: Memory) -> list[str]:
 def fenced(hit: Hit, text: str, label: int) -> str:
     """Fence a hit's text so that nothing in it, or in its document's name, can end or forge a fence."""
     name = html.escape(" ".join(hit.chunk.document.split()))
-    return EVIDENCE.format(label=label, document=name, page=hit.page or "", text=_unfenced(text))
+    return EVIDENCE.format(label=label, document=name, page=hit.page or "", text=unfenced(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +155,21 @@ def _compressed(piece: _Piece, rate: float, compress: Compress, count: CountToke
 
 
 def _remembered(memory: Sequence[str], room: int, count: CountTokens) -> tuple[str, tuple[str, ...]]:
-    """Fence as much as has room, the last pieces, in their order; return it and what was left out."""
+    """Fence the pieces that have room, the last ones first, in their order; return it and what was left out."""
     kept: list[str] = []
+    left_out: list[str] = []
     used = count(MEMORY.format(said=""))
     for text in reversed(memory):
-        used += count(f"{_unfenced(text)}\n")
-        if used > room:
-            break
-        kept.insert(0, _unfenced(text))
+        tokens = count(f"{unfenced(text)}\n")
+        if used + tokens > room:
+            left_out.insert(0, text)
+            continue
+        used += tokens
+        kept.insert(0, unfenced(text))
     said = MEMORY.format(said="\n".join(kept)) if kept else ""
-    return said, tuple(memory[: len(memory) - len(kept)])
+    return said, tuple(left_out)
 
 
-def _unfenced(text: str) -> str:
+def unfenced(text: str) -> str:
     """Return a text in which nothing can end or forge a fence."""
     return _FENCE_LIKE.sub("&lt;", text)

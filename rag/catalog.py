@@ -85,6 +85,7 @@ class Catalog(Embeddings):
             cancelled = _cancel_uploads(transaction, corpus)
         remove_snapshots(self.home, corpus)  # they hold its words and vectors
         self.drop_unused_originals([*removed, *cancelled])
+        self.empty_log()  # its conversations are gone for good
         return len(removed)
 
     # documents

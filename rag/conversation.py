@@ -23,11 +23,12 @@ from rag.generate import LABEL
 from rag.pipeline import Pipeline
 from rag.recall import Said, Turns
 from rag.recorder import OnStage
-from rag.statements import statements
+from rag.statements import Statement, statements, supersedes
 from rag.types import Answer, Fact, Memory, Recalled
 
 RECALLED = 2  # earlier exchanges that are shown beside an answer
 ABOUT_THE_SAME = 0.5  # cosine of question and exchange from which it is shown
+MOST_STATED = 20  # facts of the session in its summary, the newest
 MOST_SEARCHED = 1_000  # exchanges of a user, the newest; indexing their words takes some 70 ms
 LONGEST_NAME = 64  # characters of a session's or user's name
 ANYBODY = ""  # the user where none is named
@@ -101,6 +102,8 @@ class Conversations:
     def tidy(self, session: Session, pipeline: Pipeline) -> None:
         """Move what no longer fits its tier of memory to the one below; a language model, if any, sums it up."""
         moved = memory.evict(self.held(session), pipeline.generator.count_tokens, pipeline.summarize)
+        if not moved:
+            return
         with self._catalog.write() as transaction:
             transaction.executemany(
                 "UPDATE turns SET tier = ?, gist = ? WHERE row = ?",
@@ -108,36 +111,30 @@ class Conversations:
             )
 
     def recall(
-        self,
-        embedder: Embedder,
-        corpus: str,
-        user: str,
-        question: str,
-        *,
-        k: int = RECALLED,
-        skip: Collection[str] = (),
+        self, corpus: str, user: str, question: str, vector: np.ndarray, embedder: str, skip: Collection[str]
     ) -> list[Recalled]:
-        """Return up to k exchanges of all the user's sessions that a question is about, the nearest first.
+        """Return up to RECALLED exchanges of all the user's sessions that a question is about, the nearest first.
 
         Args:
+            vector: the question's unit vector (dim,).
+            embedder: fingerprint of the model that made it.
             skip: questions, as they were understood, whose exchanges are at hand already.
         """
-        rows = self._rows(corpus, user, embedder.fingerprint)
-        if not rows or not question.strip():
+        rows = self._rows(corpus, user, embedder)
+        if not rows:
             return []
         stored = np.frombuffer(b"".join(row["vector"] for row in rows), np.float16).astype(np.float32)
         vectors = stored.reshape(len(rows), -1)  # (n_turns, dim)
-        vector = embedder.encode([question])[0]
         if (vectors @ vector).max() < ABOUT_THE_SAME:
             return []  # the rule; only otherwise are the words indexed
         turns = Turns([Said(row["session"], _exchange(row)) for row in rows], vectors)
-        ranked = turns.rank(question, vector, k + len(skip))
+        ranked = turns.rank(question, vector, RECALLED + len(skip))
         found = [
             Recalled(row["row"], row["name"], row["rewritten"], row["answer"], row["asked"], cosine)
             for n, _, cosine in ranked
-            if cosine >= ABOUT_THE_SAME and (row := rows[n])["rewritten"] not in skip and row["answer"]
+            if cosine >= ABOUT_THE_SAME and (row := rows[n])["rewritten"] not in skip
         ]
-        return found[:k]
+        return found[:RECALLED]
 
     def held(self, session: Session) -> list[memory.Held]:
         """Return the exchanges of a session as memory holds them, oldest first."""
@@ -197,12 +194,20 @@ class Conversations:
     def _known(
         self, embedder: Embedder, session: Session, question: str, held: Sequence[memory.Held]
     ) -> Memory:
+        of, model = (session.corpus, session.user), embedder.fingerprint
         earlier = memory.what_was_said(held)
-        recalled = self.recall(embedder, session.corpus, session.user, question, skip=set(earlier))
-        facts = self.facts.recall(embedder, session.corpus, session.user, question)
+        vector = embedder.encode([question])[0]
+        recalled = self.recall(*of, question, vector, model, skip=set(earlier))
+        new = statements(question)
+        holding = [fact for fact in self.facts.all(*of) if not _is_superseded(fact, new)]
+        facts = [fact for fact in self.facts.recall(*of, vector, model) if fact in holding]
+        stated = [
+            f"Stated: {fact.text}" for fact in holding if fact.session == session.name and fact not in facts
+        ]
         active = [one.shown for one in held if one.tier == "active"]
-        summary = [one.gist for one in held if one.tier == "session"]
-        return Memory(tuple(earlier), tuple(active), tuple(summary), tuple(recalled), tuple(facts))
+        gists = [one.shown for one in held if one.tier == "session" and one.shown]
+        summary = (*gists, *stated[-MOST_STATED:])
+        return Memory(tuple(earlier), tuple(active), summary, tuple(recalled), tuple(facts))
 
     def _rows(self, corpus: str, user: str, embedder: str) -> list[sqlite3.Row]:
         """Return the newest exchanges of a user, oldest first, as far as this model embedded them."""
@@ -281,6 +286,12 @@ def _with_what_was_stated(answer: Answer, facts: Sequence[Fact], learned: Sequen
         when = time.strftime("%Y-%m-%d", time.localtime(facts[0].stated))
         reason = f"{reason} You said on {when}: “{facts[0].text}”"
     return replace(answer, reason=reason, trace=replace(answer.trace, remarks=remarks))
+
+
+def _is_superseded(fact: Fact, new: Sequence[Statement]) -> bool:
+    """Tell whether what is being stated takes the place of a fact."""
+    old = next(iter(statements(fact.text)), Statement(fact.text, ""))
+    return any(supersedes(one, old) for one in new)
 
 
 def _exchange(row: sqlite3.Row) -> str:

@@ -21,6 +21,8 @@ from rag.errors import StorageError
 from rag.schema import IDENTITY, SCHEMA, SCHEMA_VERSION, UPGRADES
 
 log = logging.getLogger(__name__)
+_WAIT_S = 60  # for another writer
+_LOG_WAIT_MS = 2_000  # for a reader of the log
 CATALOG = "catalog.sqlite3"
 
 
@@ -147,8 +149,17 @@ class Database:
             connection.writing = False
 
     def empty_log(self) -> None:
-        """Empty the write-ahead log, which still holds what was deleted."""
-        self.read().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        """Empty the write-ahead log, which still holds what was deleted; where a reader holds it, the next time."""
+        connection = self.read()
+        connection.execute(f"PRAGMA busy_timeout = {_LOG_WAIT_MS}")
+        try:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {_WAIT_S * 1000}")
+        if busy:
+            log.warning(
+                "A reader holds the log of %s; what was deleted stays in it until the next.", self.home
+            )
 
     def copy_to(self, path: Path) -> None:
         """Write the catalogue as it is now to one file, while others read and write, and check that copy.
@@ -185,7 +196,7 @@ class Database:
         file = self.home / CATALOG
         try:
             connection = sqlite3.connect(
-                file, timeout=60, isolation_level=None, check_same_thread=False, factory=Connection
+                file, timeout=_WAIT_S, isolation_level=None, check_same_thread=False, factory=Connection
             )
             _use_wal(connection)
         except sqlite3.OperationalError as error:

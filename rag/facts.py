@@ -1,7 +1,7 @@
 """What a user stated, kept across sessions: each fact with its source and time, the older ones as history.
 
 A newer statement about the same supersedes the older one. A user can list, correct and delete what is remembered; a
-fact goes with the turn it was stated in, with its corpus, and on request with all its history, for good.
+fact goes with the turn it was stated in, with its corpus, and on request with its history and its words in that turn.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,8 +22,8 @@ from rag.types import Fact
 SHOWN = 3  # facts beside an answer
 ABOUT_THE_SAME = 0.4  # cosine of question and fact from which it is shown; facts are short
 _SELECT = (
-    "SELECT f.row, f.text, coalesce(s.name, '') AS session, f.stated, f.superseded, f.chain, f.slot, f.vector, "
-    "f.embedder FROM facts f LEFT JOIN turns t ON t.row = f.turn LEFT JOIN sessions s ON s.row = t.session "
+    "SELECT f.row, f.text, s.name, f.stated, f.superseded, f.corrected, f.chain, f.slot, f.turn, f.vector "
+    "FROM facts f JOIN turns t ON t.row = f.turn JOIN sessions s ON s.row = t.session "
     "WHERE f.corpus = ? AND f.user = ?"
 )
 
@@ -34,15 +35,20 @@ class Facts:
         self._catalog = catalog
 
     def recall(
-        self, embedder: Embedder, corpus: str, user: str, question: str, *, k: int = SHOWN
+        self, corpus: str, user: str, vector: np.ndarray, embedder: str, *, k: int = SHOWN
     ) -> list[Fact]:
-        """Return up to k facts that hold now and that a question is about, the nearest first."""
+        """Return up to k facts that hold now and that a question is about, the nearest first.
+
+        Args:
+            vector: the question's unit vector (dim,).
+            embedder: fingerprint of the model that made it.
+        """
         query = f"{_SELECT} AND f.superseded IS NULL AND f.embedder = ?"
-        rows = self._catalog.read().execute(query, (corpus, user, embedder.fingerprint)).fetchall()
-        if not rows or not question.strip():
+        rows = self._catalog.read().execute(query, (corpus, user, embedder)).fetchall()
+        if not rows:
             return []
         stored = np.frombuffer(b"".join(row["vector"] for row in rows), np.float16).astype(np.float32)
-        cosines = stored.reshape(len(rows), -1) @ embedder.encode([question])[0]  # (n_facts,)
+        cosines = stored.reshape(len(rows), -1) @ vector  # (n_facts,)
         nearest = np.argsort(-cosines, kind="stable")[:k]
         return [_fact(rows[n]) for n in nearest if cosines[n] >= ABOUT_THE_SAME]
 
@@ -82,70 +88,105 @@ class Facts:
             old = next(
                 (row for row in held if supersedes(statement, Statement(row["text"], row["slot"]))), None
             )
-            _insert(transaction, (corpus, user, turn, stated), statement, old, (embedder.fingerprint, vector))
+            source = _Source(corpus, user, turn, stated)
+            _insert(transaction, source, statement, old, (embedder.fingerprint, vector))
 
     def correct(self, embedder: Embedder, corpus: str, user: str, fact: int, text: str) -> Fact:
         """Put a fact right in the user's words; the wrong one is kept as history, until the fact is forgotten.
 
         Raises:
             NotFound: if there is no such fact that holds now.
-            InvalidInput: for a text that is empty, or too long to be a fact.
+            InvalidInput: for a text that is empty, too long to be a fact, or of characters that cannot be seen.
         """
-        text = " ".join(text.split())
-        if not text or len(text) > LONGEST:
-            raise InvalidInput(f"The corrected fact has {len(text)} characters; expected 1 to {LONGEST}.")
+        text = " ".join(text.split()).rstrip(" .")
+        if not text or len(text) > LONGEST or not text.isprintable():
+            raise InvalidInput(
+                f"The corrected fact has {len(text)} characters; expected 1 to {LONGEST}, all printable."
+            )
         vector = embedder.encode([text])[0]
         with self._catalog.write() as transaction:
             query = f"{_SELECT} AND f.row = ? AND f.superseded IS NULL"
             old = transaction.execute(query, (corpus, user, fact)).fetchone()
             if old is None:
                 raise _no_fact(corpus, user, fact)
+            if old["text"] == text:
+                return _fact(old)
             slot = next((one.slot for one in statements(text)), old["slot"])
-            source = (corpus, user, None, time.time())
+            source = _Source(corpus, user, old["turn"], time.time(), corrected=True)
             row = _insert(transaction, source, Statement(text, slot), old, (embedder.fingerprint, vector))
         return next(one for one in self.all(corpus, user) if one.id == row)
 
     def forget(self, corpus: str, user: str, fact: int) -> int:
-        """Delete a fact and its history, overwritten on disk; return how many texts that were.
+        """Delete a fact, and with one that holds its history; return how many texts that were.
+
+        Their words are taken out of the exchanges that they were stated in too, and overwritten on disk.
 
         Raises:
             NotFound: if there is none.
         """
         with self._catalog.write() as transaction:
-            gone = transaction.execute(
-                "DELETE FROM facts WHERE corpus = ?1 AND user = ?2 AND chain = "
-                "(SELECT chain FROM facts WHERE row = ?3 AND corpus = ?1 AND user = ?2)",
-                (corpus, user, fact),
+            query = (
+                f"{_SELECT} AND f.chain = (SELECT chain FROM facts WHERE row = ? AND corpus = ? AND user = ?)"
             )
-            if not gone.rowcount:
+            chain = transaction.execute(query, (corpus, user, fact, corpus, user)).fetchall()
+            named = next((row for row in chain if row["row"] == fact), None)
+            if named is None:
                 raise _no_fact(corpus, user, fact)
+            gone = [named] if named["superseded"] else chain
+            for row in gone:
+                transaction.execute("DELETE FROM facts WHERE row = ?", (row["row"],))
+                _redact(transaction, corpus, user, row["text"])
         self._catalog.empty_log()
-        return gone.rowcount
+        return len(gone)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Whose a fact is, and where and when it was stated."""
+
+    corpus: str
+    user: str
+    turn: int
+    stated: float
+    corrected: bool = False
 
 
 def _insert(
     transaction: sqlite3.Connection,
-    source: tuple[str, str, int | None, float],
+    source: _Source,
     statement: Statement,
     old: sqlite3.Row | None,
     embedded: tuple[str, np.ndarray],
 ) -> int:
-    """Insert a fact of (corpus, user, turn, stated), in the place of an old one; return its row."""
+    """Insert a fact, in the place of an old one; return its row."""
     row = transaction.execute(
-        "INSERT INTO facts (corpus, user, turn, stated, text, slot, chain, embedder, vector) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*source, statement.text, statement.slot, old["chain"] if old else 0, embedded[0],
-         embedded[1].astype(np.float16).tobytes()),
+        "INSERT INTO facts (corpus, user, turn, corrected, stated, text, slot, chain, embedder, vector) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (source.corpus, source.user, source.turn, source.corrected, source.stated, statement.text, statement.slot,
+         old["chain"] if old else 0, embedded[0], embedded[1].astype(np.float16).tobytes()),
     ).lastrowid  # fmt: skip
     if old:
-        transaction.execute("UPDATE facts SET superseded = ? WHERE row = ?", (source[3], old["row"]))
+        transaction.execute("UPDATE facts SET superseded = ? WHERE row = ?", (source.stated, old["row"]))
     else:
         transaction.execute("UPDATE facts SET chain = row WHERE row = ?", (row,))
     return int(row or 0)
 
 
+def _redact(transaction: sqlite3.Connection, corpus: str, user: str, text: str) -> None:
+    """Take a text out of the user's exchanges; what held it is no longer at hand, nor found."""
+    transaction.execute(
+        "UPDATE turns SET question = replace(question, ?1, '[forgotten]'), gist = '', tier = 'persistent', "
+        "rewritten = replace(question, ?1, '[forgotten]'), vector = zeroblob(length(vector)) "
+        "WHERE session IN (SELECT row FROM sessions WHERE corpus = ?2 AND user = ?3) "
+        "AND (instr(question, ?1) OR instr(rewritten, ?1))",
+        (text, corpus, user),
+    )
+
+
 def _fact(row: sqlite3.Row) -> Fact:
-    return Fact(row["row"], row["text"], row["session"], row["stated"], row["superseded"])
+    return Fact(
+        row["row"], row["text"], row["name"], row["stated"], row["superseded"], bool(row["corrected"])
+    )
 
 
 def _no_fact(corpus: str, user: str, fact: int) -> NotFound:

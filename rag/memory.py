@@ -24,6 +24,8 @@ EVICT_FROM = 0.7  # share of its quota from which a tier gives something up
 MOST_ACTIVE = 3  # exchanges
 RECENT = 3  # exchanges that a follow-up is rewritten from, besides the first question
 LONG = 80  # tokens of an exchange from which a language model, where there is one, sums it up
+MOST_SUMMED_UP = 3  # exchanges that a language model sums up at a time; more wait for nobody
+_ASKED_WORDS, _ANSWER_WORDS = 80, 160  # of the active tier: one exchange stays within its quota
 _GIST_WORDS = 30  # of a question or an answer
 _STATED, _OPEN, _USED = 2.0, 1.0, 1.0  # added to an exchange's usefulness of 1
 _FADES = 0.98  # usefulness of each older exchange
@@ -43,16 +45,18 @@ class Held:
 
     @property
     def shown(self) -> str:
-        """What its tier shows of it."""
+        """What its tier shows of it; of a long exchange the beginning."""
         if self.tier == "active":
-            return f"{self.understood}\n{self.answer}".rstrip()
-        return self.gist if self.tier == "session" else ""
+            return (
+                f"{first_words(self.asked, _ASKED_WORDS)}\n{first_words(self.answer, _ANSWER_WORDS)}".rstrip()
+            )
+        return (self.gist or gist_of(self)) if self.tier == "session" else ""
 
 
 def evict(held: Sequence[Held], count: CountTokens, summarize: Summarize | None = None) -> list[Held]:
     """Return the exchanges that have to leave their tier, as they are in the next.
 
-    The oldest leaves the active tier, the least useful the session's.
+    The oldest leaves the active tier, the least useful the session's; the last exchange stays.
 
     Args:
         held: of one session, oldest first.
@@ -60,13 +64,17 @@ def evict(held: Sequence[Held], count: CountTokens, summarize: Summarize | None 
     """
     kept = {one.row: one for one in held}
     active = [one for one in held if one.tier == "active"]
-    while len(active) > MOST_ACTIVE or _tokens(active, count) >= EVICT_FROM * ACTIVE_TOKENS:
-        oldest = active.pop(0)
-        gist = _summed_up(oldest, count, summarize)
-        kept[oldest.row] = replace(oldest, tier="session", gist=gist)
+    leaving: list[Held] = []
+    while len(active) > MOST_ACTIVE or (
+        len(active) > 1 and _tokens(active, count) >= EVICT_FROM * ACTIVE_TOKENS
+    ):
+        leaving.append(active.pop(0))
+    for left, one in enumerate(reversed(leaving)):
+        gist = _summed_up(one, count, summarize if left < MOST_SUMMED_UP else None)
+        kept[one.row] = replace(one, tier="session", gist=gist)
     session = [one for one in kept.values() if one.tier == "session"]
     useful = {one.row: usefulness(one, age) for age, one in enumerate(reversed(session))}
-    tokens = {one.row: count(one.gist) for one in session}
+    tokens = {one.row: count(one.shown) for one in session}
     for row in sorted(useful, key=useful.__getitem__):
         if sum(tokens.values()) < EVICT_FROM * SESSION_TOKENS:
             break
@@ -92,14 +100,16 @@ def usefulness(one: Held, age: int) -> float:
 
 
 def gist_of(one: Held) -> str:
-    """Return an exchange in a line: what the user stated, what was asked, and the first sentence of the answer."""
-    parts = [f"Stated: {found.text}." for found in statements(one.asked)]
-    answer = _first_words(_first_sentence(one.answer))
-    if answer:
-        parts.append(f"Asked: {_first_words(one.understood)} {answer}")
-    elif not parts:
-        parts.append(f"Open: {_first_words(one.understood)}")
-    return " ".join(parts)
+    """Return an exchange in a line: what was asked, and the first sentence of the answer; "" where nothing was.
+
+    What the user stated is left to the facts, which know when it holds no longer.
+    """
+    asked = _question_in(one.understood)
+    if statements(one.asked) and not asked and not one.answer:
+        return ""
+    asked = first_words(asked or one.understood, _GIST_WORDS)
+    answer = first_words(_first_sentence(one.answer), _GIST_WORDS)
+    return f"Asked: {asked} {answer}" if answer else f"Open: {asked}"
 
 
 def what_was_said(held: Sequence[Held]) -> list[str]:
@@ -112,6 +122,12 @@ def what_was_said(held: Sequence[Held]) -> list[str]:
     return first + [text for one in recent for text in (one.understood, one.answer) if text]
 
 
+def first_words(text: str, most: int) -> str:
+    """Return at most so many words of a text, and dots where there are more."""
+    words = re.findall(r"\S+\s*", text)
+    return text if len(words) <= most else "".join(words[:most]).rstrip() + " ..."
+
+
 def _summed_up(one: Held, count: CountTokens, summarize: Summarize | None) -> str:
     exchange = f"{one.asked}\n{one.answer}"
     written = summarize(exchange) if summarize and one.answer and count(exchange) >= LONG else ""
@@ -122,11 +138,12 @@ def _tokens(held: Sequence[Held], count: CountTokens) -> int:
     return sum(count(one.shown) for one in held)
 
 
+def _question_in(message: str) -> str:
+    """Return the sentences of a message that ask."""
+    sentences = [message[start:end].strip() for start, end in split_sentences(message)]
+    return " ".join(sentence for sentence in sentences if sentence.endswith("?"))
+
+
 def _first_sentence(answer: str) -> str:
     start, end = next(iter(split_sentences(answer.strip())), (0, 0))
-    return answer.strip()[start:end]
-
-
-def _first_words(text: str) -> str:
-    words = re.findall(r"\S+", text)
-    return " ".join(words[:_GIST_WORDS]) + (" ..." if len(words) > _GIST_WORDS else "")
+    return answer.strip()[start:end].rstrip()

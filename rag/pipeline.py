@@ -196,7 +196,9 @@ class Pipeline:
         answerable = bool(draft.text) and draft.confidence >= settings.refuse_below
         with recorder.timed("compare"):
             quoted = citations if answerable else ()
-            conflicts = find_conflicts(context, quoted, corpus, self._catalog, self.embedder)
+            conflicts = (
+                () if not quoted else find_conflicts(context, quoted, corpus, self._catalog, self.embedder)
+            )
         nearest = () if answerable else tuple(self._current(recorder, evidence)[:NEAREST])
         reason = draft.reason or "The nearest evidence does not answer the question well enough."
         return Answer(

@@ -55,7 +55,8 @@ class Recorder:
         self.shown = tuple(item.shown for item in context.evidence)
         kept = {item.hit.chunk.id for item in context.evidence}
         if context.left_out:
-            self.notes.append(f"Memory: {len(context.left_out)} of its pieces do not fit, the oldest.")
+            self.notes.append(f"Memory: {len(context.left_out)} of its pieces do not fit.")
+        self.dropped = {chunk: why for chunk, why in self.dropped.items() if chunk not in kept}
         self.dropped |= {cut.chunk.id: cut.reason for cut in context.cut if cut.chunk.id not in kept}
 
     def trace(self, question: str) -> Trace:

@@ -46,13 +46,28 @@ CREATE TABLE turns (  -- the vector: float16, of question and answer
 CREATE INDEX turns_in_order ON turns (session, row)
 """,
     3: """
-ALTER TABLE turns ADD COLUMN tier TEXT NOT NULL DEFAULT 'active';
-ALTER TABLE turns ADD COLUMN gist TEXT NOT NULL DEFAULT '';
-ALTER TABLE turns ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE facts (  -- a chain is a fact and what it superseded, named by the first; turn: none for a correction
+CREATE TABLE kept_sessions (  -- of rows that are never used again: what is forgotten meets no other's
+    row INTEGER PRIMARY KEY AUTOINCREMENT, corpus TEXT NOT NULL REFERENCES corpora(name) ON DELETE CASCADE,
+    user TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (corpus, user, name)) STRICT;
+CREATE TABLE kept_turns (  -- gist: what the session's tier shows, tier: of memory, uses: how often it was recalled
+    row INTEGER PRIMARY KEY AUTOINCREMENT, session INTEGER NOT NULL REFERENCES kept_sessions(row) ON DELETE CASCADE,
+    question TEXT NOT NULL, rewritten TEXT NOT NULL, answer TEXT NOT NULL, asked REAL NOT NULL,
+    embedder TEXT NOT NULL, vector BLOB NOT NULL, tier TEXT NOT NULL DEFAULT 'active',
+    gist TEXT NOT NULL DEFAULT '', uses INTEGER NOT NULL DEFAULT 0) STRICT;
+INSERT INTO kept_sessions SELECT * FROM sessions;
+INSERT INTO kept_turns SELECT *, 'persistent', '', 0 FROM turns;
+DROP TABLE turns;
+DROP TABLE sessions;
+ALTER TABLE kept_sessions RENAME TO sessions;
+ALTER TABLE kept_turns RENAME TO turns;
+CREATE INDEX turns_in_order ON turns (session, row);
+UPDATE turns SET tier = 'active' WHERE row IN (SELECT row FROM (SELECT row, row_number() OVER
+    (PARTITION BY session ORDER BY row DESC) AS age FROM turns) WHERE age <= 3);
+CREATE TABLE facts (  -- a chain is a fact and what it superseded, named by the first
     row INTEGER PRIMARY KEY AUTOINCREMENT, chain INTEGER NOT NULL,
     corpus TEXT NOT NULL REFERENCES corpora(name) ON DELETE CASCADE, user TEXT NOT NULL,
-    text TEXT NOT NULL, slot TEXT NOT NULL, turn INTEGER REFERENCES turns(row) ON DELETE CASCADE,
+    text TEXT NOT NULL, slot TEXT NOT NULL, turn INTEGER NOT NULL REFERENCES turns(row) ON DELETE CASCADE,
+    corrected INTEGER NOT NULL,  -- whether the user put it right outside of the conversation
     stated REAL NOT NULL, superseded REAL, embedder TEXT NOT NULL, vector BLOB NOT NULL) STRICT;
 CREATE INDEX facts_of_user ON facts (corpus, user, superseded);
 CREATE INDEX facts_of_turn ON facts (turn)

@@ -1,8 +1,8 @@
 """Find what a user states in a message: what is to be remembered of it. By rules, in English.
 
-A statement is in the first person or about what is the user's ("my", "our"), or one that the user asks to remember.
-Its slot says what it is about: "my deadline", "i live in". A newer statement of a slot supersedes the older one; where
-there is no slot, one that differs from the older in one place does.
+A statement is in the first person or about what is the user's ("my", "our"), or one that the user asks to remember; one
+about a password or the like is none. Its slot says what it is about: "my deadline", "i live in". A newer statement of a
+slot supersedes the older one; where there is no slot, one that gives another value of the same does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from rag.words import question_terms
 
 LEAST_WORDS = 3  # "I do."
 LONGEST = 300  # characters; a longer sentence is a pasted text
-_LEAST_SAME = 0.5  # share of the words that two statements have in common where one replaces the other
 
 _QUESTION = (
     r"(?:how|what|when|where|who|whom|whose|which|why|can|could|do|does|did|may|must|should|will|would|is|are|am)"
@@ -35,6 +34,7 @@ _TO_REMEMBER = re.compile(
 _THEN_ASKED = re.compile(
     rf"(?:(?:,|;|\s[-–—])\s*(?:and\s+|but\s+|so\s+)?|\s+and\s+)(?={_QUESTION})", re.IGNORECASE
 )
+_AND_ASKED = re.compile(r"\s+and\s+(?=(?:how|what|which|when|where|can|may)\b)", re.IGNORECASE)
 _BEGINS_ASKING = re.compile(rf"^{_QUESTION}", re.IGNORECASE)
 _ADVERB = (
     r"(?:(?:now|currently|still|also|just|recently|always|usually|already|really|actually|both|all)\s+)*"
@@ -42,11 +42,18 @@ _ADVERB = (
 _SUBJECT = re.compile(rf"^(?:I|we)(?:['’](?P<short>m|re|ve|d|ll))?\s+{_ADVERB}(?P<rest>\S.*)$", re.IGNORECASE)
 _OWN = re.compile(
     rf"^(?:my|our)\s+(?P<what>\w[\w' -]{{0,60}}?)\s+{_ADVERB}"
-    r"(?:is|are|was|were|will be|starts?|ends?|has been)\b(?=\s+\S)",
+    r"(?P<verb>is|are|was|were|will be|starts?|ends?|has been)\b(?=\s+\S)",
     re.IGNORECASE,
 )
 _OF_OURS = re.compile(
     r"^\S.{0,60}?\s(?:is|are)\s+(?:my|our)\s+(?P<what>\w[\w' -]{0,40}?)(?=[.,;!]|$)", re.IGNORECASE
+)
+_NO_FACT = re.compile(  # what is of the talk, not of the user
+    r"\b(?:questions?|guess|point|request|problem|issue|bad|apolog\w+|mistake|understanding|thanks|thought|answer)$",
+    re.IGNORECASE,
+)
+_SECRET = re.compile(
+    r"\b(?:password|passphrase|passcode|pin|secret|token|api key|credentials?)\b", re.IGNORECASE
 )
 _CALL_ME = re.compile(r"^call me\s+\S", re.IGNORECASE)
 _TO_ASK = (
@@ -58,7 +65,8 @@ _OF_THE_TALK = re.compile(  # what one says in order to ask, or of the talk itse
     r"^(?:(?:want|like|love|have|hope|try|trying|going|keep|am|was|do|did|don['’]?t|didn['’]?t)\s+)?"
     rf"(?:(?:to|not|very|so)\s+)*(?:{_TO_ASK})\b"
     r"|^(?:have|had|got|do have)\b.{0,20}\b(?:questions?|idea|doubt|clue)\b"
-    r"|^(?:can['’]?t|cannot|couldn['’]?t|could not|will)\s",
+    r"|^(?:can['’]?t|cannot|couldn['’]?t|could not|will|have to|am done|are done|am not happy|am (?:very )?happy)\s"
+    r"|^(?:love|like|hate|enjoyed?)\s+(?:this|that|your|it)\b",
     re.IGNORECASE,
 )
 _NOT = re.compile(
@@ -70,38 +78,14 @@ _SAME_VERB = {  # what a verb says for a slot, where another says the same
     "moved to": "live in", "relocated to": "live in", "am living in": "live in", "reside in": "live in",
     "am based in": "live in", "am located in": "live in",
     "joined": "work for", "am working for": "work for", "work at": "work for", "am employed at": "work for",
-    "am employed by": "work for", "am called": "name", "go by": "name", "am an": "am a",
+    "am employed by": "work for", "am called": "name", "go by": "name",
 }  # fmt: skip
-_ONE_VALUE = (
-    "live in",
-    "work for",
-    "work in",
-    "work as",
-    "report to",
-    "name",
-    "prefer",
-    "am a",
-    "am in",
-    "am on",
-)
-_MANY_VALUES = frozenset(  # verbs of which one person has several objects
-    (
-        "like",
-        "love",
-        "enjoy",
-        "hate",
-        "have",
-        "own",
-        "speak",
-        "visit",
-        "visited",
-        "met",
-        "read",
-        "eat",
-        "bought",
-        "saw",
-    )
-)
+_ONE_VALUE = ("live in", "work for", "report to", "name")  # a person may prefer, and be, several things
+_IS = re.compile(r"(?:is|are|will be)$", re.IGNORECASE)
+_CHOSEN = frozenset(
+    ("use", "uses", "using", "chose", "chosen", "picked", "selected")
+)  # of which there is one
+_BEING = frozenset(("is", "are"))
 _WORD = re.compile(r"\w[\w'’.-]*\w|\w")
 
 
@@ -141,16 +125,18 @@ def _sentences(message: str) -> Iterator[str]:
     for start, end in split_sentences(message):
         sentence = message[start:end].strip()
         asks = sentence.endswith("?")
-        parted = _THEN_ASKED.split(sentence, maxsplit=1)
+        parted = (_THEN_ASKED if asks else _AND_ASKED).split(sentence, maxsplit=1)
         if asks and len(parted) < 2:
             continue
-        yield (parted[0] if asks else sentence).rstrip(" .!,;")
+        yield parted[0].rstrip(" .!,;")
 
 
 def _statement(sentence: str) -> Statement | None:
     said = _ASIDE.sub("", sentence)
     remembered = _TO_REMEMBER.match(said)
     text = said[remembered.end() :].strip() if remembered else said
+    if _SECRET.search(text):
+        return None  # it is not for keeping
     if len(_words(text)) < LEAST_WORDS or len(text) > LONGEST or "\n" in text or _BEGINS_ASKING.match(text):
         return None
     slot = _slot(text)
@@ -161,8 +147,13 @@ def _slot(text: str) -> str | None:
     """Return what a text is about; "" where it states something of no slot, None where it is no statement."""
     if _CALL_ME.match(text):
         return "my name"
-    if own := _OWN.match(text) or _OF_OURS.match(text):
-        return f"my {_plain(own['what'])}"
+    if own := _OWN.match(text):
+        if _NO_FACT.search(own["what"]):
+            return None
+        slot = f"my {_plain(own['what'])}"
+        return slot if _IS.match(own["verb"]) else f"{slot} {own['verb'].lower()}"
+    if ours := _OF_OURS.match(text):
+        return f"my {_plain(ours['what'])}"
     subject = _SUBJECT.match(text)
     if subject is None:
         return None
@@ -176,15 +167,20 @@ def _slot(text: str) -> str | None:
 
 
 def _differ_in_one_place(new: list[str], old: list[str]) -> bool:
-    """Tell whether two statements begin and end alike, with other words in one place between."""
+    """Tell whether two statements say another value of the same.
+
+    "the audit is on 4 May" does of "the audit is on 3 May": they part after what is said to be. Of what a person chose,
+    "we use SQLite for the catalogue", they begin and end alike. What a person is may be several things.
+    """
     if new == old:
         return True
-    if len(new) < 3 or len(old) < 3 or _MANY_VALUES & set(new[:3]):
-        return False
     shorter = min(len(new), len(old))
     begins = next((n for n in range(shorter) if new[n] != old[n]), shorter)
-    ends = next((n for n in range(shorter - begins) if new[-1 - n] != old[-1 - n]), shorter - begins)
-    return begins >= 2 and ends >= 1 and (begins + ends) / max(len(new), len(old)) >= _LEAST_SAME
+    ends = next((n for n in range(shorter - begins) if new[-1 - n] != old[-1 - n]), 0)
+    same = set(new[:begins])
+    if same & _CHOSEN:
+        return ends >= 1
+    return bool(same & _BEING) and new[0] not in ("i", "i'm", "we", "we're")
 
 
 def _begins(text: str, words: str) -> bool:

@@ -1,9 +1,9 @@
 """Choose what of the documents a prompt shows: what was retrieved, a whole document, or a summary and then the detail.
 
 A document that fits whole is given whole to a language model, which then misses nothing of it. An extractive answer is
-given what was retrieved: it weighs sentence by sentence, and more of them only compete. A question for an overview has
-no passage that answers it: what is given is the sentence at the centre of each part of the document, then what was
-retrieved.
+given what was retrieved: it weighs sentence by sentence, and more of them only compete. A question for an overview of a
+document that it names has no passage that answers it: what is given is the sentence at the centre of each part of the
+document, then what was retrieved.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ SUMMARY = "summary"  # stage of the hits that sum a document up
 PARTS = 8  # of a document, each with a sentence in its summary
 _LEAST_WORDS = 5  # of such a sentence
 _LEAST_TOKENS = 20  # of a fenced chunk: so many chunks at most fit a budget
-_MAIN = r"(?:main|key|central|principal|most important)"
-_POINTS = r"(?:points?|topics?|ideas?|findings|takeaways|messages?|contents?)"
-_OVERVIEW = re.compile(
-    r"\b(?:summari[sz]e|summary|overview|outline|gist|tl;?dr)\b"
-    rf"|\b{_MAIN}\s+{_POINTS}\b|\bwhat\s+(?:is|are)\b.{{1,80}}\babout\s*[?.]*$",
+_POINTS = r"(?:main|key|most important)\s+(?:points|topics|ideas|findings|takeaways|messages|contents)"
+_OVERVIEW = re.compile(  # a question that asks for nothing else
+    r"^(?:please\s+|(?:can|could|would|will)\s+you\s+(?:please\s+)?)*(?:"
+    r"summari[sz]e\b|tl;?dr\b|outline\b"
+    r"|(?:(?:give|provide|write|show)\s+(?:me\s+|us\s+)?)?(?:an?\s+|the\s+)?(?:(?:short|brief|quick)\s+)?"
+    r"(?:summary|overview|outline|gist)\s+of\b"
+    rf"|what\s+(?:is|are)\s+(?:the\s+{_POINTS}\s+of\b|.{{1,80}}\babout\s*[?.]*$))",
     re.IGNORECASE,
 )
-
-
 _ASKING = re.compile(  # the words by which an overview is asked for
-    rf"\b(?:summari[sz]e|summary|overview|outline|gist|tl;?dr|{_MAIN}\s+{_POINTS}|give|provide|write|show|tell|please|me|us|"
-    r"short|brief|quick|what|is|are|an?|the|of|about)\b",
+    rf"\b(?:summari[sz]e|summary|overview|outline|gist|tl;?dr|{_POINTS}|give|provide|write|show|please|can|could|would|"
+    r"will|you|me|us|short|brief|quick|what|is|are|an?|the|of|about|document|file)\b",
     re.IGNORECASE,
 )
 
@@ -103,8 +103,10 @@ class Selector:
         whole = self._wanted == "whole_document" or (self._wanted == "auto" and writes)
         if whole and (hits := self._whole(evidence, room, count)):
             return Selection("whole_document", hits)
-        if self._wanted == "summary_then_detail" or (self._wanted == "auto" and asks_for_overview(question)):
-            return Selection("summary_then_detail", self._summary(question, evidence, candidates))
+        meant = _meant(question, [*evidence, *candidates])
+        named = asks_for_overview(question) and names_document(question, meant.document)
+        if self._wanted == "summary_then_detail" or (self._wanted == "auto" and named):
+            return Selection("summary_then_detail", self._summary(meant, evidence))
         return retrieved
 
     def _whole(self, evidence: Sequence[Hit], room: int, count: Callable[[str], int]) -> list[Hit]:
@@ -122,8 +124,8 @@ class Selector:
             found, chosen = True, tried
         return sorted(chosen, key=lambda hit: -hit.score) if found else []
 
-    def _summary(self, question: str, evidence: Sequence[Hit], candidates: Sequence[Hit]) -> list[Hit]:
-        chunks = self._catalog.siblings(_meant(question, [*evidence, *candidates]))
+    def _summary(self, meant: Chunk, evidence: Sequence[Hit]) -> list[Hit]:
+        chunks = self._catalog.siblings(meant)
         keys = [embedding_key(self._embedder.fingerprint, chunk.indexed_text) for chunk in chunks]
         known = self._catalog.known_vectors(keys)
         if not keys or len(known) < len(set(keys)):  # the document changed meanwhile: verification tells
@@ -135,7 +137,7 @@ class Selector:
 
 
 def asks_for_overview(question: str) -> bool:
-    """Tell whether a question wants a whole document in short: "Summarise ...", "What is ... about?"."""
+    """Tell whether a question asks for something in short, and nothing else: "Summarise ...", "What is ... about?"."""
     return _OVERVIEW.search(question) is not None
 
 

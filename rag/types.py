@@ -200,9 +200,10 @@ class Fact:
 
     id: int
     text: str
-    session: str  # in which it was stated; "" where the user put it right outside of one
+    session: str  # in which it, or what it corrects, was stated
     stated: float  # seconds since the epoch
     superseded: float | None = None  # when a newer one took its place; None while it holds
+    corrected: bool = False  # put right by the user outside of the conversation
 
 
 @dataclass(frozen=True, slots=True)

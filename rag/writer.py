@@ -14,12 +14,13 @@ from typing import Protocol
 
 import numpy as np
 
+from rag.assemble import unfenced
 from rag.embed import Embedder
 from rag.errors import ModelError
 from rag.generate import Extractive, OnPart, ignored
 from rag.injection import sign_of_injection
 from rag.judge import Judge
-from rag.prompts import SUMMARIZE
+from rag.prompts import MEMORY, SUMMARIZE
 from rag.relevance import sentences_of
 from rag.sentences import split_sentences
 from rag.types import Citation, Context, Draft, Evidence
@@ -35,7 +36,10 @@ _AFTER_END = re.compile(r"([.!?][\"'”’)]*)((?:\s*\[\d{1,4}(?:\s*[,;]\s*\d{1,
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
-_THOUGHTS = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
+_THOUGHTS = re.compile(  # some templates open them in the prompt
+    r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)|\A(?:(?!<think).)*?</think(?:ing)?>",
+    re.DOTALL | re.IGNORECASE,
+)
 _REFUSES = re.compile(
     r"\b(?:evidence|documents?|context|sources?|passages?)\b[^.]{0,40}\b(?:does|do|did) not\b"
     r"|\bnot (?:stated|mentioned|given)\b|\bno (?:information|evidence|answer|mention)\b"
@@ -113,8 +117,9 @@ class Writer:
 
     def summarize(self, exchange: str) -> str:
         """Return what the model makes of an exchange, as far as that supports it; "" where nothing of it does."""
+        exchange = without_instructions(exchange)
         try:
-            said = self._model.complete(SUMMARIZE, exchange, ignored)
+            said = self._model.complete(SUMMARIZE, MEMORY.format(said=unfenced(exchange)), ignored)
         except ModelError:
             return ""
         written = [text for text, _ in split_answer(said)][:MOST_SENTENCES]

@@ -19,7 +19,7 @@ from rag.backup import restore_backup, write_backup
 from rag.catalog import Catalog
 from rag.index import CorpusIndex
 from tests.failing_calls import ERRORS, attempt
-from tests.made_versions import CORPUS, all_chunks, fill
+from tests.made_versions import CORPUS, all_chunks, bring_back, fill
 
 OLD, NEW = "old words\nof two lines", "new words\n" + "\n".join(f"line {n} of many" for n in range(40))
 DIMENSION = 384
@@ -110,10 +110,7 @@ def restore(home: Path) -> str:
 
 def of_schema_1(home: Path) -> None:
     two_documents(home)
-    with closing(sqlite3.connect(home / "catalog.sqlite3", isolation_level=None)) as database:
-        for table in ("facts", "turns", "sessions"):
-            database.execute(f"DROP TABLE {table}")
-        database.execute("PRAGMA user_version = 1")
+    bring_back(home, 1)
 
 
 def upgrade(home: Path) -> str:

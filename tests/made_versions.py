@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +65,17 @@ def damage_inside(home: Path, *tables: str, last: bool = False) -> None:
                 page = int.from_bytes(file.read(4), "big")
             file.seek((page - 1) * size)
             file.write(b"\xff" * size)
+
+
+def bring_back(home: Path, schema: int) -> None:
+    """Make a closed data folder as an older Ibid left it, without what schemas 1 or 3 did not know yet."""
+    newer = ["synced", "checkpoints", *(["facts", "turns", "sessions"] if schema < 2 else [])]
+    with closing(sqlite3.connect(home / "catalog.sqlite3", isolation_level=None)) as database:
+        for table in newer:
+            database.execute(f"DROP TABLE {table}")
+        for column in ("started", "done_before"):
+            database.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
+        database.execute(f"PRAGMA user_version = {schema}")
 
 
 class Library:

@@ -197,13 +197,14 @@ def test_what_a_user_states_is_listed_corrected_and_forgotten(site: Site) -> Non
     (fact,) = site.client.get(facts, params={"user": "bo"}).json()["facts"]
     one = f"{facts}/{fact['id']}"
     right = site.client.put(one, params={"user": "bo"}, json={"text": "My deadline is 1 June."}).json()
-    assert (right["text"], right["session"]) == ("My deadline is 1 June.", "")
+    assert (right["text"], right["session"], right["corrected"]) == ("My deadline is 1 June", "two", True)
+    assert site.client.delete(f"{facts}/{2**64}", params={"user": "bo"}).status_code == 422
     assert site.client.put(one, json={"text": "x"}).status_code == 404
-    assert site.client.put(one, params={"user": "bo"}, json={"text": " "}).status_code in (404, 422)
+    assert site.client.put(one, params={"user": "bo"}, json={"text": " "}).status_code == 422
     assert site.client.put(one, params={"user": "bo"}, json={"texts": "x"}).status_code == 422
     asking = {"question": "When is my deadline?", **asked}
     told = site.client.post("/v1/corpora/keepers/ask", json=asking).json()
-    assert [one["text"] for one in told["facts"]] == ["My deadline is 1 June."]
+    assert [one["text"] for one in told["facts"]] == ["My deadline is 1 June"]
     assert site.client.delete(f"{facts}/{right['id']}").status_code == 404  # another user's
     assert site.client.delete(f"{facts}/{right['id']}", params={"user": "bo"}).status_code == 204
     assert site.client.get(facts, params={"user": "bo", "history": True}).json() == {"facts": []}

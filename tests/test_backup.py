@@ -23,7 +23,7 @@ from rag.index import CorpusIndex
 from rag.schema import SCHEMA_VERSION
 from rag.settings import Settings
 from rag.snapshot import snapshot_path
-from tests.made_versions import CORPUS, Library, all_chunks, count, fill
+from tests.made_versions import CORPUS, Library, all_chunks, bring_back, count, fill
 from tests.served import TRAVEL, find, served, upload
 from tests.test_jobs import finished, run
 from tests.typed import Ibid
@@ -312,10 +312,7 @@ def test_an_older_schema_is_copied_before_it_is_brought_up_to_date(
 ) -> None:
     with closing(Catalog(tmp_path)) as catalog:
         fill(catalog, "a.txt", "herons nest")
-    with closing(sqlite3.connect(tmp_path / "catalog.sqlite3", isolation_level=None)) as database:
-        for table in ("facts", "turns", "sessions"):
-            database.execute(f"DROP TABLE {table}")
-        database.execute("PRAGMA user_version = 1")
+    bring_back(tmp_path, 1)
     with caplog.at_level(logging.WARNING):
         assert texts(tmp_path) == {"a.txt": "herons nest"}
     copy = tmp_path / "catalog.schema-1.sqlite3"
@@ -336,10 +333,7 @@ def test_an_older_schema_is_copied_before_it_is_brought_up_to_date(
 
 def test_a_copy_that_cannot_be_written_leaves_the_old_schema(tmp_path: Path) -> None:
     Catalog(tmp_path).close()
-    with closing(sqlite3.connect(tmp_path / "catalog.sqlite3", isolation_level=None)) as database:
-        for table in ("facts", "turns", "sessions"):
-            database.execute(f"DROP TABLE {table}")
-        database.execute("PRAGMA user_version = 1")
+    bring_back(tmp_path, 1)
     (tmp_path / "catalog.schema-1.sqlite3").mkdir()
     with pytest.raises(StorageError, match=r"could not be written .*nothing was changed"):
         Catalog(tmp_path)

@@ -207,6 +207,16 @@ def test_three_regions_are_one_conflict(library: Library) -> None:
             "Rescue is called when the evening call is 120 minutes late.",
             "Rescue is called when the evening call is two hours late.",
         ),
+        (  # each for somebody else
+            "What does the crossing cost?",
+            "The crossing to the island costs 12 EUR for adults.",
+            "The crossing to the island costs 6 EUR for children.",
+        ),
+        (  # a bound from below and one from above
+            "How much may a gift cost?",
+            "A gift to the host has to cost at least 20 EUR.",
+            "A gift to the host has to cost at most 60 EUR.",
+        ),
         (  # other units say other things
             "What does the battery weigh?",
             "The battery of the station weighs 3 kg.",

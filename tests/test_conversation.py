@@ -2,6 +2,7 @@
 
 import io
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from rag.conversation import RECALLED, Conversations, Session
 from rag.embed import Embedder
 from rag.errors import InvalidInput, NotFound
 from rag.pipeline import Pipeline
-from rag.schema import SCHEMA_VERSION
+from rag.schema import SCHEMA, SCHEMA_VERSION, UPGRADES
 from rag.settings import Settings
-from tests.made_versions import CORPUS, Library
+from tests.made_versions import CORPUS, Library, bring_back
 from tests.typed import Ibid
 
 QUILL = (
@@ -162,19 +163,44 @@ def test_a_corpus_takes_its_sessions_with_it(
 
 def test_a_folder_of_schema_1_is_brought_up_to_date(tmp_path: Path) -> None:
     Catalog(tmp_path).close()
-    with sqlite3.connect(tmp_path / "catalog.sqlite3") as old:
-        for newer in ("synced", "checkpoints", "facts", "turns", "sessions"):
-            old.execute(f"DROP TABLE {newer}")
-        for column in ("started", "done_before"):
-            old.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
-        old.execute("PRAGMA user_version = 1")
-    old.close()
+    bring_back(tmp_path, 1)
     catalog = Catalog(tmp_path)
 
     assert catalog.read().execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
     assert Conversations(catalog).sessions() == []
     assert (Jobs(catalog).recent(), catalog.known_vectors([b"key"])) == ([], {})
     catalog.close()
+
+
+def test_the_exchanges_of_schema_2_are_kept_and_only_the_last_are_at_hand(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite3", isolation_level=None)) as old:
+        for statement in (*SCHEMA.split(";\n"), *UPGRADES[2].split(";\n"), "PRAGMA user_version = 2"):
+            old.execute(statement)
+        old.execute("INSERT INTO corpora VALUES (?, 'model', 0.0)", (CORPUS,))
+        old.execute("INSERT INTO sessions VALUES (7, ?, '', 'tuesday')", (CORPUS,))
+        for n in range(5):
+            row = (n + 1, f"q{n}", f"Q{n}", f"A{n}")
+            old.execute("INSERT INTO turns VALUES (?, 7, ?, ?, ?, 0.0, 'model', x'00')", row)
+    with closing(Catalog(tmp_path)) as catalog:
+        held = Conversations(catalog).held(SESSION)
+        assert [(one.asked, one.understood, one.answer) for one in held] == [
+            (f"q{n}", f"Q{n}", f"A{n}") for n in range(5)
+        ]
+        assert [one.tier for one in held] == ["persistent"] * 2 + ["active"] * 3
+        catalog.delete_corpus(CORPUS)
+        assert Conversations(catalog).sessions() == []
+
+
+def test_a_forgotten_session_s_place_is_never_another_s(
+    conversations: Conversations, pipeline: Pipeline, catalog: Catalog
+) -> None:
+    conversations.ask(pipeline, SESSION, "Who was Ada Quill?")
+    [before] = conversations.held(SESSION)
+    conversations.forget(SESSION)
+    conversations.ask(pipeline, Session(CORPUS, "wednesday", "bo"), "Who was the miller?")
+    [after] = conversations.held(Session(CORPUS, "wednesday", "bo"))
+
+    assert after.row > before.row
 
 
 def test_on_the_command_line(ibid: Ibid, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,5 @@
 """The long conversation of the memory benchmark: who says what, and how its tiers are drawn."""
 
-from pathlib import Path
-
-import pytest
-
 from eval.benchmarks import memory
 
 
@@ -17,11 +13,9 @@ def test_the_third_turn_states_something_and_the_rest_ask() -> None:
     assert asked[0] == asked[92]  # and again from the start
 
 
-def test_the_tiers_are_drawn_beside_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "RESULTS", tmp_path)
+def test_the_tiers_are_drawn() -> None:
     held = [{"active": 10 * n, "session": 20 * n, "prompt": 30 * n} for n in range(5)]
-    memory.draw(held)
-    drawn = (tmp_path / memory.plot_name()).read_text()
+    drawn = memory.drawn(held)
 
     assert drawn.startswith("<svg")
     assert "active (evicts from 350)" in drawn

@@ -71,12 +71,14 @@ def test_a_fact_is_corrected(conversations: Conversations, pipeline: Pipeline, e
     [wrong] = conversations.facts.all(CORPUS, "")
     right = conversations.facts.correct(embedder, CORPUS, "", wrong.id, "  My deadline is\n21 May. ")
 
-    assert (right.text, right.session, right.superseded) == ("My deadline is 21 May.", "", None)
+    assert (right.text, right.session, right.superseded) == ("My deadline is 21 May", "tuesday", None)
+    assert (wrong.corrected, right.corrected) == (False, True)
+    assert conversations.facts.correct(embedder, CORPUS, "", right.id, "My deadline is 21 May.") == right
     assert right.id != wrong.id
     assert [one.id for one in conversations.facts.all(CORPUS, "", history=True)] == [wrong.id, right.id]
     with pytest.raises(NotFound, match=f"no fact {wrong.id}"):
         conversations.facts.correct(embedder, CORPUS, "", wrong.id, "again")  # it holds no longer
-    for text in (" ", "x" * 301):
+    for text in (" ", "x" * 301, "turned\u202eround"):
         with pytest.raises(InvalidInput, match="expected 1 to 300"):
             conversations.facts.correct(embedder, CORPUS, "", right.id, text)
     conversations.ask(pipeline, SESSION, "My deadline is 28 May. Who was Ada Quill?")
@@ -91,11 +93,30 @@ def test_forgetting_is_real(conversations: Conversations, pipeline: Pipeline, ca
         with pytest.raises(NotFound, match="`ibid memory list --facts`"):
             conversations.facts.forget(CORPUS, user, wrong)
     assert conversations.facts.forget(CORPUS, "", fact.id) == 2
-    for word in ("zanzibarquartz", "zanzibaropal"):
-        conversations.forget(Session(CORPUS, word))
 
     assert conversations.facts.all(CORPUS, "", history=True) == []
-    assert not [p for p in catalog.home.rglob("*") if p.is_file() and b"zanzibar" in p.read_bytes()]
+    [turn] = conversations.turns(Session(CORPUS, "zanzibaropal"))  # its exchange stays, without the words
+    assert (turn.question, turn.rewritten) == ("[forgotten]. Who was Ada Quill?",) * 2
+    files = [path.read_bytes() for path in catalog.home.rglob("*") if path.is_file()]
+    assert not any(b"stone is zanzibar" in held for held in files)
+    again = conversations.ask(pipeline, Session(CORPUS, "friday"), "What is my stone?")
+    assert (again.facts, again.recalled) == ((), ())
+
+
+def test_what_was_superseded_is_forgotten_alone(conversations: Conversations, pipeline: Pipeline) -> None:
+    for place in ("Kiel", "Lund"):
+        conversations.ask(pipeline, SESSION, f"I live in {place}. Who was Ada Quill?")
+    old, new = conversations.facts.all(CORPUS, "", history=True)
+    assert conversations.facts.forget(CORPUS, "", old.id) == 1
+    assert conversations.facts.all(CORPUS, "", history=True) == [new]
+
+
+def test_what_is_superseded_now_is_not_said_any_more(
+    conversations: Conversations, pipeline: Pipeline
+) -> None:
+    conversations.ask(pipeline, SESSION, "My manager is Bo Marsh. Who was Ada Quill?")
+    answer = conversations.ask(pipeline, SESSION, "My manager is Eva Lind. Who is my manager?")
+    assert (answer.facts, "Bo Marsh" in answer.reason) == ((), False)
 
 
 def test_a_session_takes_what_was_stated_in_it_along(
@@ -109,12 +130,24 @@ def test_a_session_takes_what_was_stated_in_it_along(
     assert [one.text for one in conversations.facts.all(CORPUS, "", history=True)] == ["I live in Kiel"]
 
 
+def test_a_correction_goes_with_the_session_of_what_it_corrects(
+    conversations: Conversations, pipeline: Pipeline, embedder: Embedder
+) -> None:
+    conversations.ask(pipeline, SESSION, "My deadline is 14 May. Who was Ada Quill?")
+    [fact] = conversations.facts.all(CORPUS, "")
+    conversations.facts.correct(embedder, CORPUS, "", fact.id, "My deadline is 21 May")
+    conversations.forget(SESSION)
+    assert conversations.facts.all(CORPUS, "", history=True) == []
+
+
 def test_two_hundred_turns_later_the_third_is_still_known(
     conversations: Conversations, pipeline: Pipeline
 ) -> None:
     for turn in range(1, 201):
         question = (
-            "Our project is called Heron. Who was Ada Quill?" if turn == 3 else f"What happened in {turn}?"
+            "Our project is called Heron. Who was Ada Quill?"
+            if turn == 3
+            else f"What on earth happened in the old village in {turn}?"
         )
         conversations.ask(pipeline, SESSION, question)
         conversations.tidy(SESSION, pipeline)
@@ -143,11 +176,13 @@ def test_on_the_command_line(ibid: Ibid, home: Path) -> None:
         ibid("memory", "list", "--corpus", "sea", "--facts", "--json").json()[0]["text"] == "I live in Lund"
     )
     corrected = ibid("memory", "correct", "--corpus", "sea", "--fact", "2", "I live in Ystad.")
-    assert corrected.out.startswith("3  I live in Ystad.  (as a correction, ")
+    assert corrected.out.startswith("3  I live in Ystad  (put right, of session s1, ")
     assert "with its history" in ibid("memory", "forget", "--corpus", "sea", "--fact", "3").out
     assert ibid("memory", "list", "--corpus", "sea", "--facts", "--history", "--json").json() == []
     for wrong in (
         ("memory", "list", "--facts"),
+        ("memory", "list", "--corpus", "none", "--facts"),
+        ("memory", "list", "--corpus", "sea", "--history"),
         ("memory", "forget", "--corpus", "sea"),
         ("memory", "forget", "--corpus", "sea", "--fact", "1", "--session", "s1"),
         ("memory", "forget", "--corpus", "sea", "--fact", "9"),

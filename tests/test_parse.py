@@ -25,6 +25,15 @@ LARGE_TEXT = (
 )  # 63 MB, of four bytes a character once decoded
 
 
+OTHERS: set[int] = set()  # what other tests in this process still read files with
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    OTHERS.clear()
+    OTHERS.update(children())
+
+
 @pytest.fixture
 def parser() -> Iterator[Parser]:
     parser = Parser(Limits(), Bounds())
@@ -41,7 +50,7 @@ def children() -> list[int]:
             command = (folder / "cmdline").read_bytes()
         except (OSError, ValueError):
             continue
-        if parent == os.getpid() and b"parse_process" in command:
+        if parent == os.getpid() and b"parse_process" in command and int(folder.name) not in OTHERS:
             found.append(int(folder.name))
     return found
 

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from ingest.lock import sync_lock
 from rag.catalog import Catalog
+from tests.made_versions import bring_back
 from tests.receiving import Receiver, receiving
 from tests.served import wait_until
 from tests.typed import Done, Ibid
@@ -204,7 +204,7 @@ def test_a_file_that_fails_fails_alone_and_its_old_version_answers(ibid: Ibid, f
 
     assert done.code == 2
     assert "1 added, 0 modified, 0 moved, 0 deleted, 5 unchanged, 4 failed" in done.out
-    for told in ("lamp.md: lamp.md is empty", "broken.pdf: ", "towns/Arco.txt: ", "caf\\udce9.md: "):
+    for told in ("lamp.md: load: lamp.md is empty", "broken.pdf: ", "towns/Arco.txt: ", "caf\\udce9.md: "):
         assert f"failed: {told}" in done.err
     assert top(ibid, "What does the lamp burn?") == ("lamp.md", LAMP)
     (folder / "lamp.md").unlink()  # it failed, and is still known to be the folder's
@@ -343,13 +343,7 @@ def test_what_cannot_be_done_exits_1_with_one_line(
 
 def test_a_data_folder_from_before_sync_is_brought_up_to_date(ibid: Ibid, folder: Path, home: Path) -> None:
     ibid("ingest", folder, "--corpus", "sea")
-    with sqlite3.connect(home / "home" / "catalog.sqlite3") as old:
-        for newer in ("synced", "checkpoints"):
-            old.execute(f"DROP TABLE {newer}")
-        for column in ("started", "done_before"):
-            old.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
-        old.execute("PRAGMA user_version = 3")
-    old.close()
+    bring_back(home / "home", 3)
     assert sync(ibid, folder, "--json").json()["unchanged"] == 7
 
 

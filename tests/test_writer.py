@@ -281,6 +281,7 @@ def test_a_long_exchange_is_summed_up_as_far_as_it_is_supported(filled: Library,
     assert talker.asked[-1]["messages"][0]["content"] == SUMMARIZE
     talker.malformed = True
     assert pipeline.summarize(SEA) == ""
+    assert talker.asked[-1]["messages"][1]["content"].startswith("<conversation>\n")
     assert Pipeline(Settings(home=Path("unused")), filled.catalog, filled.embedder).summarize is None
 
 
@@ -300,6 +301,7 @@ def test_a_server_needs_address_and_model() -> None:
         ),
         ("", []),
         ("... [1]", []),
+        ("So it burns tar.</think> It burns oil. [1]", [("It burns oil.", (1,))]),
         ('He said "yes." [4] Then he left.', [('He said "yes."', (4,)), ("Then he left.", ())]),
     ],
 )

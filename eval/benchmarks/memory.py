@@ -44,7 +44,7 @@ def measure() -> dict[str, Any]:
             held.append({tier: tokens[tier] for tier in tokens} | {"prompt": ledger.memory})
             prompts.append((ledger.used, ledger.budget))
         known = [conversations.ask(pipeline, SESSION, probe) for probe in PROBES]
-    draw(held)
+    (RESULTS / plot_name()).write_text(drawn(held) + "\n", encoding="utf-8")
     return {
         "turns": TURNS,
         "most tokens, active": max(tokens["active"] for tokens in held),
@@ -68,8 +68,8 @@ def questions(turns: int) -> list[str]:
     return asked
 
 
-def draw(held: Sequence[dict[str, int]]) -> None:
-    """Write the plot of the tiers' tokens over the turns, beside the results."""
+def drawn(held: Sequence[dict[str, int]]) -> str:
+    """Draw the tiers' tokens over the turns."""
     series = {
         f"active (evicts from {EVICT_FROM * ACTIVE_TOKENS:.0f})": [one["active"] for one in held],
         f"session (evicts from {EVICT_FROM * SESSION_TOKENS:.0f})": [one["session"] for one in held],
@@ -77,8 +77,7 @@ def draw(held: Sequence[dict[str, int]]) -> None:
             one["prompt"] for one in held
         ],
     }
-    drawn = plots.over_time(series, "turn", "tokens")
-    (RESULTS / plot_name()).write_text(drawn + "\n", encoding="utf-8")
+    return plots.over_time(series, "turn", "tokens")
 
 
 def plot_name() -> str:

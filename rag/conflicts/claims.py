@@ -24,6 +24,9 @@ SAME_WORDS = 0.6  # overlap from which sentences that only a negation tells apar
 _NEGATION = re.compile(
     r"\b(?:not|no|never|neither|cannot|nor|prohibited|forbidden)\b|n['’]t\b", re.IGNORECASE
 )
+_AT_LEAST = re.compile(r"\b(?:at least|minimum|no less than|not less than|from)\b", re.IGNORECASE)
+_AT_MOST = re.compile(r"\b(?:at most|maximum|up to|no more than|not more than)\b", re.IGNORECASE)
+_FOR = re.compile(r"\bfor (?:an? |the |all |every )?([^\W\d_]+)", re.IGNORECASE)
 _NAME = re.compile(r"(?<![.!?:•] )(?<!^)\b(?:[A-Z][\w-]*|[a-z]+\d[\w-]*)")
 _CALENDAR = re.compile(
     r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December"
@@ -118,7 +121,7 @@ def difference(first: Claim, second: Claim) -> Difference | None:
     if max(len(first.values), len(second.values)) > MOST_VALUES:
         return None
     mine, yours = differing(first.values, second.values)
-    if mine:
+    if mine and not _of_others(first.text, second.text):
         return Difference(_words(first, mine), _words(second, yours), overlap)
     return _of_negation(first, second, overlap)
 
@@ -128,6 +131,18 @@ def _about_others(first: Claim, second: Claim) -> bool:
     if first.names - second.names and second.names - first.names:
         return True
     return first.periods != second.periods and max(len(first.periods), len(second.periods)) > 1
+
+
+def _of_others(first: str, second: str) -> bool:
+    """Tell whether values stand beside each other: a bound from below and one from above, or each for somebody else."""
+    bounds = [{bool(_AT_LEAST.search(text)), bool(_AT_MOST.search(text))} for text in (first, second)]
+    if bounds[0] == bounds[1] == {True, False} and bool(_AT_LEAST.search(first)) == bool(
+        _AT_MOST.search(second)
+    ):
+        return True
+    whom = [set(question_terms(" ".join(_FOR.findall(text)))) for text in (first, second)]
+    mine, yours = (set(question_terms(text)) for text in (first, second))
+    return bool(whom[0] - yours) and bool(whom[1] - mine)
 
 
 def _of_negation(first: Claim, second: Claim, overlap: float) -> Difference | None:

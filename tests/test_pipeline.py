@@ -14,7 +14,7 @@ from tests.made_versions import CORPUS, Library
 
 MAST = "The mast is made of carbon.\nThe rudder is made of oak.\nThe sail is made of linen."
 BEFORE = ["embed", "retrieve", "fuse", "rerank", "trim"]
-STAGES = [*BEFORE, "assemble", "generate", "verify"]
+STAGES = [*BEFORE, "assemble", "generate", "verify", "compare"]
 
 
 @pytest.fixture

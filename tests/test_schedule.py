@@ -120,7 +120,7 @@ def test_the_service_syncs_again_and_again_and_outlives_failures(
         with sync_lock(tmp_path / "home", "sea"):
             wait_until(lambda: said(caplog, "sea: not synced. Another sync of 'sea' is running"))
     assert len(said(caplog, f"gone: not synced. {tmp_path / 'missing'} is not a folder")) > 1
-    assert said(caplog, "sea: failed: 'empty.md': empty.md is empty")
+    assert said(caplog, "sea: failed: 'empty.md': load: empty.md is empty")
     assert not said(caplog, "later")
 
 

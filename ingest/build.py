@@ -25,7 +25,7 @@ from ingest.source import Outcome, Source
 from rag.catalog import Catalog, NewVersion
 from rag.embed import Embedder
 from rag.embeddings import embedding_key
-from rag.errors import IbidError, NotFound, StorageError
+from rag.errors import IbidError, NotFound, ProcessError, StorageError
 from rag.settings import Settings
 from rag.types import Document, Metadata, document_id, indexed_text
 
@@ -205,8 +205,12 @@ class Builder:
         """
         vectors: dict[bytes, np.ndarray] = {}
         keys = list(texts)
+
+        def wanted() -> bool:
+            return any(item.source.wanted is None or item.source.wanted() for item in group)
+
         for begin in range(0, len(keys), GROUP_CHUNKS):
-            if not any(item.source.wanted is None or item.source.wanted() for item in group):
+            if not wanted():
                 raise NotFound(
                     f"{group[0].source.name!r} was cancelled or deleted while it was being embedded."
                 )
@@ -214,14 +218,14 @@ class Builder:
             fresh = self._embedder.encode([texts[key] for key in part])
             vectors.update(zip(part, fresh, strict=True))
             if len(vectors) < len(keys):
-                self._catalog.keep_checkpoint(part, fresh)
+                self._catalog.keep_checkpoint(part, fresh, wanted)
         return vectors
 
 
 def _failed(source: Source, stage: str, error: Exception) -> Outcome:
     """Return how a file failed, and in which stage; raise on what is no fault of the file, such as a full disk."""
     of_the_file = isinstance(error.__cause__, sqlite3.DataError | sqlite3.IntegrityError)  # would come again
-    if isinstance(error, StorageError) and not of_the_file:
+    if isinstance(error, ProcessError) or (isinstance(error, StorageError) and not of_the_file):
         raise error
     if isinstance(error, IbidError | OSError):
         return Outcome(source.name, "failed", error=f"{stage}: {error}")

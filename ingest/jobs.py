@@ -13,12 +13,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
 
-from ingest.queue import UNFINISHED, Job, JobFile, JobQueue, Upload, locked
+from ingest.queue import UNFINISHED, WORKER_LOCK, Job, JobFile, JobQueue, Upload
 from ingest.source import Outcome, Source
 from rag.catalog import Catalog
-from rag.errors import IbidError, StorageError
+from rag.durable import locked
+from rag.errors import IbidError, ProcessError, StorageError, UnreadableFile
 from rag.originals import RETRY_S
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ __all__ = ["Job", "JobFile", "Jobs", "Upload"]
 log = logging.getLogger(__name__)
 POLL_S = 0.5  # how soon a job submitted by another process is noticed
 MOST_PAUSE_S = 30  # longest wait between tries while the disk is full or busy
+SWEEP_S = 3_600  # between two looks for what nothing needs any more
 STOP_S = 3  # how long stopping waits for the file at hand
 ATTEMPTS = 3  # how often a file is begun: one that ends the process each time must not do so for ever
 
@@ -41,6 +44,8 @@ class Jobs(JobQueue):
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._at_work = ""  # id of the job
+        self._holds_lock = False
+        self._sweep_at = 0.0
 
     def start(self, make_builder: Callable[[], Builder], after: Callable[[str], None]) -> None:
         """Work jobs off in a thread until `stop`.
@@ -69,12 +74,12 @@ class Jobs(JobQueue):
     def _work(self, make_builder: Callable[[], Builder], after: Callable[[str], None]) -> None:
         builder = functools.cache(make_builder)
         self._catalog.drop_unfinished_originals()  # what a kill left behind
-        self._catalog.drop_unused_originals()
         pause_s = 0.0
-        with (self._catalog.home / "worker.lock").open("w") as lock:
+        with ExitStack() as held:
             while not self._stop.is_set():
                 try:
-                    pause_s = 0.0 if self._work_one(lock, builder, after) else POLL_S
+                    self._sweep()
+                    pause_s = 0.0 if self._work_one(held, builder, after) else POLL_S
                 except Exception:  # such as a full disk: the thread must live on, and tries again
                     pause_s = min(max(2 * pause_s, POLL_S), MOST_PAUSE_S)
                     log.exception("The jobs could not be worked off; trying again in %s s", pause_s)
@@ -82,13 +87,35 @@ class Jobs(JobQueue):
                 self._wake.wait(pause_s)
                 self._wake.clear()
 
-    def _work_one(self, lock: IO[str], builder: Callable[[], Builder], after: Callable[[str], None]) -> bool:
-        """Work the oldest job off, if there is one and no other process is at work; tell whether."""
-        job = self._next() if locked(lock) else None
+    def _sweep(self) -> None:
+        """Delete now and then what nothing needs any more: of retries that nobody made, of a killed backup."""
+        if time.monotonic() >= self._sweep_at:
+            self._sweep_at = time.monotonic() + SWEEP_S
+            self._forget_expired()
+            self._catalog.drop_unused_originals()
+            self._catalog.drop_old_checkpoints()
+
+    def _work_one(
+        self, held: ExitStack, builder: Callable[[], Builder], after: Callable[[str], None]
+    ) -> bool:
+        """Work the oldest job off, if there is one and no other process is at work; tell whether.
+
+        Args:
+            held: keeps the worker's lock, once it is this process's, to the end.
+        """
+        job = self._next() if self._is_worker(held) else None
         if job is not None:
             self._run(job, builder)
             after(job.corpus)
         return job is not None
+
+    def _is_worker(self, held: ExitStack) -> bool:
+        if not self._holds_lock:
+            with suppress(BlockingIOError):
+                held.enter_context(locked(self._catalog.home / WORKER_LOCK, shared=False))
+                self._holds_lock = True
+                held.callback(setattr, self, "_holds_lock", False)
+        return self._holds_lock
 
     def _next(self) -> Job | None:
         row = (
@@ -116,7 +143,7 @@ class Jobs(JobQueue):
         try:
             for outcome in self._ingest(job, rows, builder):
                 self._record(job.id, outcome)
-        except StorageError:
+        except (StorageError, ProcessError):
             raise  # no fault of the job, which stays unfinished and is tried again
         except Exception as raised:  # the job says what happened, and the next one goes on
             if not isinstance(raised, IbidError):
@@ -125,7 +152,7 @@ class Jobs(JobQueue):
         if error is None and self.get(job.id).done < len(job.files):  # stopped, or retried meanwhile
             return
         self._finish(job.id, error)
-        self._catalog.drop_unused_originals([*(row["sha256"] for row in rows), *self._forget_expired()])
+        self._catalog.drop_unused_originals([row["sha256"] for row in rows])
 
     def _ingest(
         self, job: Job, rows: Sequence[sqlite3.Row], builder: Callable[[], Builder]
@@ -162,7 +189,15 @@ class Jobs(JobQueue):
             found = self._catalog.read().execute(query, (row["job"], row["name"]))
             return found.fetchone() is not None
 
-        return Source(row["name"], original.read_bytes, json.loads(row["metadata"]), wanted=wanted)
+        def read() -> bytes:
+            try:
+                return original.read_bytes()
+            except FileNotFoundError as error:
+                raise UnreadableFile(
+                    f"The bytes of {row['name']!r} are no longer kept; upload it again."
+                ) from error
+
+        return Source(row["name"], read, json.loads(row["metadata"]), wanted=wanted)
 
     def _record(self, job: str, outcome: Outcome) -> None:
         self._change(
@@ -187,19 +222,13 @@ class Jobs(JobQueue):
             )
         self._at_work = ""
 
-    def _forget_expired(self) -> list[str]:
-        """Give up the bytes of files that nobody retried in time; return their sha256."""
-        with self._catalog.write() as transaction:
-            expired = (
-                "FROM job_files WHERE state IN ('failed', 'cancelled') AND sha256 != '' AND job IN "
-                "(SELECT id FROM jobs WHERE finished <= unixepoch() - ?)"
-            )
-            forgotten = transaction.execute(f"SELECT sha256 {expired}", (RETRY_S,)).fetchall()
-            if forgotten:
-                transaction.execute(
-                    f"UPDATE job_files SET sha256 = '' WHERE rowid IN (SELECT rowid {expired})", (RETRY_S,)
-                )
-        return [row["sha256"] for row in forgotten]
+    def _forget_expired(self) -> None:
+        """Give up the bytes of files that nobody retried in time."""
+        self._change(
+            "UPDATE job_files SET sha256 = '' WHERE state IN ('failed', 'cancelled') AND sha256 != '' AND job IN "
+            "(SELECT id FROM jobs WHERE finished <= unixepoch() - ?)",
+            RETRY_S,
+        )
 
     def _give_back(self) -> None:
         """Let the files that were begun and not finished count as not begun: it was not they who ended it."""

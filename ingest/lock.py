@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
+from rag.durable import lock
 from rag.errors import StorageError, SyncRunning
+from rag.listing import check_corpus_name
 from rag.snapshot import corpus_stem
 
 
@@ -22,33 +22,34 @@ def sync_lock(home: Path, corpus: str) -> Iterator[None]:
     The file stays: whoever deleted it could let two in, each with a file of its own.
 
     Raises:
+        InvalidName: if a corpus cannot have this name.
         SyncRunning: if another one holds it.
         StorageError: if the data folder cannot be written.
     """
+    check_corpus_name(corpus)
     path = home / f"sync-{corpus_stem(corpus)}.lock"
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(path.open("a+b", buffering=0))
-            _take(file, corpus)
-        except OSError as error:
-            raise StorageError(f"{path} cannot be written ({error}); free the disk of {home}.") from error
-        yield
-
-
-def _take(file: IO[bytes], corpus: str) -> None:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        opened = lock(path, shared=False)
     except BlockingIOError as error:
         raise SyncRunning(
-            f"Another sync of {corpus!r} is running ({_holder(file)}); let it end, then try again."
+            f"Another sync of {corpus!r} is running ({_holder(path)}); let it end, then try again."
         ) from error
-    file.truncate(0)
-    file.write(json.dumps({"process": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}).encode())
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written ({error}); free the disk of {home}.") from error
+    try:
+        with suppress(OSError):  # it only helps whoever finds the lock taken
+            os.ftruncate(opened, 0)
+            os.write(
+                opened,
+                json.dumps({"process": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}).encode(),
+            )
+        yield
+    finally:
+        os.close(opened)
 
 
-def _holder(file: IO[bytes]) -> str:
-    file.seek(0)
-    with suppress(ValueError, KeyError, TypeError):  # it may not have written it yet
-        said = json.loads(file.read())
+def _holder(path: Path) -> str:
+    with suppress(OSError, ValueError, KeyError, TypeError):  # it may not have written it yet
+        said = json.loads(path.read_bytes())
         return f"process {said['process']}, since {said['since']}"
     return "which process is not known yet"

@@ -10,25 +10,29 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ingest.formats.loaded import Limits, Loaded
 from ingest.load import printable
 from ingest.parse_process import OUT_OF_MEMORY, receive, send
-from rag.errors import NotFound, UnreadableFile
+from rag.errors import NotFound, ProcessError, UnreadableFile
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.parse_process import main; main()"
 _PIECE_BYTES = 1 << 20
 _POLL_S = 0.3  # how soon a file that is no longer wanted is let go
+_START_S = 60  # how long a child may take to start, on a machine that is busy with much else
 _ENDING_S = 5  # how long a child that closed its socket may take to end
 _OCR_MEMORY_BYTES = 4_000_000_000  # the models of recognition take hundreds of MB
 _OCR_S = 1800  # a page takes about a second
@@ -45,6 +49,10 @@ class Bounds:
     def memory(self) -> str:
         """The bound on memory, as messages show it."""
         return f"{self.memory_bytes // 1_000_000} MB of memory (IBID_PARSE_MEMORY_MB)"
+
+
+# The kernel ends a child with the thread that started it, so all are started by one that lives as long as the process.
+_starter = ThreadPoolExecutor(1, "parse")
 
 
 class Parser:
@@ -64,6 +72,7 @@ class Parser:
 
         Raises:
             UnreadableFile: if the file cannot be read, or not within the bounds.
+            ProcessError: if no child can be started.
             NotFound: if it is no longer wanted.
         """
         with self._lock:
@@ -109,14 +118,39 @@ class _Child:
         self._bounds, self._most_bytes = bounds, 4 * limits.max_characters  # in UTF-8
         stated = [str(os.getpid()), str(bounds.memory_bytes), json.dumps(asdict(limits))]
         self._channel, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _PROGRAM, str(_ROOT), *stated],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        self.end = weakref.finalize(self, _end, self._process, self._channel)
+        with theirs, tempfile.TemporaryFile() as said:
+
+            def start() -> subprocess.Popen[bytes]:
+                return subprocess.Popen(
+                    [sys.executable, "-P", "-c", _PROGRAM, str(_ROOT), *stated],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=said,
+                )
+
+            try:
+                self._process = _starter.submit(start).result()
+            except OSError as error:
+                self._channel.close()
+                raise ProcessError(f"The process that reads files does not start ({error}).") from error
+            theirs.close()
+            self.end = weakref.finalize(self, _end, self._process, self._channel)
+            self._await_start(said)
+
+    def _await_start(self, said: IO[bytes]) -> None:
+        """Wait for the child's first message.
+
+        Args:
+            said: what it writes to its standard error.
+        """
+        self._channel.settimeout(_START_S)
+        try:
+            receive(lambda count: self._channel.recv(count, socket.MSG_WAITALL), 0)
+        except (OSError, EOFError, ValueError, struct.error) as error:
+            self.end()
+            said.seek(0)
+            last = (said.read().decode(errors="replace").strip().splitlines() or ["it says nothing"])[-1]
+            raise ProcessError(f"The process that reads files does not start ({last[:300]}).") from error
 
     @property
     def lives(self) -> bool:

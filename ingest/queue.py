@@ -6,7 +6,6 @@ a kill. `ingest/jobs.py` works them off.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import secrets
 import sqlite3
@@ -15,18 +14,20 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import IO
 
 from ingest.load import document_name
 from rag.catalog import Catalog
+from rag.durable import locked
 from rag.errors import InvalidName, NotFound, WrongState
 from rag.types import Metadata
 
+WORKER_LOCK = "worker.lock"  # in a data folder: held by the process that works jobs off
 UNFINISHED = "state IN ('queued', 'running')"
 _TO_BE_RETRIED = """
     job = :job AND state IN ('failed', 'cancelled') AND sha256 != '' AND NOT EXISTS (  -- no later upload of the name
         SELECT 1 FROM job_files f JOIN jobs j ON j.id = f.job WHERE f.name = job_files.name AND j.corpus = :corpus
-        AND j.created > :created)
+        AND j.created > :created) AND NOT EXISTS (  -- nor a version by another way, such as a sync
+        SELECT 1 FROM documents d WHERE d.corpus = :corpus AND d.name = job_files.name AND d.created > :created)
 """
 
 
@@ -152,7 +153,7 @@ class JobQueue:
     def retry(self, job: str) -> Job:
         """Queue the files of a finished job again that failed or were cancelled, and whose bytes are still kept.
 
-        A file of whose name a later upload came is left out: it would replace what is newer.
+        A file of whose name something came since, uploaded or not, is left out: it would replace what is newer.
 
         Raises:
             NotFound: if there is no such job.
@@ -170,7 +171,7 @@ class JobQueue:
             if not names:
                 raise WrongState(
                     f"Job {job!r} has no file to retry: none failed or was cancelled whose bytes are still kept "
-                    "and whose name was not uploaded again since. Upload the files anew."
+                    "and of whose name nothing came since. Upload the files anew."
                 )
             transaction.execute(
                 "UPDATE job_files SET state = 'queued', error = NULL, attempts = 0 "
@@ -212,16 +213,7 @@ class JobQueue:
     def _is_worked_off(self) -> bool:
         """Tell whether a living process works jobs off: a dead one holds no lock."""
         try:
-            with (self._catalog.home / "worker.lock").open() as file:
-                return not locked(file, fcntl.LOCK_SH)
-        except FileNotFoundError:
-            return False
-
-
-def locked(file: IO[str], kind: int = fcntl.LOCK_EX) -> bool:
-    """Take the lock for this process, or tell that another one has it."""
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+            with locked(self._catalog.home / WORKER_LOCK, shared=True):
+                return False
+        except BlockingIOError:
+            return True

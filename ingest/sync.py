@@ -6,8 +6,8 @@ run that is killed loses nothing; the next one goes on where it stopped.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ class Sync:
 
     def __init__(self, catalog: Catalog, settings: Settings, make_builder: Callable[[], Builder]) -> None:
         self._catalog, self._synced = catalog, Synced(catalog)
-        self._builder = functools.cache(make_builder)
+        self._builder = cache(make_builder)
         made = (version("ibid"), settings.embedder, settings.chunker, settings.chunk_tokens)
         self._settings = " ".join(map(str, made))
 
@@ -71,16 +71,22 @@ class Sync:
             **self._ingest(order, found, plan, on_file),
         }
         known = self._synced.known(order.corpus)  # as it is by now: others may have changed it
-        deleted = [name for name in plan.deleted if name in known and known[name].folder == order.folder]
-        if deleted:
-            self._catalog.delete_documents(order.corpus, deleted)
-        done = plan.after(failed, deleted)
+        done = plan.after(failed, self._delete(order, plan))
         self._mark(order, found, done, known)
         return done
 
     def _is_current(self, document: Known) -> bool:
         """Tell whether a document is as the settings would make it, without loading anything where it was."""
         return document.settings == self._settings or document.build.startswith(f"{self._builder().making} ")
+
+    def _may_take_over(self, document: Known, folder: str, found: Found) -> bool:
+        """Tell whether a document of a file's bytes is the folder's: not one that is another's, or was uploaded.
+
+        A client's folder, of which there are no sources here, comes in by uploads.
+        """
+        if document.folder is None:
+            return not (found.sources and self._catalog.original(document.sha256).is_file())
+        return document.folder == folder
 
     def _move(self, corpus: str, plan: Plan) -> dict[str, str]:
         failed = {}
@@ -90,6 +96,18 @@ class Sync:
             except NotFound as error:
                 failed[new] = str(error)
         return failed
+
+    def _delete(self, order: Order, plan: Plan) -> list[str]:
+        """Delete what the folder lacks, each name if it is still the folder's; return the names."""
+        deleted, originals = list[str](), list[str]()
+        for name in plan.deleted:
+            own = partial(self._synced.is_of, order.corpus, name, order.folder)
+            gone = self._catalog.delete_if(order.corpus, name, own)
+            if gone is not None:
+                deleted.append(name)
+                originals += gone
+        self._catalog.drop_unused_originals(originals)
+        return deleted
 
     def _ingest(self, order: Order, found: Found, plan: Plan, on_file: Callable[[], None]) -> dict[str, str]:
         sources = [found.sources[name] for name in (*plan.added, *plan.modified) if name in found.sources]
@@ -104,11 +122,14 @@ class Sync:
         """Note where the documents were seen, those alone of which that is not noted yet."""
         up_to_date = [*done.unchanged, *(new for _, new in done.moved)]
         up_to_date += [name for name in (*done.added, *done.modified) if name in found.sources]
+        read_anew = {*done.added, *done.modified}
         wanted = (order.folder, self._settings)
         seen = {
             name: found.hashes[name]
             for name in up_to_date
-            if name in known and (known[name].folder, known[name].settings) != wanted
+            if name in known
+            and (known[name].folder, known[name].settings) != wanted
+            and (name in read_anew or order.force or self._may_take_over(known[name], order.folder, found))
         }
         if seen:
             self._synced.mark(order.corpus, seen, folder=order.folder, settings=self._settings)

@@ -35,6 +35,14 @@ class Synced:
         )
         return {row["name"]: Known(*tuple(row)) for row in rows}
 
+    def is_of(self, corpus: str, name: str, folder: str) -> bool:
+        """Tell whether a document was last seen in a folder."""
+        query = (
+            "SELECT 1 FROM synced s JOIN documents d ON d.row = s.document WHERE d.id = ? AND s.folder = ?"
+        )
+        found = self._catalog.read().execute(query, (document_id(corpus, name), folder))
+        return found.fetchone() is not None
+
     def mark(self, corpus: str, seen: Mapping[str, str], *, folder: str, settings: str) -> None:
         """Note that files were seen in a folder, where the catalogue holds them as they were seen.
 

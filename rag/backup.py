@@ -32,8 +32,8 @@ PART_BYTES = 1 << 20
 RESTORING = "restoring"  # in a data folder: what is unpacked and not yet in place
 _MEMBER = re.compile(rf"{re.escape(CATALOG)}|{re.escape(MANIFEST)}|{ORIGINALS}/[0-9a-f]{{64}}")
 _NEEDED = (
-    "SELECT sha256 FROM documents UNION SELECT f.sha256 FROM job_files f JOIN jobs j ON j.id = f.job "
-    "WHERE j.state IN ('queued', 'running') AND f.state IN ('queued', 'running') ORDER BY sha256"
+    "SELECT sha256 FROM documents UNION SELECT sha256 FROM job_files WHERE sha256 != '' AND state IN "
+    "('queued', 'running', 'failed', 'cancelled') ORDER BY sha256"
 )
 
 

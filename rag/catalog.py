@@ -19,6 +19,7 @@ from rag.embeddings import Embeddings
 from rag.errors import InvalidInput, NotFound, OtherEmbedder, StorageError
 from rag.filters import Filter, filter_to_sql, is_storable
 from rag.listing import check_corpus_name
+from rag.originals import forget_uploads
 from rag.snapshot import remove_snapshots
 from rag.types import Chunk, Document, Metadata, document_id, indexed_text
 
@@ -82,7 +83,7 @@ class Catalog(Embeddings):
         with self.write() as transaction:
             removed = self._remove(transaction, "corpus = ?", (corpus,))
             transaction.execute("DELETE FROM corpora WHERE name = ?", (corpus,))
-            cancelled = _cancel_uploads(transaction, corpus)
+            cancelled = forget_uploads(transaction, corpus, None)
         remove_snapshots(self.home, corpus)  # they hold its words and vectors
         self.drop_unused_originals([*removed, *cancelled])
         self.empty_log()  # its conversations are gone for good
@@ -118,7 +119,7 @@ class Catalog(Embeddings):
                 raise NotFound(f"{name!r} was deleted before it was ingested.")
             removed = self._remove(transaction, "id = ?", (identity,))
             if instead_of is not None:
-                removed += self._remove(transaction, "id = ?", (document_id(corpus, instead_of),))
+                removed += self._take_out(transaction, corpus, instead_of)
             version = self._next_version(transaction, identity, new.version)
             document = transaction.execute(
                 "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -152,13 +153,25 @@ class Catalog(Embeddings):
             for name in dict.fromkeys(names):
                 originals = self._remove(transaction, "id = ?", (document_id(corpus, name),))
                 if is_storable(name):
-                    originals += _cancel_uploads(transaction, corpus, name)
+                    originals += forget_uploads(transaction, corpus, name)
                 if not originals:
                     raise NotFound(
                         f"There is no document {name!r} in corpus {corpus!r}; nothing was deleted."
                     )
                 removed += originals
         self.drop_unused_originals(removed)
+
+    def delete_if(self, corpus: str, name: str, wanted: Callable[[], bool]) -> list[str] | None:
+        """Delete a document that left where it came from; uploads of its name that are on their way go on.
+
+        Args:
+            wanted: asked in the transaction.
+
+        Returns:
+            sha256 of the originals that it may have been the last to need; None where nothing was deleted.
+        """
+        with self.write() as transaction:
+            return self._take_out(transaction, corpus, name) if wanted() else None
 
     def document(self, corpus: str, name: str) -> Document:
         """Return the current version of a document, or raise NotFound."""
@@ -229,6 +242,11 @@ class Catalog(Embeddings):
                 (row["corpus"], row["row"]),
             )
         return [row["sha256"] for row in rows]
+
+    def _take_out(self, transaction: sqlite3.Connection, corpus: str, name: str) -> list[str]:
+        """Take a document out, and uploads of its name that failed: retried, they would bring it back."""
+        removed = self._remove(transaction, "id = ?", (document_id(corpus, name),))
+        return removed + forget_uploads(transaction, corpus, name, ("failed", "cancelled"))
 
     # chunks and embeddings
 
@@ -328,28 +346,6 @@ _SELECT_CHUNKS = (
     'SELECT k.id AS chunk, d.id AS document_id, d.name, k.version, k.start, k."end", k.text, k.page, k.context '
     "FROM chunks k JOIN documents d ON d.row = k.document"
 )
-
-
-def _cancel_uploads(transaction: sqlite3.Connection, corpus: str, name: str | None = None) -> list[str]:
-    """Cancel the unfinished uploads of a name, or of the whole corpus, and let none be retried.
-
-    Return the sha256 of their originals. The embeddings of versions that are not yet whole go too: of whose text
-    they are, they do not tell.
-    """
-    where = (
-        "state IN ('queued', 'running', 'failed', 'cancelled') AND sha256 != '' "
-        "AND job IN (SELECT id FROM jobs WHERE corpus = ?1) AND (?2 IS NULL OR name = ?2)"
-    )
-    rows = transaction.execute(f"SELECT sha256 FROM job_files WHERE {where}", (corpus, name)).fetchall()
-    if rows:
-        transaction.execute(
-            "UPDATE job_files SET error = 'It was deleted before it was ingested.', state = 'cancelled' "
-            f"WHERE {where} AND state IN ('queued', 'running')",
-            (corpus, name),
-        )
-        transaction.execute(f"UPDATE job_files SET sha256 = '' WHERE {where}", (corpus, name))
-        transaction.execute("DELETE FROM checkpoints")
-    return [row["sha256"] for row in rows]
 
 
 def _chunk(row: sqlite3.Row) -> Chunk:

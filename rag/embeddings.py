@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -33,17 +33,19 @@ class Embeddings(Listings):
             known.update({row["key"]: np.frombuffer(row["vector"], np.float16) for row in rows})
         return known
 
-    def keep_checkpoint(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
+    def keep_checkpoint(self, keys: Sequence[bytes], vectors: np.ndarray, wanted: Callable[[], bool]) -> None:
         """Keep embeddings of a version that is not yet whole, for a process that has to begin it again.
 
         Nothing refers to them: a version brings its own, so that they can be dropped at any time.
 
         Args:
             vectors: (n_keys, dim) float32 or float16.
+            wanted: asked in the transaction, in which no deletion can come between.
         """
         rows = zip(keys, map(np.ndarray.tobytes, vectors.astype(np.float16)), strict=True)
         with self.write() as transaction:
-            transaction.executemany("INSERT OR IGNORE INTO checkpoints VALUES (?, ?, unixepoch())", rows)
+            if wanted():
+                transaction.executemany("INSERT OR IGNORE INTO checkpoints VALUES (?, ?, unixepoch())", rows)
 
     def drop_old_checkpoints(self) -> None:
         """Drop the checkpoints of versions that nobody came back to for a day."""

@@ -12,6 +12,7 @@ IbidError                    HTTP 500 unless another status is named
 ├── WrongState               a job that is finished, or not yet, where the other is needed (HTTP 409)
 ├── UnreadableFile           one file that cannot become a document; the others go on (HTTP 422)
 ├── ModelError               a model that is missing, damaged or of the wrong kind
+├── ProcessError             the process that reads files does not start: no fault of a file
 ├── StorageError             a disk that is full (HTTP 507) or busy (503), a damaged or newer data folder
 └── CitationError            a quote that is not the stored text: a bug, never served
 """
@@ -63,6 +64,10 @@ class UnreadableFile(IbidError):
 
 class ModelError(IbidError):
     """A model is missing, damaged or of the wrong kind."""
+
+
+class ProcessError(IbidError):
+    """The process that reads files does not start; the message says why. No file is to blame."""
 
 
 class StorageError(IbidError):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import re
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -98,6 +100,34 @@ class Originals(Database):
             return
         except (OSError, StorageError) as error:  # what was asked for is done; the next start tries again
             log.warning("Originals that nothing needs any more could not be deleted (%s).", error)
+
+
+def forget_uploads(
+    transaction: sqlite3.Connection,
+    corpus: str,
+    name: str | None,
+    states: Sequence[str] = ("queued", "running", "failed", "cancelled"),
+) -> list[str]:
+    """Cancel uploads of a name, or of the whole corpus, as far as they are in some states, and let none be retried.
+
+    Return the sha256 of their originals. The embeddings of versions that are not yet whole go in any case: of whose
+    text they are, they do not tell.
+    """
+    where = (
+        "state IN (SELECT value FROM json_each(?3)) AND sha256 != '' "
+        "AND job IN (SELECT id FROM jobs WHERE corpus = ?1) AND (?2 IS NULL OR name = ?2)"
+    )
+    values = (corpus, name, json.dumps(list(states)))
+    rows = transaction.execute(f"SELECT sha256 FROM job_files WHERE {where}", values).fetchall()
+    if rows:
+        transaction.execute(
+            "UPDATE job_files SET error = 'It was deleted before it was ingested.', state = 'cancelled' "
+            f"WHERE {where} AND state IN ('queued', 'running')",
+            values,
+        )
+        transaction.execute(f"UPDATE job_files SET sha256 = '' WHERE {where}", values)
+    transaction.execute("DELETE FROM checkpoints")
+    return [row["sha256"] for row in rows]
 
 
 def _has_ended(process: int, temporary: Path) -> bool:

@@ -7,25 +7,32 @@ import json
 import numpy as np
 
 from rag.catalog import Catalog, NewVersion
+from rag.errors import NotFound
 from rag.types import document_id
 
 
 def rename_document(catalog: Catalog, corpus: str, old: str, new: str) -> None:
     """Let a document leave under its old name and appear under a new one, at once in every index.
 
-    Under the new name it begins as a version of its own; a document that had this name is replaced.
+    Under the new name it begins as a version of its own.
 
     Raises:
-        NotFound: if there is no such document, or it was changed meanwhile.
+        NotFound: if there is no such document, it was changed meanwhile, or another came under the new name.
     """
     with catalog.snapshot():
         version = catalog.document_info(corpus, old).version
         stored = _stored_version(catalog, document_id(corpus, old))
 
-    def unchanged() -> bool:
-        return catalog.document_info(corpus, old).version == version
+    def free_and_unchanged() -> bool:
+        found = catalog.current_versions([document_id(corpus, old), document_id(corpus, new)])
+        return found == {document_id(corpus, old): version}
 
-    catalog.put_version(corpus, new, stored, wanted=unchanged, instead_of=old)
+    try:
+        catalog.put_version(corpus, new, stored, wanted=free_and_unchanged, instead_of=old)
+    except NotFound as error:
+        raise NotFound(
+            f"{old!r} was changed, or {new!r} came, while it was being renamed; nothing was changed."
+        ) from error
 
 
 def _stored_version(catalog: Catalog, identity: str) -> NewVersion:

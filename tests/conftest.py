@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from api import cli
+from ingest.jobs import Jobs
 from rag.catalog import Catalog
+from rag.conversation import Conversations
 from rag.embed import Embedder, load_embedder
-from tests.made_versions import Library
+from rag.pipeline import Pipeline
+from rag.settings import Settings
+from tests.made_versions import QUILL, Library
 from tests.typed import Done, Ibid
 
 _KNOWN: dict[str, np.ndarray] = {}  # text -> vector; the same lines return in many tests
@@ -29,8 +33,27 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 
 
 @pytest.fixture
+def jobs(catalog: Catalog) -> Iterator[Jobs]:
+    jobs = Jobs(catalog)
+    yield jobs
+    jobs.stop()
+
+
+@pytest.fixture
+def conversations(catalog: Catalog) -> Conversations:
+    return Conversations(catalog)
+
+
+@pytest.fixture
 def library(catalog: Catalog, embedder: Embedder) -> Library:
     return Library(catalog, embedder, _KNOWN)
+
+
+@pytest.fixture
+def pipeline(library: Library, embedder: Embedder) -> Pipeline:
+    """A question path over a document about Ada Quill; modules with other documents have their own."""
+    library.put("quill.txt", QUILL)
+    return Pipeline(Settings(home=Path("unused")), library.catalog, embedder)
 
 
 @pytest.fixture

@@ -15,6 +15,10 @@ from rag.embeddings import embedding_key
 from rag.types import Chunk, Scalar
 
 CORPUS = "library"
+QUILL = (
+    "Ada Quill was the keeper of the lighthouse. Ada Quill was born in Lund in 1822.\n\n"
+    "Ada Quill wrote three books about fog signals. Bo Marsh was the miller, and was born in Kiel in 1830."
+)
 
 
 def line_pieces(text: str, context: str = "") -> list[tuple[int, int, str]]:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.loopback import on_loopback
 
 
 @dataclass
@@ -29,43 +31,33 @@ class Talker:
 def talking(talker: Talker) -> Iterator[Talker]:
     """Serve on loopback until the block ends."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            talker.tries += 1
-            talker.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            if talker.tries <= talker.fails:
-                self.send_error(500, "out of order")
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
-            self.end_headers()
-            try:
-                if talker.raw:
-                    self.wfile.write(f"data: {talker.raw}\n\n".encode())
-                for word in talker.says.split(" "):
-                    time.sleep(talker.pause_s)
-                    self._event({"choices": [{"index": 0, "delta": {"content": f"{word} "}}]})
-                self.wfile.write(b"data: [DONE]\n\n")
-            except OSError:
-                talker.left.set()
+    def answer(request: BaseHTTPRequestHandler, body: bytes) -> None:
+        talker.tries += 1
+        talker.asked.append(json.loads(body))
+        if talker.tries <= talker.fails:
+            request.send_error(500, "out of order")
+            return
+        request.send_response(200)
+        request.send_header("Content-Type", "text/event-stream")
+        request.end_headers()
+        try:
+            if talker.raw:
+                request.wfile.write(f"data: {talker.raw}\n\n".encode())
+            for word in talker.says.split(" "):
+                time.sleep(talker.pause_s)
+                _send(request, word, malformed=talker.malformed)
+            request.wfile.write(b"data: [DONE]\n\n")
+        except OSError:
+            talker.left.set()
 
-        def _event(self, piece: dict[str, Any]) -> None:
-            whole = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", **piece}
-            said = "{ no json" if talker.malformed else json.dumps(whole)
-            self.wfile.write(f"data: {said}\n\n".encode())
-            self.wfile.flush()
-
-        def log_message(self, *arguments: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    talker.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    try:
+    with on_loopback(answer) as address:
+        talker.url = f"{address}/v1"
         yield talker
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+
+
+def _send(request: BaseHTTPRequestHandler, word: str, *, malformed: bool) -> None:
+    piece = {"choices": [{"index": 0, "delta": {"content": f"{word} "}}]}
+    whole = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m", **piece}
+    said = "{ no json" if malformed else json.dumps(whole)
+    request.wfile.write(f"data: {said}\n\n".encode())
+    request.wfile.flush()

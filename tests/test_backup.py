@@ -23,9 +23,9 @@ from rag.index import CorpusIndex
 from rag.schema import SCHEMA_VERSION
 from rag.settings import Settings
 from rag.snapshot import snapshot_path
+from tests.line_builder import finished, run
 from tests.made_versions import CORPUS, Library, all_chunks, bring_back, count, fill
 from tests.served import TRAVEL, find, served, upload
-from tests.test_jobs import finished, run
 from tests.typed import Ibid
 
 
@@ -339,3 +339,18 @@ def test_a_copy_that_cannot_be_written_leaves_the_old_schema(tmp_path: Path) -> 
         Catalog(tmp_path)
     with closing(sqlite3.connect(tmp_path / "catalog.sqlite3")) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_what_may_be_retried_is_in_the_backup(catalog: Catalog, tmp_path: Path) -> None:
+    put(catalog, "a.txt", "herons nest")
+    jobs = Jobs(catalog)
+    job = jobs.submit(CORPUS, [Upload("late.txt", b"late words", {})], "random")
+    jobs.cancel(job)
+    write_backup(catalog, tmp_path / "ibid.tar")
+    restore_backup(tmp_path / "ibid.tar", tmp_path / "fresh")
+    with closing(Catalog(tmp_path / "fresh")) as restored:
+        again = Jobs(restored)
+        run(again, restored)
+        again.retry(job)
+        assert finished(again, job).state == "completed"
+        again.stop()

@@ -346,7 +346,7 @@ def test_a_thousand_chunks_are_put_within_a_second(catalog: Catalog) -> None:
 def test_checkpoints_are_known_until_their_version_is_whole(catalog: Catalog) -> None:
     vectors = random_vectors(2, 0)
     new = make_version("one\ntwo", vectors)
-    catalog.keep_checkpoint(new.keys[:1], vectors[:1])
+    catalog.keep_checkpoint(new.keys[:1], vectors[:1], lambda: True)
     [kept] = catalog.known_vectors(new.keys).values()
     assert np.array_equal(kept, vectors[0].astype(np.float16))
     catalog.drop_old_checkpoints()
@@ -359,7 +359,7 @@ def test_checkpoints_are_known_until_their_version_is_whole(catalog: Catalog) ->
 def test_a_version_needs_no_checkpoint(catalog: Catalog) -> None:
     vectors = random_vectors(1, 0)
     new = make_version("one", vectors)
-    catalog.keep_checkpoint(new.keys, vectors)
+    catalog.keep_checkpoint(new.keys, vectors, lambda: True)
     with catalog.write() as transaction:
         transaction.execute("UPDATE checkpoints SET made = made - 86401")
     catalog.drop_old_checkpoints()
@@ -376,6 +376,30 @@ def test_a_deleted_upload_leaves_no_checkpoint(catalog: Catalog) -> None:
         lambda: catalog.delete_corpus(CORPUS),
     ):
         jobs.submit(CORPUS, [Upload("a.txt", b"one", {})], "random")
-        catalog.keep_checkpoint([b"key"], random_vectors(1, 0))
+        catalog.keep_checkpoint([b"key"], random_vectors(1, 0), lambda: True)
         delete()
         assert count(catalog, "checkpoints") == 0
+
+
+def test_any_deletion_drops_the_checkpoints(library: Library) -> None:
+    catalog = library.catalog
+    for delete in (
+        lambda: catalog.delete_documents(CORPUS, ["a.txt"]),
+        lambda: catalog.delete_if(CORPUS, "a.txt", lambda: True),
+        lambda: catalog.delete_corpus(CORPUS),
+    ):
+        library.put("a.txt", "one")  # of which there is no upload
+        catalog.keep_checkpoint([b"key"], random_vectors(1, 0), lambda: True)
+        delete()
+        assert count(catalog, "checkpoints") == 0
+
+
+def test_what_is_no_longer_wanted_leaves_no_checkpoint(catalog: Catalog) -> None:
+    catalog.keep_checkpoint([b"key"], random_vectors(1, 0), lambda: False)
+    assert count(catalog, "checkpoints") == 0
+
+
+def test_what_is_no_longer_wanted_gone_is_not_deleted(library: Library) -> None:
+    library.put("a.txt", "one")
+    assert library.catalog.delete_if(CORPUS, "a.txt", lambda: False) is None
+    assert library.catalog.document(CORPUS, "a.txt").text == "one"

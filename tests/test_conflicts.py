@@ -2,27 +2,24 @@
 
 import io
 import json
-import shutil
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rag.conflicts.editions import edition_of, is_before, other_subject
-from rag.conflicts.regions import regions_of
-from rag.conflicts.values import differing, periods_of, values_of
 from rag.pipeline import Pipeline
 from rag.settings import Settings
-from rag.types import Answer, Conflict, Document
+from rag.types import Answer, Conflict
+from tests.browsed import browsed, needs_chromium
 from tests.made_versions import CORPUS, Library
 from tests.served import served
 from tests.typed import Ibid
 
 
-def ask(library: Library, question: str, documents: dict[str, str], **settings: object) -> Answer:
+def ask(library: Library, question: str, documents: dict[str, str], **settings: Any) -> Answer:
     for name, text in documents.items():
         library.put(name, text)
-    configured = replace(Settings(home=Path("unused"), refuse_below=0.0), **settings)  # type: ignore[arg-type]
+    configured = Settings(**{"home": Path("unused"), "refuse_below": 0.0, **settings})
     return Pipeline(configured, library.catalog, library.embedder).ask(CORPUS, question)
 
 
@@ -297,98 +294,6 @@ def test_a_side_that_changes_meanwhile_is_asked_again(library: Library) -> None:
     assert sides(conflict) == [("claims-2026.md", "30 days"), ("claims-2024.md", "45 days")]
 
 
-# the parts
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("within 60 days, above 1,500 EUR", [("day", 60), ("EUR", 1500)]),
-        ("90 minutes or two hours", [("s", 5400), ("s", 7200)]),
-        ("three to twelve months", [("month", 12)]),
-        ("from the fourth calendar day", [("nth day", 4)]),
-        ("$5 million, 45 pence and 20 per cent", [("USD", 5e6), ("GBP", 0.45), ("%", 20)]),
-        ("by 31 March or June 30", [("date", "03-31"), ("date", "06-30")]),
-        ("In 2025 it was 1,870 EUR", [("EUR", 1870)]),
-        ("see section 4, part TW-4410, a 10-Q, at 10:30, 12", []),
-    ],
-)
-def test_values_are_read_with_their_units(text: str, expected: list[tuple[str, float | str]]) -> None:
-    assert [(value.unit, value.amount) for value in values_of(text)] == expected
-
-
-def test_dates_with_a_year_are_values_only_where_asked_for() -> None:
-    text = "Signed on 3 May 2026, in force since 2025-01-31; founded 1998."
-
-    assert periods_of(text) == ["2026-05-03", "2025-01-31", "1998"]
-    assert values_of(text) == []
-    assert [value.amount for value in values_of(text, dates=True)] == periods_of(text)
-
-
-def test_each_side_must_lack_a_value_of_the_other() -> None:
-    nine, eight, ten = "nine hours, ten hours", "eight hours, ten hours", "ten hours"
-
-    mine, yours = differing(values_of(nine), values_of(eight))
-    assert ([one.amount for one in mine], [one.amount for one in yours]) == ([9 * 3600], [8 * 3600])
-    assert differing(values_of(nine), values_of(ten)) == ([], [])
-    assert differing(values_of("31 March"), values_of("31 March 2026", dates=True)) == ([], [])
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "metadata", "date", "version", "region"),
-    [
-        ("a-2026.md", "Text.", {}, "2026", (), ""),
-        ("a-2026.md", "Valid from: 1 March 2026\nSupersedes the rule of 1999.", {}, "2026-03-01", (), ""),
-        ("a-2026.md", "Valid from: 1 March 2026", {"date": "2026-07-09T10:00:00"}, "2026-07-09", (), ""),
-        ("a.md", "It was founded in 1999 in Leeds.", {"created": "2000-01-01"}, "", (), ""),
-        ("minutes_2026-02-12.txt", "Present: all.", {}, "2026-02-12", (), ""),
-        ("manual-v3.1.pdf", "Text.", {}, "", (3, 1), ""),
-        ("manual.pdf", "Manual\nVersion 3.1, May 2025", {}, "2025-05", (3, 1), ""),
-        ("leave-uk.md", "Text.", {}, "", (), "United Kingdom"),
-        ("leave.md", "# Leave in Germany", {}, "", (), "Germany"),
-        ("leave.md", "Text.", {"region": "de"}, "", (), "Germany"),
-    ],
-)
-def test_a_document_says_which_edition_it_is(
-    name: str, text: str, metadata: dict[str, str], date: str, version: tuple[int, ...], region: str
-) -> None:
-    edition = edition_of(Document("id", name, 1, text, metadata=metadata))
-
-    assert (edition.date, edition.version) == (date, version)
-    assert edition.regions == frozenset(filter(None, [region]))
-
-
-def test_only_certain_dates_are_ordered() -> None:
-    assert is_before("2025", "2026-03-01")
-    assert not is_before("2026-03-01", "2025")
-    assert not is_before("2026", "2026-03-01")  # perhaps later that year
-    assert not is_before("", "2026")
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "expected"),
-    [
-        ("petrel-s2-guide.txt", "petrel-s3-manual.pdf", True),
-        ("2023-Q3-INTC.pdf", "2023-Q3-MSFT.pdf", True),
-        ("kitchen-manual.md", "garden-manual.md", True),
-        ("2023-Q1-AAPL.pdf", "2023-Q3-AAPL.pdf", False),
-        ("policies/leave-uk.md", "old/leave-us.docx", False),
-        ("plan-v1.md", "plan-v2-final.md", False),
-        ("datasheet.pdf", "standard.md", False),
-    ],
-)
-def test_names_tell_subjects_apart(first: str, second: str, expected: bool) -> None:
-    assert other_subject(first, second) == other_subject(second, first) == expected
-
-
-def test_regions_are_named_once() -> None:
-    assert regions_of("staff in Wales and Scotland, and the U.S. office") == {
-        "United Kingdom",
-        "United States",
-    }
-    assert regions_of("Tell us whether you walk") == frozenset()
-
-
 # where it is shown
 
 NEWS = "These sources differ. By date: 30 days (2026-03-01); 60 days (2024-01-01)."
@@ -435,13 +340,9 @@ def test_http_tells_a_conflict_plain_and_streamed(policies: Path) -> None:
     assert json.loads(streamed.rsplit("event: done\ndata: ", 1)[1])["conflicts"] == plain["conflicts"]
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium here; on Debian: apt install chromium")
+@needs_chromium
 def test_the_page_shows_a_conflict_in_a_browser(policies: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
-    with served(Settings(home=policies / "home")) as site, sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page()
+    with served(Settings(home=policies / "home")) as site, browsed() as page:
         page.goto(f"http://{site.address[0]}:{site.address[1]}/#sea")
         page.fill("#question", CLAIMS)
         page.click("#ask button.main")
@@ -449,7 +350,6 @@ def test_the_page_shows_a_conflict_in_a_browser(policies: Path) -> None:
         text = block.inner_text()
         block.locator("summary").first.click()
         quoted = block.locator("mark").first.inner_text()
-        browser.close()
 
     assert text.startswith(NEWS)
     assert text.index("claims-2026.md") < text.index("claims-2024.md")

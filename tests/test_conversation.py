@@ -10,30 +10,13 @@ import pytest
 from ingest.jobs import Jobs
 from rag.catalog import Catalog
 from rag.conversation import RECALLED, Conversations, Session
-from rag.embed import Embedder
 from rag.errors import InvalidInput, NotFound
 from rag.pipeline import Pipeline
 from rag.schema import SCHEMA, SCHEMA_VERSION, UPGRADES
-from rag.settings import Settings
-from tests.made_versions import CORPUS, Library, bring_back
+from tests.made_versions import CORPUS, QUILL, bring_back
 from tests.typed import Ibid
 
-QUILL = (
-    "Ada Quill was the keeper of the lighthouse. Ada Quill was born in Lund in 1822.\n\n"
-    "Ada Quill wrote three books about fog signals. Bo Marsh was the miller, and was born in Kiel in 1830."
-)
 SESSION = Session(CORPUS, "tuesday")
-
-
-@pytest.fixture
-def pipeline(library: Library, embedder: Embedder) -> Pipeline:
-    library.put("quill.txt", QUILL)
-    return Pipeline(Settings(home=Path("unused")), library.catalog, embedder)
-
-
-@pytest.fixture
-def conversations(catalog: Catalog) -> Conversations:
-    return Conversations(catalog)
 
 
 def test_a_follow_up_is_understood_and_both_are_remembered(

@@ -1,12 +1,12 @@
 """The eval commands as a release manager types them: from drafts to a gate, a page, and clear refusals."""
 
 import json
-import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from tests.browsed import browsed, needs_chromium
 from tests.typed import Ibid
 
 TEXTS = {
@@ -166,17 +166,13 @@ def test_a_dead_span_fails_the_check(ibid: Ibid, asked: Path, home: Path) -> Non
     assert "WRONG line 4, q3: boat.txt, characters 0 to 29: the quote has moved to 5-34" in done.out
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium here; on Debian: apt install chromium")
+@needs_chromium
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_is_readable_in_a_browser(ibid: Ibid, asked: Path, home: Path, width: int) -> None:
     """Opened in a real one, on a desk and on a phone: all plots are seen, and nothing runs over the edge."""
-    from playwright.sync_api import sync_playwright
-
     ibid("eval", "run", "-c", "sea", "-q", asked, "--out", home / "r.json", "--no-ragas")
     ibid("eval", "report", home / "r.json", "--html", home / "page.html")
-    with sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": width, "height": 900})
+    with browsed(width) as page:
         wrong: list[str] = []
         page.on("console", lambda message: wrong.append(message.text))
         page.on("request", lambda request: wrong.append(request.url) if request.url[:4] == "http" else None)
@@ -184,7 +180,6 @@ def test_the_page_is_readable_in_a_browser(ibid: Ibid, asked: Path, home: Path, 
         boxes = [plot.bounding_box() for plot in page.locator("svg").all()]
         overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         picture = page.screenshot(full_page=True, path=home / "page.png")
-        browser.close()
 
     assert wrong == []
     assert len(boxes) >= 6

@@ -10,22 +10,10 @@ from rag.embed import Embedder
 from rag.errors import InvalidInput, NotFound
 from rag.pipeline import Pipeline
 from rag.settings import Settings
-from tests.made_versions import CORPUS, Library
+from tests.made_versions import CORPUS, QUILL
 from tests.typed import Ibid
 
-QUILL = "Ada Quill was the keeper of the lighthouse.\n\nAda Quill wrote three books about fog signals."
 SESSION = Session(CORPUS, "tuesday")
-
-
-@pytest.fixture
-def pipeline(library: Library, embedder: Embedder) -> Pipeline:
-    library.put("quill.txt", QUILL)
-    return Pipeline(Settings(home=Path("unused")), library.catalog, embedder)
-
-
-@pytest.fixture
-def conversations(catalog: Catalog) -> Conversations:
-    return Conversations(catalog)
 
 
 def test_a_fact_has_its_source_and_is_said_where_the_documents_are_silent(

@@ -16,7 +16,7 @@ import pytest
 from ingest.formats.loaded import Limits
 from ingest.load import load
 from ingest.parse import Bounds, Parser
-from rag.errors import NotFound, UnreadableFile
+from rag.errors import NotFound, ProcessError, UnreadableFile
 from tests.made_files import make_docx, make_pdf, make_pptx, make_xlsx, with_member
 
 HANDBOOK = Path(__file__).parent.parent / "corpora" / "handbook" / "documents"
@@ -291,3 +291,26 @@ def test_a_scan_is_read_by_ocr_where_that_is_installed(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout == "1|recognised words\n\nrecognised words"  # the child that recognises has ended
+
+
+def test_a_child_outlives_the_thread_that_asked_first(parser: Parser) -> None:
+    said: list[str] = []
+    for n in range(8):
+        thread = threading.Thread(target=lambda: said.append(parser.parse(b"words", "a.txt").text))
+        thread.start()
+        thread.join()
+        assert len(said) == n + 1
+    assert set(said) == {"words"}
+
+
+@pytest.mark.parametrize(
+    ("program", "why"), [("/bin/false", "it says nothing"), ("/nowhere/python", "No such file or directory")]
+)
+def test_a_child_that_cannot_start_is_no_fault_of_a_file(
+    parser: Parser, monkeypatch: pytest.MonkeyPatch, program: str, why: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", program)
+    with pytest.raises(ProcessError, match=f"does not start .*{why}"):
+        parser.parse(b"words", "a.txt")
+    monkeypatch.undo()
+    assert parser.parse(b"words", "a.txt").text == "words"

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from ingest.jobs import Jobs, Upload
 from rag.catalog import Catalog
-from rag.errors import NotFound
+from rag.errors import NotFound, WrongState
 from rag.index import CorpusIndex
 from rag.rename import rename_document
 from tests.made_versions import CORPUS, Library, all_chunks, count, fill
@@ -54,9 +55,10 @@ def test_the_index_finds_it_under_its_new_name_alone(library: Library) -> None:
     assert np.allclose([score for _, score in after.dense], [score for _, score in before.dense])
 
 
-def test_a_document_of_the_new_name_is_replaced_and_versions_go_on(library: Library) -> None:
+def test_versions_of_the_new_name_go_on(library: Library) -> None:
     library.put("old.md", "One.")
     library.put("new.md", "Two.")
+    library.catalog.delete_documents(CORPUS, ["new.md"])
     rename_document(library.catalog, CORPUS, "old.md", "new.md")
     document = library.catalog.document(CORPUS, "new.md")
     assert (document.text, document.version) == ("One.", 2)
@@ -84,3 +86,26 @@ def test_a_change_meanwhile_is_never_lost(catalog: Catalog) -> None:
                 info.name: catalog.document(CORPUS, info.name).text for info in catalog.documents(CORPUS)
             }
             assert f"After {turn}." in texts.values()
+
+
+def test_uploads_of_the_old_name_that_failed_do_not_bring_it_back(library: Library) -> None:
+    catalog = library.catalog
+    library.put("lamp.md", TEXT)
+    jobs = Jobs(catalog)
+    failed = jobs.submit(CORPUS, [Upload("lamp.md", b"bad", {})], library.embedder.fingerprint)
+    jobs.cancel(failed)
+    waiting = jobs.submit(CORPUS, [Upload("lamp.md", b"new", {})], library.embedder.fingerprint)
+    rename_document(catalog, CORPUS, "lamp.md", "light.md")
+
+    with pytest.raises(WrongState):
+        jobs.retry(failed)
+    assert jobs.get(waiting).state == "queued"  # acknowledged, and no part of what was renamed
+
+
+def test_what_came_under_the_new_name_meanwhile_stays(library: Library) -> None:
+    library.put("lamp.md", TEXT)
+    library.put("light.md", "Another light.")
+    with pytest.raises(NotFound, match=r"or 'light.md' came"):
+        rename_document(library.catalog, CORPUS, "lamp.md", "light.md")
+    assert library.catalog.document(CORPUS, "light.md").text == "Another light."
+    assert library.catalog.document(CORPUS, "lamp.md").text == TEXT

@@ -7,6 +7,7 @@ import pytest
 
 from ingest.build import Builder
 from ingest.folder import Found
+from ingest.jobs import Jobs, Upload
 from ingest.plan import Order, Plan
 from ingest.source import Source
 from ingest.sync import Sync
@@ -115,3 +116,50 @@ def test_nothing_is_written_where_nothing_is_new(sync: Making, catalog: Catalog)
     assert carried_out(follow, TEXTS).unchanged == tuple(TEXTS)
     after = catalog.read().execute("PRAGMA data_version").fetchone()[0], catalog.read().total_changes
     assert after == before
+
+
+def test_a_file_that_two_folders_hold_stays_with_the_first(sync: Making, catalog: Catalog) -> None:
+    gentle = [Order("sea", folder, delete_missing=True) for folder in ("/srv/sea", "/srv/other")]
+    follow = sync()
+    carried_out(follow, {"LICENSE.txt": "Do as you like.", **TEXTS}, gentle[0])
+    carried_out(follow, {"LICENSE.txt": "Do as you like."}, gentle[1])
+    other = {f"{n}.txt": f"Buoy {n} is green." for n in range(9)}
+    carried_out(follow, other, gentle[1])
+
+    assert "LICENSE.txt" in {info.name for info in catalog.documents("sea")}
+    assert Synced(catalog).known("sea")["LICENSE.txt"].folder == "/srv/sea"
+
+
+def test_what_was_uploaded_is_not_taken_over_for_its_bytes(sync: Making, catalog: Catalog) -> None:
+    follow = sync()
+    carried_out(follow, TEXTS)
+    with catalog.write() as transaction:  # as if they had come in by another way
+        transaction.execute("DELETE FROM synced")
+    catalog.keep_original(TEXTS["Arco.txt"].encode())  # as an upload is kept
+    gentle = Order("sea", "/srv/sea", delete_missing=True)
+    carried_out(follow, TEXTS, gentle)
+    folders = {name: known.folder for name, known in Synced(catalog).known("sea").items()}
+
+    assert folders == {"Arco.txt": None, "Brema.txt": "/srv/sea", "Cadiz.txt": "/srv/sea"}
+
+
+def test_what_is_deleted_meanwhile_stops_no_other_deletion(sync: Making, catalog: Catalog) -> None:
+    follow = sync()
+    carried_out(follow, TEXTS)
+    seen = found({"Cadiz.txt": TEXTS["Cadiz.txt"]})
+    plan = follow.plan(HERE, seen)
+    catalog.delete_documents("sea", ["Arco.txt"])
+
+    assert follow.carry_out(HERE, seen, plan).deleted == ("Brema.txt",)
+    assert [info.name for info in catalog.documents("sea")] == ["Cadiz.txt"]
+
+
+def test_a_deletion_leaves_an_upload_on_its_way_alone(
+    sync: Making, catalog: Catalog, embedder: Embedder
+) -> None:
+    follow = sync()
+    carried_out(follow, TEXTS)
+    job = Jobs(catalog).submit("sea", [Upload("Arco.txt", b"Arco anew.", {})], embedder.fingerprint)
+    assert carried_out(follow, without("Arco.txt")).deleted == ("Arco.txt",)
+    assert Jobs(catalog).get(job).state == "queued"
+    assert [file.state for file in Jobs(catalog).get(job).files] == ["queued"]

@@ -1,0 +1,80 @@
+"""Jobs worked off by a builder that needs no models, and what the tests of jobs ask of them."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, cast
+
+from ingest.jobs import Job, Jobs, Upload
+from ingest.load import document_name
+from ingest.source import Outcome, Source
+from rag.catalog import Catalog
+from rag.errors import IbidError, StorageError
+from tests.made_versions import CORPUS, make_version, random_vectors
+
+if TYPE_CHECKING:
+    from ingest.build import Builder  # brings llama-index, which takes seconds
+
+
+class LineBuilder:
+    """Puts each file in as one chunk, so that these tests need no models."""
+
+    def __init__(self, catalog: Catalog, before: Callable[[str], object] = lambda _: None) -> None:
+        self._catalog, self._before = catalog, before
+
+    def ingest(self, corpus: str, sources: Iterable[Source], *, create: bool = True) -> Iterator[Outcome]:
+        assert not create  # a job must not bring a deleted corpus back
+        self._catalog.check_embedder(corpus, "random")
+        for source in list(sources):  # all are begun before the first is in, as in a group
+            data = source.read()
+            self._before(source.name)
+            if data == b"bad":
+                yield Outcome(source.name, "failed", error="It is bad.")
+                continue
+            if data == b"bug":
+                raise ZeroDivisionError("a bug")
+            sha256 = self._catalog.keep_original(data)
+            new = make_version(data.decode(), random_vectors(1, 0), sha256=sha256, metadata=source.metadata)
+            try:
+                version = self._catalog.put_version(
+                    corpus, document_name(source.name), new, wanted=source.wanted
+                )
+            except StorageError:
+                raise  # as the real one does
+            except IbidError as error:
+                yield Outcome(source.name, "failed", error=str(error))
+                continue
+            yield Outcome(document_name(source.name), "added" if version == 1 else "updated", version, 1)
+
+
+def upload(name: str, data: bytes = b"words") -> Upload:
+    return Upload(name, data, {"from": "test"})
+
+
+def submit(jobs: Jobs, uploads: Sequence[Upload]) -> str:
+    return jobs.submit(CORPUS, uploads, "random")
+
+
+def finished(jobs: Jobs, job: str) -> Job:
+    deadline = time.monotonic() + 10
+    while (found := jobs.get(job)).finished is None:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.01)
+    return found
+
+
+def run(
+    jobs: Jobs,
+    catalog: Catalog,
+    after: Callable[[str], None] = lambda _: None,
+    before: Callable[[str], object] = lambda _: None,
+) -> None:
+    """Work jobs off; `before` is called with a file's name when it was read and is not yet put in."""
+    jobs.start(lambda: cast("Builder", LineBuilder(catalog, before)), after)
+
+
+def states(job: Job) -> list[tuple[str, str]]:
+    return [(file.name, file.state) for file in job.files]
+
+
+def originals(catalog: Catalog) -> int:
+    return len(list((catalog.home / "originals").iterdir()))

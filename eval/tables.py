@@ -142,6 +142,16 @@ def _scale() -> str:
     return markdown_table(("measure", "10,000", "100,000"), rows)
 
 
+def _ingest_rate() -> str:
+    sizes = newest("ingest-rate")["figures"]
+    measures = next(iter(sizes.values()))
+    rows = [
+        (key.replace("_", " "), *("" if row[key] is None else _cell(row[key]) for row in sizes.values()))
+        for key in measures
+    ]
+    return markdown_table(("measure", *(f"{int(size):,}" for size in sizes)), rows)
+
+
 def _gate() -> str:
     figures = newest("gate")["figures"]
     rows = [(fault, "; ".join(seen) or "not caught") for fault, seen in figures["caught by"].items()]
@@ -268,6 +278,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "sync": _named_figures("sync"),
     "scale": _scale,
     "ingest-load": _named_figures("ingest-load"),
+    "ingest-rate": _ingest_rate,
 }
 
 if __name__ == "__main__":

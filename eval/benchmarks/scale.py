@@ -101,12 +101,13 @@ def _altered(catalog: Catalog, fingerprint: str, wanted: int) -> Iterator[NewVer
     while wanted > 0:
         picked = [rng.choice(originals) for _ in range(min(PER_DOCUMENT, wanted))]
         yield _version(
-            [_alter(text, words, rng) for text, _ in picked], [v for _, v in picked], fingerprint, noise
+            [alter(text, words, rng) for text, _ in picked], [v for _, v in picked], fingerprint, noise
         )
         wanted -= len(picked)
 
 
-def _alter(text: str, words: Sequence[str], rng: random.Random) -> str:
+def alter(text: str, words: Sequence[str], rng: random.Random) -> str:
+    """Shuffle the sentences of a text, joined by single spaces, and replace one word in ten by one of `words`."""
     sentences = [text[start:end].strip() for start, end in split_sentences(text)]
     rng.shuffle(sentences)
     return " ".join(rng.choice(words) if rng.random() < 0.1 else word for word in " ".join(sentences).split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -29,8 +30,7 @@ class Server:
 
     def resident_mb(self) -> int:
         """Return the memory of the process, resident, in MB (Linux)."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) // 1000
+        return memory_mb(self.process.pid, "VmRSS")
 
 
 @contextmanager
@@ -64,10 +64,17 @@ def start_server(home: Path, port: int) -> subprocess.Popen[bytes]:
     with (home / "server.log").open("ab") as written:
         return subprocess.Popen(
             [sys.executable, "-m", "api.cli", "serve"],
-            env=_without_settings() | {"IBID_HOME": str(home), "IBID_PORT": str(port)},
+            env=without_settings() | {"IBID_HOME": str(home), "IBID_PORT": str(port)},
             stdout=written,
             stderr=written,
         )
+
+
+def memory_mb(process: int, which: str) -> int:
+    """Return an entry of a process's status in MB, such as VmHWM, its peak; 0 once it has ended (Linux)."""
+    status = Path(f"/proc/{process}/status").read_text()
+    found = re.search(rf"^{which}:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) // 1000 if found else 0
 
 
 def free_port() -> int:
@@ -77,7 +84,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _without_settings() -> dict[str, str]:
+def without_settings() -> dict[str, str]:
     """Return the environment without the caller's IBID_*: what is measured runs at the defaults."""
     return {key: value for key, value in os.environ.items() if not key.startswith("IBID_")}
 

@@ -8,7 +8,6 @@ of the processor, of all cores together, hold on a busy machine too.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from eval.benchmarks.server import without_settings
 from eval.datasets import records
 from rag.sentences import split_sentences
 
@@ -85,10 +85,10 @@ def _sync(folder: Path, home: Path, **expected: int) -> Cost:
         RuntimeError: if it did something else than expected.
     """
     run = [sys.executable, "-m", "api.cli", "sync", str(folder), "--corpus", "sync", "--json"]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("IBID_")}
-    began, used = time.perf_counter(), _processor_s()
-    done = subprocess.run(run, env={**environment, "IBID_HOME": str(home)}, capture_output=True, check=False)
-    cost = Cost(time.perf_counter() - began, _processor_s() - used)
+    environment = without_settings() | {"IBID_HOME": str(home)}
+    began, used = time.perf_counter(), processor_s()
+    done = subprocess.run(run, env=environment, capture_output=True, check=False)
+    cost = Cost(time.perf_counter() - began, processor_s() - used)
     told = json.loads(done.stdout or b"{}")
     counts = {state: told[state] if state == "unchanged" else len(told.get(state, ())) for state in expected}
     if done.returncode or counts != expected:
@@ -96,7 +96,8 @@ def _sync(folder: Path, home: Path, **expected: int) -> Cost:
     return cost
 
 
-def _processor_s() -> float:
+def processor_s() -> float:
+    """Return the seconds of the processor, of all cores together, of the processes that were run and have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

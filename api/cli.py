@@ -18,6 +18,7 @@ from rich.markup import escape
 from api.batch import Answering, printable_json, run_batch
 from api.chat import chat, memory_app
 from api.evaluate import eval_app
+from api.generations import generations_app
 from api.jobs import jobs_app
 from api.models import models_app
 from api.moving import backup, export_, import_, restore
@@ -27,6 +28,7 @@ from api.service import opened
 from api.sync import sync
 from rag.conversation import ANYBODY, Session
 from rag.errors import IbidError, InvalidInput
+from rag.generations import not_in_force
 from rag.listing import check_corpus_name
 from rag.settings import load_settings
 from rag.types import Answer, Citation
@@ -49,6 +51,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 app.add_typer(memory_app, name="memory")
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(generations_app, name="generations")
 app.command()(sync)
 app.command()(chat)
 for name, command in (("backup", backup), ("restore", restore), ("export", export_), ("import", import_)):
@@ -285,6 +288,8 @@ def _ingest(corpus: str, sources: list[Source]) -> list[Outcome]:
             advance()
         service.pipeline.index(corpus).catch_up()
         service.pipeline.save_indexes()
+        if told := not_in_force(service.catalog.serving(corpus), service.settings):
+            notes.print(told, soft_wrap=True, markup=False, highlight=False)
     return outcomes
 
 

@@ -62,7 +62,8 @@ def upload(
     names = _names([file.filename or "" for file in files])
     stated = _metadata(metadata)
     uploads = [Upload(name, file.file.read(), stated) for name, file in zip(names, files, strict=True)]
-    job = service.jobs.get(service.jobs.submit(corpus, uploads, service.embedder.fingerprint))
+    service.check_embedder(corpus)
+    job = service.jobs.get(service.jobs.submit(corpus, uploads, service.recipe))
     response.headers["Location"] = request.url_for("get_job", job=job.id).path
     return {"job": job_to_json(job)}
 

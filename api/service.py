@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingest.jobs import Jobs
 from ingest.sync import Sync
 from rag.catalog import Catalog
 from rag.conversation import Conversations
-from rag.embed import Embedder, in_background, load_embedder
+from rag.embed import Embedder, embedder_of, in_background, load_embedder
 from rag.errors import NotFound
+from rag.generations import Recipe, recipe_of
 from rag.pipeline import Pipeline
 from rag.settings import Settings, load_settings
 
@@ -43,6 +44,16 @@ class Service:
         """The question path."""
         return Pipeline(self.settings, self.catalog, self.embedder)
 
+    @property
+    def recipe(self) -> Recipe:
+        """How the settings make a new corpus."""
+        return recipe_of(self.settings, self.embedder.fingerprint)
+
+    def check_embedder(self, corpus: str) -> None:
+        """Raise OtherEmbedder or ModelError where the embedding model of a corpus cannot be had."""
+        with suppress(NotFound):  # it is to be made
+            embedder_of(self.catalog.serving(corpus), self.embedder, threads=self.settings.encoder_threads)
+
     def builder(self) -> Builder:
         """Return a builder, whose work gives way to questions.
 
@@ -55,7 +66,7 @@ class Service:
     @cached_property
     def sync(self) -> Sync:
         """What makes a corpus follow a folder."""
-        return Sync(self.catalog, self.settings, self.builder)
+        return Sync(self.catalog, self.builder)
 
     def start_jobs(self) -> None:
         """Work uploads off in the background, those of an earlier process first."""
@@ -89,13 +100,16 @@ class Service:
 
 
 @contextmanager
-def opened() -> Iterator[Service]:
+def opened(**overrides: Any) -> Iterator[Service]:
     """Open the service of the settings for one command, and close it after.
+
+    Args:
+        overrides: settings that the command's options name; None for those that are not given.
 
     Raises:
         InvalidSettings, StorageError: if a setting is wrong, or the data folder cannot be used.
     """
-    service = Service(load_settings())
+    service = Service(load_settings(**overrides))
     try:
         yield service
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,8 @@ from ingest.folder import look_into
 from ingest.load import Limits
 from ingest.lock import sync_lock
 from ingest.plan import Order, Report
-from rag.errors import IbidError, SyncRunning
+from rag.errors import IbidError, NotFound, SyncRunning
+from rag.generations import not_in_force
 
 SOME_FAILED, RUNS_ALREADY = 2, 3  # exit codes
 FOLLOW_AFTER = 100  # changes; on fewer an index catches up in a moment, before it answers
@@ -60,6 +61,9 @@ def sync(
                 report = plan_folder(service, order)
             else:
                 report = sync_folder(service, order, partial(progress, "Syncing"))
+            with suppress(NotFound):  # nothing to follow
+                if told := not_in_force(service.catalog.serving(corpus), service.settings):
+                    _print(notes, told)
     except SyncRunning as error:
         _print(notes, f"ibid: {error}")
         raise typer.Exit(RUNS_ALREADY) from error

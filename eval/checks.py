@@ -255,6 +255,7 @@ def _finds(subject: Subject, chunk: Chunk) -> bool:
 def _some_chunks(subject: Subject) -> tuple[list[Chunk], list[Chunk]]:
     """Return up to three chunks of each of the two newest documents, and of some others."""
     infos = sorted(subject.catalog.documents(subject.corpus), key=lambda info: -info.created)
+    generation = subject.pipeline.index(subject.corpus).generation.id
     rng = random.Random(SEED)
     others = rng.sample(infos[2:], min(PROBED, len(infos[2:])))
     drawn: list[list[Chunk]] = []
@@ -262,7 +263,8 @@ def _some_chunks(subject: Subject) -> tuple[list[Chunk], list[Chunk]]:
         drawn.append([])
         for info in group:
             document = subject.catalog.document(subject.corpus, info.name)
-            telling = [c for c in subject.catalog.chunks_of(document) if len(c.text.strip()) >= TELLING]
+            chunks = subject.catalog.chunks_of(document, generation)
+            telling = [chunk for chunk in chunks if len(chunk.text.strip()) >= TELLING]
             drawn[-1] += rng.sample(telling, min(3, len(telling)))
     return drawn[0], drawn[1]
 

@@ -82,8 +82,9 @@ class SwappedCitations(Pipeline):
 class ShiftedChunks(Catalog):
     """Reads every chunk one character further on than where its text stands."""
 
-    def chunks(self, ids: Sequence[int]) -> dict[int, Chunk]:
-        return {i: replace(c, start=c.start + 1, end=c.end + 1) for i, c in super().chunks(ids).items()}
+    def chunks(self, generation: int, ids: Sequence[int]) -> dict[int, Chunk]:
+        read = super().chunks(generation, ids)
+        return {i: replace(c, start=c.start + 1, end=c.end + 1) for i, c in read.items()}
 
 
 class StaleIndex(CorpusIndex):
@@ -100,8 +101,8 @@ class StalePath(Pipeline):
 
     def index(self, corpus: str) -> CorpusIndex:
         if not hasattr(self, "_stale"):
-            embedder = self.embedder
-            self._stale = StaleIndex(self._catalog, corpus, embedder.fingerprint, embedder.dimension)
+            serving = self._catalog.serving(corpus)
+            self._stale = StaleIndex(self._catalog, serving, self.embedder.dimension)
         return self._stale
 
 

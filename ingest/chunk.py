@@ -39,7 +39,7 @@ class PackedChunker(Chunker):
 
 
 class SentenceWindowChunker(Chunker):
-    """Single sentences to search by; when asked, spans also grow into their neighbours (`Settings.window`)."""
+    """Single sentences to search by; when asked, spans also grow into their neighbours (`Recipe.window`)."""
 
     name = "sentence_window"
     sentence_tokens: int = 20  # shorter sentences are joined

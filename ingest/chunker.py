@@ -18,8 +18,8 @@ from ingest.ruler import Ruler
 from ingest.segment import Range, merge_tiny
 from ingest.units import Contexts, Unit, make_units
 from rag.embed import Embedder
+from rag.generations import CHUNKER_VERSION
 
-CODE_VERSION = 1  # part of the fingerprint: raise it when the same settings would cut a text differently
 _TINY_SHARE = 8  # a chunk below an eighth of `chunk_tokens` is better joined to a neighbour
 _RECOUNT_MARGIN = 8  # tokens: a slice's own tokenisation differs by less where it is cut between words
 
@@ -56,7 +56,7 @@ class Chunker(NodeParser):
         """Name everything that decides where a text is cut; another name is another generation."""
         own = self.model_dump(include=set(type(self).model_fields) - set(NodeParser.model_fields))
         settings = ",".join(f"{key}={value}" for key, value in sorted(own.items()))
-        return f"{self.name}({settings}) v{CODE_VERSION} {self._embedder.fingerprint}"
+        return f"{self.name}({settings}) v{CHUNKER_VERSION} {self._embedder.fingerprint}"
 
     def split(self, text: str) -> list[Piece]:
         """Return the text's pieces in order; every character that is not white space lies in one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -56,9 +56,7 @@ class Report:
     seconds: float
 
 
-def compare(
-    found: Found, known: Mapping[str, Known], order: Order, is_current: Callable[[Known], bool]
-) -> Plan:
+def compare(found: Found, known: Mapping[str, Known], order: Order) -> Plan:
     """Plan how the documents come to follow the folder.
 
     A file whose bytes are those of a document that the folder now lacks was moved: that is no deletion, no
@@ -66,14 +64,13 @@ def compare(
 
     Args:
         known: the documents of the corpus by name.
-        is_current: whether a document is as the settings would make it of the same bytes.
     """
     added, modified, unchanged, failed = [], [], [], dict(found.failed)
     for name, sha256 in sorted(found.hashes.items()):
         document = known.get(name)
         if document is None:
             added.append(name)
-        elif document.sha256 == sha256 and is_current(document):
+        elif document.sha256 == sha256:
             unchanged.append(name)
         elif document.folder not in (None, order.folder) and not order.force:
             failed[name] = (
@@ -83,7 +80,7 @@ def compare(
             modified.append(name)
     own = [document for document in known.values() if document.folder == order.folder]
     missing = [document for document in own if found.lacks(document.name)]
-    moved = _moves([(name, found.hashes[name]) for name in added], filter(is_current, missing))
+    moved = _moves([(name, found.hashes[name]) for name in added], missing)
     gone, came = {old for old, _ in moved}, {new for _, new in moved}
     deleted = [d.name for d in missing if d.name not in gone] if order.delete_missing else []
     return Plan(

@@ -19,6 +19,7 @@ from ingest.load import document_name
 from rag.catalog import Catalog
 from rag.durable import locked
 from rag.errors import InvalidName, NotFound, WrongState
+from rag.generations import Recipe, create_corpus
 from rag.types import Metadata
 
 WORKER_LOCK = "worker.lock"  # in a data folder: held by the process that works jobs off
@@ -79,16 +80,15 @@ class JobQueue:
         self._catalog = catalog
         self._wake = threading.Event()
 
-    def submit(self, corpus: str, uploads: Sequence[Upload], embedder: str) -> str:
+    def submit(self, corpus: str, uploads: Sequence[Upload], recipe: Recipe) -> str:
         """Store uploads durably and acknowledge them; return the job's id.
 
         Args:
             corpus: created where it does not exist.
-            embedder: fingerprint of the model that will embed them.
+            recipe: how it is made then.
 
         Raises:
             InvalidName: if a name cannot be a document's or a corpus's, or two uploads have the same.
-            OtherEmbedder: if the corpus is of another model.
             StorageError: if they could not be stored; nothing was accepted.
         """
         job = secrets.token_hex(8)
@@ -97,11 +97,11 @@ class JobQueue:
             raise InvalidName(
                 f"Two of the files are named {twice[0]!r}; expected a name of its own for each."
             )
-        self._catalog.create_corpus(corpus, embedder)
+        self._catalog.create_corpus(corpus, recipe)
         stored = [(upload, self._catalog.keep_original(upload.data)) for upload in uploads]
         with self._catalog.write() as transaction:
-            now = time.time()  # the corpus again: it may have been deleted meanwhile
-            transaction.execute("INSERT OR IGNORE INTO corpora VALUES (?, ?, ?)", (corpus, embedder, now))
+            now = time.time()
+            create_corpus(transaction, corpus, recipe)  # again: it may have been deleted meanwhile
             transaction.execute(
                 "INSERT INTO jobs (id, corpus, state, created) VALUES (?, ?, 'queued', ?)", (job, corpus, now)
             )

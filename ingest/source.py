@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,8 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from ingest.load import supported
-from rag.errors import UnreadableFile
+from rag.errors import IbidError, ProcessError, StorageError, UnreadableFile
 from rag.types import Metadata
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +124,15 @@ def _read_regular(path: Path) -> bytes:
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise UnreadableFile(f"{path} was written to while it was being read; try again once it is whole.")
     return data
+
+
+def failed(name: str, stage: str, error: Exception) -> Outcome:
+    """Return how a file failed, and in which stage; raise on what is no fault of the file, such as a full disk."""
+    of_the_file = isinstance(error.__cause__, sqlite3.DataError | sqlite3.IntegrityError)  # would come again
+    if isinstance(error, ProcessError) or (isinstance(error, StorageError) and not of_the_file):
+        raise error
+    if isinstance(error, IbidError | OSError):
+        return Outcome(name, "failed", error=f"{stage}: {error}")
+    log.error("%s could not be ingested", ascii(name), exc_info=error)
+    reason = f"{type(error).__name__}: {str(error)[:200]}" if str(error) else type(error).__name__
+    return Outcome(name, "failed", error=f"{stage}: {name} could not be ingested ({reason}).")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ingest.folder import Found
@@ -18,7 +17,6 @@ from rag.catalog import Catalog
 from rag.errors import NotFound, SyncRefused
 from rag.listing import check_corpus_name
 from rag.rename import rename_document
-from rag.settings import Settings
 
 if TYPE_CHECKING:
     from ingest.build import Builder
@@ -35,11 +33,9 @@ class Sync:
         make_builder: called at most once, and only where something may have to be read anew: it takes seconds.
     """
 
-    def __init__(self, catalog: Catalog, settings: Settings, make_builder: Callable[[], Builder]) -> None:
+    def __init__(self, catalog: Catalog, make_builder: Callable[[], Builder]) -> None:
         self._catalog, self._synced = catalog, Synced(catalog)
         self._builder = cache(make_builder)
-        made = (version("ibid"), settings.embedder, settings.chunker, settings.chunk_tokens)
-        self._settings = " ".join(map(str, made))
 
     def plan(self, order: Order, found: Found) -> Plan:
         """Compare what was found with the corpus; change nothing.
@@ -48,7 +44,7 @@ class Sync:
             InvalidName: if a corpus cannot have this name.
         """
         check_corpus_name(order.corpus)
-        return compare(found, self._synced.known(order.corpus), order, self._is_current)
+        return compare(found, self._synced.known(order.corpus), order)
 
     def carry_out(
         self, order: Order, found: Found, plan: Plan, on_file: Callable[[], None] = _nothing
@@ -60,7 +56,7 @@ class Sync:
 
         Raises:
             SyncRefused: if the plan is to be refused; nothing was changed.
-            OtherEmbedder: if the corpus is of another model.
+            OtherEmbedder: if the corpus's embedding model is not to be had.
             StorageError: if the catalogue cannot be read or written now; what was done is in.
         """
         if plan.refusal:
@@ -74,10 +70,6 @@ class Sync:
         done = plan.after(failed, self._delete(order, plan))
         self._mark(order, found, done, known)
         return done
-
-    def _is_current(self, document: Known) -> bool:
-        """Tell whether a document is as the settings would make it, without loading anything where it was."""
-        return document.settings == self._settings or document.build.startswith(f"{self._builder().making} ")
 
     def _may_take_over(self, document: Known, folder: str, found: Found) -> bool:
         """Tell whether a document of a file's bytes is the folder's: not one that is another's, or was uploaded.
@@ -123,13 +115,12 @@ class Sync:
         up_to_date = [*done.unchanged, *(new for _, new in done.moved)]
         up_to_date += [name for name in (*done.added, *done.modified) if name in found.sources]
         read_anew = {*done.added, *done.modified}
-        wanted = (order.folder, self._settings)
         seen = {
             name: found.hashes[name]
             for name in up_to_date
             if name in known
-            and (known[name].folder, known[name].settings) != wanted
+            and known[name].folder != order.folder
             and (name in read_anew or order.force or self._may_take_over(known[name], order.folder, found))
         }
         if seen:
-            self._synced.mark(order.corpus, seen, folder=order.folder, settings=self._settings)
+            self._synced.mark(order.corpus, seen, folder=order.folder)

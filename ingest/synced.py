@@ -15,9 +15,7 @@ class Known:
 
     name: str
     sha256: str  # of the file that it was made of
-    build: str  # what it was made with
     folder: str | None  # where a sync saw this version; None where none did, such as an upload
-    settings: str | None  # under which settings it did
 
 
 class Synced:
@@ -29,7 +27,7 @@ class Synced:
     def known(self, corpus: str) -> dict[str, Known]:
         """Return the documents of a corpus by name, in one query; none where there is no such corpus."""
         rows = self._catalog.read().execute(
-            "SELECT d.name, d.sha256, d.build, s.folder, s.settings FROM documents d "
+            "SELECT d.name, d.sha256, s.folder FROM documents d "
             "LEFT JOIN synced s ON s.document = d.row WHERE d.corpus = ? ORDER BY d.name",
             (corpus,),
         )
@@ -43,15 +41,14 @@ class Synced:
         found = self._catalog.read().execute(query, (document_id(corpus, name), folder))
         return found.fetchone() is not None
 
-    def mark(self, corpus: str, seen: Mapping[str, str], *, folder: str, settings: str) -> None:
+    def mark(self, corpus: str, seen: Mapping[str, str], *, folder: str) -> None:
         """Note that files were seen in a folder, where the catalogue holds them as they were seen.
 
         Args:
             seen: sha256 by name.
-            settings: under which each of them is up to date.
         """
         with self._catalog.write() as transaction:
             transaction.executemany(
-                "INSERT OR REPLACE INTO synced SELECT row, ?, ? FROM documents WHERE id = ? AND sha256 = ?",
-                [(folder, settings, document_id(corpus, name), sha256) for name, sha256 in seen.items()],
+                "INSERT OR REPLACE INTO synced SELECT row, ? FROM documents WHERE id = ? AND sha256 = ?",
+                [(folder, document_id(corpus, name), sha256) for name, sha256 in seen.items()],
             )

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag.embeddings import Embeddings
-from rag.errors import InvalidInput, NotFound, OtherEmbedder, StorageError
+from rag.errors import InvalidInput, NotFound, StorageError, Swapped
 from rag.filters import Filter, filter_to_sql, is_storable
-from rag.listing import check_corpus_name
+from rag.generations import Generations, Pieces, document_of, insert_chunks
 from rag.originals import forget_uploads
-from rag.snapshot import remove_snapshots
+from rag.snapshot import keep_snapshots
 from rag.types import Chunk, Document, Metadata, document_id, indexed_text
 
 
@@ -32,23 +31,22 @@ class NewVersion:
     pages: tuple[int, ...]
     metadata: Metadata
     sha256: str  # of the original's bytes
-    build: str  # what the version was made with and given; a different one is a change
-    pieces: Sequence[tuple[int, int, str]]  # (start, end, context) of each chunk, in order
-    vectors: np.ndarray  # (n_chunks, dim) float32 or float16
-    keys: Sequence[bytes]  # embedding key of each chunk
+    given: str  # the metadata that came along with it; a different one is a change
+    pieces: Pieces
+    generation: int | None = None  # whose the pieces are; None for the one that serves
     version: int = 1  # the least number that it may get: an import keeps the one it had
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A document that entered or left a corpus; `seq` only grows."""
+    """A document that entered or left a generation; `seq` only grows."""
 
     seq: int
     document: int  # the document's row number
     added: bool
 
 
-class Catalog(Embeddings):
+class Catalog(Generations):
     """The catalogue in a data folder. Safe for several threads and several processes.
 
     Raises:
@@ -56,23 +54,6 @@ class Catalog(Embeddings):
     """
 
     # corpora
-
-    def create_corpus(self, corpus: str, embedder: str) -> None:
-        """Create a corpus where it does not exist; one embedded by another model is refused."""
-        check_corpus_name(corpus)
-        with self.write() as transaction:
-            transaction.execute(
-                "INSERT OR IGNORE INTO corpora VALUES (?, ?, ?)", (corpus, embedder, time.time())
-            )
-        self.check_embedder(corpus, embedder)
-
-    def check_embedder(self, corpus: str, embedder: str) -> None:
-        """Refuse to compare vectors of two models: raise OtherEmbedder unless the corpus is of `embedder`."""
-        if self.require_corpus(corpus) != embedder:
-            raise OtherEmbedder(
-                f"Corpus {corpus!r} was embedded by another model than IBID_EMBEDDER names; "
-                "set the one it was made with, or ingest the documents into a new corpus."
-            )
 
     def delete_corpus(self, corpus: str) -> int:
         """Delete a corpus with its documents and the uploads on their way to it, at once, and its snapshots.
@@ -84,7 +65,7 @@ class Catalog(Embeddings):
             removed = self._remove(transaction, "corpus = ?", (corpus,))
             transaction.execute("DELETE FROM corpora WHERE name = ?", (corpus,))
             cancelled = forget_uploads(transaction, corpus, None)
-        remove_snapshots(self.home, corpus)  # they hold its words and vectors
+        keep_snapshots(self.home, corpus, ())  # they hold its words and vectors
         self.drop_unused_originals([*removed, *cancelled])
         self.empty_log()  # its conversations are gone for good
         return len(removed)
@@ -110,6 +91,7 @@ class Catalog(Embeddings):
 
         Raises:
             NotFound: if the corpus was deleted, or the version is no longer wanted.
+            Swapped: if another generation serves than the one whose pieces these are.
         """
         identity, metadata = document_id(corpus, name), _metadata_json(name, new.metadata)
         with self.write() as transaction:
@@ -117,27 +99,22 @@ class Catalog(Embeddings):
                 raise NotFound(f"Corpus {corpus!r} was deleted while {name!r} was being read.")
             if wanted is not None and not wanted():
                 raise NotFound(f"{name!r} was deleted before it was ingested.")
+            generation = self.serving(corpus).id
+            if new.generation not in (None, generation):
+                raise Swapped(
+                    f"Another generation of {corpus!r} came to serve while {name!r} was being read."
+                )
             removed = self._remove(transaction, "id = ?", (identity,))
             if instead_of is not None:
                 removed += self._take_out(transaction, corpus, instead_of)
             version = self._next_version(transaction, identity, new.version)
             document = transaction.execute(
                 "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (identity, corpus, name, version, new.sha256, new.build, time.time(), len(new.text),
+                (identity, corpus, name, version, new.sha256, new.given, time.time(), len(new.text),
                  metadata, json.dumps(new.pages), new.text),
             ).lastrowid  # fmt: skip
             shown = Document(identity, name, version, new.text, new.pages, new.metadata)
-            transaction.executemany(
-                "INSERT OR IGNORE INTO embeddings VALUES (?, ?)",
-                zip(new.keys, map(np.ndarray.tobytes, new.vectors.astype(np.float16)), strict=True),
-            )
-            transaction.executemany("DELETE FROM checkpoints WHERE key = ?", ((key,) for key in new.keys))
-            transaction.executemany(
-                "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _chunk_rows(shown, document, new)
-            )
-            transaction.execute(
-                "INSERT INTO changes (corpus, document, kind) VALUES (?, ?, 'add')", (corpus, document)
-            )
+            insert_chunks(transaction, generation, document or 0, shown, new.pieces)
         self.drop_unused_originals(removed)
         return version
 
@@ -182,10 +159,7 @@ class Catalog(Embeddings):
         )
         if row is None:
             raise self.no_document(corpus, name)
-        pages = tuple(json.loads(row["pages"]))
-        return Document(
-            row["id"], row["name"], row["version"], row["text"], pages, json.loads(row["metadata"])
-        )
+        return document_of(row)
 
     def current_versions(self, documents: Iterable[str]) -> dict[str, int]:
         """Return the current version of each document by id; those that were deleted are absent."""
@@ -195,22 +169,17 @@ class Catalog(Embeddings):
         )
         return {row["id"]: row["version"] for row in rows}
 
-    def is_current(self, corpus: str, name: str, sha256: str, build: str) -> bool:
-        """Tell whether a document stands in the catalogue as this build would make it of these bytes."""
-        query = "SELECT 1 FROM documents WHERE id = ? AND sha256 = ? AND build = ?"
-        found = self.read().execute(query, (document_id(corpus, name), sha256, build))
+    def is_current(self, corpus: str, name: str, sha256: str, given: str) -> bool:
+        """Tell whether a document stands in the catalogue as made of these bytes and given this metadata."""
+        query = "SELECT 1 FROM documents WHERE id = ? AND sha256 = ? AND given = ?"
+        found = self.read().execute(query, (document_id(corpus, name), sha256, given))
         return found.fetchone() is not None
 
-    def stands_as(self, document: Document, sha256: str, models: str) -> bool:
-        """Tell whether a document stands in the catalogue with this very content, its version aside.
-
-        Args:
-            models: how the `build` of versions that these models make begins.
-        """
+    def stands_as(self, document: Document, sha256: str) -> bool:
+        """Tell whether a document stands in the catalogue with this very content, its version aside."""
         row = self.read().execute(
-            "SELECT pages, metadata FROM documents "
-            "WHERE id = ? AND sha256 = ? AND text = ? AND substr(build, 1, ?) = ?",
-            (document.id, sha256, document.text, len(models), models),
+            "SELECT pages, metadata FROM documents WHERE id = ? AND sha256 = ? AND text = ?",
+            (document.id, sha256, document.text),
         ).fetchone()  # fmt: skip
         return row is not None and (tuple(json.loads(row["pages"])), json.loads(row["metadata"])) == (
             document.pages,
@@ -227,20 +196,19 @@ class Catalog(Embeddings):
 
     def _remove(self, transaction: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[str]:
         """Take documents out, their chunks and unshared embeddings included; return their originals' sha256."""
-        rows = transaction.execute(
-            f"SELECT row, corpus, sha256 FROM documents WHERE {where}", values
-        ).fetchall()
+        rows = transaction.execute(f"SELECT row, sha256 FROM documents WHERE {where}", values).fetchall()
         for row in rows:
             transaction.execute(
                 "DELETE FROM embeddings WHERE key IN (SELECT embedding FROM chunks k WHERE k.document = ?1 AND NOT "
                 "EXISTS (SELECT 1 FROM chunks o WHERE o.embedding = k.embedding AND o.document != ?1))",
                 (row["row"],),
             )
-            transaction.execute("DELETE FROM documents WHERE row = ?", (row["row"],))
             transaction.execute(
-                "INSERT INTO changes (corpus, document, kind) VALUES (?, ?, 'remove')",
-                (row["corpus"], row["row"]),
+                "INSERT INTO changes (generation, document, kind) "
+                "SELECT DISTINCT generation, document, 'remove' FROM chunks WHERE document = ?",
+                (row["row"],),
             )
+            transaction.execute("DELETE FROM documents WHERE row = ?", (row["row"],))
         return [row["sha256"] for row in rows]
 
     def _take_out(self, transaction: sqlite3.Connection, corpus: str, name: str) -> list[str]:
@@ -250,19 +218,19 @@ class Catalog(Embeddings):
 
     # chunks and embeddings
 
-    def chunks(self, ids: Sequence[int]) -> dict[int, Chunk]:
-        """Return the chunks that are visible now, by id; deleted ones are absent."""
+    def chunks(self, generation: int, ids: Sequence[int]) -> dict[int, Chunk]:
+        """Return the chunks of a generation that are visible now, by id; deleted ones are absent."""
         rows = self.read().execute(
-            f"{_SELECT_CHUNKS} WHERE k.id IN (SELECT value FROM json_each(?))",
-            (json.dumps([int(i) for i in ids]),),
+            f"{_SELECT_CHUNKS} WHERE k.id IN (SELECT value FROM json_each(?)) AND k.generation = ?",
+            (json.dumps([int(i) for i in ids]), generation),
         )
         return {row["chunk"]: _chunk(row) for row in rows}
 
-    def chunks_of(self, document: Document) -> list[Chunk]:
+    def chunks_of(self, document: Document, generation: int) -> list[Chunk]:
         """Return the chunks of a document version in order; none where it is no longer current."""
         rows = self.read().execute(
-            f"{_SELECT_CHUNKS} WHERE d.id = ? AND d.version = ? ORDER BY k.start",
-            (document.id, document.version),
+            f"{_SELECT_CHUNKS} WHERE d.id = ? AND d.version = ? AND k.generation = ? ORDER BY k.start",
+            (document.id, document.version, generation),
         )
         return list(map(_chunk, rows))
 
@@ -278,9 +246,9 @@ class Catalog(Embeddings):
         around: list[Chunk] = []
         for comparison, order in (("<", "DESC"), (">", "ASC")):
             rows = self.read().execute(
-                f"{_SELECT_CHUNKS} WHERE d.id = ? AND d.version = ? AND k.start {comparison} ? "
-                f"ORDER BY k.start {order} LIMIT ?",
-                (chunk.document_id, chunk.version, chunk.start, count),
+                f"{_SELECT_CHUNKS} WHERE d.id = ? AND d.version = ? AND k.generation = ? "
+                f"AND k.start {comparison} ? ORDER BY k.start {order} LIMIT ?",
+                (chunk.document_id, chunk.version, chunk.generation, chunk.start, count),
             )
             around += map(_chunk, rows)
         return sorted(around, key=lambda one: one.start)
@@ -292,8 +260,8 @@ class Catalog(Embeddings):
             limit: most chunks; negative for all.
         """
         rows = self.read().execute(
-            f"{_SELECT_CHUNKS} WHERE d.id = ? AND d.version = ? ORDER BY k.start LIMIT ?",
-            (chunk.document_id, chunk.version, limit),
+            f"{_SELECT_CHUNKS} WHERE d.id = ? AND d.version = ? AND k.generation = ? ORDER BY k.start LIMIT ?",
+            (chunk.document_id, chunk.version, chunk.generation, limit),
         )
         return list(map(_chunk, rows))
 
@@ -308,27 +276,28 @@ class Catalog(Embeddings):
 
     # the change log, for followers
 
-    def last_change(self, corpus: str) -> int:
-        """Return the sequence number of the newest change of a corpus, 0 before the first."""
-        row = (
-            self.read().execute("SELECT max(seq) AS seq FROM changes WHERE corpus = ?", (corpus,)).fetchone()
-        )
-        return int(row["seq"] or 0)
+    def last_change(self, generation: int) -> int:
+        """Return the sequence number of the newest change of a generation, 0 before the first."""
+        query = "SELECT max(seq) AS seq FROM changes WHERE generation = ?"
+        return int(self.read().execute(query, (generation,)).fetchone()["seq"] or 0)
 
-    def changes_after(self, corpus: str, seq: int) -> list[Change]:
-        """Return the changes of a corpus after `seq`, oldest first."""
+    def changes_after(self, generation: int, seq: int) -> list[Change]:
+        """Return the changes of a generation after `seq`, oldest first."""
         rows = self.read().execute(
-            "SELECT seq, document, kind FROM changes WHERE corpus = ? AND seq > ? ORDER BY seq", (corpus, seq)
+            "SELECT seq, document, kind FROM changes WHERE generation = ? AND seq > ? ORDER BY seq",
+            (generation, seq),
         )
         return [Change(row["seq"], row["document"], row["kind"] == "add") for row in rows]
 
-    def indexed_chunks(self, documents: Sequence[int]) -> Iterator[tuple[int, int, str, bytes]]:
+    def indexed_chunks(
+        self, generation: int, documents: Sequence[int]
+    ) -> Iterator[tuple[int, int, str, bytes]]:
         """Yield (id, document row, indexed text, float16 vector) of each chunk of the documents still here."""
         rows = self.read().execute(
             "SELECT k.id, k.document, k.text, k.context, e.vector FROM chunks k "
-            "JOIN embeddings e ON e.key = k.embedding "
-            "WHERE k.document IN (SELECT value FROM json_each(?)) ORDER BY k.document, k.start",
-            (json.dumps(list(documents)),),
+            "JOIN embeddings e ON e.key = k.embedding WHERE k.generation = ? "
+            "AND k.document IN (SELECT value FROM json_each(?)) ORDER BY k.document, k.start",
+            (generation, json.dumps(list(documents))),
         )
         for row in rows:
             yield row["id"], row["document"], indexed_text(row["text"], row["context"]), row["vector"]
@@ -343,8 +312,8 @@ class Catalog(Embeddings):
 
 
 _SELECT_CHUNKS = (
-    'SELECT k.id AS chunk, d.id AS document_id, d.name, k.version, k.start, k."end", k.text, k.page, k.context '
-    "FROM chunks k JOIN documents d ON d.row = k.document"
+    'SELECT k.id AS chunk, d.id AS document_id, d.name, k.version, k.start, k."end", k.text, k.page, k.context, '
+    "k.generation FROM chunks k JOIN documents d ON d.row = k.document"
 )
 
 
@@ -355,14 +324,6 @@ def _chunk(row: sqlite3.Row) -> Chunk:
             f"Chunk {row['chunk']} of {chunk.document!r} does not carry its own id; restore a backup."
         )
     return chunk
-
-
-def _chunk_rows(document: Document, row: int | None, new: NewVersion) -> Iterator[tuple[object, ...]]:
-    for (start, end, context), key in zip(new.pieces, new.keys, strict=True):
-        text = document.text[start:end]
-        page = document.page_at(start)
-        chunk = Chunk(document.id, document.name, document.version, start, end, text, page, context)
-        yield chunk.id, row, document.version, start, end, page, text, context, key
 
 
 def _metadata_json(name: str, metadata: Metadata) -> str:

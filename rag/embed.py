@@ -11,12 +11,15 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 from tokenizers import Encoding
 
 from rag import models
+from rag.errors import OtherEmbedder
+from rag.generations import Generation
 from rag.runtime import Runner
 
 TRUNK = "trunk"
@@ -74,9 +77,35 @@ def load_embedder(name: str = TRUNK, *, threads: int = 0) -> Embedder:
     return TrunkEmbedder(threads) if name == TRUNK else SentenceTransformersEmbedder(name, threads=threads)
 
 
+def embedder_of(generation: Generation, own: Embedder, *, threads: int = 0) -> Embedder:
+    """Return the model that a generation's vectors are of: a process's own, or one that is loaded and kept.
+
+    Raises:
+        OtherEmbedder: if it is not to be had here.
+        ModelError: if it does not load.
+    """
+    recipe = generation.recipe
+    if recipe.embedder == own.fingerprint:
+        return own
+    if recipe.model:
+        found = _kept_embedder(recipe.model, threads)
+        if found.fingerprint == recipe.embedder:
+            return found
+    named = f"{recipe.model!r} is by now" if recipe.model else "IBID_EMBEDDER names"
+    raise OtherEmbedder(
+        f"Corpus {generation.corpus!r} was embedded by another model than {named}; set IBID_EMBEDDER to the one it "
+        f"was made with, or make it anew: `ibid generations build --corpus {generation.corpus}`."
+    )
+
+
 def in_background(embedder: Embedder) -> Embedder:
     """Return the embedder for indexing: the trunk then gives way to questions, other models share one lock."""
     return embedder.in_background() if isinstance(embedder, TrunkEmbedder) else embedder
+
+
+@lru_cache(maxsize=4)
+def _kept_embedder(name: str, threads: int) -> Embedder:
+    return load_embedder(name, threads=threads)
 
 
 class TrunkEmbedder:

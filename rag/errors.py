@@ -7,9 +7,10 @@ IbidError                    HTTP 500 unless another status is named
 │   └── SyncRefused          a sync that would delete too much, or found nothing to follow
 ├── InvalidSettings          a key in ibid.toml or IBID_* (names key, value and remedy)
 ├── NotFound                 no such corpus, document or job (HTTP 404)
-├── OtherEmbedder            a corpus that another model embedded than the one of the settings (HTTP 409)
+├── OtherEmbedder            a corpus whose embedding model is not to be had here (HTTP 409)
 ├── SyncRunning              another sync of the same corpus has not ended yet (HTTP 409)
-├── WrongState               a job that is finished, or not yet, where the other is needed (HTTP 409)
+├── WrongState               a job or generation that is finished, or not yet, where the other is needed (HTTP 409)
+│   └── Swapped              another generation came to serve meanwhile; to be tried again
 ├── UnreadableFile           one file that cannot become a document; the others go on (HTTP 422)
 ├── ModelError               a model that is missing, damaged or of the wrong kind
 ├── ProcessError             the process that reads files does not start: no fault of a file
@@ -47,11 +48,15 @@ class NotFound(IbidError):
 
 
 class OtherEmbedder(IbidError):
-    """A corpus was embedded by another model than the one of the settings; vectors of two are never compared."""
+    """The model that embedded a corpus is not to be had; vectors of two models are never compared."""
 
 
 class WrongState(IbidError):
-    """A job is in a state in which that cannot be done to it; nothing was changed."""
+    """A job or generation is in a state in which that cannot be done to it; nothing was changed."""
+
+
+class Swapped(WrongState):
+    """Another generation of the corpus came to serve meanwhile; what was made for the old one is made again."""
 
 
 class SyncRunning(IbidError):

@@ -71,6 +71,10 @@ class Extractive:
         self._embedder, self._reader = embedder, reader
         self._most_sentences, self._most_words = sentences, words
 
+    def over(self, embedder: Embedder) -> Extractive:
+        """Return the same with another embedding model."""
+        return Extractive(embedder, self._reader, sentences=self._most_sentences, words=self._most_words)
+
     def count_tokens(self, text: str) -> int:
         return len(self._embedder.token_offsets(text))
 

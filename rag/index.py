@@ -1,4 +1,4 @@
-"""The follower: a dense and a lexical index of one corpus, caught up with the change log before each use.
+"""The follower: a dense and a lexical index of a corpus's generation, caught up with the change log before each use.
 
 Both indexes advance together under one lock, so that a document is searchable in both or in neither.
 A snapshot on disk saves rebuilding; it can be deleted at any time.
@@ -17,8 +17,9 @@ import numpy as np
 from rag.catalog import Catalog, Change
 from rag.dense import DenseIndex
 from rag.filters import Filter
+from rag.generations import Generation
 from rag.lexical import LexicalIndex, RankBm25Index
-from rag.snapshot import read_snapshot, snapshot_path, write_snapshot
+from rag.snapshot import keep_snapshots, read_snapshot, snapshot_path, write_snapshot
 from rag.types import Chunk
 
 log = logging.getLogger(__name__)
@@ -37,19 +38,47 @@ class Found:
     chunks: dict[int, Chunk]
 
 
+class Followers:
+    """The indexes that a process holds: one of each corpus, over the generation that was asked last."""
+
+    def __init__(self, catalog: Catalog, lexical: str) -> None:
+        self._catalog, self._lexical = catalog, lexical
+        self._held: dict[str, CorpusIndex] = {}
+        self._lock = threading.Lock()
+
+    def of(self, generation: Generation, dimension: int) -> CorpusIndex:
+        """Return the index of a generation, loaded at its first use; the corpus's last one is then forgotten."""
+        with self._lock:
+            held = self._held.get(generation.corpus)
+            if held is None or held.generation.id != generation.id:
+                held = CorpusIndex(self._catalog, generation, dimension, self._lexical)
+                self._held[generation.corpus] = held
+            return held
+
+    def forget(self, corpus: str) -> None:
+        """Hold the index of a corpus no more."""
+        with self._lock:
+            self._held.pop(corpus, None)
+
+    def corpora(self) -> list[str]:
+        """Return the corpora whose indexes are held."""
+        with self._lock:
+            return list(self._held)
+
+
 class CorpusIndex:
-    """The indexes of one corpus. Safe for several threads; every process has its own and they agree.
+    """The indexes of a generation. Safe for several threads; every process has its own and they agree.
 
     Args:
-        embedder: fingerprint of the embedding model, stated in the snapshot.
+        dimension: of its vectors.
         lexical: `bm25` or `rank_bm25`.
     """
 
     def __init__(
-        self, catalog: Catalog, corpus: str, embedder: str, dimension: int, lexical: str = "bm25"
+        self, catalog: Catalog, generation: Generation, dimension: int, lexical: str = "bm25"
     ) -> None:
-        self._catalog, self._corpus = catalog, corpus
-        self._embedder, self._dimension, self._engine = embedder, dimension, lexical
+        self.generation = generation
+        self._catalog, self._dimension, self._engine = catalog, dimension, lexical
         self._history = catalog.identity()
         self._lock = threading.RLock()
         self._unsaved = 0  # chunks changed since the snapshot
@@ -83,7 +112,7 @@ class CorpusIndex:
                 lexical,
                 dict(zip(ids, self._dense.score(vector, ids).tolist(), strict=True)),
                 dict(zip(ids, self._lexical.score(question, ids).tolist(), strict=True)),
-                self._catalog.chunks(ids),
+                self._catalog.chunks(self.generation.id, ids),
             )
 
     def dense_scores(self, vector: np.ndarray, ids: Sequence[int]) -> dict[int, float]:
@@ -105,9 +134,9 @@ class CorpusIndex:
     def catch_up(self) -> None:
         """Apply every change that the log holds beyond this follower."""
         with self._lock, self._catalog.snapshot():
-            if self._catalog.last_change(self._corpus) > self._seq:
+            if self._catalog.last_change(self.generation.id) > self._seq:
                 try:
-                    self._apply(self._catalog.changes_after(self._corpus, self._seq))
+                    self._apply(self._catalog.changes_after(self.generation.id, self._seq))
                 except BaseException:
                     self._start()  # one index may be ahead of the other
                     raise
@@ -117,16 +146,18 @@ class CorpusIndex:
         with self._lock:
             if self._unsaved == 0 or (self._unsaved < SNAPSHOT_AFTER and not always):
                 return
+            corpus = self.generation.corpus
             arrays = {**self._dense.to_arrays(), **self._lexical.to_arrays(), **self._rows_to_arrays()}
             try:
                 write_snapshot(self._path(), arrays, {**self._identity(), "seq": self._seq})
                 self._unsaved = 0
             except OSError as error:  # it only saves time; the catalogue holds everything
                 log.warning(
-                    "The index snapshot of %r was not written (%s); the next start is slower.",
-                    self._corpus,
-                    error,
+                    "The index snapshot of %r was not written (%s); the next start is slower.", corpus, error
                 )
+            else:
+                kept = [generation.id for generation in self._catalog.generations(corpus)]
+                keep_snapshots(self._catalog.home, corpus, kept)
 
     # following
 
@@ -136,18 +167,21 @@ class CorpusIndex:
         if snapshot is None:
             if self._path().exists():
                 log.warning(
-                    "The index snapshot of %r is damaged; it is rebuilt from the catalogue.", self._corpus
+                    "The index snapshot of %r is damaged; it is rebuilt from the catalogue.",
+                    self.generation.corpus,
                 )
             return
         arrays, stated = snapshot
         seq = int(stated.pop("seq", -1))
-        if stated == self._identity() and 0 <= seq <= self._catalog.last_change(self._corpus):
+        if stated == self._identity() and 0 <= seq <= self._catalog.last_change(self.generation.id):
             try:
                 self._dense = DenseIndex.from_arrays(arrays, self._dimension)
                 self._lexical = self._new_lexical().from_arrays(arrays)
                 self._ids, self._rows, self._seq = arrays["ids"], arrays["rows"], seq
             except (ValueError, KeyError):  # of another release's format
-                log.info("The index snapshot of %r is of another release; it is rebuilt.", self._corpus)
+                log.info(
+                    "The index snapshot of %r is of another release; it is rebuilt.", self.generation.corpus
+                )
                 self._start()
 
     def _start(self) -> None:
@@ -167,7 +201,7 @@ class CorpusIndex:
             self._lexical.remove(gone.tolist())
             kept = ~np.isin(self._ids, gone)
             self._ids, self._rows = self._ids[kept], self._rows[kept]
-        added = list(self._catalog.indexed_chunks(sorted(touched)))
+        added = list(self._catalog.indexed_chunks(self.generation.id, sorted(touched)))
         if added:
             ids, rows, texts, vectors = zip(*added, strict=True)
             self._dense.add(ids, np.frombuffer(b"".join(vectors), np.float16).reshape(len(ids), -1))
@@ -178,7 +212,7 @@ class CorpusIndex:
         self._seq = changes[-1].seq
 
     def _allowed(self, filter_: Filter) -> np.ndarray:
-        rows = self._catalog.matching_documents(self._corpus, filter_)
+        rows = self._catalog.matching_documents(self.generation.corpus, filter_)
         return np.sort(self._ids[np.isin(self._rows, rows)])
 
     def _rows_to_arrays(self) -> dict[str, np.ndarray]:
@@ -187,10 +221,11 @@ class CorpusIndex:
     def _identity(self) -> dict[str, str | int]:
         return {
             "catalog": self._history,
-            "corpus": self._corpus,
-            "embedder": self._embedder,
+            "corpus": self.generation.corpus,
+            "generation": self.generation.id,
+            "embedder": self.generation.recipe.embedder,
             "lexical": self._engine,
         }
 
     def _path(self) -> Path:
-        return snapshot_path(self._catalog.home, self._corpus, self._engine)
+        return snapshot_path(self._catalog.home, self.generation.corpus, self.generation.id, self._engine)

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rag.types import Hit
 
 _ANSWER = r"(?:answers?|respon(?:se|ses)|repl(?:y|ies)|messages?|outputs?)"
 _MADE = (
@@ -69,3 +73,19 @@ def sign_of_injection(text: str, *, strong: bool = False) -> str:
         if found := sign.search(plain):
             return " ".join(found[0].split()).lstrip(".!?:;\"'”)] -*•#>")[:120]
     return ""
+
+
+def last_if_planted(evidence: Sequence[Hit]) -> tuple[list[Hit], list[str]]:
+    """Rank last what beyond doubt speaks to a model instead of a reader, and remark on all that may.
+
+    Returns:
+        The hits, and the remarks.
+    """
+    clean, planted, remarks = list[Hit](), list[Hit](), list[str]()
+    for hit in evidence:
+        sign, sure = sign_of_injection(hit.text), bool(sign_of_injection(hit.text, strong=True))
+        if sign:
+            place = f"{hit.chunk.document}, {hit.start}-{hit.end}{', ranked last' if sure else ''}"
+            remarks.append(f"Perhaps an instruction planted in {place}: {sign}")
+        (planted if sure else clean).append(hit)
+    return clean + [replace(hit, score=0.0) for hit in planted], remarks

@@ -14,7 +14,8 @@ from rag.types import Metadata, document_id
 _CORPUS_NAME = re.compile(r"\w[\w.-]{0,63}")
 _SELECT = (
     "SELECT id, name, version, characters, sha256, created, metadata, "
-    "(SELECT count(*) FROM chunks WHERE document = d.row) AS chunks FROM documents d"
+    "(SELECT count(*) FROM chunks k WHERE k.document = d.row AND k.generation = "
+    "(SELECT g.id FROM generations g WHERE g.corpus = d.corpus AND g.serves)) AS chunks FROM documents d"
 )
 
 
@@ -61,22 +62,19 @@ class Listings(Originals):
     def corpora(self) -> list[CorpusInfo]:
         """Return what is known of each corpus, by name."""
         rows = self.read().execute(
-            "SELECT c.name, count(DISTINCT d.row), count(k.id), c.created FROM corpora c "
-            "LEFT JOIN documents d ON d.corpus = c.name LEFT JOIN chunks k ON k.document = d.row "
-            "GROUP BY c.name ORDER BY c.name"
+            "SELECT c.name, (SELECT count(*) FROM documents WHERE corpus = c.name), "
+            "(SELECT count(*) FROM chunks WHERE generation = g.id), c.created "
+            "FROM corpora c JOIN generations g ON g.corpus = c.name AND g.serves ORDER BY c.name"
         )
         return [CorpusInfo(*tuple(row)) for row in rows]
 
-    def require_corpus(self, corpus: str) -> str:
-        """Return the fingerprint of the embedder of a corpus, or raise NotFound."""
+    def require_corpus(self, corpus: str) -> None:
+        """Raise NotFound unless there is such a corpus."""
         possible = _CORPUS_NAME.fullmatch(corpus)
-        row = possible and (
-            self.read().execute("SELECT embedder FROM corpora WHERE name = ?", (corpus,)).fetchone()
-        )
-        if row is None:
+        query = "SELECT 1 FROM corpora WHERE name = ?"
+        if not possible or self.read().execute(query, (corpus,)).fetchone() is None:
             known = ", ".join(known.name for known in self.corpora()[:20]) or "none yet"
             raise NotFound(f"There is no corpus {corpus!r}; the corpora are: {known}.")
-        return str(row["embedder"])
 
     def documents(self, corpus: str, *, limit: int | None = None, offset: int = 0) -> list[DocumentInfo]:
         """Return what is known of the documents of a corpus by name, at most `limit` from `offset` on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,14 +15,15 @@ from rag import stages
 from rag.assemble import Limits, assemble, memory_pieces, room_for_evidence
 from rag.catalog import Catalog
 from rag.conflicts.find import find_conflicts
-from rag.embed import Embedder
+from rag.embed import Embedder, embedder_of
 from rag.errors import CitationError, InvalidInput, NotFound, OtherEmbedder, StorageError
 from rag.evidence import keep_evidence
 from rag.filters import Filter, filter_to_sql
 from rag.fuse import average_scores, min_max, reciprocal_rank_fusion
 from rag.generate import Generator
-from rag.index import CorpusIndex
-from rag.injection import sign_of_injection
+from rag.generations import Generation
+from rag.index import CorpusIndex, Followers
+from rag.injection import last_if_planted
 from rag.prompts import SYSTEM, THINKING
 from rag.recorder import OnStage, Recorder
 from rag.rerank import LateInteraction, Reranked
@@ -50,20 +52,35 @@ class Found:
 
 
 class Pipeline:
-    """Answers questions over the corpora of one catalogue. Safe for several threads."""
+    """Answers questions over the corpora of one catalogue. Safe for several threads.
+
+    A question is answered from one generation of its corpus, whichever comes to serve meanwhile.
+
+    Args:
+        embedder: what embeds, unless the generation at hand is of another model.
+        trying: answers in place of the generation that serves its corpus.
+    """
 
     def __init__(
-        self, settings: Settings, catalog: Catalog, embedder: Embedder, generator: Generator | None = None
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        embedder: Embedder,
+        generator: Generator | None = None,
+        *,
+        trying: Generation | None = None,
     ) -> None:
-        self._settings, self._catalog, self.embedder = settings, catalog, embedder
-        self._reranker = LateInteraction(embedder, stages.cross_encoder(settings))
+        self._settings, self._catalog, self._trying = settings, catalog, trying
         self._generator = generator
+        self._make_generator: Callable[[], Generator] = partial(stages.generator, settings, embedder)
         self._compressor = stages.compressor(settings)
-        self._selector = Selector(settings.strategy, catalog, embedder)
+        self._cross_encoder = stages.cross_encoder(settings)
         self._limits = Limits(settings.budget_tokens, settings.evidence_tokens, settings.compression)
         self._system = SYSTEM + THINKING if settings.generator_thinks else SYSTEM
-        self._indexes: dict[str, CorpusIndex] = {}
-        self._lock = threading.Lock()
+        self._followers = Followers(catalog, settings.lexical)
+        self._others: dict[str, Pipeline] = {}  # by the fingerprint of their embedder
+        self._lock = threading.RLock()
+        self._embed_with(embedder)
 
     def search(
         self,
@@ -82,9 +99,10 @@ class Pipeline:
         Raises:
             NotFound, InvalidInput: for an unknown corpus, a bad question or filter.
         """
-        recorder = Recorder(on_stage)
+        self.check_question(question, filter_)
+        recorder, index = Recorder(on_stage), self.index(corpus)
         depth = SEARCH_DEPTH * k
-        hits = self._hits(recorder, corpus, question, k, depth, depth, filter_)
+        hits = self._over(index.generation)._hits(recorder, index, question, k, depth, depth, filter_)
         return Found(tuple(self._current(recorder, hits)), recorder.trace(question))
 
     def ask(
@@ -108,9 +126,12 @@ class Pipeline:
             NotFound, InvalidInput: for an unknown corpus, a bad question or filter.
             CitationError: if a quote is not the stored text, or a part of the answer is not cited.
         """
+        self.check_question(question, filter_)
         for _ in range(ATTEMPTS):
+            index = self.index(corpus)
+            path = self._over(index.generation)
             try:
-                answer = self._ask_once(corpus, question, memory, filter_, Recorder(on_stage))
+                answer = path._ask_once(index, question, memory, filter_, Recorder(on_stage))
                 return replace(answer, recalled=memory.recalled, facts=memory.facts)
             except StaleEvidence as error:
                 changed = str(error)
@@ -119,29 +140,25 @@ class Pipeline:
         )
 
     def index(self, corpus: str) -> CorpusIndex:
-        """Return the follower of a corpus, loading it at its first use; that of a deleted one is forgotten."""
+        """Return the follower of the generation that answers for a corpus, loading it at its first use.
+
+        Raises:
+            NotFound: if there is no such corpus.
+            OtherEmbedder: if its embedding model is not to be had.
+        """
         try:
-            self._catalog.check_embedder(corpus, self.embedder.fingerprint)
+            generation = self._catalog.serving(corpus)
+            if self._trying is not None and self._trying.corpus == corpus:
+                generation = self._trying
+            dimension = self._over(generation).embedder.dimension
         except (NotFound, OtherEmbedder):
-            with self._lock:
-                self._indexes.pop(corpus, None)
+            self._followers.forget(corpus)
             raise
-        with self._lock:
-            if corpus not in self._indexes:
-                self._indexes[corpus] = CorpusIndex(
-                    self._catalog,
-                    corpus,
-                    self.embedder.fingerprint,
-                    self.embedder.dimension,
-                    self._settings.lexical,
-                )
-            return self._indexes[corpus]
+        return self._followers.of(generation, dimension)
 
     def save_indexes(self, *, always: bool = False) -> None:
         """Write snapshots of the loaded indexes where enough changed (or `always`, if anything did)."""
-        with self._lock:
-            corpora = list(self._indexes)
-        for corpus in corpora:
+        for corpus in self._followers.corpora():
             with suppress(NotFound, OtherEmbedder, StorageError):  # deleted meanwhile, or unreadable
                 self.index(corpus).save(always=always)
 
@@ -150,7 +167,7 @@ class Pipeline:
         """What writes the answers; it loads at its first use, for searching and ingesting need none."""
         with self._lock:
             if self._generator is None:
-                self._generator = stages.generator(self._settings, self.embedder)
+                self._generator = self._make_generator()
             return self._generator
 
     @property
@@ -158,23 +175,44 @@ class Pipeline:
         """What sums an exchange up: the language model, where one writes the answers; else None."""
         return self.generator.summarize if isinstance(self.generator, Writer) else None
 
+    # the models
+
+    def _embed_with(self, embedder: Embedder) -> None:
+        self.embedder = embedder
+        self._reranker = LateInteraction(embedder, self._cross_encoder)
+        self._selector = Selector(self._settings.strategy, self._catalog, embedder)
+
+    def _over(self, generation: Generation) -> Pipeline:
+        """Return this path with the embedding model of a generation; all other models are shared."""
+        embedder = embedder_of(generation, self.embedder, threads=self._settings.encoder_threads)
+        if embedder is self.embedder:
+            return self
+        with self._lock:
+            if embedder.fingerprint not in self._others:
+                other = copy.copy(self)
+                other._generator = None
+                other._make_generator = lambda: stages.with_embedder(self.generator, embedder)
+                other._embed_with(embedder)
+                self._others[embedder.fingerprint] = other
+            return self._others[embedder.fingerprint]
+
     # the stages
 
     def _ask_once(
         self,
-        corpus: str,
+        index: CorpusIndex,
         question: str,
         memory: Memory,
         filter_: Filter | None,
         recorder: Recorder,
     ) -> Answer:
-        settings = self._settings
+        settings, corpus = self._settings, index.generation.corpus
         if memory.earlier:
             with recorder.timed("rewrite"):
                 question = self._rewritten(recorder, question, memory.earlier)
         hits = self._hits(
             recorder,
-            corpus,
+            index,
             question,
             settings.evidence_most,
             settings.dense_candidates,
@@ -214,7 +252,6 @@ class Pipeline:
         )
 
     def _rewritten(self, recorder: Recorder, question: str, earlier: Sequence[str]) -> str:
-        self.check_question(question)
         alone = rewrite(question, earlier)
         if len(alone) > self._settings.max_question_chars:
             return question
@@ -232,26 +269,15 @@ class Pipeline:
             count=self.generator.count_tokens,
             writes=self.generator.writes,
         )
-        chosen = replace(chosen, hits=self._wary(recorder, chosen.hits))
-        recorder.strategy = chosen.strategy
-        recorder.rankings["evidence"] = tuple(chosen.hits)
-        return chosen
-
-    def _wary(self, recorder: Recorder, evidence: Sequence[Hit]) -> list[Hit]:
-        """Report what speaks to a model instead of a reader, and rank it last where that is beyond doubt."""
-        clean, planted = list[Hit](), list[Hit]()
-        for hit in evidence:
-            sign, sure = sign_of_injection(hit.text), bool(sign_of_injection(hit.text, strong=True))
-            if sign:
-                place = f"{hit.chunk.document}, {hit.start}-{hit.end}{', ranked last' if sure else ''}"
-                recorder.remarks.append(f"Perhaps an instruction planted in {place}: {sign}")
-            (planted if sure else clean).append(hit)
-        return clean + [replace(hit, score=0.0) for hit in planted]
+        hits, remarks = last_if_planted(chosen.hits)
+        recorder.remarks += remarks
+        recorder.strategy, recorder.rankings["evidence"] = chosen.strategy, tuple(hits)
+        return replace(chosen, hits=hits)
 
     def _hits(
         self,
         recorder: Recorder,
-        corpus: str,
+        index: CorpusIndex,
         question: str,
         k: int,
         dense_k: int,
@@ -259,10 +285,6 @@ class Pipeline:
         filter_: Filter | None,
     ) -> list[Hit]:
         """Retrieve, fuse, rerank and trim: the part that `search` and `ask` share."""
-        self.check_question(question)
-        if filter_ is not None:
-            filter_to_sql(filter_)  # a bad one is refused before the first stage
-        index = self.index(corpus)
         with recorder.timed("embed"):
             vector = self.embedder.encode([question])[0]  # (dim,)
         with recorder.timed("retrieve"):
@@ -278,7 +300,8 @@ class Pipeline:
             with recorder.timed("rerank"):
                 reranked = self._rerank(recorder, question, hits, k)
         if not self._settings.trim:
-            return self._first(recorder, reranked.hits, k)
+            recorder.drop(reranked.hits, reranked.hits[:k], f"not among the {k} best")
+            return reranked.hits[:k]
         with recorder.timed("trim"):
             return self._trim(recorder, question, vector, index, candidates, reranked, k)
 
@@ -305,7 +328,9 @@ class Pipeline:
         reranked: Reranked,
         k: int,
     ) -> list[Hit]:
-        pool = with_neighbours(reranked.hits[: RERANK_DEPTH * k], self._catalog, self._settings.window)
+        pool = with_neighbours(
+            reranked.hits[: RERANK_DEPTH * k], self._catalog, index.generation.recipe.window
+        )
         added = [hit.chunk.id for hit in pool if hit.chunk.id not in candidates.dense_scores]
         trimmed = trim(
             question,
@@ -328,10 +353,6 @@ class Pipeline:
         current = [hit for hit in hits if versions.get(hit.chunk.document_id) == hit.chunk.version]
         recorder.drop(hits, current, "its document changed or was deleted meanwhile")
         return current
-
-    def _first(self, recorder: Recorder, hits: Sequence[Hit], k: int) -> list[Hit]:
-        recorder.drop(hits, hits[:k], f"not among the {k} best")
-        return list(hits[:k])
 
     def _fuse(self, candidates: Candidates) -> list[Hit]:
         """Fuse both legs; either way scores lie in [0, 1], as later stages expect."""
@@ -356,8 +377,10 @@ class Pipeline:
             system=self._system,
         )
 
-    def check_question(self, question: str) -> None:
-        """Raise InvalidInput for a question that is empty, too long, or no whole characters."""
+    def check_question(self, question: str, filter_: Filter | None = None) -> None:
+        """Raise InvalidInput for a question that is empty, too long, or no whole characters, or for a bad filter."""
+        if filter_ is not None:
+            filter_to_sql(filter_)
         if not question.strip():
             raise InvalidInput("The question is empty; ask something.")
         try:

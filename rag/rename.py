@@ -7,7 +7,8 @@ import json
 import numpy as np
 
 from rag.catalog import Catalog, NewVersion
-from rag.errors import NotFound
+from rag.errors import NotFound, Swapped
+from rag.generations import Pieces
 from rag.types import document_id
 
 
@@ -29,7 +30,7 @@ def rename_document(catalog: Catalog, corpus: str, old: str, new: str) -> None:
 
     try:
         catalog.put_version(corpus, new, stored, wanted=free_and_unchanged, instead_of=old)
-    except NotFound as error:
+    except (NotFound, Swapped) as error:
         raise NotFound(
             f"{old!r} was changed, or {new!r} came, while it was being renamed; nothing was changed."
         ) from error
@@ -38,18 +39,22 @@ def rename_document(catalog: Catalog, corpus: str, old: str, new: str) -> None:
 def _stored_version(catalog: Catalog, identity: str) -> NewVersion:
     """Return the current version of a document as it can be put once more."""
     row = catalog.read().execute("SELECT * FROM documents WHERE id = ?", (identity,)).fetchone()
+    generation = catalog.serving(row["corpus"]).id
     chunks = catalog.read().execute(
         'SELECT k.start, k."end", k.context, e.key, e.vector FROM chunks k '
-        "JOIN embeddings e ON e.key = k.embedding WHERE k.document = ? ORDER BY k.start",
-        (row["row"],),
+        "JOIN embeddings e ON e.key = k.embedding WHERE k.document = ? AND k.generation = ? ORDER BY k.start",
+        (row["row"], generation),
     ).fetchall()  # fmt: skip
     return NewVersion(
         text=row["text"],
         pages=tuple(json.loads(row["pages"])),
         metadata=json.loads(row["metadata"]),
         sha256=row["sha256"],
-        build=row["build"],
-        pieces=[(chunk["start"], chunk["end"], chunk["context"]) for chunk in chunks],
-        vectors=np.stack([np.frombuffer(chunk["vector"], np.float16) for chunk in chunks]),
-        keys=[chunk["key"] for chunk in chunks],
+        given=row["given"],
+        pieces=Pieces(
+            [(chunk["start"], chunk["end"], chunk["context"]) for chunk in chunks],
+            np.stack([np.frombuffer(chunk["vector"], np.float16) for chunk in chunks]),
+            [chunk["key"] for chunk in chunks],
+        ),
+        generation=generation,
     )

@@ -1,6 +1,6 @@
 """The catalogue's tables, and what each version of the schema added to the one before it."""
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = """
 CREATE TABLE corpora (
     name TEXT PRIMARY KEY, embedder TEXT NOT NULL, created REAL NOT NULL) STRICT;
@@ -80,6 +80,47 @@ ALTER TABLE jobs ADD COLUMN done_before INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE synced (  -- which folder a document version was last seen in, and under which settings
     document INTEGER PRIMARY KEY REFERENCES documents(row) ON DELETE CASCADE,
     folder TEXT NOT NULL, settings TEXT NOT NULL) STRICT
+""",
+    5: """
+CREATE TABLE generations (  -- model: as it was named in the settings, "" for whichever they name
+    id INTEGER PRIMARY KEY AUTOINCREMENT, corpus TEXT NOT NULL REFERENCES corpora(name) ON DELETE CASCADE,
+    embedder TEXT NOT NULL, model TEXT NOT NULL, chunker TEXT NOT NULL, chunk_tokens INTEGER NOT NULL,
+    chunker_version INTEGER NOT NULL, created REAL NOT NULL,
+    served REAL,  -- when it began to, the last time
+    serves INTEGER NOT NULL) STRICT;
+CREATE UNIQUE INDEX one_generation_serves ON generations (corpus) WHERE serves;
+INSERT INTO generations (corpus, embedder, model, chunker, chunk_tokens, chunker_version, created, served, serves)
+    SELECT name, embedder, '', 'packed', 254, 1, created, created, 1 FROM corpora;
+UPDATE generations SET  -- the newest build of a document: EMBEDDER CHUNKER(chunk_tokens=N...) vM EMBEDDER {...}
+    chunker = substr(made, instr(made, ' ') + 1, instr(made, '(') - instr(made, ' ') - 1),
+    chunk_tokens = CAST(substr(made, instr(made, 'chunk_tokens=') + 13) AS INTEGER),
+    chunker_version = CAST(substr(made, instr(made, ') v') + 3) AS INTEGER)
+    FROM (SELECT corpus AS of, build AS made, max(row) FROM documents WHERE build LIKE '% %(%chunk_tokens=%) v% %{%'
+        GROUP BY corpus) WHERE of = corpus;
+ALTER TABLE corpora DROP COLUMN embedder;
+ALTER TABLE documents RENAME COLUMN build TO given;
+UPDATE documents SET given = substr(given, instr(given, '{')) WHERE given LIKE '%{%';
+ALTER TABLE synced DROP COLUMN settings;
+ALTER TABLE chunks RENAME TO old_chunks;
+CREATE TABLE chunks (
+    generation INTEGER NOT NULL REFERENCES generations(id) ON DELETE CASCADE,
+    id INTEGER NOT NULL, document INTEGER NOT NULL REFERENCES documents(row) ON DELETE CASCADE,
+    version INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, page INTEGER,
+    text TEXT NOT NULL, context TEXT NOT NULL, embedding BLOB NOT NULL) STRICT;
+INSERT INTO chunks SELECT g.id, k.id, k.document, k.version, k.start, k."end", k.page, k.text, k.context, k.embedding
+    FROM old_chunks k JOIN documents d ON d.row = k.document JOIN generations g ON g.corpus = d.corpus;
+DROP TABLE old_chunks;
+CREATE UNIQUE INDEX chunks_by_id ON chunks (id, generation);
+CREATE INDEX chunks_in_order ON chunks (document, generation, start);
+CREATE INDEX chunks_by_embedding ON chunks (embedding);
+CREATE INDEX chunks_by_generation ON chunks (generation);
+ALTER TABLE changes RENAME TO old_changes;
+CREATE TABLE changes (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, generation INTEGER NOT NULL, document INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('add', 'remove'))) STRICT;
+INSERT INTO changes SELECT c.seq, g.id, c.document, c.kind FROM old_changes c JOIN generations g ON g.corpus = c.corpus;
+DROP TABLE old_changes;
+CREATE INDEX changes_of_generation ON changes (generation, seq)
 """,
 }
 # one row, drawn at random: an index snapshot of another catalogue's history is told by it

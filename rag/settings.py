@@ -132,11 +132,6 @@ class Settings:
 
     schedule: tuple[Schedule, ...] = ()  # of ibid.toml alone: the tables [schedule.NAME]
 
-    @property
-    def window(self) -> int:
-        """Neighbours on each side that are read with a candidate: chunks of single sentences need them."""
-        return 2 if self.chunker == "sentence_window" else 0
-
     def limits(self) -> tuple[int, int, int]:
         """Return (most bytes of a file, most bytes unpacked, most pages)."""
         return self.max_file_mb * 1_000_000, self.max_unpacked_mb * 1_000_000, self.max_pages

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +21,20 @@ FORMAT = "ibid snapshot 1"
 log = logging.getLogger(__name__)
 
 
-def snapshot_path(home: Path, corpus: str, engine: str) -> Path:
-    """Return where the snapshot of a corpus's indexes lies; `engine` is the lexical one."""
-    return home / "indexes" / f"{corpus_stem(corpus)}-{engine}.snapshot"
+def snapshot_path(home: Path, corpus: str, generation: int, engine: str) -> Path:
+    """Return where the snapshot of a generation's indexes lies; `engine` is the lexical one."""
+    return home / "indexes" / f"{corpus_stem(corpus)}-{generation}-{engine}.snapshot"
 
 
-def remove_snapshots(home: Path, corpus: str) -> None:
-    """Delete the snapshots of a corpus, half-written ones included."""
+def keep_snapshots(home: Path, corpus: str, generations: Collection[int]) -> None:
+    """Delete the snapshots of a corpus, half-written ones included, but for those of some generations."""
+    kept = tuple(f"{corpus_stem(corpus)}-{generation}-" for generation in generations)
     for path in (home / "indexes").glob(f"*{corpus_stem(corpus)}-*"):
         try:
-            path.unlink(missing_ok=True)
+            if not path.name.lstrip(".").startswith(kept):
+                path.unlink(missing_ok=True)
         except OSError as error:
-            log.warning("The index snapshot %s of a deleted corpus stays (%s); delete it.", path, error)
+            log.warning("The index snapshot %s is needed no more, and stays (%s); delete it.", path, error)
 
 
 def write_snapshot(path: Path, arrays: Mapping[str, np.ndarray], stated: Mapping[str, str | int]) -> None:

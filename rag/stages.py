@@ -25,6 +25,11 @@ def generator(settings: Settings, embedder: Embedder) -> Generator:
     return Writer(_language_model(settings), judge, embedder, extractive)
 
 
+def with_embedder(generator: Generator, embedder: Embedder) -> Generator:
+    """Return a generator with another embedding model; its other models are shared."""
+    return generator.over(embedder) if isinstance(generator, Extractive | Writer) else generator
+
+
 def compressor(settings: Settings) -> Compressor | None:
     """Return what compresses evidence beyond its budget, None where it is only cut."""
     if settings.compressor == "none":

@@ -46,6 +46,7 @@ class Chunk:
     text: str
     page: int | None = None
     context: str = ""
+    generation: int = 0  # of its corpus (rag/generations.py)
 
     @property
     def id(self) -> int:

@@ -87,6 +87,10 @@ class Writer:
     ) -> None:
         self._model, self._judge, self._embedder, self._extractive = model, judge, embedder, extractive
 
+    def over(self, embedder: Embedder) -> Writer:
+        """Return the same with another embedding model."""
+        return Writer(self._model, self._judge, embedder, self._extractive.over(embedder))
+
     def count_tokens(self, text: str) -> int:
         return self._model.count_tokens(text)
 

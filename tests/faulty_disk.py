@@ -17,9 +17,8 @@ from typing import Any
 
 from rag.backup import restore_backup, write_backup
 from rag.catalog import Catalog
-from rag.index import CorpusIndex
 from tests.failing_calls import ERRORS, attempt
-from tests.made_versions import CORPUS, all_chunks, bring_back, fill
+from tests.made_versions import CORPUS, all_chunks, bring_back, fill, follower
 
 OLD, NEW = "old words\nof two lines", "new words\n" + "\n".join(f"line {n} of many" for n in range(40))
 DIMENSION = 384
@@ -47,7 +46,7 @@ def ingest(home: Path) -> str:
         done = "changed"
         catalog.delete_documents(CORPUS, ["b.txt"])
         done = "deleted"
-        index = CorpusIndex(catalog, CORPUS, "random", DIMENSION)
+        index = follower(catalog, dimension=DIMENSION)
         index.catch_up()
         index.save(always=True)
     return done
@@ -63,7 +62,7 @@ def documents(home: Path) -> dict[str, str]:
             own = sorted((chunk.start, chunk.text) for chunk in chunks if chunk.document == info.name)
             assert [text for _, text in own] == held[info.name].split("\n")
             assert catalog.original(info.sha256).read_text() == held[info.name]
-        assert len(CorpusIndex(catalog, CORPUS, "random", DIMENSION)) == len(chunks)
+        assert len(follower(catalog, dimension=DIMENSION)) == len(chunks)
         return held
 
 

@@ -9,6 +9,7 @@ from ingest.load import document_name
 from ingest.source import Outcome, Source
 from rag.catalog import Catalog
 from rag.errors import IbidError, StorageError
+from rag.generations import Recipe
 from tests.made_versions import CORPUS, make_version, random_vectors
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class LineBuilder:
 
     def ingest(self, corpus: str, sources: Iterable[Source], *, create: bool = True) -> Iterator[Outcome]:
         assert not create  # a job must not bring a deleted corpus back
-        self._catalog.check_embedder(corpus, "random")
+        self._catalog.serving(corpus)
         for source in list(sources):  # all are begun before the first is in, as in a group
             data = source.read()
             self._before(source.name)
@@ -51,7 +52,7 @@ def upload(name: str, data: bytes = b"words") -> Upload:
 
 
 def submit(jobs: Jobs, uploads: Sequence[Upload]) -> str:
-    return jobs.submit(CORPUS, uploads, "random")
+    return jobs.submit(CORPUS, uploads, Recipe("random"))
 
 
 def finished(jobs: Jobs, job: str) -> Job:

@@ -12,6 +12,8 @@ import numpy as np
 from rag.catalog import Catalog, NewVersion
 from rag.embed import Embedder
 from rag.embeddings import embedding_key
+from rag.generations import Pieces, Recipe
+from rag.index import CorpusIndex
 from rag.types import Chunk, Scalar
 
 CORPUS = "library"
@@ -38,7 +40,7 @@ def make_version(
     fingerprint: str = "random",
     metadata: Mapping[str, Scalar] | None = None,
     sha256: str | None = None,
-    build: str = "build",
+    given: str = "{}",
     pages: tuple[int, ...] = (),
     context: str = "",
 ) -> NewVersion:
@@ -46,7 +48,7 @@ def make_version(
     head = f"{context}\n" if context else ""
     keys = [embedding_key(fingerprint, head + text[start:end]) for start, end, _ in pieces]
     digest = sha256 or hashlib.sha256(text.encode()).hexdigest()
-    return NewVersion(text, pages, metadata or {}, digest, build, pieces, vectors, keys)
+    return NewVersion(text, pages, metadata or {}, digest, given, Pieces(pieces, vectors, keys))
 
 
 def random_vectors(count: int, seed: int, dimension: int = 384) -> np.ndarray:
@@ -71,8 +73,44 @@ def damage_inside(home: Path, *tables: str, last: bool = False) -> None:
             file.write(b"\xff" * size)
 
 
+_WITHOUT_GENERATIONS = """
+CREATE TABLE old_corpora (name TEXT PRIMARY KEY, embedder TEXT NOT NULL, created REAL NOT NULL) STRICT;
+INSERT INTO old_corpora SELECT name, embedder, c.created FROM corpora c JOIN generations ON corpus = name AND serves;
+DROP TABLE corpora;
+ALTER TABLE old_corpora RENAME TO corpora;
+ALTER TABLE documents RENAME COLUMN given TO build;
+UPDATE documents SET build = (SELECT format('%s %s(chunk_tokens=%d,other=1) v%d %s %s', embedder, chunker, chunk_tokens,
+    chunker_version, embedder, build) FROM generations g WHERE g.corpus = documents.corpus AND serves);
+ALTER TABLE synced ADD COLUMN settings TEXT NOT NULL DEFAULT 'of an older release';
+CREATE TABLE old_chunks (
+    id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents(row) ON DELETE CASCADE,
+    version INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, page INTEGER,
+    text TEXT NOT NULL, context TEXT NOT NULL, embedding BLOB NOT NULL) STRICT;
+INSERT INTO old_chunks SELECT k.id, document, version, start, "end", page, text, context, embedding
+    FROM chunks k JOIN generations g ON g.id = generation AND serves;
+DROP TABLE chunks;
+ALTER TABLE old_chunks RENAME TO chunks;
+CREATE INDEX chunks_in_order ON chunks (document, start);
+CREATE INDEX chunks_by_embedding ON chunks (embedding);
+CREATE TABLE old_changes (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, corpus TEXT NOT NULL, document INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('add', 'remove'))) STRICT;
+INSERT INTO old_changes SELECT seq, corpus, document, kind
+    FROM changes JOIN generations g ON g.id = generation AND serves;
+DROP TABLE changes;
+ALTER TABLE old_changes RENAME TO changes;
+CREATE INDEX changes_of_corpus ON changes (corpus, seq);
+DROP TABLE generations;
+"""
+
+
 def bring_back(home: Path, schema: int) -> None:
-    """Make a closed data folder as an older Ibid left it, without what schemas 1 or 3 did not know yet."""
+    """Make a closed data folder as an older Ibid left it: of schema 1, 3 or 4."""
+    with closing(sqlite3.connect(home / "catalog.sqlite3", isolation_level=None)) as database:
+        database.executescript(_WITHOUT_GENERATIONS)
+        database.execute(f"PRAGMA user_version = {min(schema, 4)}")
+    if schema == 4:
+        return
     newer = ["synced", "checkpoints", *(["facts", "turns", "sessions"] if schema < 2 else [])]
     with closing(sqlite3.connect(home / "catalog.sqlite3", isolation_level=None)) as database:
         for table in newer:
@@ -104,7 +142,7 @@ class Library:
         pages: tuple[int, ...] = (),
         context: str = "",
     ) -> int:
-        self.catalog.create_corpus(corpus, self.embedder.fingerprint)
+        self.catalog.create_corpus(corpus, Recipe(self.embedder.fingerprint))
         head = f"{context}\n" if context else ""
         texts = [head + text[start:end] for start, end, _ in line_pieces(text)]
         new = make_version(
@@ -121,14 +159,30 @@ class Library:
 
 def fill(catalog: Catalog, name: str, text: str, *, corpus: str = CORPUS, **fields: object) -> int:
     """Put a version with random vectors: for tests in which nothing is searched."""
-    catalog.create_corpus(corpus, "random")
+    catalog.create_corpus(corpus, Recipe("random"))
     lines = sum(bool(line.strip()) for line in text.split("\n"))
     new = make_version(text, random_vectors(lines, seed=len(text)))
     return catalog.put_version(corpus, name, replace(new, **fields))  # type: ignore[arg-type]
 
 
 def all_chunks(catalog: Catalog) -> dict[int, Chunk]:
-    return catalog.chunks([row["id"] for row in catalog.read().execute("SELECT id FROM chunks")])
+    rows = catalog.read().execute("SELECT generation, id FROM chunks").fetchall()
+    found: dict[int, Chunk] = {}
+    for generation in {row["generation"] for row in rows}:
+        found |= catalog.chunks(generation, [row["id"] for row in rows if row["generation"] == generation])
+    return found
+
+
+def serving(catalog: Catalog, corpus: str = CORPUS) -> int:
+    """Return the number of the generation that serves a corpus."""
+    return catalog.serving(corpus).id
+
+
+def follower(
+    catalog: Catalog, *, corpus: str = CORPUS, lexical: str = "bm25", dimension: int = 384
+) -> CorpusIndex:
+    """Return a new follower of the generation that serves a corpus."""
+    return CorpusIndex(catalog, catalog.serving(corpus), dimension, lexical)
 
 
 def count(catalog: Catalog, table: str) -> int:

@@ -19,12 +19,12 @@ from ingest.jobs import Jobs, Upload
 from rag.backup import restore_backup, write_backup
 from rag.catalog import Catalog
 from rag.errors import InvalidInput, StorageError
-from rag.index import CorpusIndex
+from rag.generations import Recipe
 from rag.schema import SCHEMA_VERSION
 from rag.settings import Settings
 from rag.snapshot import snapshot_path
 from tests.line_builder import finished, run
-from tests.made_versions import CORPUS, Library, all_chunks, bring_back, count, fill
+from tests.made_versions import CORPUS, Library, all_chunks, bring_back, count, fill, follower, serving
 from tests.served import TRAVEL, find, served, upload
 from tests.typed import Ibid
 
@@ -42,7 +42,7 @@ def test_what_was_backed_up_comes_back_with_its_originals(catalog: Catalog, tmp_
     put(catalog, "a.txt", "herons nest")
     put(catalog, "b.txt", "puffins dig\nburrows")
     fill(catalog, "typed.txt", "ingested from the command line, without an original")
-    job = Jobs(catalog).submit(CORPUS, [Upload("c.txt", b"on its way", {})], "random")
+    job = Jobs(catalog).submit(CORPUS, [Upload("c.txt", b"on its way", {})], Recipe("random"))
     written = write_backup(catalog, tmp_path / "ibid.tar")
     assert (written.originals, written.schema, written.damaged) == (3, SCHEMA_VERSION, ())
     catalog.delete_corpus(CORPUS)
@@ -66,7 +66,9 @@ def test_a_backup_beside_uploads_and_deletions_is_of_one_moment(catalog: Catalog
     stop, jobs = threading.Event(), Jobs(catalog)
 
     def put(name: str, turn: int) -> None:
-        finished(jobs, jobs.submit(CORPUS, [Upload(name, f"{turn} of {name}".encode(), {})], "random"))
+        finished(
+            jobs, jobs.submit(CORPUS, [Upload(name, f"{turn} of {name}".encode(), {})], Recipe("random"))
+        )
 
     def write() -> None:
         turn = 0
@@ -264,10 +266,10 @@ def test_no_index_of_the_replaced_history_is_taken_for_its_own(library: Library,
     library.put("a", "herons nest in reed beds")
     write_backup(library.catalog, tmp_path / "ibid.tar")
     library.put("b", "puffins dig burrows")
-    index = CorpusIndex(library.catalog, CORPUS, library.embedder.fingerprint, 384)
+    index = follower(library.catalog)
     index.catch_up()
     index.save(always=True)
-    path = snapshot_path(home, CORPUS, "bm25")
+    path = snapshot_path(home, CORPUS, serving(library.catalog), "bm25")
     kept, identity = path.read_bytes(), library.catalog.identity()
     library.catalog.close()
 
@@ -278,9 +280,9 @@ def test_no_index_of_the_replaced_history_is_taken_for_its_own(library: Library,
     again.put("c", "gannets dive from great heights")
     path.parent.mkdir()
     path.write_bytes(kept)
-    follower = CorpusIndex(again.catalog, CORPUS, again.embedder.fingerprint, 384)
+    anew = follower(again.catalog)
     vector = again.vectors(["puffins"])[0]
-    found = follower.search("puffins", vector, dense_k=5, lexical_k=5)
+    found = anew.search("puffins", vector, dense_k=5, lexical_k=5)
     assert {chunk.document for chunk in found.chunks.values()} == {"a", "c"}
     again.catalog.close()
 
@@ -344,7 +346,7 @@ def test_a_copy_that_cannot_be_written_leaves_the_old_schema(tmp_path: Path) -> 
 def test_what_may_be_retried_is_in_the_backup(catalog: Catalog, tmp_path: Path) -> None:
     put(catalog, "a.txt", "herons nest")
     jobs = Jobs(catalog)
-    job = jobs.submit(CORPUS, [Upload("late.txt", b"late words", {})], "random")
+    job = jobs.submit(CORPUS, [Upload("late.txt", b"late words", {})], Recipe("random"))
     jobs.cancel(job)
     write_backup(catalog, tmp_path / "ibid.tar")
     restore_backup(tmp_path / "ibid.tar", tmp_path / "fresh")

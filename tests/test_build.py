@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ingest.build import GROUP_CHUNKS, Builder
+from ingest.build import Builder
+from ingest.make import GROUP_CHUNKS
 from ingest.source import Outcome, Source
 from rag.catalog import Catalog
 from rag.embed import Embedder, TokenVectors
 from rag.errors import NotFound, OtherEmbedder, StorageError
+from rag.generations import Recipe
 from rag.settings import Settings
 from rag.types import indexed_text
 from tests.made_versions import count
@@ -121,7 +123,7 @@ def test_a_corpus_is_made_only_where_it_may_be(catalog: Catalog, embedder: Embed
     with pytest.raises(NotFound):
         list(builder.ingest(CORPUS, FILES, create=False))
     assert catalog.corpora() == []
-    catalog.create_corpus(CORPUS, "another model")
+    catalog.create_corpus(CORPUS, Recipe("another model"))
     with pytest.raises(OtherEmbedder):
         list(builder.ingest(CORPUS, FILES))
 
@@ -137,6 +139,7 @@ from pathlib import Path
 from ingest.source import Source
 from rag.catalog import Catalog
 from rag.embed import load_embedder
+from rag.generations import Recipe
 from tests.test_build import LARGE, Choking, build
 class Killed(Choking):
     def _check(self, texts):
@@ -173,5 +176,5 @@ def test_what_is_cancelled_is_embedded_no_further(catalog: Catalog, embedder: Em
         return counting.encoded < 100
 
     [outcome] = build(catalog, counting, Source("large.md", LARGE.encode, wanted=wanted), chunk_tokens=32)
-    assert outcome.error == "embed: 'large.md' was cancelled or deleted while it was being embedded."
+    assert outcome.error == "embed: It was cancelled or deleted while it was being embedded."
     assert counting.encoded < 100 + GROUP_CHUNKS

@@ -12,7 +12,8 @@ import pytest
 from ingest.jobs import Jobs, Upload
 from rag.catalog import Catalog, NewVersion
 from rag.embeddings import embedding_key
-from rag.errors import InvalidInput, InvalidName, NotFound, OtherEmbedder, StorageError
+from rag.errors import InvalidInput, InvalidName, NotFound, StorageError
+from rag.generations import Recipe
 from rag.types import Document
 from tests.made_versions import (
     CORPUS,
@@ -22,6 +23,7 @@ from tests.made_versions import (
     fill,
     make_version,
     random_vectors,
+    serving,
 )
 
 # what is stored comes back
@@ -51,7 +53,7 @@ def test_pages_are_counted_from_one() -> None:
 def test_listings_count_documents_and_chunks(catalog: Catalog) -> None:
     fill(catalog, "b.txt", "one\ntwo")
     fill(catalog, "a.txt", "three")
-    catalog.create_corpus("empty", "random")
+    catalog.create_corpus("empty", Recipe("random"))
     assert [(info.name, info.chunks, info.characters) for info in catalog.documents(CORPUS)] == [
         ("a.txt", 1, 5),
         ("b.txt", 2, 7),
@@ -130,7 +132,7 @@ def test_row_numbers_are_never_reused(catalog: Catalog) -> None:
 
 
 def test_is_current_tells_every_difference(catalog: Catalog) -> None:
-    fill(catalog, "a.txt", "words", sha256="s", build="b")
+    fill(catalog, "a.txt", "words", sha256="s", given="b")
     assert catalog.is_current(CORPUS, "a.txt", "s", "b")
     assert not catalog.is_current(CORPUS, "a.txt", "x", "b")
     assert not catalog.is_current(CORPUS, "a.txt", "s", "x")
@@ -142,19 +144,25 @@ def test_is_current_tells_every_difference(catalog: Catalog) -> None:
 
 def test_a_version_that_fails_leaves_the_old_one(catalog: Catalog) -> None:
     fill(catalog, "a.txt", "old words\nmore old words")
-    before, seq = all_chunks(catalog), catalog.last_change(CORPUS)
+    before, seq = all_chunks(catalog), catalog.last_change(serving(catalog))
     new = make_version("new words\nand more", random_vectors(2, 1))
     broken: list[tuple[NewVersion, type[Exception]]] = [
-        (replace(new, pieces=[(0, 3, ""), (0, 3, "")]), StorageError),  # one chunk twice
-        (replace(new, vectors=new.vectors[:1]), ValueError),  # a vector is missing
-        (replace(new, keys=new.keys[:1]), ValueError),
+        (
+            replace(new, pieces=replace(new.pieces, spans=[(0, 3, ""), (0, 3, "")])),
+            StorageError,
+        ),  # one chunk twice
+        (
+            replace(new, pieces=replace(new.pieces, vectors=new.pieces.vectors[:1])),
+            ValueError,
+        ),  # a vector is missing
+        (replace(new, pieces=replace(new.pieces, keys=new.pieces.keys[:1])), ValueError),
         (replace(new, metadata={"x": float("nan")}), InvalidInput),
     ]
     for version, error in broken:
         with pytest.raises(error):
             catalog.put_version(CORPUS, "a.txt", version)
         assert catalog.document(CORPUS, "a.txt").text == "old words\nmore old words"
-        assert (all_chunks(catalog), catalog.last_change(CORPUS)) == (before, seq)
+        assert (all_chunks(catalog), catalog.last_change(serving(catalog))) == (before, seq)
     assert fill(catalog, "a.txt", "new") == 2  # no number was used up
 
 
@@ -186,11 +194,10 @@ def test_a_corpus_deleted_meanwhile_takes_no_version(catalog: Catalog) -> None:
     assert [count(catalog, table) for table in ("documents", "chunks", "embeddings", "corpora")] == [0] * 4
 
 
-def test_another_model_is_refused(catalog: Catalog) -> None:
-    catalog.create_corpus("c", "model one")
-    with pytest.raises(OtherEmbedder, match="IBID_EMBEDDER"):
-        catalog.create_corpus("c", "model two")
-    assert catalog.require_corpus("c") == "model one"
+def test_a_corpus_that_is_there_goes_on_as_it_was_made(catalog: Catalog) -> None:
+    catalog.create_corpus("c", Recipe("model one"))
+    catalog.create_corpus("c", Recipe("model two"))
+    assert [one.recipe for one in catalog.generations("c")] == [Recipe("model one")]
 
 
 def test_a_snapshot_sees_one_state(catalog: Catalog) -> None:
@@ -202,7 +209,7 @@ def test_a_snapshot_sees_one_state(catalog: Catalog) -> None:
         writer.join()
         with catalog.snapshot():  # one inside another is the same one
             assert catalog.document(CORPUS, "a.txt").text == "old"
-        assert catalog.last_change(CORPUS) == 1
+        assert catalog.last_change(serving(catalog)) == 1
     assert catalog.document(CORPUS, "a.txt").text == "new"
 
 
@@ -262,9 +269,7 @@ def test_hostile_document_names_are_only_names(catalog: Catalog) -> None:
     assert sorted(info.name for info in catalog.documents(CORPUS)) == sorted(HOSTILE)
     for number, name in enumerate(HOSTILE):
         assert catalog.document(CORPUS, name).text == f"text {number}"
-        assert catalog.is_current(
-            CORPUS, name, hashlib.sha256(f"text {number}".encode()).hexdigest(), "build"
-        )
+        assert catalog.is_current(CORPUS, name, hashlib.sha256(f"text {number}".encode()).hexdigest(), "{}")
         catalog.delete_documents(CORPUS, [name])
     assert (catalog.documents(CORPUS), count(catalog, "chunks")) == ([], 0)
 
@@ -287,7 +292,7 @@ def test_hostile_document_names_are_only_names(catalog: Catalog) -> None:
 )
 def test_hostile_corpus_names_are_refused(catalog: Catalog, name: str) -> None:
     with pytest.raises(InvalidName, match="expected 1 to 64 letters"):
-        catalog.create_corpus(name, "model")
+        catalog.create_corpus(name, Recipe("model"))
     for act in (catalog.require_corpus, catalog.documents, catalog.delete_corpus):
         with pytest.raises(NotFound, match="There is no corpus"):
             act(name)
@@ -298,8 +303,8 @@ def test_hostile_corpus_names_are_refused(catalog: Catalog, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["a", "x" * 64, "Büro_2024.v-1", "_x", "日本語"])
 def test_plain_corpus_names_are_taken(catalog: Catalog, name: str) -> None:
-    catalog.create_corpus(name, "model")
-    assert catalog.require_corpus(name) == "model"
+    catalog.create_corpus(name, Recipe("model"))
+    assert [info.name for info in catalog.corpora()] == [name]
 
 
 def test_a_name_with_half_a_character_is_not_found(catalog: Catalog) -> None:
@@ -318,7 +323,7 @@ def test_the_log_tells_every_change_in_order(catalog: Catalog) -> None:
     fill(catalog, "x.txt", "one", corpus="other")
     fill(catalog, "a.txt", "two")
     catalog.delete_documents(CORPUS, ["a.txt"])
-    changes = catalog.changes_after(CORPUS, 0)
+    changes = catalog.changes_after(serving(catalog), 0)
     assert [(change.document, change.added) for change in changes] == [
         (1, True),
         (1, False),
@@ -326,12 +331,12 @@ def test_the_log_tells_every_change_in_order(catalog: Catalog) -> None:
         (3, False),
     ]
     assert [change.seq for change in changes] == sorted({change.seq for change in changes})
-    assert catalog.changes_after(CORPUS, changes[1].seq) == changes[2:]
-    assert (catalog.last_change(CORPUS), catalog.last_change("nowhere")) == (changes[-1].seq, 0)
+    assert catalog.changes_after(serving(catalog), changes[1].seq) == changes[2:]
+    assert (catalog.last_change(serving(catalog)), catalog.last_change(77)) == (changes[-1].seq, 0)
 
 
 def test_a_thousand_chunks_are_put_within_a_second(catalog: Catalog) -> None:
-    catalog.create_corpus(CORPUS, "random")
+    catalog.create_corpus(CORPUS, Recipe("random"))
     text = "\n".join(f"line {n} " + "word " * 100 for n in range(1000))
     new = make_version(text, random_vectors(1000, 0), metadata={"note": json.dumps("x" * 100)})
     catalog.put_version(CORPUS, "a.txt", new)
@@ -346,12 +351,12 @@ def test_a_thousand_chunks_are_put_within_a_second(catalog: Catalog) -> None:
 def test_checkpoints_are_known_until_their_version_is_whole(catalog: Catalog) -> None:
     vectors = random_vectors(2, 0)
     new = make_version("one\ntwo", vectors)
-    catalog.keep_checkpoint(new.keys[:1], vectors[:1], lambda: True)
-    [kept] = catalog.known_vectors(new.keys).values()
+    catalog.keep_checkpoint(new.pieces.keys[:1], vectors[:1], lambda: True)
+    [kept] = catalog.known_vectors(new.pieces.keys).values()
     assert np.array_equal(kept, vectors[0].astype(np.float16))
     catalog.drop_old_checkpoints()
     assert count(catalog, "checkpoints") == 1
-    catalog.create_corpus(CORPUS, "random")
+    catalog.create_corpus(CORPUS, Recipe("random"))
     catalog.put_version(CORPUS, "a.txt", new)
     assert (count(catalog, "checkpoints"), count(catalog, "embeddings")) == (0, 2)
 
@@ -359,14 +364,14 @@ def test_checkpoints_are_known_until_their_version_is_whole(catalog: Catalog) ->
 def test_a_version_needs_no_checkpoint(catalog: Catalog) -> None:
     vectors = random_vectors(1, 0)
     new = make_version("one", vectors)
-    catalog.keep_checkpoint(new.keys, vectors, lambda: True)
+    catalog.keep_checkpoint(new.pieces.keys, vectors, lambda: True)
     with catalog.write() as transaction:
         transaction.execute("UPDATE checkpoints SET made = made - 86401")
     catalog.drop_old_checkpoints()
     assert count(catalog, "checkpoints") == 0
-    catalog.create_corpus(CORPUS, "random")
+    catalog.create_corpus(CORPUS, Recipe("random"))
     catalog.put_version(CORPUS, "a.txt", new)
-    assert len(catalog.known_vectors(new.keys)) == 1
+    assert len(catalog.known_vectors(new.pieces.keys)) == 1
 
 
 def test_a_deleted_upload_leaves_no_checkpoint(catalog: Catalog) -> None:
@@ -375,7 +380,7 @@ def test_a_deleted_upload_leaves_no_checkpoint(catalog: Catalog) -> None:
         lambda: catalog.delete_documents(CORPUS, ["a.txt"]),
         lambda: catalog.delete_corpus(CORPUS),
     ):
-        jobs.submit(CORPUS, [Upload("a.txt", b"one", {})], "random")
+        jobs.submit(CORPUS, [Upload("a.txt", b"one", {})], Recipe("random"))
         catalog.keep_checkpoint([b"key"], random_vectors(1, 0), lambda: True)
         delete()
         assert count(catalog, "checkpoints") == 0

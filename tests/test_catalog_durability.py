@@ -19,7 +19,7 @@ from rag.catalog import Catalog
 from rag.database import Cursor
 from rag.errors import StorageError
 from rag.schema import SCHEMA_VERSION
-from tests.made_versions import CORPUS, all_chunks, count, damage_inside, fill
+from tests.made_versions import CORPUS, all_chunks, count, damage_inside, fill, serving
 
 ROOT = Path(__file__).parent.parent
 
@@ -85,9 +85,10 @@ import random, sys
 from pathlib import Path
 import numpy as np
 from rag.catalog import Catalog
+from rag.generations import Recipe
 from tests.made_versions import make_version, random_vectors
 catalog, seed = Catalog(Path(sys.argv[1])), random.Random(int(sys.argv[2]))
-catalog.create_corpus("library", "random")
+catalog.create_corpus("library", Recipe("random"))
 while True:
     name, lines, word = f"{seed.randrange(6)}.txt", seed.randrange(1, 200), seed.randrange(10**9)
     text = "\\n".join(f"{word} {line}" for line in range(lines))
@@ -145,7 +146,7 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
 
 def count_changes(home: Path) -> int:
     catalog = Catalog(home)
-    number = catalog.last_change(CORPUS)
+    number = catalog.last_change(serving(catalog))
     catalog.close()
     return number
 
@@ -172,7 +173,7 @@ def test_many_threads_open_and_write_one_folder(tmp_path: Path) -> None:
     assert [(info.name, info.version) for info in catalog.documents(CORPUS)] == [
         (f"{number}.txt", 5) for number in range(8)
     ]
-    assert len(catalog.changes_after(CORPUS, 0)) == 8 * 5 + 8 * 4  # each replacement also removes
+    assert len(catalog.changes_after(serving(catalog), 0)) == 8 * 5 + 8 * 4  # each replacement also removes
     catalog.close()
 
 
@@ -223,7 +224,7 @@ def test_a_full_disk_refuses_and_shows_nothing_half(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk"):
         catalog = Catalog(tmp_path / "disk" / "home")
         fill(catalog, "a.txt", "old words")
-        before = (all_chunks(catalog), catalog.last_change(CORPUS))
+        before = (all_chunks(catalog), catalog.last_change(serving(catalog)))
         ballast = tmp_path / "disk" / "ballast"
         ballast.write_bytes(bytes(1_000_000))
         large = "\n".join(f"new line {n}" for n in range(3000))
@@ -234,7 +235,7 @@ def test_a_full_disk_refuses_and_shows_nothing_half(tmp_path: Path) -> None:
         with pytest.raises(StorageError, match=r"could not be written .*No space left.*nothing was accepted"):
             catalog.keep_original(bytes(3_000_000))
         assert list((catalog.home / "originals").iterdir()) == []
-        assert (all_chunks(catalog), catalog.last_change(CORPUS)) == before
+        assert (all_chunks(catalog), catalog.last_change(serving(catalog))) == before
         assert catalog.document(CORPUS, "a.txt").text == "old words"
         catalog.delete_documents(CORPUS, ["a.txt"])  # what frees space works
         ballast.unlink()
@@ -296,7 +297,7 @@ def test_a_page_damaged_inside_is_reported_whatever_reads_or_writes_it(tmp_path:
     catalog = Catalog(tmp_path)
     acts: list[Callable[[], object]] = [
         lambda: all_chunks(catalog),
-        lambda: list(catalog.indexed_chunks([1])),
+        lambda: list(catalog.indexed_chunks(1, [1])),
         lambda: catalog.delete_documents(CORPUS, ["a.txt"]),
     ]
     for act in acts:

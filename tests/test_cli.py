@@ -12,6 +12,7 @@ import pytest
 
 from ingest.jobs import Jobs, Upload
 from rag.catalog import Catalog
+from rag.generations import Recipe
 from tests.made_versions import damage_inside
 from tests.typed import Ibid
 
@@ -304,7 +305,9 @@ def test_two_ingests_at_once_both_succeed(home: Path) -> None:
 def test_jobs_are_listed_shown_cancelled_and_retried(ibid: Ibid, home: Path) -> None:
     assert ibid("jobs", "list").out == ""
     catalog = Catalog(home / "home")
-    job = Jobs(catalog).submit("sea", [Upload("a.txt", b"one", {}), Upload("b.txt", b"two", {})], "random")
+    job = Jobs(catalog).submit(
+        "sea", [Upload("a.txt", b"one", {}), Upload("b.txt", b"two", {})], Recipe("random")
+    )
     catalog.close()
     [listed] = ibid("jobs", "list", "--json").json()
     assert (listed["id"], listed["state"], listed["done"], listed["total"]) == (job, "queued", 0, 2)

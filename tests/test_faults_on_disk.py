@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from rag.catalog import Catalog
-from rag.index import CorpusIndex
+from rag.generations import Recipe
 from tests.faulty_disk import NEW, OLD
-from tests.made_versions import CORPUS, make_version, random_vectors
+from tests.made_versions import CORPUS, follower, make_version, random_vectors
 
 ROOT = Path(__file__).parent.parent
 MEMORY = Path("/dev/shm")  # a disk that flushes at once
@@ -94,19 +94,19 @@ def test_an_upgrade_fails_at_every_call_and_never_goes_without_a_copy(folder: Pa
 
 def test_a_flipped_byte_anywhere_in_an_index_file_is_never_served(tmp_path: Path) -> None:
     catalog, dimension = Catalog(tmp_path), 4
-    catalog.create_corpus(CORPUS, "random")
+    catalog.create_corpus(CORPUS, Recipe("random"))
     catalog.put_version(CORPUS, "a.txt", make_version("herons\nnest", random_vectors(2, 1, dimension)))
-    index = CorpusIndex(catalog, CORPUS, "random", dimension)
+    index = follower(catalog, dimension=dimension)
     index.catch_up()
     index.save(always=True)
     [path] = (tmp_path / "indexes").iterdir()
     whole, chance = path.read_bytes(), np.random.default_rng(5)
     with catalog.write() as transaction:  # so that what comes from the file is told from what is rebuilt
         transaction.execute("DELETE FROM embeddings")
-    assert len(CorpusIndex(catalog, CORPUS, "random", dimension)) == 2
+    assert len(follower(catalog, dimension=dimension)) == 2
     for place in range(len(whole)):
         flipped = bytearray(whole)
         flipped[place] ^= int(chance.integers(1, 256))
         path.write_bytes(flipped)
-        assert len(CorpusIndex(catalog, CORPUS, "random", dimension)) == 0, place
+        assert len(follower(catalog, dimension=dimension)) == 0, place
     catalog.close()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rag.catalog import Catalog
 from rag.errors import InvalidFilter
 from rag.filters import filter_to_sql
+from rag.generations import Recipe
 from tests.made_versions import CORPUS, make_version, random_vectors
 
 KEYS = [
@@ -101,7 +102,7 @@ FILTERS = st.recursive(
 
 
 def put(catalog: Catalog, name: str, metadata: Mapping[str, Any]) -> int:
-    catalog.create_corpus(CORPUS, "random")
+    catalog.create_corpus(CORPUS, Recipe("random"))
     catalog.put_version(CORPUS, name, make_version("x", random_vectors(1, 0), metadata=metadata))
     return int(catalog.read().execute("SELECT max(row) FROM documents").fetchone()[0])
 
@@ -117,7 +118,7 @@ def found(catalog: Catalog, filter_: Mapping[str, Any]) -> list[int]:
 def test_filters_match_the_oracle(
     catalog: Catalog, documents: list[dict[str, Any]], filters: list[dict[str, Any]]
 ) -> None:
-    catalog.create_corpus(CORPUS, "random")
+    catalog.create_corpus(CORPUS, Recipe("random"))
     catalog.delete_corpus(CORPUS)
     rows = {}
     for word, metadata in zip(WORDS, documents, strict=False):

@@ -12,10 +12,13 @@ import pytest
 
 from rag.catalog import Catalog
 from rag.filters import Filter
+from rag.generations import Recipe
 from rag.index import CorpusIndex
 from rag.lexical import RankBm25Index
 from rag.retrieve import retrieve
+from rag.snapshot import keep_snapshots
 from rag.types import Chunk
+from tests import made_versions
 from tests.made_versions import CORPUS, Library, make_version, random_vectors
 
 LINES = [
@@ -28,13 +31,13 @@ QUESTIONS = ["Who waits at the lighthouse?", "the heron", "paint the harbour", "
 
 
 def follower(library: Library, catalog: Catalog | None = None, lexical: str = "bm25") -> CorpusIndex:
-    return CorpusIndex(catalog or library.catalog, CORPUS, library.embedder.fingerprint, 384, lexical)
+    return made_versions.follower(catalog or library.catalog, lexical=lexical)
 
 
 def living(catalog: Catalog, filter_: Filter | None = None) -> dict[int, Chunk]:
     rows = catalog.matching_documents(CORPUS, filter_ or {})
     ids = catalog.read().execute(f"SELECT id FROM chunks WHERE document IN ({','.join(map(str, rows))})")
-    return catalog.chunks([row["id"] for row in ids])
+    return catalog.chunks(made_versions.serving(catalog), [row["id"] for row in ids])
 
 
 def assert_equals_brute_force(
@@ -87,8 +90,9 @@ def test_any_history_equals_brute_force_and_a_rebuild(library: Library, seed: in
             present = [name for name in present if name not in gone]
         else:
             catalog.delete_corpus(CORPUS)
-            catalog.create_corpus(CORPUS, library.embedder.fingerprint)
+            catalog.create_corpus(CORPUS, Recipe(library.embedder.fingerprint))
             present = []
+            index, other = follower(library), follower(library, lexical="rank_bm25")  # of a new generation
         if chance.random() < 0.3:
             index.catch_up()
         if chance.random() < 0.1:
@@ -98,7 +102,8 @@ def test_any_history_equals_brute_force_and_a_rebuild(library: Library, seed: in
             filter_ = chance.choice([None, {"even": True}, {"turn": {"$gte": turn - 5}}, {"none": 1}])
             assert_equals_brute_force(library, index, chance.choice(QUESTIONS), filter_)
             assert_equals_brute_force(library, other, chance.choice(QUESTIONS), filter_)
-    rebuilt = CorpusIndex(catalog, CORPUS, "another so that no snapshot fits", 384)
+    keep_snapshots(catalog.home, CORPUS, ())
+    rebuilt = follower(library)
     for question in QUESTIONS:
         vector = library.vectors([question])[0]
         mine, anew = (each.search(question, vector, dense_k=7, lexical_k=4) for each in (index, rebuilt))
@@ -107,7 +112,8 @@ def test_any_history_equals_brute_force_and_a_rebuild(library: Library, seed: in
     assert len(index) == len(rebuilt) == len(other) == len(living(catalog))
 
 
-def test_an_unknown_or_empty_corpus_finds_nothing(library: Library) -> None:
+def test_an_empty_corpus_finds_nothing(library: Library) -> None:
+    library.catalog.create_corpus(CORPUS, Recipe(library.embedder.fingerprint))
     found = follower(library).search("x", library.vectors(["x"])[0], dense_k=5, lexical_k=5, filter_={"a": 1})
     assert (found.dense, found.lexical, found.chunks) == ([], [], {})
 
@@ -138,9 +144,8 @@ _FOLLOWER = """
 import sys
 from pathlib import Path
 from rag.catalog import Catalog
-from rag.index import CorpusIndex
-from tests.made_versions import random_vectors
-index = CorpusIndex(Catalog(Path(sys.argv[1])), "library", "random", 384)
+from tests.made_versions import follower, random_vectors
+index = follower(Catalog(Path(sys.argv[1])))
 for line in sys.stdin:
     found = index.search("heron puffin", random_vectors(1, 0)[0], dense_k=9, lexical_k=9)
     print(*sorted(chunk.text for chunk in found.chunks.values()), sep=",", flush=True)
@@ -148,7 +153,7 @@ for line in sys.stdin:
 
 
 def test_a_follower_in_another_process_agrees_at_once(catalog: Catalog) -> None:
-    catalog.create_corpus(CORPUS, "random")
+    catalog.create_corpus(CORPUS, Recipe("random"))
 
     def put(name: str, text: str) -> None:
         catalog.put_version(CORPUS, name, make_version(text, random_vectors(1, 1)))
@@ -182,9 +187,9 @@ def test_a_follower_in_another_process_agrees_at_once(catalog: Catalog) -> None:
 
 def test_a_reader_sees_the_old_version_or_the_new_one(catalog: Catalog) -> None:
     """Each version holds three chunks; every search must find three, of one version, never an older one."""
-    catalog.create_corpus(CORPUS, "random")
+    catalog.create_corpus(CORPUS, Recipe("random"))
     stop, torn = threading.Event(), list[str]()
-    index = CorpusIndex(catalog, CORPUS, "random", 384)  # shared by the readers, as in a server
+    index = made_versions.follower(catalog)  # shared by the readers, as in a server
     searches = [0, 0, 0]
 
     def put(turn: int) -> None:
@@ -192,7 +197,7 @@ def test_a_reader_sees_the_old_version_or_the_new_one(catalog: Catalog) -> None:
         catalog.put_version(CORPUS, "a", make_version(text, random_vectors(3, turn), metadata={"bird": True}))
 
     def read(reader: int) -> None:
-        own = index if reader < 2 else CorpusIndex(catalog, CORPUS, "random", 384)
+        own = index if reader < 2 else made_versions.follower(catalog)
         newest = 0
         while not stop.is_set():
             candidates = retrieve(
@@ -229,7 +234,10 @@ def test_a_follower_recovers_from_a_vector_that_does_not_fit(library: Library) -
     assert len(index) == 1
     with library.catalog.write() as transaction:
         transaction.execute("UPDATE embeddings SET vector = x'0000'")
-        transaction.execute("INSERT INTO changes (corpus, document, kind) VALUES (?, 1, 'add')", (CORPUS,))
+        transaction.execute(
+            "INSERT INTO changes (generation, document, kind) VALUES (?, 1, 'add')",
+            (made_versions.serving(library.catalog),),
+        )
     for _ in range(2):  # FAISS refuses its length
         with pytest.raises(AssertionError):
             index.catch_up()
@@ -250,10 +258,10 @@ def test_idf_is_that_of_the_living_chunks(library: Library) -> None:
 
 
 def test_catching_up_on_a_small_document_is_quick(catalog: Catalog) -> None:
-    catalog.create_corpus(CORPUS, "random")
+    catalog.create_corpus(CORPUS, Recipe("random"))
     text = "\n".join(f"line {n} {n % 13}" for n in range(20_000))
     catalog.put_version(CORPUS, "large", make_version(text, random_vectors(20_000, 0)))
-    index = CorpusIndex(catalog, CORPUS, "random", 384)
+    index = made_versions.follower(catalog)
     index.catch_up()
     times = []
     for turn in range(5):

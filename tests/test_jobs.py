@@ -13,7 +13,8 @@ import pytest
 
 from ingest.jobs import Jobs
 from rag.catalog import Catalog
-from rag.errors import InvalidName, ModelError, NotFound, OtherEmbedder, StorageError
+from rag.errors import InvalidName, ModelError, NotFound, StorageError
+from rag.generations import Recipe
 from tests.line_builder import finished, originals, run, states, submit, upload
 from tests.made_versions import CORPUS, make_version, random_vectors
 
@@ -100,7 +101,7 @@ def test_a_disk_that_fails_for_a_while_fails_no_upload(jobs: Jobs, catalog: Cata
 
 def test_an_unfinished_job_goes_on_with_another_process_and_its_originals_are_kept(catalog: Catalog) -> None:
     job = submit(Jobs(catalog), [upload("a.txt", b"one"), upload("b.txt", b"two")])
-    catalog.create_corpus(CORPUS, "random")
+    catalog.create_corpus(CORPUS, Recipe("random"))
     new = make_version("one", random_vectors(1, 0), sha256=catalog.keep_original(b"one"))
     catalog.put_version(CORPUS, "same.txt", new)
     catalog.delete_documents(CORPUS, ["same.txt"])
@@ -136,7 +137,7 @@ def test_an_unknown_job_is_not_found(jobs: Jobs) -> None:
 def test_a_name_deleted_while_its_upload_is_queued_stays_deleted(jobs: Jobs, catalog: Catalog) -> None:
     first = submit(jobs, [upload("a.txt", b"one"), upload("b.txt", b"two")])
     second = submit(jobs, [upload("a.txt", b"three")])
-    other = jobs.submit("other", [upload("a.txt", b"elsewhere")], "random")
+    other = jobs.submit("other", [upload("a.txt", b"elsewhere")], Recipe("random"))
     catalog.delete_documents(CORPUS, ["a.txt"])  # only queued, and found all the same
     assert originals(catalog) == 2
     run(jobs, catalog)
@@ -215,13 +216,6 @@ def test_a_corpus_deleted_during_an_upload_is_made_anew_with_the_job(tmp_path: P
     catalog.close()
 
 
-def test_a_corpus_of_another_model_takes_no_upload(jobs: Jobs, catalog: Catalog) -> None:
-    catalog.create_corpus(CORPUS, "another")
-    with pytest.raises(OtherEmbedder):
-        submit(jobs, [upload("a.txt")])
-    assert (jobs.recent(), originals(catalog)) == ([], 0)
-
-
 # a file that ends the process, a process that is stopped
 
 _WORKER = """
@@ -276,6 +270,7 @@ import os, sys, time
 from pathlib import Path
 from ingest.jobs import Jobs
 from rag.catalog import Catalog
+from rag.generations import Recipe
 from tests.line_builder import LineBuilder
 catalog = Catalog(Path(sys.argv[1]))
 jobs = Jobs(catalog)

@@ -15,11 +15,11 @@ FORCED = Order("handbook", HERE, delete_missing=True, force=True)
 
 
 def known(*documents: tuple[str, str, str | None]) -> dict[str, Known]:
-    return {name: Known(name, sha256, "build", folder, "settings") for name, sha256, folder in documents}
+    return {name: Known(name, sha256, folder) for name, sha256, folder in documents}
 
 
 def planned(files: dict[str, str], documents: dict[str, Known], order: Order = FORCED) -> Plan:
-    return compare(Found(files), documents, order, lambda document: True)
+    return compare(Found(files), documents, order)
 
 
 def test_each_kind_of_difference() -> None:
@@ -58,12 +58,6 @@ def test_another_suffix_is_read_in_another_way_and_no_move() -> None:
     plan = planned({"table.txt": "x"}, known(("table.csv", "x", HERE)))
     assert (plan.added, plan.moved, plan.deleted) == (("table.txt",), (), ("table.csv",))
     assert planned({"B.CSV": "x"}, known(("a.csv", "x", HERE))).moved == (("a.csv", "B.CSV"),)
-
-
-def test_what_other_settings_made_is_made_anew_and_not_moved() -> None:
-    documents = known(("a.md", "x", HERE), ("b.md", "y", HERE))
-    plan = compare(Found({"a.md": "x", "c.md": "y"}), documents, FORCED, lambda document: False)
-    assert (plan.modified, plan.added, plan.deleted) == (("a.md",), ("c.md",), ("b.md",))
 
 
 def test_what_no_sync_of_this_folder_saw_is_never_moved_or_deleted() -> None:
@@ -112,14 +106,14 @@ def test_an_empty_folder_is_refused_even_by_force() -> None:
                 "/srv/handbook holds no file that can be read; is its disk mounted? Nothing was changed."
             )
             assert planned({}, documents, order).refusal == refusal
-    unreadable = compare(Found({}, {"a.md": "It is locked."}), {}, FORCED, lambda document: True)
+    unreadable = compare(Found({}, {"a.md": "It is locked."}), {}, FORCED)
     assert unreadable.refusal
 
 
 def test_what_cannot_be_read_or_seen_is_not_missing() -> None:
     found = Found({"a.md": "x"}, {"locked.md": "It is locked."}, ("closed", "sub/closed"))
     names = ("a.md", "locked.md", "closed/1.md", "sub/closed/deep/2.md", "closed.md", "sub/open.md")
-    plan = compare(found, known(*[(name, "x", HERE) for name in names]), FORCED, lambda document: True)
+    plan = compare(found, known(*[(name, "x", HERE) for name in names]), FORCED)
     assert plan.deleted == ("closed.md", "sub/open.md")
     assert plan.failed == {"locked.md": "It is locked."}
 

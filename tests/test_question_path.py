@@ -11,6 +11,7 @@ import pytest
 from rag.embed import Embedder
 from rag.errors import CitationError, InvalidInput, NotFound
 from rag.generate import Extractive, OnPart, ignored
+from rag.generations import Recipe
 from rag.pipeline import Pipeline
 from rag.prompts import SYSTEM
 from rag.settings import Settings
@@ -149,7 +150,9 @@ def test_an_unknown_corpus_names_the_known_ones(filled: Library) -> None:
 def test_sentences_found_alone_are_answered_with_their_neighbours(filled: Library) -> None:
     """Each line is a chunk of its own; one found by its words brings those around it into the pool."""
     alone = pipeline_of(filled, lexical_candidates=1).search(CORPUS, "whale oil", k=1)
-    grown = pipeline_of(filled, chunker="sentence_window").search(CORPUS, "whale oil", k=1)
+    with filled.catalog.write() as transaction:
+        transaction.execute("UPDATE generations SET chunker = 'sentence_window'")
+    grown = pipeline_of(filled).search(CORPUS, "whale oil", k=1)
 
     [hit] = grown.hits
     assert hit.text.startswith(alone.hits[0].text)
@@ -247,9 +250,11 @@ Taxes are due in March."""
 
 
 def test_a_span_grows_over_a_neighbour_that_no_leg_found(library: Library) -> None:
+    recipe = Recipe(library.embedder.fingerprint, chunker="sentence_window")
+    library.catalog.create_corpus(CORPUS, recipe)
     library.put("glow.txt", GLOW)
     alone = {"dense_candidates": 1, "lexical_candidates": 0}
-    pipeline = pipeline_of(library, chunker="sentence_window", **alone)
+    pipeline = pipeline_of(library, **alone)
     trace = pipeline.ask(CORPUS, "What fuel gives light there?").trace
 
     assert len(trace.rankings["fused"]) == 1

@@ -9,6 +9,7 @@ from api.service import Service
 from rag.catalog import Catalog
 from rag.embed import Embedder
 from rag.errors import ModelError
+from rag.generations import Recipe
 from rag.settings import Settings
 from tests.served import TRAVEL, served, upload
 
@@ -34,7 +35,7 @@ def test_readiness_says_what_is_lacking(tmp_path: Path) -> None:
 
 def test_a_corpus_of_another_model_is_a_warning_and_a_conflict(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path)
-    catalog.create_corpus("foreign", "of another model")
+    catalog.create_corpus("foreign", Recipe("of another model"))
     catalog.close()
     with served(Settings(home=tmp_path)) as site:
         [warning] = site.client.get("/ready").json()["warnings"]
@@ -54,6 +55,7 @@ def test_starting_and_searching_import_no_heavy_library(tmp_path: Path) -> None:
 import sys, asyncio, pathlib
 from api.app import create_app
 from rag.settings import Settings
+from rag.generations import Recipe
 async def main():
     app = create_app(Settings(home=pathlib.Path({str(tmp_path)!r})))
     async with app.router.lifespan_context(app):

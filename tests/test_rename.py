@@ -8,9 +8,9 @@ import pytest
 from ingest.jobs import Jobs, Upload
 from rag.catalog import Catalog
 from rag.errors import NotFound, WrongState
-from rag.index import CorpusIndex
+from rag.generations import Recipe
 from rag.rename import rename_document
-from tests.made_versions import CORPUS, Library, all_chunks, count, fill
+from tests.made_versions import CORPUS, Library, all_chunks, count, fill, follower
 
 TEXT = "The lamp burns whale oil.\n\nIt is lit at dusk."
 
@@ -45,7 +45,7 @@ def test_the_index_finds_it_under_its_new_name_alone(library: Library) -> None:
     catalog, embedder = library.catalog, library.embedder
     library.put("lamp.md", TEXT)
     library.put("boat.md", "The boat is moored at pier seven.")
-    index = CorpusIndex(catalog, CORPUS, embedder.fingerprint, embedder.dimension)
+    index = follower(catalog)
     question = "What does the lamp burn?"
     vector = embedder.encode([question])[0]
     before = index.search(question, vector, dense_k=3, lexical_k=3)
@@ -92,9 +92,9 @@ def test_uploads_of_the_old_name_that_failed_do_not_bring_it_back(library: Libra
     catalog = library.catalog
     library.put("lamp.md", TEXT)
     jobs = Jobs(catalog)
-    failed = jobs.submit(CORPUS, [Upload("lamp.md", b"bad", {})], library.embedder.fingerprint)
+    failed = jobs.submit(CORPUS, [Upload("lamp.md", b"bad", {})], Recipe("random"))
     jobs.cancel(failed)
-    waiting = jobs.submit(CORPUS, [Upload("lamp.md", b"new", {})], library.embedder.fingerprint)
+    waiting = jobs.submit(CORPUS, [Upload("lamp.md", b"new", {})], Recipe("random"))
     rename_document(catalog, CORPUS, "lamp.md", "light.md")
 
     with pytest.raises(WrongState):

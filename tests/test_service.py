@@ -20,7 +20,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 def run(service: Service, name: str, data: bytes) -> Job:
-    job = service.jobs.submit("handbook", [Upload(name, data, {})], service.embedder.fingerprint)
+    job = service.jobs.submit("handbook", [Upload(name, data, {})], service.recipe)
     wait_until(lambda: service.jobs.get(job).finished)
     return service.jobs.get(job)
 
@@ -41,9 +41,7 @@ def test_a_corpus_deleted_after_its_job_disturbs_nothing(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     slow = "".join(f"Line {n} of the long report tells of reading {n * 7}. " for n in range(600))
-    job = service.jobs.submit(
-        "handbook", [Upload("slow.txt", slow.encode(), {})], service.embedder.fingerprint
-    )
+    job = service.jobs.submit("handbook", [Upload("slow.txt", slow.encode(), {})], service.recipe)
     wait_until(lambda: service.jobs.get(job).state == "running")
     service.catalog.delete_corpus("handbook")
     wait_until(lambda: service.jobs.get(job).finished)

@@ -10,6 +10,7 @@ import pytest
 from rag.catalog import Catalog
 from rag.index import CorpusIndex
 from rag.snapshot import FORMAT, read_snapshot, write_snapshot
+from tests import made_versions
 from tests.made_versions import CORPUS, Library
 
 ARRAYS: dict[str, np.ndarray] = {
@@ -108,7 +109,7 @@ def test_a_failed_write_leaves_the_old_snapshot(tmp_path: Path) -> None:
 
 
 def follower(library: Library, lexical: str = "bm25") -> CorpusIndex:
-    return CorpusIndex(library.catalog, CORPUS, library.embedder.fingerprint, 384, lexical)
+    return made_versions.follower(library.catalog, lexical=lexical)
 
 
 def names(library: Library, index: CorpusIndex, question: str) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 
 from ingest.lock import sync_lock
 from rag.catalog import Catalog
+from rag.generations import Recipe
 from tests.made_versions import bring_back
 from tests.receiving import Receiver, receiving
 from tests.served import wait_until
@@ -211,13 +212,17 @@ def test_a_file_that_fails_fails_alone_and_its_old_version_answers(ibid: Ibid, f
     assert sync(ibid, folder, "--delete-missing", "--json").json()["deleted"] == ["lamp.md"]
 
 
-def test_other_settings_make_every_document_anew(
+def test_a_corpus_goes_on_as_it_was_made_whatever_the_settings_say_by_now(
     ibid: Ibid, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync(ibid, folder)
     monkeypatch.setenv("IBID_CHUNKER", "sentence_window")
-    assert len(sync(ibid, folder, "--json").json()["modified"]) == 7
-    assert sync(ibid, folder, "--json").json()["unchanged"] == 7
+    (folder / "lamp.md").write_text("The lamp burns whale oil. It is lit at dusk. It is put out at dawn.")
+    done = sync(ibid, folder)
+    assert "1 modified, 0 moved, 0 deleted, 6 unchanged" in done.out
+    assert "ibid generations build" in done.err
+    chunks = {info["name"]: info["chunks"] for info in ibid("documents", "--corpus", "sea", "--json").json()}
+    assert chunks["lamp.md"] == 1
 
 
 def test_an_unchanged_folder_loads_neither_models_nor_chunkers(folder: Path, ibid: Ibid) -> None:
@@ -238,6 +243,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from ingest.lock import sync_lock
+from rag.generations import Recipe
 with sync_lock(Path(sys.argv[1]), sys.argv[2]):
     print("held", flush=True)
     time.sleep(600)
@@ -351,7 +357,7 @@ def test_a_corpus_of_another_model_is_refused(
     ibid: Ibid, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_another = Catalog(home / "home")
-    with_another.create_corpus("sea", "another model")
+    with_another.create_corpus("sea", Recipe("another model"))
     with_another.close()
     done = sync(ibid, folder)
     assert done.code == 1

@@ -1,7 +1,6 @@
 """What a sync notes of documents, and what it leaves alone when others change the corpus meanwhile."""
 
 import hashlib
-from collections.abc import Callable
 
 import pytest
 
@@ -14,22 +13,17 @@ from ingest.sync import Sync
 from ingest.synced import Synced
 from rag.catalog import Catalog
 from rag.embed import Embedder
+from rag.generations import Recipe
 from rag.settings import Settings
 
 HERE = Order("sea", "/srv/sea", delete_missing=True, force=True)
 THERE = Order("sea", "/srv/other", delete_missing=True, force=True)
 TEXTS = {f"{town}.txt": f"{town} has cranes in its harbour." for town in ("Arco", "Brema", "Cadiz")}
 
-Making = Callable[..., Sync]
-
 
 @pytest.fixture
-def sync(catalog: Catalog, embedder: Embedder) -> Making:
-    def made(chunker: str = "packed") -> Sync:
-        configured = Settings(home=catalog.home, chunker=chunker)
-        return Sync(catalog, configured, lambda: Builder(catalog, embedder, configured))
-
-    return made
+def follow(catalog: Catalog, embedder: Embedder) -> Sync:
+    return Sync(catalog, lambda: Builder(catalog, embedder, Settings(home=catalog.home)))
 
 
 def found(texts: dict[str, str], *, here: bool = True) -> Found:
@@ -48,9 +42,8 @@ def without(name: str) -> dict[str, str]:
 
 
 def test_what_was_uploaded_after_the_plan_is_not_deleted(
-    sync: Making, catalog: Catalog, embedder: Embedder
+    follow: Sync, catalog: Catalog, embedder: Embedder
 ) -> None:
-    follow = sync()
     carried_out(follow, TEXTS)
     seen = found(without("Arco.txt"))
     plan = follow.plan(HERE, seen)
@@ -64,9 +57,8 @@ def test_what_was_uploaded_after_the_plan_is_not_deleted(
 
 
 def test_what_was_deleted_or_moved_by_others_after_the_plan_fails_alone(
-    sync: Making, catalog: Catalog
+    follow: Sync, catalog: Catalog
 ) -> None:
-    follow = sync()
     carried_out(follow, TEXTS)
     moved = {**without("Arco.txt"), "moved.txt": TEXTS["Arco.txt"]}
     del moved["Brema.txt"]
@@ -80,37 +72,13 @@ def test_what_was_deleted_or_moved_by_others_after_the_plan_fails_alone(
     assert carried_out(follow, moved).added == ("moved.txt",)  # by the next run
 
 
-def test_a_document_belongs_to_the_folder_that_it_was_last_seen_in(sync: Making) -> None:
-    follow = sync()
+def test_a_document_belongs_to_the_folder_that_it_was_last_seen_in(follow: Sync) -> None:
     carried_out(follow, TEXTS)
     assert carried_out(follow, TEXTS, THERE).unchanged == tuple(TEXTS)
     assert carried_out(follow, without("Arco.txt"), THERE).deleted == ("Arco.txt",)
 
 
-def test_only_what_is_made_as_the_settings_say_is_noted_as_up_to_date(sync: Making) -> None:
-    carried_out(sync(), TEXTS)
-    other = sync(chunker="token")
-    assert carried_out(other, TEXTS, here=False).modified == tuple(
-        TEXTS
-    )  # of a client, who is to upload them
-    assert carried_out(other, TEXTS).modified == tuple(TEXTS)
-    assert carried_out(other, TEXTS).unchanged == tuple(TEXTS)
-
-
-def test_after_an_upgrade_documents_are_compared_once_and_noted(
-    sync: Making, catalog: Catalog, embedder: Embedder
-) -> None:
-    carried_out(sync(), TEXTS)
-    with catalog.write() as transaction:
-        transaction.execute("UPDATE synced SET settings = 'an older release'")
-    assert carried_out(sync(), TEXTS).unchanged == tuple(TEXTS)
-    settings = {document.settings for document in Synced(catalog).known("sea").values()}
-    assert len(settings) == 1
-    assert "an older release" not in settings
-
-
-def test_nothing_is_written_where_nothing_is_new(sync: Making, catalog: Catalog) -> None:
-    follow = sync()
+def test_nothing_is_written_where_nothing_is_new(follow: Sync, catalog: Catalog) -> None:
     carried_out(follow, TEXTS)
     before = catalog.read().execute("PRAGMA data_version").fetchone()[0], catalog.read().total_changes
     assert carried_out(follow, TEXTS).unchanged == tuple(TEXTS)
@@ -118,9 +86,8 @@ def test_nothing_is_written_where_nothing_is_new(sync: Making, catalog: Catalog)
     assert after == before
 
 
-def test_a_file_that_two_folders_hold_stays_with_the_first(sync: Making, catalog: Catalog) -> None:
+def test_a_file_that_two_folders_hold_stays_with_the_first(follow: Sync, catalog: Catalog) -> None:
     gentle = [Order("sea", folder, delete_missing=True) for folder in ("/srv/sea", "/srv/other")]
-    follow = sync()
     carried_out(follow, {"LICENSE.txt": "Do as you like.", **TEXTS}, gentle[0])
     carried_out(follow, {"LICENSE.txt": "Do as you like."}, gentle[1])
     other = {f"{n}.txt": f"Buoy {n} is green." for n in range(9)}
@@ -130,8 +97,7 @@ def test_a_file_that_two_folders_hold_stays_with_the_first(sync: Making, catalog
     assert Synced(catalog).known("sea")["LICENSE.txt"].folder == "/srv/sea"
 
 
-def test_what_was_uploaded_is_not_taken_over_for_its_bytes(sync: Making, catalog: Catalog) -> None:
-    follow = sync()
+def test_what_was_uploaded_is_not_taken_over_for_its_bytes(follow: Sync, catalog: Catalog) -> None:
     carried_out(follow, TEXTS)
     with catalog.write() as transaction:  # as if they had come in by another way
         transaction.execute("DELETE FROM synced")
@@ -143,8 +109,7 @@ def test_what_was_uploaded_is_not_taken_over_for_its_bytes(sync: Making, catalog
     assert folders == {"Arco.txt": None, "Brema.txt": "/srv/sea", "Cadiz.txt": "/srv/sea"}
 
 
-def test_what_is_deleted_meanwhile_stops_no_other_deletion(sync: Making, catalog: Catalog) -> None:
-    follow = sync()
+def test_what_is_deleted_meanwhile_stops_no_other_deletion(follow: Sync, catalog: Catalog) -> None:
     carried_out(follow, TEXTS)
     seen = found({"Cadiz.txt": TEXTS["Cadiz.txt"]})
     plan = follow.plan(HERE, seen)
@@ -155,11 +120,10 @@ def test_what_is_deleted_meanwhile_stops_no_other_deletion(sync: Making, catalog
 
 
 def test_a_deletion_leaves_an_upload_on_its_way_alone(
-    sync: Making, catalog: Catalog, embedder: Embedder
+    follow: Sync, catalog: Catalog, embedder: Embedder
 ) -> None:
-    follow = sync()
     carried_out(follow, TEXTS)
-    job = Jobs(catalog).submit("sea", [Upload("Arco.txt", b"Arco anew.", {})], embedder.fingerprint)
+    job = Jobs(catalog).submit("sea", [Upload("Arco.txt", b"Arco anew.", {})], Recipe("random"))
     assert carried_out(follow, without("Arco.txt")).deleted == ("Arco.txt",)
     assert Jobs(catalog).get(job).state == "queued"
     assert [file.state for file in Jobs(catalog).get(job).files] == ["queued"]

@@ -28,6 +28,7 @@ from ingest.source import Source
 from rag.catalog import Catalog, NewVersion
 from rag.embed import unit
 from rag.embeddings import embedding_key
+from rag.generations import Pieces
 from rag.pipeline import Pipeline
 from rag.sentences import split_sentences
 from rag.settings import Settings
@@ -70,7 +71,7 @@ def _build(home: Path, chunks: int) -> dict[str, Any]:
     real, embedded_s = made, time.perf_counter() - began
     for number, version in enumerate(_altered(catalog, embedder.fingerprint, chunks - made)):
         catalog.put_version(CORPUS, f"altered-{number:05}.txt", version)
-        made += len(version.keys)
+        made += len(version.pieces.keys)
     began = time.perf_counter()
     pipeline = Pipeline(settings, catalog, embedder)
     pipeline.index(CORPUS).catch_up()
@@ -93,9 +94,11 @@ def _articles() -> Iterator[dict[str, Any]]:
 
 def _altered(catalog: Catalog, fingerprint: str, wanted: int) -> Iterator[NewVersion]:
     rng, noise = random.Random(7), np.random.default_rng(7)
-    rows = [change.document for change in catalog.changes_after(CORPUS, 0) if change.added]
+    generation = catalog.serving(CORPUS).id
+    rows = [change.document for change in catalog.changes_after(generation, 0) if change.added]
     originals = [
-        (text, np.frombuffer(vector, np.float16)) for _, _, text, vector in catalog.indexed_chunks(rows)
+        (text, np.frombuffer(vector, np.float16))
+        for _, _, text, vector in catalog.indexed_chunks(generation, rows)
     ]
     words = [word for text, _ in originals[:2000] for word in text.split()]
     while wanted > 0:
@@ -123,7 +126,7 @@ def _version(
     keys = [embedding_key(fingerprint, text) for text in texts]
     whole = "\n\n".join(texts)
     return NewVersion(
-        whole, (), {"format": "txt"}, str(noise.integers(1 << 62)), "altered", pieces, moved, keys
+        whole, (), {"format": "txt"}, str(noise.integers(1 << 62)), "altered", Pieces(pieces, moved, keys)
     )
 
 

@@ -1,0 +1,160 @@
+"""Build a generation of a corpus beside the one that serves it, and let another one serve.
+
+What is built is in the catalogue document by document, so that a build goes on where it stopped, and documents that
+came or changed meanwhile are only some more that the generation lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ingest.make import GROUP_CHUNKS, Cut, Maker
+from ingest.source import failed
+from rag.catalog import Catalog
+from rag.errors import NotFound, WrongState
+from rag.generations import Generation
+from rag.types import Document
+
+ATTEMPTS = 10  # how often documents may come between catching up and the swap
+DOCUMENTS = 16  # read at a time
+
+OnDocument = Callable[[], object]
+
+
+def catch_up(catalog: Catalog, maker: Maker, on_document: OnDocument = lambda: None) -> dict[str, str]:
+    """Give a generation the documents that it lacks; return the reason by name for those that failed.
+
+    Args:
+        on_document: called as each is done; what it raises ends the work, and what was done stays.
+
+    Raises:
+        NotFound: if the generation was pruned.
+        StorageError: if the catalogue cannot be read or written now.
+    """
+    reasons: dict[str, str] = {}
+    group: list[tuple[int, Document, Cut]] = []
+    for row, document in _missing(catalog, maker.generation):
+        try:
+            group.append((row, document, maker.cut(document.text)))
+        except Exception as error:  # a chunker may embed, see `_put`
+            reasons[document.name] = str(failed(document.name, "chunk", error).error)
+            on_document()
+        if sum(len(cut.pieces) for _, _, cut in group) >= GROUP_CHUNKS:
+            _put(catalog, maker, group, reasons, on_document)
+            group = []
+    _put(catalog, maker, group, reasons, on_document)
+    return reasons
+
+
+def swap(catalog: Catalog, maker: Maker, on_document: OnDocument = lambda: None) -> None:
+    """Let a generation serve as soon as it lacks nothing. The one before it stays, for a rollback.
+
+    Raises:
+        WrongState: if a document cannot be made for it, or more keep coming; nothing was changed.
+        NotFound, StorageError: see `catch_up`.
+    """
+    for _ in range(ATTEMPTS):
+        if reasons := catch_up(catalog, maker, on_document):
+            name, reason = next(iter(reasons.items()))
+            raise WrongState(
+                f"Generation {maker.generation.id} lacks {len(reasons)} documents that cannot be made, such as "
+                f"{name!r} ({reason}); nothing was swapped. Delete them, or build another generation."
+            )
+        if catalog.swap(maker.generation):
+            return
+    raise WrongState(
+        f"Documents came faster than generation {maker.generation.id} caught up; nothing was swapped. Try again "
+        "when fewer come."
+    )
+
+
+def candidate(catalog: Catalog, corpus: str, wanted: int | None = None) -> Generation:
+    """Return the generation that is to serve: the one that is named, or the newest that never has.
+
+    Raises:
+        NotFound: if there is none.
+        WrongState: if it serves already.
+    """
+    known = catalog.generations(corpus)
+    if wanted is None:
+        found = [one for one in known if one.served is None]
+        if not found:
+            raise NotFound(
+                f"Corpus {corpus!r} has no new generation; begin one: `ibid generations build --corpus {corpus}`."
+            )
+        return found[-1]
+    for one in known:
+        if one.id == wanted and one.serves:
+            raise WrongState(f"Generation {wanted} of {corpus!r} serves already.")
+        if one.id == wanted:
+            return one
+    numbers = ", ".join(str(one.id) for one in known)
+    raise NotFound(f"Corpus {corpus!r} has no generation {wanted}; it has {numbers}.")
+
+
+def previous(catalog: Catalog, corpus: str) -> Generation:
+    """Return the generation that a rollback brings back: the one that served last.
+
+    Raises:
+        NotFound: if there is none.
+    """
+    found = [
+        (one.served, one.id, one) for one in catalog.generations(corpus) if one.served and not one.serves
+    ]
+    if not found:
+        raise NotFound(
+            f"Corpus {corpus!r} has no generation that served before; there is nothing to go back to."
+        )
+    return max(found)[-1]
+
+
+def needless(catalog: Catalog, corpus: str, *, everything: bool = False) -> list[Generation]:
+    """Return the generations to prune: all but the one that serves, a rollback's, and what was begun since the swap.
+
+    Args:
+        everything: all but the one that serves.
+    """
+    known = catalog.generations(corpus)
+    serving = next(one for one in known if one.serves)
+    if everything:
+        return [one for one in known if not one.serves]
+    before = max((one.served for one in known if one.served and not one.serves), default=None)
+    return [
+        one
+        for one in known
+        if not one.serves
+        and (one.served is None or one.served != before)
+        and not (one.served is None and one.id > serving.id)
+    ]
+
+
+def _missing(catalog: Catalog, generation: Generation) -> Iterator[tuple[int, Document]]:
+    """Yield what a generation lacks, each once, until nothing newer is missing."""
+    after = 0
+    while found := catalog.documents_missing(generation, after=after, limit=DOCUMENTS):
+        yield from found
+        after = found[-1][0]
+
+
+def _put(
+    catalog: Catalog,
+    maker: Maker,
+    group: list[tuple[int, Document, Cut]],
+    reasons: dict[str, str],
+    on_document: OnDocument,
+) -> None:
+    """Embed a group and give it to the generation; where embedding fails, one by one, so that one fails alone."""
+    try:
+        made = maker.embed([cut for _, _, cut in group], lambda: True)
+    except Exception as error:  # out of memory, or ONNX Runtime's errors, which share no base class
+        if len(group) > 1:
+            for one in group:
+                _put(catalog, maker, [one], reasons, on_document)
+        else:
+            [(_, document, _)] = group
+            reasons[document.name] = str(failed(document.name, "embed", error).error)
+            on_document()
+        return
+    for (row, _, _), pieces in zip(group, made, strict=True):
+        catalog.put_chunks(maker.generation, row, pieces)
+        on_document()

@@ -1,0 +1,107 @@
+"""Make of texts what a generation holds of them: chunks, and their embeddings.
+
+Embeddings are made in parts, and each part but the last is kept as it is made, so that a restart goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingest.chunk import Piece, make_chunker
+from rag.catalog import Catalog
+from rag.embed import Embedder
+from rag.embeddings import embedding_key
+from rag.errors import NotFound
+from rag.generations import Generation, Pieces
+from rag.types import indexed_text
+
+# Embed once so many chunks are waiting, and no more at a time: enough to keep every core busy, few enough for the
+# question that comes next to index them in passing.
+GROUP_CHUNKS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A text and where it is cut."""
+
+    text: str
+    pieces: Sequence[Piece]
+
+    def indexed(self, piece: Piece) -> str:
+        """Return what the indexes see of a piece."""
+        return indexed_text(self.text[piece.start : piece.end], piece.context)
+
+
+class Maker:
+    """Cuts and embeds for one generation.
+
+    Raises:
+        InvalidSettings: if its chunker is not known.
+    """
+
+    def __init__(self, catalog: Catalog, generation: Generation, embedder: Embedder) -> None:
+        self.generation = generation
+        self._catalog, self._embedder = catalog, embedder
+        recipe = generation.recipe
+        self._chunker = make_chunker(recipe.chunker, embedder, chunk_tokens=recipe.chunk_tokens)
+
+    def cut(self, text: str) -> Cut:
+        """Cut a text; a chunker may embed, and raise what that raises."""
+        return Cut(text, self._chunker.split(text))
+
+    def embed(self, cuts: Sequence[Cut], wanted: Callable[[], bool]) -> list[Pieces]:
+        """Return the chunks of each text with an embedding: the chunker's own, the catalogue's, or a new one.
+
+        Args:
+            wanted: asked before each part, and in the transaction that keeps it.
+
+        Raises:
+            NotFound: if they are not wanted any more.
+        """
+        keys = [[self._key(cut, piece) for piece in cut.pieces] for cut in cuts]
+        vectors = self._vectors(cuts, keys, wanted)
+        return [
+            Pieces(
+                [(piece.start, piece.end, piece.context) for piece in cut.pieces],
+                np.stack([vectors[key] for key in its_keys]),
+                its_keys,
+            )
+            for cut, its_keys in zip(cuts, keys, strict=True)
+        ]
+
+    def _key(self, cut: Cut, piece: Piece) -> bytes:
+        return embedding_key(self._embedder.fingerprint, cut.indexed(piece))
+
+    def _vectors(
+        self, cuts: Sequence[Cut], keys: Sequence[Sequence[bytes]], wanted: Callable[[], bool]
+    ) -> dict[bytes, np.ndarray]:
+        pieces = {
+            key: (cut, piece)
+            for cut, its_keys in zip(cuts, keys, strict=True)
+            for key, piece in zip(its_keys, cut.pieces, strict=True)
+        }
+        made = {key: piece.vector for key, (_, piece) in pieces.items() if piece.vector is not None}
+        known = self._catalog.known_vectors([key for key in pieces if key not in made])
+        missing = {
+            key: cut.indexed(piece)
+            for key, (cut, piece) in pieces.items()
+            if key not in made and key not in known
+        }
+        return {**made, **known, **self._embedded(missing, wanted)}
+
+    def _embedded(self, texts: Mapping[bytes, str], wanted: Callable[[], bool]) -> dict[bytes, np.ndarray]:
+        """Embed texts by key, part by part; what is done is kept, but for the last part, which is put in next."""
+        vectors: dict[bytes, np.ndarray] = {}
+        keys = list(texts)
+        for begin in range(0, len(keys), GROUP_CHUNKS):
+            if not wanted():
+                raise NotFound("It was cancelled or deleted while it was being embedded.")
+            part = keys[begin : begin + GROUP_CHUNKS]
+            fresh = self._embedder.encode([texts[key] for key in part])
+            vectors.update(zip(part, fresh, strict=True))
+            if len(vectors) < len(keys):
+                self._catalog.keep_checkpoint(part, fresh, wanted)
+        return vectors

@@ -1,0 +1,398 @@
+"""A corpus made anew beside the generation that serves it: built, swapped, rolled back, pruned."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from api.service import Service
+from ingest import generations
+from ingest.build import Builder
+from ingest.source import Outcome, Source
+from rag import models
+from rag.catalog import Catalog
+from rag.embed import Embedder
+from rag.errors import NotFound, OtherEmbedder, WrongState
+from rag.generations import Generation, Recipe
+from rag.pipeline import Pipeline
+from rag.rename import rename_document
+from rag.settings import Settings
+from tests.made_versions import CORPUS, bring_back, count
+from tests.served import Site, served, upload
+from tests.test_build import Choking
+from tests.typed import Ibid
+
+LAMP = (
+    "The lamp of the lighthouse burns whale oil. It is lit at dusk and put out at dawn. "
+    "Its lens was ground in Lund by two brothers. The keeper polishes it every morning with chalk and a soft cloth."
+)
+TEXTS = {
+    "lamp.txt": LAMP,
+    "boat.txt": "The boat is painted green. It carries the keeper to the island on Mondays.",
+    "bell.txt": "The fog bell was cast in Kiel. It rings four times a minute when the mist is thick.",
+}
+LAMP_QUESTION = "What does the lamp burn?"
+FINE = {"chunker": "token", "chunk_tokens": 16}
+
+
+class Corpus:
+    """A corpus with a builder of its own, and what a question about it finds."""
+
+    def __init__(self, catalog: Catalog, embedder: Embedder) -> None:
+        self.catalog, self.settings = catalog, Settings(home=catalog.home)
+        self.builder = Builder(catalog, embedder, self.settings)
+        self.pipeline = Pipeline(self.settings, catalog, embedder)
+        self.embedder = embedder
+
+    def put(self, **texts: str) -> list[Outcome]:
+        sources = [Source(f"{name}.txt", text.encode) for name, text in texts.items()]
+        return list(self.builder.ingest(CORPUS, sources))
+
+    def begin(self, **recipe: object) -> Generation:
+        made = Recipe(self.embedder.fingerprint, "trunk", **(FINE | recipe))  # type: ignore[arg-type]
+        return self.catalog.begin_generation(CORPUS, made)
+
+    def build(
+        self, generation: Generation, on_document: Callable[[], object] = lambda: None
+    ) -> dict[str, str]:
+        return generations.catch_up(self.catalog, self.builder.maker(generation), on_document)
+
+    def swap(self, generation: Generation) -> None:
+        generations.swap(self.catalog, self.builder.maker(generation))
+
+    def found(self, question: str, pipeline: Pipeline | None = None) -> dict[str, int]:
+        """Return the documents that a question finds, each with how long the longest chunk of it is."""
+        rankings = (pipeline or self.pipeline).search(CORPUS, question).trace.rankings
+        lengths: dict[str, int] = {}
+        for hit in (*rankings["dense"], *rankings["lexical"]):
+            length = hit.chunk.end - hit.chunk.start
+            lengths[hit.chunk.document] = max(length, lengths.get(hit.chunk.document, 0))
+        return lengths
+
+
+@pytest.fixture
+def corpus(catalog: Catalog, embedder: Embedder) -> Corpus:
+    made = Corpus(catalog, embedder)
+    made.put(**{name.removesuffix(".txt"): text for name, text in TEXTS.items()})
+    return made
+
+
+def test_one_is_built_beside_the_one_that_serves_and_swapped(corpus: Corpus) -> None:
+    before = corpus.found(LAMP_QUESTION)
+    documents = corpus.catalog.documents(CORPUS)
+    new = corpus.begin()
+    assert corpus.build(new) == {}
+
+    assert corpus.found(LAMP_QUESTION) == before
+    assert before["lamp.txt"] == len(LAMP)
+    assert [(one.version, one.chunks) for one in corpus.catalog.documents(CORPUS)] == [(1, 1)] * 3
+    extent = corpus.catalog.extent(new)
+    assert (extent.documents, extent.missing) == (3, 0)
+    assert extent.chunks == 6
+
+    corpus.swap(new)
+    assert 0 < corpus.found(LAMP_QUESTION)["lamp.txt"] < len(LAMP)
+    answer = corpus.pipeline.ask(CORPUS, LAMP_QUESTION)
+    assert "whale oil" in answer.text
+    [citation, *_] = answer.citations
+    assert (citation.version, LAMP[citation.start : citation.end]) == (1, citation.quote)
+    assert [one.version for one in corpus.catalog.documents(CORPUS)] == [1, 1, 1]
+    assert sum(one.chunks for one in corpus.catalog.documents(CORPUS)) == extent.chunks
+    assert [one.created for one in corpus.catalog.documents(CORPUS)] == [one.created for one in documents]
+    assert [outcome.state for outcome in corpus.put(lamp=LAMP)] == ["unchanged"]
+
+
+def test_what_changed_meanwhile_is_built_before_a_swap_and_before_a_rollback(corpus: Corpus) -> None:
+    first, new = corpus.catalog.serving(CORPUS), corpus.begin()
+    corpus.build(new)
+    corpus.put(lamp="The lamp burns paraffin by now.", cat="The cat of the keeper is called Gannet.")
+    corpus.catalog.delete_documents(CORPUS, ["bell.txt"])
+    rename_document(corpus.catalog, CORPUS, "boat.txt", "ship.txt")
+    assert corpus.catalog.extent(new).missing == 3
+    corpus.swap(new)
+    for question, document in (
+        (LAMP_QUESTION, "lamp.txt"),
+        ("keeper's cat", "cat.txt"),
+        ("boat", "ship.txt"),
+    ):
+        assert document in corpus.found(question)
+    assert set(corpus.found("fog bell")) == {"lamp.txt", "cat.txt", "ship.txt"}
+
+    corpus.put(cat="The cat is called Puffin, and sleeps in the lantern room.")
+    corpus.catalog.delete_documents(CORPUS, ["lamp.txt"])
+    back = generations.previous(corpus.catalog, CORPUS)
+    assert (back.id, corpus.catalog.extent(back).missing) == (first.id, 1)
+    corpus.swap(back)
+    assert corpus.found("What is the cat called?").keys() == {"cat.txt", "ship.txt"}
+    assert "Puffin" in corpus.pipeline.ask(CORPUS, "What is the cat called?").text
+    assert generations.previous(corpus.catalog, CORPUS).id == new.id
+
+
+def test_a_generation_that_lacks_a_document_does_not_serve(corpus: Corpus) -> None:
+    new = corpus.begin()
+    corpus.build(new)
+    corpus.put(cat="The cat is called Gannet.")
+    assert not corpus.catalog.swap(new)
+    assert corpus.catalog.serving(CORPUS).id != new.id
+
+
+def test_a_document_that_cannot_be_made_is_named_and_nothing_is_swapped(
+    catalog: Catalog, embedder: Embedder
+) -> None:
+    choking = Corpus(catalog, Choking(embedder, "chalk", MemoryError()))
+    Corpus(catalog, embedder).put(lamp=LAMP, boat=TEXTS["boat.txt"])
+    new = choking.begin()
+    assert choking.build(new) == {"lamp.txt": "embed: lamp.txt could not be ingested (MemoryError)."}
+    assert catalog.extent(new).missing == 1
+    with pytest.raises(WrongState, match=r"lacks 1 documents .*'lamp.txt' \(embed: .*nothing was swapped"):
+        choking.swap(new)
+    catalog.delete_documents(CORPUS, ["lamp.txt"])
+    choking.swap(new)
+    assert catalog.serving(CORPUS).id == new.id
+
+
+_KILLED = """
+import os, sys
+from pathlib import Path
+from rag.catalog import Catalog
+from rag.embed import load_embedder
+from tests.test_generations import Corpus
+corpus = Corpus(Catalog(Path(sys.argv[1])), load_embedder())
+corpus.build(corpus.begin(), lambda: os.kill(os.getpid(), 9))
+"""
+
+
+def test_a_build_that_was_killed_goes_on(corpus: Corpus, embedder: Embedder) -> None:
+    corpus.put(**{f"note{n}": f"Note {n} tells of storm number {n}. It was a long night." for n in range(30)})
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(corpus.catalog.home)],
+        cwd=Path(__file__).parent.parent,
+        check=False,
+    )
+    assert killed.returncode == -9
+    [_, begun] = corpus.catalog.generations(CORPUS)
+    done = corpus.catalog.extent(begun)
+    assert 0 < done.documents < 33
+
+    again = Corpus(corpus.catalog, Choking(embedder, "\0", Exception()))
+    assert again.begin() == begun
+    made: list[int] = []
+    again.build(begun, lambda: made.append(1))
+    assert len(made) == done.missing
+    assert corpus.catalog.extent(begun).missing == 0
+
+
+def test_a_file_that_is_read_while_another_generation_comes_to_serve_is_made_for_that(corpus: Corpus) -> None:
+    new = corpus.begin()
+    corpus.build(new)
+
+    def wanted() -> bool:
+        if corpus.catalog.serving(CORPUS).id != new.id:
+            corpus.swap(new)
+        return True
+
+    late = Source("late.txt", f"The late boat. {LAMP}".encode, wanted=wanted)
+    [outcome] = corpus.builder.ingest(CORPUS, [late])
+    assert (outcome.state, corpus.catalog.extent(new).missing) == ("added", 0)
+    assert corpus.found("late boat")["late.txt"] < len(LAMP)
+
+
+def test_a_question_ends_in_the_generation_that_it_began_in(corpus: Corpus) -> None:
+    new = corpus.begin()
+    corpus.build(new)
+    first = corpus.catalog.serving(CORPUS).id
+
+    def swapping(stage: str, *_: object) -> None:
+        if stage == "retrieve":
+            corpus.swap(new)
+
+    answer = corpus.pipeline.ask(CORPUS, LAMP_QUESTION, on_stage=swapping)
+    assert {hit.chunk.generation for ranking in answer.trace.rankings.values() for hit in ranking} == {first}
+    assert answer.answerable
+    again = corpus.pipeline.ask(CORPUS, LAMP_QUESTION)
+    assert {hit.chunk.generation for ranking in again.trace.rankings.values() for hit in ranking} == {new.id}
+
+
+def test_pruning_leaves_what_is_needed(corpus: Corpus) -> None:
+    catalog = corpus.catalog
+    first, second, third = (
+        catalog.serving(CORPUS), corpus.begin(), corpus.begin(chunker="max_min", chunk_tokens=32)
+    )  # fmt: skip
+    for generation in (second, third):
+        corpus.build(generation)
+        corpus.swap(generation)
+    newest = corpus.begin(chunk_tokens=20)
+    assert [one.id for one in generations.needless(catalog, CORPUS)] == [first.id]
+    assert [one.id for one in generations.needless(catalog, CORPUS, everything=True)] == [
+        first.id, second.id, newest.id
+    ]  # fmt: skip
+    corpus.pipeline.index(CORPUS).catch_up()
+    corpus.pipeline.save_indexes(always=True)
+    for generation in (first, second, newest):
+        catalog.prune_generation(generation)
+    assert [one.id for one in catalog.generations(CORPUS)] == [third.id]
+    assert count(catalog, "chunks") == catalog.extent(third).chunks
+    used = "SELECT count(DISTINCT embedding) FROM chunks"
+    assert count(catalog, "embeddings") == catalog.read().execute(used).fetchone()[0]
+    assert len(list((catalog.home / "indexes").iterdir())) == 1
+    assert "whale oil" in corpus.pipeline.ask(CORPUS, LAMP_QUESTION).text
+    with pytest.raises(WrongState, match="serves; it stays"):
+        catalog.prune_generation(third)
+    with pytest.raises(NotFound, match="pruned meanwhile"):
+        corpus.build(second)
+    with pytest.raises(NotFound, match="nothing to go back to"):
+        generations.previous(catalog, CORPUS)
+
+
+def test_snapshots_of_generations_that_are_no_more_go_with_the_next(corpus: Corpus) -> None:
+    catalog = corpus.catalog
+    corpus.pipeline.index(CORPUS).catch_up()
+    corpus.pipeline.save_indexes(always=True)
+    [path] = (catalog.home / "indexes").iterdir()
+    (path.parent / path.name.replace("-1-", "-")).write_bytes(path.read_bytes())  # as before generations
+    (path.parent / path.name.replace("-1-", "-9-")).write_bytes(path.read_bytes())
+    corpus.put(cat="The cat is called Gannet.")
+    corpus.pipeline.index(CORPUS).catch_up()
+    corpus.pipeline.save_indexes(always=True)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_model_that_is_not_to_be_had_is_named(corpus: Corpus) -> None:
+    stranger = corpus.catalog.begin_generation(CORPUS, Recipe("0123", "trunk"))
+    with pytest.raises(OtherEmbedder, match=r"'trunk' is by now; set IBID_EMBEDDER .*ibid generations build"):
+        corpus.builder.maker(stranger)
+
+
+def test_a_folder_from_before_generations_says_how_it_was_made(tmp_path: Path, embedder: Embedder) -> None:
+    catalog = Catalog(tmp_path)
+    made = Builder(catalog, embedder, Settings(home=tmp_path, chunker="token", chunk_tokens=16))
+    list(made.ingest("fine", [Source("lamp.txt", LAMP.encode, {"kind": "note"})]))
+    list(Builder(catalog, embedder, Settings(home=tmp_path)).ingest("plain", [Source("a.txt", LAMP.encode)]))
+    catalog.create_corpus("empty", Recipe(embedder.fingerprint))
+    chunks = catalog.corpora()
+    catalog.close()
+    bring_back(tmp_path, 4)
+
+    catalog = Catalog(tmp_path)
+    own = embedder.fingerprint
+    assert [
+        (one.corpus, one.recipe) for name in ("empty", "fine", "plain") for one in catalog.generations(name)
+    ] == [
+        ("empty", Recipe(own)),
+        ("fine", Recipe(own, "", "token", 16)),
+        ("plain", Recipe(own)),
+    ]
+    assert catalog.corpora() == chunks
+    builder = Builder(catalog, embedder, Settings(home=tmp_path))
+    again = [Source("lamp.txt", LAMP.encode, {"kind": "note"})]
+    assert [outcome.state for outcome in builder.ingest("fine", again)] == ["unchanged"]
+    assert Pipeline(Settings(home=tmp_path), catalog, embedder).ask("fine", LAMP_QUESTION).answerable
+    catalog.close()
+
+
+# as a user
+
+
+@pytest.fixture
+def sea(ibid: Ibid, home: Path) -> Ibid:
+    (home / "sea").mkdir()
+    for name, text in TEXTS.items():
+        (home / "sea" / name).write_text(text)
+    assert ibid("ingest", home / "sea", "--corpus", "sea").code == 0
+    return ibid
+
+
+def states(ibid: Ibid) -> list[tuple[int, str]]:
+    listed = ibid("generations", "list", "--corpus", "sea", "--json").json()
+    return [(one["generation"], one["state"]) for one in listed]
+
+
+def test_the_commands(sea: Ibid, home: Path) -> None:
+    for command, told in (
+        (("build",), "is made so already (trunk, packed, 254 tokens)"),
+        (("swap",), "has no new generation; begin one: `ibid generations build --corpus sea`"),
+        (("swap", "--generation", 7), "has no generation 7; it has 1."),
+        (("swap", "--generation", 1), "Generation 1 of 'sea' serves already."),
+        (("swap", "--fail-on", "answered drops 0.1"), "name its questions with --gate"),
+        (("rollback",), "nothing to go back to"),
+        (("build", "--chunk-tokens", 4), "chunk_tokens is '4'; expected a whole number from 16"),
+    ):
+        done = sea("generations", *command, "--corpus", "sea")
+        assert (done.code, told in done.err) == (1, True), done.err
+    assert sea("generations", "list", "--corpus", "nowhere").code == 1
+    assert states(sea) == [(1, "serves")]
+
+    built = sea("generations", "build", "--corpus", "sea", "--chunker", "token", "--chunk-tokens", 16)
+    assert built.out.startswith("2  is ready: trunk, token, 16 tokens, 3 documents, 0 missing, ")
+    assert sea("generations", "swap", "--corpus", "sea").out.startswith(
+        "sea: generation 2 serves (trunk, token, 16"
+    )
+    assert states(sea) == [(1, "served before"), (2, "serves")]
+    (home / "sea" / "lamp.txt").write_text("The lamp burns paraffin by now.")
+    assert "goes on as it was made" in sea("ingest", home / "sea", "--corpus", "sea").err
+    assert states(sea) == [(1, "served before, is behind"), (2, "serves")]
+    assert sea("generations", "rollback", "--corpus", "sea", "--json").json() == {
+        "corpus": "sea", "serves": 1, "before": 2
+    }  # fmt: skip
+    assert "paraffin" in sea("ask", "--corpus", "sea", LAMP_QUESTION).out
+    assert "nothing to prune" in sea("generations", "prune", "--corpus", "sea").out
+    pruned = sea("generations", "prune", "--corpus", "sea", "--all", "--json").json()
+    assert (pruned["pruned"], states(sea)) == ([2], [(1, "serves")])
+    assert all(check["ok"] for check in sea("doctor", "--json").json())
+
+
+def test_the_gate_stands_before_the_swap(sea: Ibid, home: Path) -> None:
+    questions = home / "questions.jsonl"
+    lines = []
+    for number, quote in enumerate(sentence for sentence in LAMP.split(". ") for _ in range(2)):
+        start = LAMP.index(quote)
+        spans = [{"document": "lamp.txt", "start": start, "end": len(LAMP), "quote": LAMP[start:]}]
+        lines.append(
+            {"id": f"q{number}", "question": f"{number}: {quote}?", "evidence": spans, "answerable": True}
+        )
+    questions.write_text("\n".join(map(json.dumps, lines)))
+    sea("generations", "build", "--corpus", "sea", "--chunker", "token", "--chunk-tokens", 16)
+    strict = ("--gate", questions, "--fail-on", "context span recall drops 0")
+    refused = sea("generations", "swap", "--corpus", "sea", *strict)
+    assert refused.code == 1
+    assert "generation 1 goes on serving 'sea': 2 is worse" in refused.err
+    assert states(sea) == [(1, "serves"), (2, "is ready")]
+    lenient = ("--gate", questions, "--fail-on", "context span recall drops 0.9")
+    assert sea("generations", "swap", "--corpus", "sea", *lenient).code == 0
+    assert states(sea) == [(1, "served before"), (2, "serves")]
+
+
+@pytest.fixture
+def site(home: Path) -> Iterator[Site]:
+    with served(Settings(home=home / "home")) as made:
+        yield made
+
+
+def test_a_running_server_goes_over_to_another_model_and_back(sea: Ibid, site: Site, home: Path) -> None:
+    def asked() -> tuple[str, set[int]]:
+        hits = site.service.pipeline.search("sea", LAMP_QUESTION).hits
+        answer = site.client.post("/v1/corpora/sea/ask", json={"question": LAMP_QUESTION}).json()
+        return answer["answer"], {hit.chunk.generation for hit in hits}
+
+    before = asked()
+    other = str(models.trunk_folder())  # the trunk in float32, through sentence-transformers
+    assert sea("generations", "build", "--corpus", "sea", "--embedder", other).code == 0
+    assert asked() == before
+    assert sea("generations", "swap", "--corpus", "sea").code == 0
+    assert asked() == (before[0], {2})
+    assert upload(site.client, "sea", {"cat.txt": "The cat is called Gannet."})["state"] == "completed"
+    found = site.client.post("/v1/corpora/sea/search", json={"question": "cat"}).json()["hits"]
+    assert found[0]["document"] == "cat.txt"
+    kept = Service(site.service.settings)
+    used = kept.catalog.read().execute("SELECT count(*) FROM chunks WHERE generation = 2").fetchone()[0]
+    assert used == 4
+    kept.close()
+    session = {"question": LAMP_QUESTION, "session": "s"}
+    assert site.client.post("/v1/corpora/sea/ask", json=session).json()["answerable"]
+    assert sea("generations", "rollback", "--corpus", "sea").code == 0
+    assert asked() == before
+    found = site.client.post("/v1/corpora/sea/search", json={"question": "cat"}).json()["hits"]
+    assert found[0]["document"] == "cat.txt"

@@ -133,7 +133,7 @@ def evaluate(
         subject.corpus,
         version,
         time.strftime("%Y-%m-%d %H:%M"),
-        changed_settings(subject.settings),
+        changed_settings(in_force(subject)),
         pack_fingerprint(),
         scorer.name if scorer else "",
         {"cores": os.cpu_count(), "processor": processor()},
@@ -253,6 +253,17 @@ def interval(values: Sequence[float], *, rounds: int = 2_000, level: float = 0.9
     resampled = [found[rng.integers(0, len(found), len(found))].mean() for _ in range(rounds)]
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def in_force(subject: Subject) -> Settings:
+    """Return the settings with those of the corpus that was asked, which goes on as it was made."""
+    recipe = subject.pipeline.index(subject.corpus).generation.recipe
+    return replace(
+        subject.settings,
+        embedder=recipe.model or subject.settings.embedder,
+        chunker=recipe.chunker,
+        chunk_tokens=recipe.chunk_tokens,
+    )
 
 
 def changed_settings(settings: Settings) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ingest.load import Limits, document_name, too_large
-from ingest.make import GROUP_CHUNKS, Cut, Maker
+from ingest.make import GROUP_CHUNKS, Cut, Maker, always
 from ingest.parse import Bounds, Parser
 from ingest.portable import Portable
 from ingest.source import Outcome, Source, failed
@@ -126,9 +126,9 @@ class Builder:
             loaded = self._parser.parse(data, name, wanted=source.wanted)
             stage = "chunk"
             maker = self._serving(corpus)
-            cut = maker.cut(loaded.text)
+            cut = maker.cut(loaded.text, source.wanted or always)
             metadata = {**loaded.metadata, **source.metadata}
-        except Exception as error:  # a chunker may embed, see `_commit`
+        except Exception as error:  # a chunker may embed, see `Maker.embed_each`
             return failed(source.name, stage, error)
         return _Prepared(replace(source, name=name), loaded.pages, metadata, sha256, maker, cut)
 
@@ -142,28 +142,17 @@ class Builder:
                 return Outcome(one.name, "unchanged")
             maker = self._serving(corpus)
             cut = maker.cut(one.text)
-        except Exception as error:  # a chunker may embed, see `_commit`
+        except Exception as error:  # a chunker may embed, see `Maker.embed_each`
             return failed(source.name, "chunk", error)
         return _Prepared(source, one.pages, one.metadata, one.sha256, maker, cut, one.version)
 
     def _commit(self, corpus: str, group: list[_Prepared]) -> Iterator[Outcome]:
-        """Embed a group and put each file in; where embedding fails, file by file, so that one fails alone."""
-        if not group:
-            return
-
-        def wanted() -> bool:
-            return any(item.source.wanted is None or item.source.wanted() for item in group)
-
-        try:
-            made = group[0].maker.embed([item.cut for item in group], wanted)
-        except Exception as error:  # out of memory, or ONNX Runtime's errors, which share no base class
-            if len(group) == 1:
-                yield failed(group[0].source.name, "embed", error)
-            else:
-                for item in group:
-                    yield from self._commit(corpus, [item])
-            return
+        """Embed a group and put each file in."""
+        made = group[0].maker.embed_each([item.cut for item in group]) if group else []
         for item, pieces in zip(group, made, strict=True):
+            if isinstance(pieces, Exception):
+                yield failed(item.source.name, "embed", pieces)
+                continue
             try:
                 yield self._put(corpus, item, pieces)
             except Swapped:
@@ -173,8 +162,8 @@ class Builder:
         """Put a file in once more, made for the generation that came to serve meanwhile."""
         try:
             maker = self._serving(corpus)
-            cut = maker.cut(item.cut.text)
-        except Exception as error:  # a chunker may embed, see `_commit`
+            cut = maker.cut(item.cut.text, item.cut.wanted)
+        except Exception as error:  # a chunker may embed, see `Maker.embed_each`
             yield failed(item.source.name, "chunk", error)
         else:
             yield from self._commit(corpus, [replace(item, maker=maker, cut=cut)])

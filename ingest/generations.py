@@ -36,7 +36,7 @@ def catch_up(catalog: Catalog, maker: Maker, on_document: OnDocument = lambda: N
     for row, document in _missing(catalog, maker.generation):
         try:
             group.append((row, document, maker.cut(document.text)))
-        except Exception as error:  # a chunker may embed, see `_put`
+        except Exception as error:  # a chunker may embed, see `Maker.embed_each`
             reasons[document.name] = str(failed(document.name, "chunk", error).error)
             on_document()
         if sum(len(cut.pieces) for _, _, cut in group) >= GROUP_CHUNKS:
@@ -143,18 +143,11 @@ def _put(
     reasons: dict[str, str],
     on_document: OnDocument,
 ) -> None:
-    """Embed a group and give it to the generation; where embedding fails, one by one, so that one fails alone."""
-    try:
-        made = maker.embed([cut for _, _, cut in group], lambda: True)
-    except Exception as error:  # out of memory, or ONNX Runtime's errors, which share no base class
-        if len(group) > 1:
-            for one in group:
-                _put(catalog, maker, [one], reasons, on_document)
+    """Embed a group and give it to the generation."""
+    made = maker.embed_each([cut for _, _, cut in group]) if group else []
+    for (row, document, _), pieces in zip(group, made, strict=True):
+        if isinstance(pieces, Exception):
+            reasons[document.name] = str(failed(document.name, "embed", pieces).error)
         else:
-            [(_, document, _)] = group
-            reasons[document.name] = str(failed(document.name, "embed", error).error)
-            on_document()
-        return
-    for (row, _, _), pieces in zip(group, made, strict=True):
-        catalog.put_chunks(maker.generation, row, pieces)
+            catalog.put_chunks(maker.generation, row, pieces)
         on_document()

@@ -23,12 +23,20 @@ from rag.types import indexed_text
 GROUP_CHUNKS = 64
 
 
+def always() -> bool:
+    """Want it."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """A text and where it is cut."""
 
     text: str
     pieces: Sequence[Piece]
+    wanted: Callable[[], bool] = (
+        always  # asked before embedding, and in each transaction that keeps embeddings
+    )
 
     def indexed(self, piece: Piece) -> str:
         """Return what the indexes see of a piece."""
@@ -48,21 +56,25 @@ class Maker:
         recipe = generation.recipe
         self._chunker = make_chunker(recipe.chunker, embedder, chunk_tokens=recipe.chunk_tokens)
 
-    def cut(self, text: str) -> Cut:
+    def cut(self, text: str, wanted: Callable[[], bool] = always) -> Cut:
         """Cut a text; a chunker may embed, and raise what that raises."""
-        return Cut(text, self._chunker.split(text))
+        return Cut(text, self._chunker.split(text), wanted)
 
-    def embed(self, cuts: Sequence[Cut], wanted: Callable[[], bool]) -> list[Pieces]:
+    def embed_each(self, cuts: Sequence[Cut]) -> list[Pieces | Exception]:
+        """Return what `embed` does, or raises, for each text: where it fails, one by one, so that one fails alone."""
+        try:
+            return [*self.embed(cuts)]
+        except Exception as error:  # out of memory, or ONNX Runtime's errors, which share no base class
+            return [error] if len(cuts) == 1 else [self.embed_each([cut])[0] for cut in cuts]
+
+    def embed(self, cuts: Sequence[Cut]) -> list[Pieces]:
         """Return the chunks of each text with an embedding: the chunker's own, the catalogue's, or a new one.
 
-        Args:
-            wanted: asked before each part, and in the transaction that keeps it.
-
         Raises:
-            NotFound: if they are not wanted any more.
+            NotFound: if none of the texts is wanted any more.
         """
         keys = [[self._key(cut, piece) for piece in cut.pieces] for cut in cuts]
-        vectors = self._vectors(cuts, keys, wanted)
+        vectors = self._vectors(cuts, keys, lambda: any(cut.wanted() for cut in cuts))
         return [
             Pieces(
                 [(piece.start, piece.end, piece.context) for piece in cut.pieces],

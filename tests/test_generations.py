@@ -363,6 +363,10 @@ def test_the_gate_stands_before_the_swap(sea: Ibid, home: Path) -> None:
     lenient = ("--gate", questions, "--fail-on", "context span recall drops 0.9")
     assert sea("generations", "swap", "--corpus", "sea", *lenient).code == 0
     assert states(sea) == [(1, "served before"), (2, "serves")]
+    asked = ("--corpus", "sea", "--questions", questions, "--out", home / "run.json", "--no-ragas")
+    assert sea("eval", "run", *asked).code == 0
+    run = json.loads((home / "run.json").read_text())
+    assert run["settings"] == {"chunker": "token", "chunk_tokens": "16"}  # whatever the settings say
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 `python -m eval.benchmarks.crash --kills 1000 --seed 1 --tally crash.jsonl`: lives of LIFE kills, each over a
 data folder of its own and from a seed of its own. A life that has ended is a line of the tally; the same command
 goes on with the next one. Of the kills two in five strike while the server starts or stops (when it writes the
-snapshots of its indexes), the others at any moment of its work.
+snapshots of its indexes), the others at any moment of its work; at a third of these another process makes the
+corpus anew meanwhile (`eval/benchmarks/renewing.py`), and is killed too.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eval.benchmarks.promises import Client, wait_for
+from eval.benchmarks.promises import CORPUS, Client, wait_for
 from eval.benchmarks.server import Server, free_port, running_server, start_server
 
 LIFE = 50  # kills of one data folder
@@ -32,6 +34,8 @@ CLIENTS = 3
 STARTING, STOPPING, WORKING = "while it starts", "while it stops", "while it works"
 MOMENT_S = {STARTING: 2.5, STOPPING: 0.4, WORKING: 2.5}  # the kill comes within this time, drawn evenly
 CHANCES = {STARTING: 25, STOPPING: 15, WORKING: 60}
+RENEWING = 1 / 3
+RENEWING_S = 4.0  # the process takes most of it to start
 TALLY = Path("crash.jsonl")
 KINDS = ("lost", "returned from the dead", "wrong", "refused", "given up")
 
@@ -43,6 +47,7 @@ class Life:
     seed: int
     kills: Counter[str] = field(default_factory=Counter)  # by moment
     operations: int = 0
+    generations: int = 0  # that were begun
     findings: Counter[str] = field(default_factory=Counter)  # by kind
     examples: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -58,7 +63,8 @@ def live(home: Path, seed: int, kills: int) -> Life:
         if moment == STARTING:
             killed = _kill_at_start(home, after_s)
         else:
-            killed = _kill_at_work(home, clients, after_s, stopping=moment == STOPPING)
+            renewal = chance.randrange(1 << 30) if chance.random() < RENEWING else None
+            killed = _kill_at_work(home, clients, after_s, stopping=moment == STOPPING, renewal=renewal)
         life.kills[moment] += killed
     with running_server(home) as server:
         _verify(server, clients, everything=True)
@@ -66,7 +72,8 @@ def live(home: Path, seed: int, kills: int) -> Life:
         life.operations += client.operations
         life.findings += client.findings
         life.examples += client.examples
-    if wrong := _what_is_damaged(home):
+    life.generations, wrong = _what_is_in(home)
+    if wrong:
         life.findings["wrong"] += 1
         life.examples.append(wrong)
     life.seconds = round(time.perf_counter() - began, 1)
@@ -79,14 +86,22 @@ def _kill_at_start(home: Path, after_s: float) -> bool:
     return _kill(process)
 
 
-def _kill_at_work(home: Path, clients: list[Client], after_s: float, *, stopping: bool) -> bool:
-    """Verify, let the clients work, and kill after some seconds, or as long after it was told to stop."""
-    with running_server(home) as server:
+def _kill_at_work(
+    home: Path, clients: list[Client], after_s: float, *, stopping: bool, renewal: int | None
+) -> bool:
+    """Verify, let the clients work, and kill after some seconds, or as long after it was told to stop.
+
+    Args:
+        renewal: seed of a process that makes the corpus anew meanwhile; None for none.
+    """
+    with running_server(home) as server, _renewed(home, renewal):
         _verify(server, clients)
         address = str(server.client.base_url)
         threads = [threading.Thread(target=client.work, args=(address,)) for client in clients]
         for thread in threads:
             thread.start()
+        if renewal is not None:
+            time.sleep(RENEWING_S)
         if stopping:
             time.sleep(MOMENT_S[WORKING] / 2)
             server.process.send_signal(signal.SIGTERM)
@@ -95,6 +110,22 @@ def _kill_at_work(home: Path, clients: list[Client], after_s: float, *, stopping
         for thread in threads:
             thread.join()
     return killed
+
+
+@contextmanager
+def _renewed(home: Path, seed: int | None) -> Iterator[None]:
+    """Let another process make the corpus anew until the block ends, then kill it."""
+    if seed is None:
+        yield
+        return
+    command = [sys.executable, "-m", "eval.benchmarks.renewing", str(home), CORPUS, str(seed)]
+    with (home / "renewing.log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        if not _kill(process):
+            raise RuntimeError(f"The renewal ended by itself:\n{(home / 'renewing.log').read_text()[-4000:]}")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> bool:
@@ -113,15 +144,26 @@ def _verify(server: Server, clients: list[Client], *, everything: bool = False) 
         client.verify(server.client, everything=everything)
 
 
-def _what_is_damaged(home: Path) -> str:
-    """Check a data folder that no server has open; return what is wrong, "" if nothing."""
+def _what_is_in(home: Path) -> tuple[int, str]:
+    """Check a data folder that no server has open.
+
+    Returns:
+        How many generations were begun, and what is wrong, "" if nothing.
+    """
     with closing(sqlite3.connect(home / "catalog.sqlite3")) as database:
         report = database.execute("PRAGMA integrity_check").fetchone()[0]
         named = {row[0] for row in database.execute("SELECT sha256 FROM documents")}
+        [begun] = database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'generations'").fetchone()
+        [lacking] = database.execute(
+            "SELECT count(*) FROM documents d JOIN generations g ON g.corpus = d.corpus AND g.serves WHERE NOT EXISTS "
+            "(SELECT 1 FROM chunks k WHERE k.document = d.row AND k.generation = g.id)"
+        ).fetchone()
     kept = {path.name for path in (home / "originals").iterdir()}
-    if report != "ok" or kept != named:
-        return f"SQLite says {report}; {len(named)} originals are named and {len(kept)} kept"
-    return ""
+    if report == "ok" and kept == named and not lacking:
+        return begun, ""
+    return begun, (
+        f"SQLite says {report}; {len(named)} originals are named and {len(kept)} kept; what serves lacks {lacking}"
+    )
 
 
 def measure(kills: int = 1000, seed: int = 1, tally: Path = TALLY) -> dict[str, Any]:
@@ -153,6 +195,7 @@ def _summary(lives: list[Life]) -> dict[str, Any]:
         "kills": kills.total(),
         **{f"of them {moment}": kills[moment] for moment in CHANCES},
         "operations": sum(life.operations for life in lives),
+        "generations": sum(life.generations for life in lives),
         **{kind: findings[kind] for kind in KINDS},
         "minutes": round(sum(life.seconds for life in lives) / 60, 1),
         "examples": [example for life in lives for example in life.examples][:20],

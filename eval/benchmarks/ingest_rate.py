@@ -27,8 +27,8 @@ from eval.benchmarks.server import memory_mb, without_settings
 from eval.benchmarks.sync import processor_s
 from eval.datasets import records
 from eval.trial import shared_embedder
-from ingest.build import GROUP_CHUNKS
 from ingest.chunk import make_chunker
+from ingest.make import GROUP_CHUNKS
 from rag.database import CATALOG
 from rag.embed import Embedder, in_background
 from rag.settings import Settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,7 +63,7 @@ def build(
 
     with opened(embedder=embedder, chunker=chunker, chunk_tokens=chunk_tokens) as service:
         serving = service.catalog.serving(corpus)
-        if serving.recipe == service.recipe:
+        if serving.recipe in (service.recipe, replace(service.recipe, model="")):
             raise WrongState(
                 f"Generation {serving.id}, which serves {corpus!r}, is made so already ({_made(serving)}); "
                 "name another --embedder, --chunker or --chunk-tokens."

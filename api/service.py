@@ -50,7 +50,7 @@ class Service:
         return recipe_of(self.settings, self.embedder.fingerprint)
 
     def check_embedder(self, corpus: str) -> None:
-        """Raise OtherEmbedder or ModelError where the embedding model of a corpus cannot be had."""
+        """Raise OtherEmbedder where the embedding model of a corpus cannot be had."""
         with suppress(NotFound):  # it is to be made
             embedder_of(self.catalog.serving(corpus), self.embedder, threads=self.settings.encoder_threads)
 

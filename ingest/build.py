@@ -63,7 +63,7 @@ class Builder:
             create: make the corpus if it is not there; otherwise that is NotFound.
 
         Raises:
-            OtherEmbedder, ModelError: if the corpus's embedding model cannot be had.
+            OtherEmbedder: if the corpus's embedding model cannot be had.
             StorageError: if the catalogue cannot be read or written now; what was yielded is in.
         """
         if create:
@@ -84,7 +84,7 @@ class Builder:
         """Return what cuts and embeds for a generation.
 
         Raises:
-            OtherEmbedder, ModelError: if its embedding model cannot be had.
+            OtherEmbedder: if its embedding model cannot be had.
         """
         if generation.id not in self._makers:
             embedder = embedder_of(generation, self._embedder, threads=self._threads)

@@ -7,6 +7,7 @@ came or changed meanwhile are only some more that the generation lacks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from ingest.make import GROUP_CHUNKS, Cut, Maker
 from ingest.source import failed
@@ -35,7 +36,7 @@ def catch_up(catalog: Catalog, maker: Maker, on_document: OnDocument = lambda: N
     group: list[tuple[int, Document, Cut]] = []
     for row, document in _missing(catalog, maker.generation):
         try:
-            group.append((row, document, maker.cut(document.text)))
+            group.append((row, document, maker.cut(document.text, partial(catalog.is_here, row))))
         except Exception as error:  # a chunker may embed, see `Maker.embed_each`
             reasons[document.name] = str(failed(document.name, "chunk", error).error)
             on_document()
@@ -80,7 +81,8 @@ def candidate(catalog: Catalog, corpus: str, wanted: int | None = None) -> Gener
         found = [one for one in known if one.served is None]
         if not found:
             raise NotFound(
-                f"Corpus {corpus!r} has no new generation; begin one: `ibid generations build --corpus {corpus}`."
+                f"Corpus {corpus!r} has no generation that never served; begin one: `ibid generations build --corpus "
+                f"{corpus}`, or name one that did with --generation: `ibid generations list --corpus {corpus}`."
             )
         return found[-1]
     for one in known:
@@ -143,11 +145,11 @@ def _put(
     reasons: dict[str, str],
     on_document: OnDocument,
 ) -> None:
-    """Embed a group and give it to the generation."""
+    """Embed a group and give it to the generation; what was deleted meanwhile is no failure."""
     made = maker.embed_each([cut for _, _, cut in group]) if group else []
-    for (row, document, _), pieces in zip(group, made, strict=True):
-        if isinstance(pieces, Exception):
-            reasons[document.name] = str(failed(document.name, "embed", pieces).error)
-        else:
+    for (row, document, cut), pieces in zip(group, made, strict=True):
+        if not isinstance(pieces, Exception):
             catalog.put_chunks(maker.generation, row, pieces)
+        elif cut.wanted():
+            reasons[document.name] = str(failed(document.name, "embed", pieces).error)
         on_document()

@@ -63,6 +63,10 @@ class Catalog(Generations):
         self.require_corpus(corpus)
         with self.write() as transaction:
             removed = self._remove(transaction, "corpus = ?", (corpus,))
+            transaction.execute(
+                "DELETE FROM changes WHERE generation IN (SELECT id FROM generations WHERE corpus = ?)",
+                (corpus,),
+            )
             transaction.execute("DELETE FROM corpora WHERE name = ?", (corpus,))
             cancelled = forget_uploads(transaction, corpus, None)
         keep_snapshots(self.home, corpus, ())  # they hold its words and vectors

@@ -18,11 +18,12 @@ import numpy as np
 from tokenizers import Encoding
 
 from rag import models
-from rag.errors import OtherEmbedder
+from rag.errors import ModelError, OtherEmbedder
 from rag.generations import Generation
 from rag.runtime import Runner
 
 TRUNK = "trunk"
+_LOADING = threading.Lock()  # the questions after a swap come together, and need the same model
 TRUNK_MAX_TOKENS = 254  # the model reads 256; two are [CLS] and [SEP]
 
 
@@ -82,13 +83,19 @@ def embedder_of(generation: Generation, own: Embedder, *, threads: int = 0) -> E
 
     Raises:
         OtherEmbedder: if it is not to be had here.
-        ModelError: if it does not load.
     """
     recipe = generation.recipe
     if recipe.embedder == own.fingerprint:
         return own
     if recipe.model:
-        found = _kept_embedder(recipe.model, threads)
+        try:
+            with _LOADING:
+                found = _kept_embedder(recipe.model, recipe.embedder, threads)
+        except ModelError as error:
+            raise OtherEmbedder(
+                f"The model that embedded corpus {generation.corpus!r} is not to be had: {error} Put it back, or let "
+                f"another generation serve: `ibid generations list --corpus {generation.corpus}`."
+            ) from error
         if found.fingerprint == recipe.embedder:
             return found
     named = f"{recipe.model!r} is by now" if recipe.model else "IBID_EMBEDDER names"
@@ -104,7 +111,8 @@ def in_background(embedder: Embedder) -> Embedder:
 
 
 @lru_cache(maxsize=4)
-def _kept_embedder(name: str, threads: int) -> Embedder:
+def _kept_embedder(name: str, fingerprint: str, threads: int) -> Embedder:
+    """Load a model, once for each fingerprint that is looked for: under its name another may lie by then."""
     return load_embedder(name, threads=threads)
 
 

@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -115,6 +116,10 @@ class Generations(Embeddings):
                 return known[-1]
             return _begin(transaction, corpus, recipe, serves=False)
 
+    def stands(self, generation: Generation) -> bool:
+        """Tell whether a generation is still there: what a pruned one finds, it finds no chunk of."""
+        return self._generation(generation.corpus, generation.id) is not None
+
     def extent(self, generation: Generation) -> Extent:
         """Return how far a generation has come."""
         given = {"corpus": generation.corpus, "id": generation.id}
@@ -140,6 +145,10 @@ class Generations(Embeddings):
         )
         return [(row["row"], document_of(row)) for row in rows]
 
+    def is_here(self, row: int) -> bool:
+        """Tell whether the document of a row was neither deleted nor replaced."""
+        return self.read().execute("SELECT 1 FROM documents WHERE row = ?", (row,)).fetchone() is not None
+
     def put_chunks(self, generation: Generation, row: int, pieces: Pieces) -> bool:
         """Give a generation the chunks of a document, in one transaction.
 
@@ -150,7 +159,7 @@ class Generations(Embeddings):
             NotFound: if the generation was pruned.
         """
         with self.write() as transaction:
-            if self._generation(generation.corpus, generation.id) is None:
+            if not self.stands(generation):
                 raise NotFound(f"Generation {generation.id} of {generation.corpus!r} was pruned meanwhile.")
             found = transaction.execute("SELECT * FROM documents WHERE row = ?", (row,)).fetchone()
             held = "SELECT 1 FROM chunks WHERE document = ? AND generation = ? LIMIT 1"
@@ -166,7 +175,7 @@ class Generations(Embeddings):
             NotFound: if it was pruned.
         """
         with self.write() as transaction:
-            if self._generation(generation.corpus, generation.id) is None:
+            if not self.stands(generation):
                 raise NotFound(f"Generation {generation.id} of {generation.corpus!r} was pruned meanwhile.")
             if self.extent(generation).missing:
                 return False
@@ -203,14 +212,14 @@ class Generations(Embeddings):
 
 def recipe_of(settings: Settings, embedder: str) -> Recipe:
     """Return how the settings would make a generation, given the fingerprint of their embedder."""
-    return Recipe(embedder, settings.embedder, settings.chunker, settings.chunk_tokens)
+    return Recipe(embedder, _lasting_name(settings.embedder), settings.chunker, settings.chunk_tokens)
 
 
 def not_in_force(generation: Generation, settings: Settings) -> str:
     """Return what to say where a corpus is made otherwise than the settings ask for; "" where it is not."""
-    recipe = generation.recipe
+    recipe, model = generation.recipe, _lasting_name(settings.embedder)
     pairs = {
-        "IBID_EMBEDDER": (settings.embedder, recipe.model or settings.embedder),
+        "IBID_EMBEDDER": (model, recipe.model or model),
         "IBID_CHUNKER": (settings.chunker, recipe.chunker),
         "IBID_CHUNK_TOKENS": (settings.chunk_tokens, recipe.chunk_tokens),
     }
@@ -225,6 +234,12 @@ def not_in_force(generation: Generation, settings: Settings) -> str:
         f"{generation.corpus!r} goes on as it was made: {'; '.join(other)}. "
         f"`ibid generations build --corpus {generation.corpus}` makes it anew."
     )
+
+
+def _lasting_name(model: str) -> str:
+    """Return a model's name as processes in other folders understand it too."""
+    folder = Path(model)
+    return str(folder.resolve()) if model != "trunk" and folder.is_dir() else model
 
 
 def document_of(row: sqlite3.Row) -> Document:

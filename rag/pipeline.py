@@ -103,6 +103,8 @@ class Pipeline:
         recorder, index = Recorder(on_stage), self.index(corpus)
         depth = SEARCH_DEPTH * k
         hits = self._over(index.generation)._hits(recorder, index, question, k, depth, depth, filter_)
+        if not self._catalog.stands(index.generation):  # pruned meanwhile: it found less than there is
+            return self.search(corpus, question, k=k, filter_=filter_, on_stage=on_stage)
         return Found(tuple(self._current(recorder, hits)), recorder.trace(question))
 
     def ask(
@@ -132,7 +134,9 @@ class Pipeline:
             path = self._over(index.generation)
             try:
                 answer = path._ask_once(index, question, memory, filter_, Recorder(on_stage))
-                return replace(answer, recalled=memory.recalled, facts=memory.facts)
+                if self._catalog.stands(index.generation):
+                    return replace(answer, recalled=memory.recalled, facts=memory.facts)
+                changed = f"generation {index.generation.id} was pruned"
             except StaleEvidence as error:
                 changed = str(error)
         raise CitationError(

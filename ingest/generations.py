@@ -81,8 +81,8 @@ def candidate(catalog: Catalog, corpus: str, wanted: int | None = None) -> Gener
         found = [one for one in known if one.served is None]
         if not found:
             raise NotFound(
-                f"Corpus {corpus!r} has no generation that never served; begin one: `ibid generations build --corpus "
-                f"{corpus}`, or name one that did with --generation: `ibid generations list --corpus {corpus}`."
+                f"Corpus {corpus!r} has no new generation; begin one: `ibid generations build --corpus "
+                f"{corpus}`, or name one that served with --generation: `ibid generations list --corpus {corpus}`."
             )
         return found[-1]
     for one in known:

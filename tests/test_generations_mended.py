@@ -100,7 +100,7 @@ def test_after_a_rollback_swap_says_how_to_go_forth_again(library: Library) -> N
     catch_up(catalog, Maker(catalog, new, library.embedder))
     assert catalog.swap(new)
     assert catalog.swap(old)
-    with pytest.raises(NotFound, match=r"never served.*--generation"):
+    with pytest.raises(NotFound, match=r"no new generation.*--generation"):
         candidate(catalog, CORPUS)
     assert candidate(catalog, CORPUS, new.id).id == new.id
 

@@ -56,6 +56,7 @@ app.command()(sync)
 app.command()(chat)
 for name, command in (("backup", backup), ("restore", restore), ("export", export_), ("import", import_)):
     app.command(name)(command)
+GATES = (["eval", "gate"], ["generations", "swap"])
 GATE_COULD_NOT_RUN = 2  # 1 is for what became worse
 out, notes = Console(), Console(stderr=True)
 
@@ -263,7 +264,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 def main() -> None:
     """Run the command line; errors that Ibid expects become one line and exit code 1, of the gate 2."""
-    failed = GATE_COULD_NOT_RUN if sys.argv[1:3] == ["eval", "gate"] else 1
+    failed = GATE_COULD_NOT_RUN if sys.argv[1:3] in GATES else 1
     try:
         code = app(standalone_mode=False)
     except (IbidError, typer.TyperException) as error:

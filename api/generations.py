@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,8 @@ from rag.generations import Extent, Generation
 from rag.pipeline import Pipeline
 
 if TYPE_CHECKING:
+    from eval.gate import Rule
+    from eval.questions import EvalQuestion
     from eval.run import Run
 
 SOME_FAILED = 2
@@ -103,13 +106,17 @@ def swap(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a generation serve: at once, for running servers too. What it still lacks is built first."""
+    """Let a generation serve: at once, for running servers too. What it still lacks is built first.
+
+    Exits 1 if the gate finds it worse, 2 if it could not be done or told.
+    """
     from ingest.generations import candidate
 
     if gate is None and (baseline is not None or fail_on is not None):
         raise InvalidInput("--baseline and --fail-on are of the gate; name its questions with --gate.")
+    before_it = None if gate is None else _Gate.read(gate, baseline, fail_on)
     with opened() as service:
-        _swap(service, candidate(service.catalog, corpus, number), gate, baseline, fail_on, as_json=as_json)
+        _swap(service, candidate(service.catalog, corpus, number), before_it, as_json=as_json)
 
 
 @generations_app.command()
@@ -118,14 +125,15 @@ def rollback(corpus: Corpus, as_json: AsJson = False) -> None:
     from ingest.generations import previous
 
     with opened() as service:
-        _swap(service, previous(service.catalog, corpus), None, None, None, as_json=as_json)
+        _swap(service, previous(service.catalog, corpus), None, as_json=as_json)
 
 
 @generations_app.command()
 def prune(
     corpus: Corpus,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also what a rollback would bring back, and what is being built.")
+        bool,
+        typer.Option("--all", help="Also what a rollback would bring back, and what has not served yet."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -142,26 +150,65 @@ def prune(
     return _print(out, f"{corpus}: pruned {numbers}" if pruned else f"{corpus}: nothing to prune")
 
 
-def _swap(
-    service: Service,
-    generation: Generation,
-    gate: Path | None,
-    baseline: Path | None,
-    fail_on: str | None,
-    *,
-    as_json: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """What stands before a swap: questions, rules, and a run to compare with in place of what serves."""
+
+    name: str
+    questions: Sequence[EvalQuestion]
+    rules: Sequence[Rule]
+    lenient: bool  # whether a rule that cannot be judged is skipped
+    baseline: Run | None
+
+    @classmethod
+    def read(cls, questions: Path, baseline: Path | None, fail_on: str | None) -> _Gate:
+        """Read all of it, before anything is built.
+
+        Raises:
+            InvalidInput: if a file or a rule is not right, or the baseline is of other questions.
+        """
+        from eval.gate import DEFAULT_RULES, check_comparable, parse_rules
+        from eval.questions import fingerprint, read_questions
+        from eval.run import read_run, set_name
+
+        asked = read_questions(questions)
+        run = read_run(baseline) if baseline else None
+        if run is not None:
+            check_comparable(run, {fingerprint([question]) for question in asked}, sampled=False)
+        rules = parse_rules(DEFAULT_RULES if fail_on is None else fail_on)
+        return cls(set_name(questions), asked, rules, fail_on is None, run)
+
+    def passes(self, service: Service, trying: Pipeline, corpus: str) -> bool:
+        """Ask what is tried, and what serves where there is no baseline; tell whether it is no worse."""
+        from eval.gate import judge_run
+        from eval.render import gate_markdown
+
+        before = self.baseline or self._run(service, service.pipeline, corpus)
+        judged = judge_run(before, self._run(service, trying, corpus), self.rules, lenient=self.lenient)
+        notes.print(gate_markdown(judged), markup=False, highlight=False)
+        return judged.passed
+
+    def _run(self, service: Service, path: Pipeline, corpus: str) -> Run:
+        from eval.run import evaluate
+        from eval.trial import Subject
+
+        subject = Subject(path, service.catalog, service.settings, corpus)
+        with progress("Asking", len(self.questions)) as advance:
+            return evaluate(subject, self.name, self.questions, advance=advance)
+
+
+def _swap(service: Service, generation: Generation, gate: _Gate | None, *, as_json: bool) -> None:
     from ingest import generations
 
     catalog, corpus = service.catalog, generation.corpus
     before = catalog.serving(corpus)
     maker = service.builder().maker(generation)
     with progress("Catching up", catalog.extent(generation).missing) as advance:
-        generations.catch_up(catalog, maker, advance)
+        generations.complete(catalog, maker, advance)
     trying = Pipeline(service.settings, catalog, service.embedder, trying=generation)
     trying.index(corpus).catch_up()
-    trying.save_indexes(always=True)  # so that no question waits for it after the swap
-    if gate is not None and not _passes(service, trying, corpus, gate, baseline, fail_on):
+    trying.save_indexes(always=True)  # so that no server has to build its index first
+    if gate is not None and not gate.passes(service, trying, corpus):
         _print(notes, f"ibid: generation {before.id} goes on serving {corpus!r}: {generation.id} is worse.")
         raise typer.Exit(1)
     generations.swap(catalog, maker)
@@ -171,32 +218,6 @@ def _swap(
         _print(
             out, f"{corpus}: generation {generation.id} serves ({_made(generation)}), before it {before.id}"
         )
-
-
-def _passes(
-    service: Service, trying: Pipeline, corpus: str, gate: Path, baseline: Path | None, fail_on: str | None
-) -> bool:
-    """Ask the questions of both, or of the candidate alone where there is a baseline; tell whether it is no worse."""
-    from eval.gate import DEFAULT_RULES, judge_run, parse_rules
-    from eval.render import gate_markdown
-    from eval.run import read_run
-
-    rules = parse_rules(DEFAULT_RULES if fail_on is None else fail_on)
-    before = read_run(baseline) if baseline else _run(service, service.pipeline, corpus, gate)
-    judged = judge_run(before, _run(service, trying, corpus, gate), rules, lenient=fail_on is None)
-    notes.print(gate_markdown(judged), markup=False, highlight=False)
-    return judged.passed
-
-
-def _run(service: Service, path: Pipeline, corpus: str, questions: Path) -> Run:
-    from eval.questions import read_questions
-    from eval.run import evaluate, set_name
-    from eval.trial import Subject
-
-    asked = read_questions(questions)
-    subject = Subject(path, service.catalog, service.settings, corpus)
-    with progress("Asking", len(asked)) as advance:
-        return evaluate(subject, set_name(questions), asked, advance=advance)
 
 
 def _made(generation: Generation) -> str:
@@ -220,6 +241,7 @@ def _to_json(generation: Generation, extent: Extent) -> dict[str, Any]:
         "corpus": generation.corpus,
         "state": _state(generation, extent),
         "embedder": recipe.model,
+        "fingerprint": recipe.embedder,
         "chunker": recipe.chunker,
         "chunk_tokens": recipe.chunk_tokens,
         "documents": extent.documents,

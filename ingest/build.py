@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ingest.load import Limits, document_name, too_large
-from ingest.make import GROUP_CHUNKS, Cut, Maker, always
 from ingest.parse import Bounds, Parser
+from ingest.pieces import GROUP_CHUNKS, Cut, PieceMaker, always
 from ingest.portable import Portable
 from ingest.source import Outcome, Source, failed
 from rag.catalog import Catalog, NewVersion
@@ -31,7 +31,7 @@ class _Prepared:
     pages: tuple[int, ...]
     metadata: Metadata
     sha256: str
-    maker: Maker
+    maker: PieceMaker
     cut: Cut
     version: int = 1  # the least number that it may get
 
@@ -48,7 +48,7 @@ class Builder:
     def __init__(self, catalog: Catalog, embedder: Embedder, settings: Settings) -> None:
         self._catalog, self._embedder, self._threads = catalog, embedder, settings.encoder_threads
         self._recipe = recipe_of(settings, embedder.fingerprint)
-        self._makers: dict[int, Maker] = {}  # by generation
+        self._makers: dict[int, PieceMaker] = {}  # by generation
         file_bytes, unpacked_bytes, pages = settings.limits()
         self._limits = Limits(max_file_bytes=file_bytes, max_unpacked_bytes=unpacked_bytes, max_pages=pages)
         bounds = Bounds(settings.parse_memory_mb * 1_000_000, settings.parse_timeout_s)
@@ -80,7 +80,7 @@ class Builder:
         self._serving(corpus)
         yield from self._build(corpus, (self._prepare_portable(corpus, one) for one in documents))
 
-    def maker(self, generation: Generation) -> Maker:
+    def maker(self, generation: Generation) -> PieceMaker:
         """Return what cuts and embeds for a generation.
 
         Raises:
@@ -90,10 +90,10 @@ class Builder:
             embedder = embedder_of(generation, self._embedder, threads=self._threads)
             if embedder is not self._embedder:
                 embedder = in_background(embedder)
-            self._makers[generation.id] = Maker(self._catalog, generation, embedder)
+            self._makers[generation.id] = PieceMaker(self._catalog, generation, embedder)
         return self._makers[generation.id]
 
-    def _serving(self, corpus: str) -> Maker:
+    def _serving(self, corpus: str) -> PieceMaker:
         return self.maker(self._catalog.serving(corpus))
 
     def _build(self, corpus: str, items: Iterable[_Prepared | Outcome]) -> Iterator[Outcome]:
@@ -128,7 +128,7 @@ class Builder:
             maker = self._serving(corpus)
             cut = maker.cut(loaded.text, source.wanted or always)
             metadata = {**loaded.metadata, **source.metadata}
-        except Exception as error:  # a chunker may embed, see `Maker.embed_each`
+        except Exception as error:  # a chunker may embed, see `PieceMaker.embed_each`
             return failed(source.name, stage, error)
         return _Prepared(replace(source, name=name), loaded.pages, metadata, sha256, maker, cut)
 
@@ -142,7 +142,7 @@ class Builder:
                 return Outcome(one.name, "unchanged")
             maker = self._serving(corpus)
             cut = maker.cut(one.text)
-        except Exception as error:  # a chunker may embed, see `Maker.embed_each`
+        except Exception as error:  # a chunker may embed, see `PieceMaker.embed_each`
             return failed(source.name, "chunk", error)
         return _Prepared(source, one.pages, one.metadata, one.sha256, maker, cut, one.version)
 
@@ -163,7 +163,7 @@ class Builder:
         try:
             maker = self._serving(corpus)
             cut = maker.cut(item.cut.text, item.cut.wanted)
-        except Exception as error:  # a chunker may embed, see `Maker.embed_each`
+        except Exception as error:  # a chunker may embed, see `PieceMaker.embed_each`
             yield failed(item.source.name, "chunk", error)
         else:
             yield from self._commit(corpus, [replace(item, maker=maker, cut=cut)])

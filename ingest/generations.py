@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from ingest.make import GROUP_CHUNKS, Cut, Maker
+from ingest.pieces import GROUP_CHUNKS, Cut, PieceMaker
 from ingest.source import failed
 from rag.catalog import Catalog
 from rag.errors import NotFound, WrongState
@@ -22,7 +22,7 @@ DOCUMENTS = 16  # read at a time
 OnDocument = Callable[[], object]
 
 
-def catch_up(catalog: Catalog, maker: Maker, on_document: OnDocument = lambda: None) -> dict[str, str]:
+def catch_up(catalog: Catalog, maker: PieceMaker, on_document: OnDocument = lambda: None) -> dict[str, str]:
     """Give a generation the documents that it lacks; return the reason by name for those that failed.
 
     Args:
@@ -37,17 +37,33 @@ def catch_up(catalog: Catalog, maker: Maker, on_document: OnDocument = lambda: N
     for row, document in _missing(catalog, maker.generation):
         try:
             group.append((row, document, maker.cut(document.text, partial(catalog.is_here, row))))
-        except Exception as error:  # a chunker may embed, see `Maker.embed_each`
+        except Exception as error:  # a chunker may embed, see `PieceMaker.embed_each`
             reasons[document.name] = str(failed(document.name, "chunk", error).error)
             on_document()
         if sum(len(cut.pieces) for _, _, cut in group) >= GROUP_CHUNKS:
             _put(catalog, maker, group, reasons, on_document)
             group = []
     _put(catalog, maker, group, reasons, on_document)
+    catalog.drop_old_checkpoints()
     return reasons
 
 
-def swap(catalog: Catalog, maker: Maker, on_document: OnDocument = lambda: None) -> None:
+def complete(catalog: Catalog, maker: PieceMaker, on_document: OnDocument = lambda: None) -> None:
+    """Catch up, where nothing may fail.
+
+    Raises:
+        WrongState: if a document cannot be made.
+        NotFound, StorageError: see `catch_up`.
+    """
+    if reasons := catch_up(catalog, maker, on_document):
+        name, reason = next(iter(reasons.items()))
+        raise WrongState(
+            f"Generation {maker.generation.id} lacks {len(reasons)} documents that cannot be made, such as "
+            f"{name!r} ({reason}); nothing was swapped. Delete them, or build another generation."
+        )
+
+
+def swap(catalog: Catalog, maker: PieceMaker, on_document: OnDocument = lambda: None) -> None:
     """Let a generation serve as soon as it lacks nothing. The one before it stays, for a rollback.
 
     Raises:
@@ -55,12 +71,7 @@ def swap(catalog: Catalog, maker: Maker, on_document: OnDocument = lambda: None)
         NotFound, StorageError: see `catch_up`.
     """
     for _ in range(ATTEMPTS):
-        if reasons := catch_up(catalog, maker, on_document):
-            name, reason = next(iter(reasons.items()))
-            raise WrongState(
-                f"Generation {maker.generation.id} lacks {len(reasons)} documents that cannot be made, such as "
-                f"{name!r} ({reason}); nothing was swapped. Delete them, or build another generation."
-            )
+        complete(catalog, maker, on_document)
         if catalog.swap(maker.generation):
             return
     raise WrongState(
@@ -111,7 +122,7 @@ def previous(catalog: Catalog, corpus: str) -> Generation:
 
 
 def needless(catalog: Catalog, corpus: str, *, everything: bool = False) -> list[Generation]:
-    """Return the generations to prune: all but the one that serves, a rollback's, and what was begun since the swap.
+    """Return the generations to prune: all but the one that serves, a rollback's, and newer ones that never served.
 
     Args:
         everything: all but the one that serves.
@@ -140,7 +151,7 @@ def _missing(catalog: Catalog, generation: Generation) -> Iterator[tuple[int, Do
 
 def _put(
     catalog: Catalog,
-    maker: Maker,
+    maker: PieceMaker,
     group: list[tuple[int, Document, Cut]],
     reasons: dict[str, str],
     on_document: OnDocument,

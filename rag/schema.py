@@ -114,6 +114,7 @@ CREATE UNIQUE INDEX chunks_by_id ON chunks (id, generation);
 CREATE INDEX chunks_in_order ON chunks (document, generation, start);
 CREATE INDEX chunks_by_embedding ON chunks (embedding);
 CREATE INDEX chunks_by_generation ON chunks (generation);
+CREATE INDEX documents_of_corpus ON documents (corpus);
 ALTER TABLE changes RENAME TO old_changes;
 CREATE TABLE changes (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, generation INTEGER NOT NULL, document INTEGER NOT NULL,

@@ -101,6 +101,7 @@ DROP TABLE changes;
 ALTER TABLE old_changes RENAME TO changes;
 CREATE INDEX changes_of_corpus ON changes (corpus, seq);
 DROP TABLE generations;
+DROP INDEX documents_of_corpus;
 """
 
 

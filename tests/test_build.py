@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ingest.build import Builder
-from ingest.make import GROUP_CHUNKS
+from ingest.pieces import GROUP_CHUNKS
 from ingest.source import Outcome, Source
 from rag.catalog import Catalog
 from rag.embed import Embedder, TokenVectors

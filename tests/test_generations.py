@@ -321,7 +321,7 @@ def test_the_commands(sea: Ibid, home: Path) -> None:
         (("build", "--chunk-tokens", 4), "chunk_tokens is '4'; expected a whole number from 16"),
     ):
         done = sea("generations", *command, "--corpus", "sea")
-        assert (done.code, told in done.err) == (1, True), done.err
+        assert (done.code, told in done.err) == (2 if "swap" in command else 1, True), done.err
     assert sea("generations", "list", "--corpus", "nowhere").code == 1
     assert states(sea) == [(1, "serves")]
 
@@ -355,6 +355,8 @@ def test_the_gate_stands_before_the_swap(sea: Ibid, home: Path) -> None:
         )
     questions.write_text("\n".join(map(json.dumps, lines)))
     sea("generations", "build", "--corpus", "sea", "--chunker", "token", "--chunk-tokens", 16)
+    for wrong in (("--gate", home / "none.jsonl"), ("--gate", questions, "--fail-on", "recall falls")):
+        assert sea("generations", "swap", "--corpus", "sea", *wrong).code == 2
     strict = ("--gate", questions, "--fail-on", "context span recall drops 0")
     refused = sea("generations", "swap", "--corpus", "sea", *strict)
     assert refused.code == 1

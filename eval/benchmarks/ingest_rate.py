@@ -28,7 +28,7 @@ from eval.benchmarks.sync import processor_s
 from eval.datasets import records
 from eval.trial import shared_embedder
 from ingest.chunk import make_chunker
-from ingest.make import GROUP_CHUNKS
+from ingest.pieces import GROUP_CHUNKS
 from rag.database import CATALOG
 from rag.embed import Embedder, in_background
 from rag.settings import Settings

@@ -43,7 +43,7 @@ class Cut:
         return indexed_text(self.text[piece.start : piece.end], piece.context)
 
 
-class Maker:
+class PieceMaker:
     """Cuts and embeds for one generation.
 
     Raises:
@@ -74,7 +74,7 @@ class Maker:
             NotFound: if none of the texts is wanted any more.
         """
         keys = [[self._key(cut, piece) for piece in cut.pieces] for cut in cuts]
-        vectors = self._vectors(cuts, keys, lambda: any(cut.wanted() for cut in cuts))
+        vectors = self._vectors(cuts, keys)
         return [
             Pieces(
                 [(piece.start, piece.end, piece.context) for piece in cut.pieces],
@@ -87,9 +87,7 @@ class Maker:
     def _key(self, cut: Cut, piece: Piece) -> bytes:
         return embedding_key(self._embedder.fingerprint, cut.indexed(piece))
 
-    def _vectors(
-        self, cuts: Sequence[Cut], keys: Sequence[Sequence[bytes]], wanted: Callable[[], bool]
-    ) -> dict[bytes, np.ndarray]:
+    def _vectors(self, cuts: Sequence[Cut], keys: Sequence[Sequence[bytes]]) -> dict[bytes, np.ndarray]:
         pieces = {
             key: (cut, piece)
             for cut, its_keys in zip(cuts, keys, strict=True)
@@ -102,18 +100,21 @@ class Maker:
             for key, (cut, piece) in pieces.items()
             if key not in made and key not in known
         }
-        return {**made, **known, **self._embedded(missing, wanted)}
+        return {**made, **known, **self._embedded(missing, cuts)}
 
-    def _embedded(self, texts: Mapping[bytes, str], wanted: Callable[[], bool]) -> dict[bytes, np.ndarray]:
-        """Embed texts by key, part by part; what is done is kept, but for the last part, which is put in next."""
+    def _embedded(self, texts: Mapping[bytes, str], cuts: Sequence[Cut]) -> dict[bytes, np.ndarray]:
+        """Embed texts by key, part by part; what is done is kept, but for the last part, which is put in next.
+
+        Of whose text a part is, it does not tell: it is kept only where all are wanted.
+        """
         vectors: dict[bytes, np.ndarray] = {}
         keys = list(texts)
         for begin in range(0, len(keys), GROUP_CHUNKS):
-            if not wanted():
+            if not any(cut.wanted() for cut in cuts):
                 raise NotFound("It was cancelled or deleted while it was being embedded.")
             part = keys[begin : begin + GROUP_CHUNKS]
             fresh = self._embedder.encode([texts[key] for key in part])
             vectors.update(zip(part, fresh, strict=True))
             if len(vectors) < len(keys):
-                self._catalog.keep_checkpoint(part, fresh, wanted)
+                self._catalog.keep_checkpoint(part, fresh, lambda: all(cut.wanted() for cut in cuts))
         return vectors

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ingest.generations import candidate, catch_up
-from ingest.make import Maker
+from ingest.pieces import PieceMaker
 from rag import models
 from rag.embed import Embedder, SentenceTransformersEmbedder, TokenVectors, embedder_of
 from rag.errors import NotFound, OtherEmbedder
@@ -55,7 +55,7 @@ def test_a_question_is_answered_though_its_generation_is_pruned_meanwhile(
     catalog = library.catalog
     library.put("sea.txt", SEA)
     old, new = catalog.serving(CORPUS), begun(library)
-    catch_up(catalog, Maker(catalog, new, library.embedder))
+    catch_up(catalog, PieceMaker(catalog, new, library.embedder))
     pipeline = Pipeline(Settings(home=Path("unused")), catalog, library.embedder)
 
     def swap_and_prune(done: str, *_: object) -> None:
@@ -68,7 +68,7 @@ def test_a_question_is_answered_though_its_generation_is_pruned_meanwhile(
     assert catalog.serving(CORPUS) != old
 
     old, new = catalog.serving(CORPUS), begun(library, chunk_tokens=80)
-    catch_up(catalog, Maker(catalog, new, library.embedder))
+    catch_up(catalog, PieceMaker(catalog, new, library.embedder))
     assert pipeline.search(CORPUS, LAMP, on_stage=swap_and_prune).hits
     assert catalog.serving(CORPUS).id == new.id
 
@@ -81,7 +81,7 @@ def test_what_is_deleted_while_it_is_built_leaves_no_checkpoint(library: Library
     library.put("sea.txt", SEA)
     generation = begun(library, chunker="sentence_window", chunk_tokens=20)
     deleting = Embedding(library.embedder, lambda: catalog.delete_documents(CORPUS, ["long.txt"]))
-    reasons = catch_up(catalog, Maker(catalog, generation, deleting))
+    reasons = catch_up(catalog, PieceMaker(catalog, generation, deleting))
     assert reasons == {}
     assert count(catalog, "checkpoints") == 0
     assert (catalog.extent(generation).documents, catalog.extent(generation).missing) == (1, 0)
@@ -97,7 +97,7 @@ def test_after_a_rollback_swap_says_how_to_go_forth_again(library: Library) -> N
     catalog = library.catalog
     library.put("sea.txt", SEA)
     old, new = catalog.serving(CORPUS), begun(library)
-    catch_up(catalog, Maker(catalog, new, library.embedder))
+    catch_up(catalog, PieceMaker(catalog, new, library.embedder))
     assert catalog.swap(new)
     assert catalog.swap(old)
     with pytest.raises(NotFound, match=r"no new generation.*--generation"):

@@ -7,7 +7,6 @@ file. pytest runs the same few histories each time; `python -m tests.test_statef
 
 import hashlib
 import re
-import shutil
 import sys
 import tempfile
 import time
@@ -48,14 +47,18 @@ COMMON = (
     "Nobody has seen the keeper since Monday.",
     "Ropes and lamps are kept in the shed.",
 )
+BYSTANDER = "bystander"  # a corpus that holds those, each a chunk that others may share, and never changes
+ALONE = Recipe(WORDS.fingerprint, chunker="sentence_window", chunk_tokens=16)
 SHELVES = ("", "north", "south")
+SELDOM = 4  # steps between two looks of the first process
 LATELY = 12  # words that died last and are asked for
 RARE = re.compile(r"\b(?:[bdfgklmn][aiou]){3}x\b")
 
 who = st.integers(0, 1)  # the process that does it
-names = st.sampled_from([f"{letter}.txt" for letter in "abcde"])
+names = st.sampled_from([f"{letter}.txt" for letter in "abcd"])
 two_names = st.lists(names, min_size=2, max_size=2, unique=True)
 sentences = st.lists(st.integers(0, len(COMMON)), max_size=5)
+many_sentences = st.lists(st.integers(0, len(COMMON)), min_size=4, max_size=6)
 shelves = st.sampled_from(SHELVES)
 recipes = st.sampled_from(RECIPES)
 picks = st.integers(0, 7)
@@ -73,16 +76,24 @@ class Histories(RuleBasedStateMachine):
         self.archive = Path(self._folder.name) / "backup.tar"
         self.processes = [Process(self.home), Process(self.home)]
         self.model, self.saved = Model(), Model()
+        self.undone: dict[Path, bytes] = {}  # snapshots of a history that a restore ended
         self.words: list[str] = []  # that ever stood in a document
+        self.steps = 0
 
     def teardown(self) -> None:
         for process in self.processes:
             process.close()
         self._folder.cleanup()
 
-    @initialize(recipe=recipes)
-    def begin(self, recipe: Recipe) -> None:
-        self._create_corpus(self.processes[0], recipe)
+    @initialize(recipe=recipes, other=recipes)
+    def begin(self, recipe: Recipe, other: Recipe) -> None:
+        process = self.processes[0]
+        process.catalog.create_corpus(BYSTANDER, ALONE)
+        text = " ".join(COMMON)
+        process.catalog.keep_original(text.encode())
+        list(process.builder.ingest(BYSTANDER, [Source("a.txt", text.encode)]))
+        self._create_corpus(process, recipe)
+        self._catch_up(process, self._begun(process, other))
 
     # documents
 
@@ -91,18 +102,22 @@ class Histories(RuleBasedStateMachine):
         self._ingest(self.processes[who], name, self._written(kinds), shelf)
 
     @precondition(lambda self: self.model.documents)
-    @rule(who=who, name=names, pick=picks, shelf=shelves)
-    def ingest_what_stands_already(self, who: int, name: str, pick: int, shelf: str) -> None:
-        self._ingest(self.processes[who], name, self._picked(pick)[1], shelf)
+    @rule(who=who, name=st.none() | names, pick=picks, shelf=shelves)
+    def ingest_what_stands_already(self, who: int, name: str | None, pick: int, shelf: str) -> None:
+        held, text = self._picked(pick)
+        self._ingest(self.processes[who], name or held, text, shelf)
 
     @rule(who=who, name=names, kinds=sentences, version=st.integers(1, 6), shelf=shelves)
     def take(self, who: int, name: str, kinds: list[int], version: int, shelf: str) -> None:
         self._take(self.processes[who], name, self._written(kinds), version, shelf)
 
     @precondition(lambda self: self.model.documents)
-    @rule(who=who, name=names, pick=picks, version=st.integers(1, 6), shelf=shelves)
-    def take_what_stands_already(self, who: int, name: str, pick: int, version: int, shelf: str) -> None:
-        self._take(self.processes[who], name, self._picked(pick)[1], version, shelf)
+    @rule(who=who, name=st.none() | names, pick=picks, version=st.integers(1, 6), shelf=shelves)
+    def take_what_stands_already(
+        self, who: int, name: str | None, pick: int, version: int, shelf: str
+    ) -> None:
+        held, text = self._picked(pick)
+        self._take(self.processes[who], name or held, text, version, shelf)
 
     @rule(who=who, gone=st.lists(names, min_size=1, max_size=2))
     def delete(self, who: int, gone: list[str]) -> None:
@@ -140,8 +155,7 @@ class Histories(RuleBasedStateMachine):
 
         def leaves(stage: str, _: float) -> None:
             if stage == "retrieve":
-                self.processes[1 - who].catalog.delete_documents(CORPUS, [name])
-                del self.model.documents[name]
+                self._delete(self.processes[1 - who], name)
 
         word = RARE.findall(text)[0]
         found = self.processes[who].pipeline.search(CORPUS, f"Where is the {word}?", on_stage=leaves)
@@ -166,7 +180,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(
         save=st.booleans(),
-        damage=st.sampled_from(["none", "deleted", "flipped"]),
+        damage=st.sampled_from(["none", "deleted", "flipped", "of what was undone"]),
         at=st.floats(0, 1, exclude_max=True),
         bit=st.integers(0, 7),
     )
@@ -174,6 +188,11 @@ class Histories(RuleBasedStateMachine):
         if save:
             self.processes[0].pipeline.save_indexes(always=True)
         self.processes[0].close()
+        if damage == "of what was undone":
+            for path, saved in self.undone.items():
+                if path.name.startswith(self._stems()):
+                    path.parent.mkdir(exist_ok=True)
+                    path.write_bytes(saved)
         for path in self._snapshots():
             if damage == "deleted":
                 path.unlink()
@@ -182,6 +201,7 @@ class Histories(RuleBasedStateMachine):
                 content[int(at * len(content))] ^= 1 << bit
                 path.write_bytes(content)
         self.processes[0] = Process(self.home)
+        self._check_search(self.processes[0])
 
     @rule(who=who)
     def save(self, who: int) -> None:
@@ -193,24 +213,18 @@ class Histories(RuleBasedStateMachine):
         self.saved = deepcopy(self.model)
 
     @precondition(lambda self: self.saved.recipes)
-    @rule(stale=st.booleans())
-    def restore(self, stale: bool) -> None:
+    @rule()
+    def restore(self) -> None:
         with pytest.raises(StorageError, match="has the data folder"):
             restore_backup(self.archive, self.home, force=True)
-        kept = {path: path.read_bytes() for path in self._snapshots()}
+        self.processes[0].pipeline.save_indexes(always=True)
+        self.undone = {path: path.read_bytes() for path in self._snapshots()}
         for process in self.processes:
             process.close()
         restore_backup(self.archive, self.home, force=True)
+        assert not (self.home / "indexes").exists()
         self.model = deepcopy(self.saved)
-        assert self._snapshots() == []
-        for path, content in (
-            kept.items() if stale else ()
-        ):  # as an operator's copy of the folder may bring back
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
         self.processes = [Process(self.home), Process(self.home)]
-        self._check_search(self.processes[0])
-        shutil.rmtree(self.home / "indexes", ignore_errors=True)
 
     # generations
 
@@ -237,20 +251,22 @@ class Histories(RuleBasedStateMachine):
         assert catalog.extent(generation).missing == max(0, missing - count)
 
     @precondition(lambda self: self.model.documents)
-    @rule(who=who, recipe=recipes, pick=picks, leaves=st.booleans())
-    def build_while_a_document_changes(self, who: int, recipe: Recipe, pick: int, leaves: bool) -> None:
+    @rule(who=who, recipe=recipes, pick=picks, event=st.sampled_from(["leaves", "changes", "is built"]))
+    def build_while_a_document_changes(self, who: int, recipe: Recipe, pick: int, event: str) -> None:
         name, text = self._picked(pick)
-        met: list[None] = []
+        generation = self._begun(self.processes[who], recipe)
+        other = self.processes[1 - who]
+        events: dict[str, Callable[[], object]] = {
+            "leaves": lambda: self._delete(other, name),
+            "changes": lambda: self._ingest(other, name, f"{text} {COMMON[0]}", ""),
+            "is built": lambda: self._catch_up(other, generation),
+        }
+        waiting = [events[event]]
 
         def change() -> None:
-            if not met and leaves:
-                self.processes[1 - who].catalog.delete_documents(CORPUS, [name])
-                del self.model.documents[name]
-            elif not met:
-                self._ingest(self.processes[1 - who], name, f"{text} {COMMON[0]}", "")
-            met.append(None)
+            if waiting:
+                waiting.pop()()
 
-        generation = self._begun(self.processes[who], recipe)
         self._catch_up(self.processes[who], generation, change)
         self._catch_up(self.processes[who], generation)  # what came with the last group
         assert self.processes[who].catalog.extent(generation).missing == 0
@@ -298,7 +314,7 @@ class Histories(RuleBasedStateMachine):
         self.model.serve(generation.id)
 
     @precondition(lambda self: len(self.model.recipes) > 1)
-    @rule(who=who, pair=two_names, kinds=sentences, pick=picks)
+    @rule(who=who, pair=two_names, kinds=many_sentences, pick=picks)
     def ingest_across_a_swap(self, who: int, pair: list[str], kinds: list[int], pick: int) -> None:
         process, other = self.processes[who], self.processes[1 - who]
         number = [one for one in self.model.recipes if one != self.model.serving][
@@ -348,7 +364,7 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def the_documents_are_those_of_the_model(self) -> None:
-        chunks = self.model.chunks(self.model.serving) if self.model.served else {}
+        chunks = self.model.chunks(self.model.serving)
         expected = {
             name: (
                 held.version,
@@ -358,7 +374,7 @@ class Histories(RuleBasedStateMachine):
             )
             for name, held in self.model.documents.items()
         }
-        for process in self.processes if self.model.served else ():
+        for process in self.processes:
             listed = process.catalog.documents(CORPUS)
             assert {
                 one.name: (one.version, one.metadata, one.sha256, one.chunks) for one in listed
@@ -381,31 +397,42 @@ class Histories(RuleBasedStateMachine):
             [asked] = [one for one in self.processes[1].catalog.generations(CORPUS) if one.id == generation]
             assert self.processes[1].catalog.extent(asked).missing == len(lacking)
             assert not lacking or generation != self.model.serving
-        rows = database.execute("SELECT count(*), count(DISTINCT embedding) FROM chunks").fetchone()
-        assert rows[0] == sum(map(len, stored.values()))
-        embeddings = database.execute(
-            "SELECT count(*), (SELECT count(*) FROM checkpoints) FROM embeddings "
-            "WHERE key IN (SELECT embedding FROM chunks)"
-        ).fetchone()
-        assert tuple(embeddings) == (rows[1], 0)
-        assert database.execute("SELECT count(*) FROM embeddings").fetchone()[0] == rows[1]
+        assert database.execute("SELECT count(*) FROM chunks").fetchone()[0] == sum(
+            map(len, [*stored.values(), COMMON])
+        )
+        embeddings = {row["key"] for row in database.execute("SELECT key FROM embeddings")}
+        assert embeddings == {row["embedding"] for row in database.execute("SELECT embedding FROM chunks")}
         originals = {path.name for path in (self.home / "originals").iterdir()}
-        assert originals == {_sha256(held.text) for held in self.model.documents.values()}
-        kept = tuple(f"{corpus_stem(CORPUS)}-{generation}-" for generation in self.model.recipes)
-        assert all(path.name.startswith(kept) for path in self._snapshots())
+        texts = [held.text for held in self.model.documents.values()]
+        assert originals == set(map(_sha256, [*texts, " ".join(COMMON)]))
+        assert all(path.name.startswith(self._stems()) for path in self._snapshots())
 
     @invariant()
-    def both_processes_find_what_lives_and_nothing_else(self) -> None:
-        for process in self.processes if self.model.served else ():
-            self._check_search(process)
+    def the_second_process_finds_what_lives_and_nothing_else(self) -> None:
+        self._check_search(self.processes[1])
+
+    @invariant()
+    def so_does_the_first_one(self) -> None:
+        """It is asked now and then, and then has several changes to catch up on."""
+        self.steps += 1
+        if self.steps % SELDOM == 0:
+            self._check_search(self.processes[0])
+
+    @invariant()
+    def another_corpus_stays_as_it_is(self) -> None:
+        found = self.processes[1].pipeline.search(BYSTANDER, "keeper")
+        assert sorted(hit.text for hit in found.hits) == sorted(COMMON)
 
     # how
 
     def _create_corpus(self, process: Process, recipe: Recipe) -> None:
+        """Make it with documents that have a sentence in common."""
         process.catalog.create_corpus(CORPUS, recipe)
         serving = process.catalog.serving(CORPUS).id
         self.model.recipes[serving] = recipe
         self.model.serve(serving)
+        for name in ("a.txt", "b.txt", "c.txt"):
+            self._ingest(process, name, self._written([0, len(COMMON), 1]), "")
 
     def _written(self, kinds: Sequence[int]) -> str:
         """Return a text whose first sentence, and others, hold a word that no other text ever held."""
@@ -442,6 +469,10 @@ class Histories(RuleBasedStateMachine):
         state = "added" if held is None else "updated"
         assert (outcome.state, outcome.version) == (state, version), outcome.error
 
+    def _delete(self, process: Process, name: str) -> None:
+        process.catalog.delete_documents(CORPUS, [name])
+        del self.model.documents[name]
+
     def _take(self, process: Process, name: str, text: str, least: int, shelf: str) -> None:
         metadata = {"format": "txt", "shelf": shelf}
         held = self.model.documents.get(name)
@@ -474,9 +505,10 @@ class Histories(RuleBasedStateMachine):
         stored: dict[int, set[Place]] = {generation: set() for generation in self.model.recipes}
         query = (
             'SELECT generation, name, k.version, start, "end", k.text FROM chunks k '
-            "JOIN documents d ON d.row = k.document"
+            "JOIN documents d ON d.row = k.document WHERE corpus = ?"
         )
-        for generation, name, version, start, end, text in self.processes[1].catalog.read().execute(query):
+        rows = self.processes[1].catalog.read().execute(query, (CORPUS,))
+        for generation, name, version, start, end, text in rows:
             assert text == self.model.documents[name].text[start:end]
             stored[generation].add((name, version, start, end))
         return stored
@@ -511,9 +543,14 @@ class Histories(RuleBasedStateMachine):
         for hit in hits:
             held = self.model.documents[hit.chunk.document]
             assert (hit.chunk.version, hit.text) == (held.version, held.text[hit.start : hit.end])
+            assert hit.chunk.generation == self.model.serving
+
+    def _stems(self) -> tuple[str, ...]:
+        """Return how the snapshots of living generations begin."""
+        return tuple(f"{corpus_stem(CORPUS)}-{generation}-" for generation in self.model.recipes)
 
     def _snapshots(self) -> list[Path]:
-        return sorted((self.home / "indexes").glob("*"))
+        return sorted((self.home / "indexes").glob(f"*{corpus_stem(CORPUS)}*"))
 
 
 def _place(hit: Hit) -> Place:
@@ -534,7 +571,7 @@ def _settings(**more: Any) -> settings:
 
 def test_any_history_holds_what_a_dictionary_holds() -> None:
     run_state_machine_as_test(
-        Histories, settings=_settings(max_examples=20, stateful_step_count=25, derandomize=True)
+        Histories, settings=_settings(max_examples=30, stateful_step_count=40, derandomize=True)
     )
 
 

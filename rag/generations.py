@@ -24,6 +24,8 @@ from rag.types import Chunk, Document
 
 CHUNKER_VERSION = 1  # raise it when the chunkers (ingest/chunker.py) would cut the same text differently
 
+_TICK_S = 0.001  # between two swaps, at least
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -179,9 +181,11 @@ class Generations(Embeddings):
                 raise NotFound(f"Generation {generation.id} of {generation.corpus!r} was pruned meanwhile.")
             if self.extent(generation).missing:
                 return False
+            latest = max(one.served or 0.0 for one in self.generations(generation.corpus))
+            served = max(time.time(), latest + _TICK_S)  # the newest, also where the clock was set back
             transaction.execute("UPDATE generations SET serves = 0 WHERE corpus = ?", (generation.corpus,))
             transaction.execute(
-                "UPDATE generations SET serves = 1, served = ? WHERE id = ?", (time.time(), generation.id)
+                "UPDATE generations SET serves = 1, served = ? WHERE id = ?", (served, generation.id)
             )
         return True
 

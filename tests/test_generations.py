@@ -216,6 +216,18 @@ def test_a_question_ends_in_the_generation_that_it_began_in(corpus: Corpus) -> N
     assert {hit.chunk.generation for ranking in again.trace.rankings.values() for hit in ranking} == {new.id}
 
 
+def test_a_clock_that_was_set_back_changes_nothing_of_a_rollback(corpus: Corpus) -> None:
+    second, third = corpus.begin(), corpus.begin(chunk_tokens=20)
+    corpus.swap(second)
+    with corpus.catalog.write() as transaction:
+        transaction.execute("UPDATE generations SET served = served + 3600")  # as the clock was then
+    corpus.swap(third)
+    assert generations.previous(corpus.catalog, CORPUS).id == second.id
+    corpus.swap(second)
+    assert generations.previous(corpus.catalog, CORPUS).id == third.id
+    assert third.id not in [one.id for one in generations.needless(corpus.catalog, CORPUS)]
+
+
 def test_pruning_leaves_what_is_needed(corpus: Corpus) -> None:
     catalog = corpus.catalog
     first, second, third = (

@@ -199,6 +199,11 @@ class Histories(RuleBasedStateMachine):
         self._check_search(self.processes[0])
 
     @rule(who=who)
+    def set_the_clock_back(self, who: int) -> None:
+        with self.processes[who].catalog.write() as transaction:
+            transaction.execute("UPDATE generations SET served = served + 3600")
+
+    @rule(who=who)
     def save(self, who: int) -> None:
         self.processes[who].pipeline.save_indexes(always=True)
 
@@ -584,6 +589,8 @@ def test_any_history_holds_what_a_dictionary_holds() -> None:
 
 
 if __name__ == "__main__":
-    ends = time.monotonic() + 60 * float(sys.argv[1])
+    ends, histories = time.monotonic() + 60 * float(sys.argv[1]), 0
     while time.monotonic() < ends:
         run_state_machine_as_test(Histories, settings=_settings(max_examples=20, stateful_step_count=50))
+        histories += 20
+    print(f"{histories} histories of up to 50 steps hold.")

@@ -129,18 +129,20 @@ class Pipeline:
             CitationError: if a quote is not the stored text, or a part of the answer is not cited.
         """
         self.check_question(question, filter_)
-        for _ in range(ATTEMPTS):
+        changed: list[str] = []
+        while len(changed) < ATTEMPTS:
             index = self.index(corpus)
             path = self._over(index.generation)
             try:
                 answer = path._ask_once(index, question, memory, filter_, Recorder(on_stage))
-                if self._catalog.stands(index.generation):
+                if self._catalog.stands(
+                    index.generation
+                ):  # else it was pruned, and less was found than there is
                     return replace(answer, recalled=memory.recalled, facts=memory.facts)
-                changed = f"generation {index.generation.id} was pruned"
             except StaleEvidence as error:
-                changed = str(error)
+                changed.append(str(error))
         raise CitationError(
-            f"The cited documents changed {ATTEMPTS} times while answering ({changed}); ask again."
+            f"The cited documents changed {ATTEMPTS} times while answering ({changed[-1]}); ask again."
         )
 
     def index(self, corpus: str) -> CorpusIndex:

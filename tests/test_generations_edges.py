@@ -14,7 +14,7 @@ from rag import models
 from rag.embed import Embedder, SentenceTransformersEmbedder, TokenVectors, embedder_of
 from rag.errors import NotFound, OtherEmbedder
 from rag.generations import Generation, Recipe, not_in_force, recipe_of
-from rag.pipeline import Pipeline
+from rag.pipeline import ATTEMPTS, Pipeline
 from rag.settings import Settings
 from tests.made_versions import CORPUS, Library, bring_back, count
 from tests.typed import Ibid
@@ -71,6 +71,23 @@ def test_a_question_is_answered_though_its_generation_is_pruned_meanwhile(
     catch_up(catalog, PieceMaker(catalog, new, library.embedder))
     assert pipeline.search(CORPUS, LAMP, on_stage=swap_and_prune).hits
     assert catalog.serving(CORPUS).id == new.id
+
+
+def test_a_question_outlives_more_prunes_than_changes_of_what_it_cites(library: Library) -> None:
+    catalog = library.catalog
+    library.put("sea.txt", SEA)
+    pipeline = Pipeline(Settings(home=Path("unused")), catalog, library.embedder)
+    sizes = list(range(60, 60 + 2 * ATTEMPTS))
+
+    def renew(done: str, *_: object) -> None:
+        if done == "embed" and sizes:
+            old, new = catalog.serving(CORPUS), begun(library, chunk_tokens=sizes.pop())
+            catch_up(catalog, PieceMaker(catalog, new, library.embedder))
+            assert catalog.swap(new)
+            catalog.prune_generation(old)
+
+    assert "burns whale oil" in pipeline.ask(CORPUS, LAMP, on_stage=renew).text
+    assert sizes == []
 
 
 def test_what_is_deleted_while_it_is_built_leaves_no_checkpoint(library: Library) -> None:

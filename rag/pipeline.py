@@ -19,7 +19,6 @@ from rag.embed import Embedder, embedder_of
 from rag.errors import CitationError, InvalidInput, NotFound, OtherEmbedder, StorageError
 from rag.evidence import keep_evidence
 from rag.filters import Filter, filter_to_sql
-from rag.fuse import average_scores, min_max, reciprocal_rank_fusion
 from rag.generate import Generator
 from rag.generations import Generation
 from rag.index import CorpusIndex, Followers
@@ -27,7 +26,7 @@ from rag.injection import last_if_planted
 from rag.prompts import SYSTEM, THINKING
 from rag.recorder import OnStage, Recorder
 from rag.rerank import LateInteraction, Reranked
-from rag.retrieve import Candidates, on_their_pages, retrieve, to_hits, with_neighbours
+from rag.retrieve import Candidates, fuse_legs, on_their_pages, retrieve, with_neighbours
 from rag.rewrite import rewrite
 from rag.settings import Settings
 from rag.strategy import Selection, Selector
@@ -361,15 +360,7 @@ class Pipeline:
         return current
 
     def _fuse(self, candidates: Candidates) -> list[Hit]:
-        """Fuse both legs; either way scores lie in [0, 1], as later stages expect."""
-        if self._settings.fusion == "reciprocal_rank":
-            fused = reciprocal_rank_fusion([candidates.dense, candidates.lexical])
-            scores = min_max([hit.score for hit in fused])  # they come as at most 2 / 61
-            return [replace(hit, score=float(score)) for hit, score in zip(fused, scores, strict=True)]
-        averaged = average_scores(
-            candidates.dense_scores, candidates.lexical_scores, dense_weight=self._settings.dense_weight
-        )
-        return to_hits(averaged, candidates.chunks, "fused")
+        return fuse_legs(candidates, self._settings.fusion, dense_weight=self._settings.dense_weight)
 
     def _context(self, question: str, selection: Selection, memory: Memory) -> Context:
         return assemble(

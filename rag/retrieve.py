@@ -9,6 +9,7 @@ import numpy as np
 
 from rag.catalog import Catalog
 from rag.filters import Filter
+from rag.fuse import average_scores, min_max, reciprocal_rank_fusion
 from rag.index import CorpusIndex, Ranking
 from rag.types import Chunk, Hit, page_at
 
@@ -46,6 +47,21 @@ def retrieve(
         found.lexical_scores,
         found.chunks,
     )
+
+
+def fuse_legs(candidates: Candidates, fusion: str, *, dense_weight: float) -> list[Hit]:
+    """Fuse both legs, best first; either way scores lie in [0, 1], as later stages expect.
+
+    Args:
+        fusion: `average`, or `reciprocal_rank`.
+        dense_weight: share of the dense score in the average.
+    """
+    if fusion == "reciprocal_rank":
+        fused = reciprocal_rank_fusion([candidates.dense, candidates.lexical])
+        scores = min_max([hit.score for hit in fused])  # they come as at most 2 / 61
+        return [replace(hit, score=float(score)) for hit, score in zip(fused, scores, strict=True)]
+    averaged = average_scores(candidates.dense_scores, candidates.lexical_scores, dense_weight=dense_weight)
+    return to_hits(averaged, candidates.chunks, "fused")
 
 
 def to_hits(ranking: Ranking, chunks: Mapping[int, Chunk], stage: str) -> list[Hit]:

@@ -61,6 +61,7 @@ class Readiness:
                     return
                 self._load(pipeline, corpus.name)
             self._pending = ""
+            pipeline.warm_up()  # most questions do without: ready does not wait for it
         except Exception as error:  # whatever it is, the service lives on and says it
             log.exception("The warm-up failed")
             shown = str(error) if isinstance(error, IbidError) else type(error).__name__

@@ -93,6 +93,10 @@ class Compressor:
     def __init__(self, classifier: TokenClassifier) -> None:
         self._classifier = classifier
 
+    def warm_up(self) -> None:
+        """Import `llmlingua` now, which takes seconds, and not while a question waits."""
+        _prompt_compressor()
+
     def compress(self, text: str, rate: float, *, question: str = "") -> Compressed:
         """Keep about `rate` of a text's characters.
 

@@ -175,6 +175,11 @@ class Pipeline:
                 self._generator = self._make_generator()
             return self._generator
 
+    def warm_up(self) -> None:
+        """Load what only some questions need."""
+        if self._compressor:
+            self._compressor.warm_up()
+
     @property
     def summarize(self) -> Callable[[str], str] | None:
         """What sums an exchange up: the language model, where one writes the answers; else None."""

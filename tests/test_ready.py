@@ -48,6 +48,22 @@ def test_a_corpus_of_another_model_is_a_warning_and_a_conflict(tmp_path: Path) -
             assert response.status_code == 409, response.text
 
 
+def test_what_only_some_questions_need_is_loaded_before_one_asks_for_it(tmp_path: Path) -> None:
+    program = f"""
+import asyncio, pathlib, sys, time
+from api.app import create_app
+from rag.settings import Settings
+async def main():
+    async with create_app(Settings(home=pathlib.Path({str(tmp_path)!r}))).router.lifespan_context(None):
+        while "llmlingua" not in sys.modules:
+            time.sleep(0.1)
+        print("loaded")
+asyncio.run(main())
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (ran.returncode, ran.stdout) == (0, "loaded\n"), ran.stderr
+
+
 def test_starting_and_searching_import_no_heavy_library(tmp_path: Path) -> None:
     with served(Settings(home=tmp_path)) as site:
         upload(site.client, "handbook", {"travel.md": TRAVEL})
@@ -57,7 +73,7 @@ from api.app import create_app
 from rag.settings import Settings
 from rag.generations import Recipe
 async def main():
-    app = create_app(Settings(home=pathlib.Path({str(tmp_path)!r})))
+    app = create_app(Settings(home=pathlib.Path({str(tmp_path)!r}), compressor="none"))
     async with app.router.lifespan_context(app):
         print(app.state.service.pipeline.search("handbook", "hotel in London").hits[0].chunk.document)
 asyncio.run(main())

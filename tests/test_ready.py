@@ -54,7 +54,8 @@ import asyncio, pathlib, sys, time
 from api.app import create_app
 from rag.settings import Settings
 async def main():
-    async with create_app(Settings(home=pathlib.Path({str(tmp_path)!r}))).router.lifespan_context(None):
+    app = create_app(Settings(home=pathlib.Path({str(tmp_path)!r})))
+    async with app.router.lifespan_context(app):
         while "llmlingua" not in sys.modules:
             time.sleep(0.1)
         print("loaded")

@@ -35,7 +35,6 @@ TEXTS = {
     "bell.txt": "The fog bell was cast in Kiel. It rings four times a minute when the mist is thick.",
 }
 LAMP_QUESTION = "What does the lamp burn?"
-FINE = {"chunker": "token", "chunk_tokens": 16}
 
 
 class Corpus:
@@ -51,8 +50,8 @@ class Corpus:
         sources = [Source(f"{name}.txt", text.encode) for name, text in texts.items()]
         return list(self.builder.ingest(CORPUS, sources))
 
-    def begin(self, **recipe: object) -> Generation:
-        made = Recipe(self.embedder.fingerprint, "trunk", **(FINE | recipe))  # type: ignore[arg-type]
+    def begin(self, chunker: str = "token", chunk_tokens: int = 16) -> Generation:
+        made = Recipe(self.embedder.fingerprint, "trunk", chunker, chunk_tokens)
         return self.catalog.begin_generation(CORPUS, made)
 
     def build(

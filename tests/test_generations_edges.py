@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +42,8 @@ class Embedding:
         return self._embedder.token_offsets(text)
 
 
-def begun(library: Library, **recipe: object) -> Generation:
-    made = replace(Recipe(library.embedder.fingerprint, chunk_tokens=60), **recipe)  # type: ignore[arg-type]
+def begun(library: Library, chunker: str = "packed", chunk_tokens: int = 60) -> Generation:
+    made = Recipe(library.embedder.fingerprint, chunker=chunker, chunk_tokens=chunk_tokens)
     return library.catalog.begin_generation(CORPUS, made)
 
 

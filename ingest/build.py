@@ -48,7 +48,7 @@ class Builder:
     def __init__(self, catalog: Catalog, embedder: Embedder, settings: Settings) -> None:
         self._catalog, self._embedder, self._threads = catalog, embedder, settings.encoder_threads
         self._recipe = recipe_of(settings, embedder.fingerprint)
-        self._makers: dict[int, PieceMaker] = {}  # by generation
+        self._makers: dict[str, PieceMaker] = {}  # by corpus, of the generation that was built last
         file_bytes, unpacked_bytes, pages = settings.limits()
         self._limits = Limits(max_file_bytes=file_bytes, max_unpacked_bytes=unpacked_bytes, max_pages=pages)
         bounds = Bounds(settings.parse_memory_mb * 1_000_000, settings.parse_timeout_s)
@@ -86,12 +86,13 @@ class Builder:
         Raises:
             OtherEmbedder: if its embedding model cannot be had.
         """
-        if generation.id not in self._makers:
+        held = self._makers.get(generation.corpus)
+        if held is None or held.generation.id != generation.id:
             embedder = embedder_of(generation, self._embedder, threads=self._threads)
             if embedder is not self._embedder:
                 embedder = in_background(embedder)
-            self._makers[generation.id] = PieceMaker(self._catalog, generation, embedder)
-        return self._makers[generation.id]
+            held = self._makers[generation.corpus] = PieceMaker(self._catalog, generation, embedder)
+        return held
 
     def _serving(self, corpus: str) -> PieceMaker:
         return self.maker(self._catalog.serving(corpus))

@@ -7,6 +7,7 @@ came or changed meanwhile are only some more that the generation lacks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
 from ingest.pieces import GROUP_CHUNKS, Cut, PieceMaker
@@ -129,16 +130,12 @@ def needless(catalog: Catalog, corpus: str, *, everything: bool = False) -> list
     """
     known = catalog.generations(corpus)
     serving = next(one for one in known if one.serves)
-    if everything:
-        return [one for one in known if not one.serves]
-    before = max((one.served for one in known if one.served and not one.serves), default=None)
-    return [
-        one
-        for one in known
-        if not one.serves
-        and (one.served is None or one.served != before)
-        and not (one.served is None and one.id > serving.id)
-    ]
+    kept = {serving.id}
+    if not everything:
+        kept |= {one.id for one in known if one.served is None and one.id > serving.id}
+        with suppress(NotFound):  # none served before
+            kept.add(previous(catalog, corpus).id)
+    return [one for one in known if one.id not in kept]
 
 
 def _missing(catalog: Catalog, generation: Generation) -> Iterator[tuple[int, Document]]:

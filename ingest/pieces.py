@@ -34,9 +34,7 @@ class Cut:
 
     text: str
     pieces: Sequence[Piece]
-    wanted: Callable[[], bool] = (
-        always  # asked before embedding, and in each transaction that keeps embeddings
-    )
+    wanted: Callable[[], bool] = always  # asked before embedding, and in the transaction that keeps some
 
     def indexed(self, piece: Piece) -> str:
         """Return what the indexes see of a piece."""

@@ -19,7 +19,6 @@ from rag.errors import InvalidInput, NotFound, StorageError, Swapped
 from rag.filters import Filter, filter_to_sql, is_storable
 from rag.generations import Generations, Pieces, document_of, insert_chunks
 from rag.originals import forget_uploads
-from rag.snapshot import keep_snapshots
 from rag.types import Chunk, Document, Metadata, document_id, indexed_text
 
 
@@ -69,7 +68,7 @@ class Catalog(Generations):
             )
             transaction.execute("DELETE FROM corpora WHERE name = ?", (corpus,))
             cancelled = forget_uploads(transaction, corpus, None)
-        keep_snapshots(self.home, corpus, ())  # they hold its words and vectors
+        self.drop_needless_snapshots(corpus)  # they hold its words and vectors
         self.drop_unused_originals([*removed, *cancelled])
         self.empty_log()  # its conversations are gone for good
         return len(removed)

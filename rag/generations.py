@@ -161,8 +161,7 @@ class Generations(Embeddings):
             NotFound: if the generation was pruned.
         """
         with self.write() as transaction:
-            if not self.stands(generation):
-                raise NotFound(f"Generation {generation.id} of {generation.corpus!r} was pruned meanwhile.")
+            self._require(generation)
             found = transaction.execute("SELECT * FROM documents WHERE row = ?", (row,)).fetchone()
             held = "SELECT 1 FROM chunks WHERE document = ? AND generation = ? LIMIT 1"
             if found is None or transaction.execute(held, (row, generation.id)).fetchone():
@@ -177,8 +176,7 @@ class Generations(Embeddings):
             NotFound: if it was pruned.
         """
         with self.write() as transaction:
-            if not self.stands(generation):
-                raise NotFound(f"Generation {generation.id} of {generation.corpus!r} was pruned meanwhile.")
+            self._require(generation)
             if self.extent(generation).missing:
                 return False
             latest = max(one.served or 0.0 for one in self.generations(generation.corpus))
@@ -206,7 +204,16 @@ class Generations(Embeddings):
             )
             transaction.execute("DELETE FROM changes WHERE generation = ?", (generation.id,))
             transaction.execute("DELETE FROM generations WHERE id = ?", (generation.id,))
-        keep_snapshots(self.home, generation.corpus, [one.id for one in self.generations(generation.corpus)])
+        self.drop_needless_snapshots(generation.corpus)
+
+    def drop_needless_snapshots(self, corpus: str) -> None:
+        """Delete the index snapshots of generations that are no more; of a deleted corpus all."""
+        rows = self.read().execute("SELECT id FROM generations WHERE corpus = ?", (corpus,)).fetchall()
+        keep_snapshots(self.home, corpus, [row["id"] for row in rows])
+
+    def _require(self, generation: Generation) -> None:
+        if not self.stands(generation):
+            raise NotFound(f"Generation {generation.id} of {generation.corpus!r} was pruned meanwhile.")
 
     def _generation(self, corpus: str, identity: int) -> Generation | None:
         query = f"{_SELECT} WHERE corpus = ? AND id = ?"

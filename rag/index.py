@@ -19,7 +19,7 @@ from rag.dense import DenseIndex
 from rag.filters import Filter
 from rag.generations import Generation
 from rag.lexical import LexicalIndex, RankBm25Index
-from rag.snapshot import keep_snapshots, read_snapshot, snapshot_path, write_snapshot
+from rag.snapshot import read_snapshot, snapshot_path, write_snapshot
 from rag.types import Chunk
 
 log = logging.getLogger(__name__)
@@ -156,8 +156,7 @@ class CorpusIndex:
                     "The index snapshot of %r was not written (%s); the next start is slower.", corpus, error
                 )
             else:
-                kept = [generation.id for generation in self._catalog.generations(corpus)]
-                keep_snapshots(self._catalog.home, corpus, kept)
+                self._catalog.drop_needless_snapshots(corpus)  # this one too, where it was deleted meanwhile
 
     # following
 

@@ -134,9 +134,7 @@ class Pipeline:
             path = self._over(index.generation)
             try:
                 answer = path._ask_once(index, question, memory, filter_, Recorder(on_stage))
-                if self._catalog.stands(
-                    index.generation
-                ):  # else it was pruned, and less was found than there is
+                if self._catalog.stands(index.generation):  # pruned, it found less than there is
                     return replace(answer, recalled=memory.recalled, facts=memory.facts)
             except StaleEvidence as error:
                 changed.append(str(error))

@@ -42,13 +42,17 @@ class Settings:
         "localhost,127.0.0.1,::1", "names by which the service may be asked (Host), by comma; `*` for any"
     )
 
-    embedder: str = _setting("trunk", "`trunk`, or a sentence-transformers model by path or hub name")
+    embedder: str = _setting(
+        "trunk", "what embeds new corpora: `trunk`, or a sentence-transformers model by name"
+    )
     encoder_threads: int = _setting(0, "encoder threads; 0 means one for each core", low=0, high=256)
     chunker: str = _setting(
-        "packed", "how documents are cut", choices="packed max_min cluster sentence_window token"
+        "packed",
+        "how the documents of new corpora are cut",
+        choices="packed max_min cluster sentence_window token",
     )
     chunk_tokens: int = _setting(
-        254, "most tokens of a chunk, in the embedder's own tokens", low=16, high=8192
+        254, "most tokens of their chunks, in the embedder's own tokens", low=16, high=8192
     )
 
     lexical: str = _setting(

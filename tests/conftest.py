@@ -14,7 +14,7 @@ from rag.conversation import Conversations
 from rag.embed import Embedder, load_embedder
 from rag.pipeline import Pipeline
 from rag.settings import Settings
-from tests.made_versions import QUILL, Library
+from tests.made_versions import MILL, QUILL, SEA, Library
 from tests.typed import Done, Ibid
 
 _KNOWN: dict[str, np.ndarray] = {}  # text -> vector; the same lines return in many tests
@@ -47,6 +47,14 @@ def conversations(catalog: Catalog) -> Conversations:
 @pytest.fixture
 def library(catalog: Catalog, embedder: Embedder) -> Library:
     return Library(catalog, embedder, _KNOWN)
+
+
+@pytest.fixture
+def filled(library: Library) -> Library:
+    """A corpus about a lighthouse and a mill."""
+    library.put("sea.txt", SEA)
+    library.put("mill.txt", MILL)
+    return library
 
 
 @pytest.fixture

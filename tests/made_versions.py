@@ -17,6 +17,9 @@ from rag.index import CorpusIndex
 from rag.types import Chunk, Scalar
 
 CORPUS = "library"
+SEA = "The lamp of the lighthouse burns whale oil. Ada Quill lights the lamp at dusk. The tower is 41 metres high."
+MILL = "The mill grinds rye on Tuesdays. Its miller is called Bo Marsh."
+LAMP_QUESTION = "What does the lamp of the lighthouse burn?"  # which SEA answers
 QUILL = (
     "Ada Quill was the keeper of the lighthouse. Ada Quill was born in Lund in 1822.\n\n"
     "Ada Quill wrote three books about fog signals. Bo Marsh was the miller, and was born in Kiel in 1830."

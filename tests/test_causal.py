@@ -13,23 +13,12 @@ from rag.pipeline import Pipeline
 from rag.prompts import SYSTEM
 from rag.settings import Settings
 from tests.made_models import tiny_bert
-from tests.made_versions import CORPUS, Library
-
-SEA = "The lamp of the lighthouse burns whale oil. Ada Quill lights the lamp at dusk. The tower is 41 metres high."
-MILL = "The mill grinds rye on Tuesdays. Its miller is called Bo Marsh."
-QUESTION = "What does the lamp of the lighthouse burn?"
-
-
-@pytest.fixture
-def filled(library: Library) -> Library:
-    library.put("sea.txt", SEA)
-    library.put("mill.txt", MILL)
-    return library
+from tests.made_versions import CORPUS, LAMP_QUESTION, MILL, SEA, Library
 
 
 @pytest.fixture(scope="module")
 def causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_causal(tmp_path_factory.mktemp("causal"), f"{SYSTEM} {SEA} {MILL} {QUESTION}")
+    return tiny_causal(tmp_path_factory.mktemp("causal"), f"{SYSTEM} {SEA} {MILL} {LAMP_QUESTION}")
 
 
 def test_a_local_model_writes_the_same_with_its_prefix_kept(causal: Path) -> None:
@@ -102,7 +91,7 @@ def test_a_prompt_beyond_the_window_is_said(tmp_path: Path, filled: Library) -> 
 
 def test_a_local_model_in_the_question_path(filled: Library, causal: Path, embedder: Embedder) -> None:
     settings = Settings(home=Path("unused"), generator=str(causal), generator_tokens=16)
-    answer = Pipeline(settings, filled.catalog, embedder).ask(CORPUS, QUESTION)
+    answer = Pipeline(settings, filled.catalog, embedder).ask(CORPUS, LAMP_QUESTION)
 
     assert "whale oil" in answer.text  # random weights write nonsense: the extractive answer stands in
     assert any("stands in" in note for note in answer.trace.remarks)

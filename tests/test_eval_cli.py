@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.browsed import browsed, needs_chromium
-from tests.typed import Ibid
+from tests.typed import Ibid, ingest_texts
 
 TEXTS = {
     "lamp.md": "# Lighthouse\n\nThe lamp of the lighthouse burns whale oil. It is lit at dusk by Ada Quill. "
@@ -29,10 +29,7 @@ ASKED = [
 @pytest.fixture
 def asked(ibid: Ibid, home: Path) -> Path:
     """A corpus `sea`, and a question set about it."""
-    (home / "texts").mkdir()
-    for name, text in TEXTS.items():
-        (home / "texts" / name).write_text(text)
-    assert ibid("ingest", home / "texts", "--corpus", "sea").code == 0
+    ingest_texts(ibid, home / "texts", TEXTS, "sea")
     lines: list[dict[str, object]] = []
     for number, (question, answer, document, quote) in enumerate(ASKED):
         start = TEXTS[document].index(quote)

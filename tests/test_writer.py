@@ -16,20 +16,9 @@ from rag.server import RETRIES, ServerModel
 from rag.settings import Settings
 from rag.types import Answer
 from rag.writer import has_its_numbers, split_answer, whole_sentences
-from tests.made_versions import CORPUS, Library
+from tests.made_versions import CORPUS, LAMP_QUESTION, SEA, Library
 from tests.served import served, upload
 from tests.talking import Talker, talking
-
-SEA = "The lamp of the lighthouse burns whale oil. Ada Quill lights the lamp at dusk. The tower is 41 metres high."
-MILL = "The mill grinds rye on Tuesdays. Its miller is called Bo Marsh."
-QUESTION = "What does the lamp of the lighthouse burn?"
-
-
-@pytest.fixture
-def filled(library: Library) -> Library:
-    library.put("sea.txt", SEA)
-    library.put("mill.txt", MILL)
-    return library
 
 
 @pytest.fixture
@@ -46,7 +35,7 @@ def asked(library: Library, talker: Talker, **settings: Any) -> Answer:
         generator_model="m",
         **settings,
     )
-    return Pipeline(configured, library.catalog, library.embedder).ask(CORPUS, QUESTION)
+    return Pipeline(configured, library.catalog, library.embedder).ask(CORPUS, LAMP_QUESTION)
 
 
 def label_of(library: Library, talker: Talker, document: str) -> int:
@@ -204,7 +193,7 @@ def test_the_writing_ends_when_the_client_leaves(filled: Library, talker: Talker
         home=Path("unused"), generator="openai", generator_url=talker.url, generator_model="m"
     )
     with pytest.raises(Gone):
-        Pipeline(configured, filled.catalog, filled.embedder).ask(CORPUS, QUESTION, on_stage=leave)
+        Pipeline(configured, filled.catalog, filled.embedder).ask(CORPUS, LAMP_QUESTION, on_stage=leave)
     assert talker.left.wait(10)
 
 
@@ -218,7 +207,7 @@ def test_a_server_of_ours_stops_writing_when_its_client_hangs_up(
     )
     with served(settings) as site:
         upload(site.client, "sea", {"sea.txt": SEA})
-        body = {"question": QUESTION, "stream": stream}
+        body = {"question": LAMP_QUESTION, "stream": stream}
         with (
             suppress(httpx.ReadTimeout),
             site.client.stream("POST", "/v1/corpora/sea/ask", json=body, timeout=1.0) as answer,
@@ -272,7 +261,7 @@ def test_a_long_exchange_is_summed_up_as_far_as_it_is_supported(filled: Library,
     pipeline = Pipeline(configured, filled.catalog, filled.embedder)
     assert pipeline.summarize is not None
     talker.says = "The lamp burns whale oil. The lamp was sold for 40 pounds."
-    assert pipeline.summarize(f"{QUESTION}\n{SEA}") == "The lamp burns whale oil."
+    assert pipeline.summarize(f"{LAMP_QUESTION}\n{SEA}") == "The lamp burns whale oil."
     assert talker.asked[-1]["messages"][0]["content"] == SUMMARIZE
     talker.malformed = True
     assert pipeline.summarize(SEA) == ""
@@ -320,6 +309,6 @@ def test_searching_needs_no_generator(filled: Library) -> None:
     settings = Settings(home=Path("unused"), generator="openai")
     pipeline = Pipeline(settings, filled.catalog, filled.embedder)
 
-    assert pipeline.search(CORPUS, QUESTION).hits
+    assert pipeline.search(CORPUS, LAMP_QUESTION).hits
     with pytest.raises(ModelError, match="IBID_GENERATOR_URL"):
-        pipeline.ask(CORPUS, QUESTION)
+        pipeline.ask(CORPUS, LAMP_QUESTION)

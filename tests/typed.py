@@ -1,8 +1,9 @@
 """What the command line answered: its exit code and what it printed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -20,3 +21,11 @@ class Done:
 
 
 Ibid = Callable[..., Done]
+
+
+def ingest_texts(ibid: Ibid, folder: Path, texts: Mapping[str, str], corpus: str) -> None:
+    """Write texts by name into a new folder, and ingest it."""
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    assert ibid("ingest", folder, "--corpus", corpus).code == 0

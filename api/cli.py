@@ -15,23 +15,22 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from api.batch import Answering, printable_json, run_batch
-from api.chat import chat, memory_app
-from api.evaluate import eval_app
-from api.generations import generations_app
-from api.jobs import jobs_app
-from api.models import models_app
-from api.moving import backup, export_, import_, restore
-from api.progress import progress
+from api.commands.batch import Answering, printable_json, run_batch
+from api.commands.chat import chat, memory_app
+from api.commands.evaluate import eval_app
+from api.commands.generations import generations_app
+from api.commands.jobs import jobs_app
+from api.commands.models import models_app
+from api.commands.moving import backup, export_, import_, restore
+from api.commands.progress import progress
+from api.commands.sync import sync
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import opened
-from api.sync import sync
-from rag.conversation import ANYBODY, Session
 from rag.errors import IbidError, InvalidInput
-from rag.generations import not_in_force
-from rag.listing import check_corpus_name
+from rag.memory.conversation import ANYBODY, Session
+from rag.recipe import not_in_force
 from rag.settings import load_settings
-from rag.types import Answer, Citation
+from rag.types import Answer, Citation, check_corpus_name
 
 if TYPE_CHECKING:
     from ingest.source import Outcome, Source
@@ -237,7 +236,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to bind to; default 8000.")] = None,
 ) -> None:
     """Serve HTTP until interrupted."""
-    from api.serve import run_server
+    from api.http.serve import run_server
 
     run_server(load_settings(host=host, port=port))
 
@@ -245,7 +244,7 @@ def serve(
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check models, catalogue, indexes and disk; say what to do. Exits 1 if something is wrong."""
-    from api.doctor import diagnose
+    from api.commands.doctor import diagnose
 
     checks = diagnose(load_settings())
     if as_json:
@@ -289,7 +288,7 @@ def _ingest(corpus: str, sources: list[Source]) -> list[Outcome]:
             advance()
         service.pipeline.index(corpus).catch_up()
         service.pipeline.save_indexes()
-        if told := not_in_force(service.catalog.serving(corpus), service.settings):
+        if told := not_in_force(corpus, service.catalog.serving(corpus).recipe, service.settings):
             notes.print(told, soft_wrap=True, markup=False, highlight=False)
     return outcomes
 

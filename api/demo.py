@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 
-from eval.benchmarks.server import running_server
+from eval.benchmarks.operations.server import running_server
 
 HANDBOOK = Path(__file__).parent.parent / "corpora" / "handbook"
 DOCUMENTS = HANDBOOK / "documents"

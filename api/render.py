@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ingest.plan import Report
-from ingest.queue import Job
+from ingest.sync.plan import Report
+from ingest.uploads.queue import Job
 from rag.pipeline import Found
 from rag.types import Answer, Citation, Conflict, Hit, Ledger, Trace
 

@@ -7,15 +7,15 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ingest.jobs import Jobs
-from ingest.sync import Sync
-from rag.catalog import Catalog
-from rag.conversation import Conversations
-from rag.embed import Embedder, embedder_of, in_background, load_embedder
+from ingest.sync.sync import Sync
+from ingest.uploads.jobs import Jobs
 from rag.errors import NotFound
-from rag.generations import Recipe, recipe_of
+from rag.memory.conversation import Conversations
+from rag.models.embed import Embedder, embedder_of, in_background, load_embedder
 from rag.pipeline import Pipeline
+from rag.recipe import Recipe, recipe_of
 from rag.settings import Settings, load_settings
+from rag.store.catalog import Catalog
 
 if TYPE_CHECKING:
     from ingest.build import Builder
@@ -52,7 +52,12 @@ class Service:
     def check_embedder(self, corpus: str) -> None:
         """Raise OtherEmbedder where the embedding model of a corpus cannot be had."""
         with suppress(NotFound):  # it is to be made
-            embedder_of(self.catalog.serving(corpus), self.embedder, threads=self.settings.encoder_threads)
+            embedder_of(
+                corpus,
+                self.catalog.serving(corpus).recipe,
+                self.embedder,
+                threads=self.settings.encoder_threads,
+            )
 
     def builder(self) -> Builder:
         """Return a builder, whose work gives way to questions.

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from rag.server import shown_url
+from rag.answer.openai_client import shown_url
 from rag.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -14,13 +14,12 @@ import numpy as np
 from eval.measures import Values, covers, found_items, holds_answer
 from eval.metrics import paired_test, percentile
 from eval.questions import EvalQuestion
+from eval.report.tables import markdown_table
 from eval.run import ask, interval, measure
-from eval.tables import markdown_table
 from eval.trial import Subject
-from rag import models
-from rag.assemble import Limits, assemble
+from rag.assemble import Limits, assemble, order_for_attention
 from rag.errors import InvalidInput
-from rag.order import order_for_attention
+from rag.models import pack
 from rag.pipeline import Pipeline
 from rag.types import Draft, Hit
 
@@ -65,7 +64,7 @@ def variants() -> dict[str, Changes]:
         "evidence of 300 tokens, cut": {"evidence_tokens": 300, "compressor": "none"},
         "never refuses": {"refuse_below": 0.0},
     }
-    if "reranker" not in models.shipped():
+    if "reranker" not in pack.shipped():
         del tried["late interaction and cross-encoder"]
     return tried
 

@@ -1,6 +1,6 @@
 """Measure quality and speed: `python -m eval.bench [NAME ...]`, all of them without a name.
 
-Each measurement is written as `eval/results/<name>-<commit>.json`; `python -m eval.tables` makes the
+Each measurement is written as `eval/results/<name>-<commit>.json`; `python -m eval.report.tables` makes the
 README's tables from the newest ones. What needs public data that is not here is skipped, and says so.
 """
 
@@ -13,31 +13,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eval import faults
-from eval.benchmarks import (
+from eval.benchmarks.answers import (
     ablation,
-    chroma,
     conflicts,
-    crash,
     faithfulness,
+    faults,
     first_token,
     handbook,
-    ingest_load,
-    ingest_rate,
     injection,
-    lexical,
-    memory,
-    multiturn,
-    nfcorpus,
-    pack,
-    peers,
-    recall,
-    restore,
-    rewriting,
-    scale,
     shorter_evidence,
-    sync,
 )
+from eval.benchmarks.conversation import memory, multiturn, recall, rewriting
+from eval.benchmarks.models import pack
+from eval.benchmarks.operations import crash, ingest_load, ingest_rate, restore, sync
+from eval.benchmarks.retrieval import chroma, lexical, nfcorpus, peers, scale
 from eval.datasets import available
 from eval.trial import processor, save_results
 

@@ -20,10 +20,10 @@ import numpy as np
 from eval.questions import EvalQuestion
 from eval.trial import Subject
 from rag.assemble import LEAST_RATE
-from rag.catalog import Catalog
 from rag.errors import IbidError, NotFound
-from rag.judge import Judge
+from rag.models.judge import Judge
 from rag.pipeline import Pipeline
+from rag.store.catalog import Catalog
 from rag.types import Answer, Chunk, Citation, Hit, Ledger, Trace
 
 CANARY = Path(__file__).parent / "canary.jsonl"

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from eval.questions import EvalQuestion, Gold
-from rag.catalog import Catalog
 from rag.errors import NotFound
-from rag.sentences import split_sentences
+from rag.store.catalog import Catalog
+from rag.text.sentences import split_sentences
 from rag.types import Document
 
 DRAFT = "draft"  # tag of every question that nobody has reviewed

@@ -19,11 +19,11 @@ import numpy as np
 
 from eval.measures import Values
 from eval.questions import EvalQuestion
-from rag.embed import Embedder
+from rag.answer.extractive import LABEL
 from rag.errors import InvalidInput
-from rag.generate import LABEL
-from rag.judge import Judge, Pair
-from rag.sentences import split_sentences
+from rag.models.embed import Embedder
+from rag.models.judge import Judge, Pair
+from rag.text.sentences import split_sentences
 from rag.types import Answer
 
 os.environ["RAGAS_DO_NOT_TRACK"] = "true"  # before ragas is imported: it reports its use over the network

@@ -13,7 +13,7 @@ from typing import Any
 from eval.metrics import DocumentSpan, SpanScores, span_scores
 from eval.questions import EvalQuestion, Gold, plain
 from eval.reading import answer_f1, exact_match, lead
-from rag.generate import LABEL
+from rag.answer.extractive import LABEL
 from rag.types import Answer, Hit
 
 CUTS = ("dense", "lexical", "fused", "reranked", "trimmed", "evidence", "context")

@@ -20,8 +20,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from rag.catalog import Catalog
 from rag.errors import InvalidInput, NotFound
+from rag.store.catalog import Catalog
 
 MOST_REPORTED = 20  # lines of a file that are complained of at once
 _STRICT = ConfigDict(extra="forbid", strict=True)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from eval.metrics import percentile
-from rag.runtime import cores
+from rag.models.runtime import cores
 from rag.types import Answer
 
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
@@ -34,7 +34,7 @@ class Reading(Protocol):
 
 
 class Reader(Protocol):
-    """What `rag.reader.load_reader` returns."""
+    """What `rag.models.reader.load_reader` returns."""
 
     def read(self, question: str, context: str) -> Reading:
         """Find the best span, even where it is likely that there is none."""

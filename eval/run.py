@@ -24,9 +24,9 @@ from eval.checks import Check, ask_or_report, check_answers, check_canaries, che
 from eval.measures import Values, answer_values, retrieval_values
 from eval.questions import EvalQuestion, Gold, fingerprint
 from eval.trial import Subject, commit, processor
-from rag import models
 from rag.errors import InvalidInput, NotFound
-from rag.judge import Judge
+from rag.models import pack, trunk
+from rag.models.judge import Judge
 from rag.settings import Settings, secrets
 from rag.types import Answer, Hit
 
@@ -277,7 +277,7 @@ def changed_settings(settings: Settings) -> dict[str, Any]:
 
 def pack_fingerprint() -> str:
     """Name the trunk and the adapters that answer."""
-    parts = [models.trunk_fingerprint(), *(models.described(job)["sha256"] for job in models.shipped())]
+    parts = [trunk.trunk_fingerprint(), *(pack.described(job)["sha256"] for job in pack.shipped())]
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
 

@@ -17,10 +17,10 @@ from typing import Any
 
 from ingest.build import Builder
 from ingest.source import Source, find_sources
-from rag.catalog import Catalog
-from rag.embed import Embedder, load_embedder
+from rag.models.embed import Embedder, load_embedder
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.store.catalog import Catalog
 
 CORPUS = "trial"
 RESULTS = Path(__file__).parent / "results"

@@ -17,11 +17,12 @@ from ingest.parse import Bounds, Parser
 from ingest.pieces import GROUP_CHUNKS, Cut, PieceMaker, always
 from ingest.portable import Portable
 from ingest.source import Outcome, Source, failed
-from rag.catalog import Catalog, NewVersion
-from rag.embed import Embedder, embedder_of, in_background
 from rag.errors import IbidError, Swapped
-from rag.generations import Generation, Pieces, recipe_of
+from rag.models.embed import Embedder, embedder_of, in_background
+from rag.recipe import recipe_of
 from rag.settings import Settings
+from rag.store.catalog import Catalog, NewVersion
+from rag.store.generations import Generation, Pieces
 from rag.types import Document, Metadata, document_id
 
 
@@ -88,7 +89,9 @@ class Builder:
         """
         held = self._makers.get(generation.corpus)
         if held is None or held.generation.id != generation.id:
-            embedder = embedder_of(generation, self._embedder, threads=self._threads)
+            embedder = embedder_of(
+                generation.corpus, generation.recipe, self._embedder, threads=self._threads
+            )
             if embedder is not self._embedder:
                 embedder = in_background(embedder)
             held = self._makers[generation.corpus] = PieceMaker(self._catalog, generation, embedder)

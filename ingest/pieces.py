@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingest.chunk import Piece, make_chunker
-from rag.catalog import Catalog
-from rag.embed import Embedder
-from rag.embeddings import embedding_key
+from ingest.chunking.chunk import Piece, make_chunker
 from rag.errors import NotFound
-from rag.generations import Generation, Pieces
+from rag.models.embed import Embedder
+from rag.store.catalog import Catalog
+from rag.store.embeddings import embedding_key
+from rag.store.generations import Generation, Pieces
 from rag.types import indexed_text
 
 # Embed once so many chunks are waiting, and no more at a time: enough to keep every core busy, few enough for the

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.load import document_name
-from rag.catalog import Catalog
 from rag.errors import InvalidInput
-from rag.filters import is_storable
+from rag.store.catalog import Catalog
+from rag.store.filters import is_storable
 from rag.types import Metadata
 
 MOST_VERSION = 2**31

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from rag.compress import Compressed, should_compress
+from rag.answer.prompts import MEMORY, QUESTION, SYSTEM, fenced, unfenced
+from rag.answer.strategy import SUMMARY, Selection
 from rag.errors import InvalidInput
-from rag.memory import ACTIVE_TOKENS, PERSISTENT_TOKENS, SESSION_TOKENS, first_words
-from rag.prompts import EVIDENCE, MEMORY, QUESTION, SYSTEM
+from rag.memory.tiers import ACTIVE_TOKENS, PERSISTENT_TOKENS, SESSION_TOKENS, first_words
+from rag.models.compress import Compressed, should_compress
 from rag.types import Context, Cut, Evidence, Hit, Ledger, Memory
 
 CountTokens = Callable[[str], int]
@@ -23,8 +22,6 @@ _RECALLED_WORDS = (
 _SHARE = 1 / 4  # of the budget that memory may take from evidence
 LEAST_RATE = 1 / 3  # below it too many answers are lost; what then does not fit is cut
 _SPARE = 0.95  # of the share that would fit: characters are compressed, and tokens counted
-
-_FENCE_LIKE = re.compile(r"<(?=[\s/]*(?:evidence|conversation))", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +107,29 @@ def assemble(
     return Context(question, labelled, ledger, tuple(cut), prompt, left_out)
 
 
+def reading_order(selection: Selection, *, attention: bool) -> list[Hit]:
+    """Return the hits in reading order: what was retrieved by rank, whole documents and summaries as they run.
+
+    Args:
+        attention: for what was retrieved: the best at both ends.
+    """
+    hits = selection.hits
+    if selection.strategy == "retrieval":
+        return order_for_attention(hits) if attention else hits
+    documents = list(dict.fromkeys(hit.chunk.document_id for hit in hits))
+    return sorted(
+        hits, key=lambda hit: (hit.stage != SUMMARY, documents.index(hit.chunk.document_id), hit.start)
+    )
+
+
+def order_for_attention(hits: Sequence[Hit]) -> list[Hit]:
+    """Put the best hit first, the second best last, and the rest inward; the weakest lands in the middle.
+
+    Ranks 1 2 3 4 5 become 1 3 5 4 2 (the U-shaped curve of Liu et al., "Lost in the Middle", TACL 2024).
+    """
+    return [*hits[::2], *reversed(hits[1::2])]
+
+
 def room_for_evidence(question: str, limits: Limits, system: str, count: CountTokens) -> int:
     """Return the tokens that evidence may take for certain, whatever is remembered."""
     free = limits.budget - count(f"{system}\n") - count("\n" + QUESTION.format(question=question))
@@ -124,12 +144,6 @@ def memory_pieces(memory: Memory) -> list[str]:
     ]
     facts = [f"The user said: {fact.text}" for fact in reversed(memory.facts)]
     return [*memory.summary, *recalled, *facts, *memory.active]
-
-
-def fenced(hit: Hit, text: str, label: int) -> str:
-    """Fence a hit's text so that nothing in it, or in its document's name, can end or forge a fence."""
-    name = html.escape(" ".join(hit.chunk.document.split()))
-    return EVIDENCE.format(label=label, document=name, page=hit.page or "", text=unfenced(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +182,3 @@ def _remembered(memory: Sequence[str], room: int, count: CountTokens) -> tuple[s
         kept.insert(0, unfenced(text))
     said = MEMORY.format(said="\n".join(kept)) if kept else ""
     return said, tuple(left_out)
-
-
-def unfenced(text: str) -> str:
-    """Return a text in which nothing can end or forge a fence."""
-    return _FENCE_LIKE.sub("&lt;", text)

@@ -12,28 +12,27 @@ from functools import partial
 import numpy as np
 
 from rag import stages
-from rag.assemble import Limits, assemble, memory_pieces, room_for_evidence
-from rag.catalog import Catalog
-from rag.conflicts.find import find_conflicts
-from rag.embed import Embedder, embedder_of
+from rag.answer.conflicts.find import find_conflicts
+from rag.answer.extractive import Generator
+from rag.answer.prompts import SYSTEM, THINKING
+from rag.answer.strategy import Selection, Selector
+from rag.answer.verify import StaleEvidence, verify
+from rag.answer.writer import Writer
+from rag.assemble import Limits, assemble, memory_pieces, reading_order, room_for_evidence
 from rag.errors import CitationError, InvalidInput, NotFound, OtherEmbedder, StorageError
-from rag.evidence import keep_evidence
-from rag.filters import Filter, filter_to_sql
-from rag.generate import Generator
-from rag.generations import Generation
-from rag.index import CorpusIndex, Followers
-from rag.injection import last_if_planted
-from rag.prompts import SYSTEM, THINKING
+from rag.index.follower import CorpusIndex, Followers
+from rag.models.embed import Embedder, embedder_of
 from rag.recorder import OnStage, Recorder
 from rag.rerank import LateInteraction, Reranked
 from rag.retrieve import Candidates, fuse_legs, on_their_pages, retrieve, with_neighbours
 from rag.rewrite import rewrite
 from rag.settings import Settings
-from rag.strategy import Selection, Selector
-from rag.trim import trim
+from rag.store.catalog import Catalog
+from rag.store.filters import Filter, filter_to_sql
+from rag.store.generations import Generation
+from rag.text.injection import last_if_planted
+from rag.trim import keep_evidence, trim
 from rag.types import Answer, Context, Hit, Memory, Trace
-from rag.verify import StaleEvidence, verify
-from rag.writer import Writer
 
 SEARCH_DEPTH = 4  # candidates of each leg for every hit that `search` is asked for
 RERANK_DEPTH = 4  # candidates that are trimmed for every hit that is wanted; reranking reads the first few
@@ -192,7 +191,9 @@ class Pipeline:
 
     def _over(self, generation: Generation) -> Pipeline:
         """Return this path with the embedding model of a generation; all other models are shared."""
-        embedder = embedder_of(generation, self.embedder, threads=self._settings.encoder_threads)
+        embedder = embedder_of(
+            generation.corpus, generation.recipe, self.embedder, threads=self._settings.encoder_threads
+        )
         if embedder is self.embedder:
             return self
         with self._lock:
@@ -369,7 +370,7 @@ class Pipeline:
         return assemble(
             question,
             selection.hits,
-            selection.ordered(attention=self._settings.order == "attention"),
+            reading_order(selection, attention=self._settings.order == "attention"),
             limits=self._limits,
             count=self.generator.count_tokens,
             compress=partial(self._compressor.compress, question=question) if self._compressor else None,

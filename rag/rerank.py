@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag.cross_encoder import CrossEncoder
-from rag.embed import Embedder, TokenVectors, unit
 from rag.fuse import min_max
+from rag.models.cross_encoder import CrossEncoder
+from rag.models.embed import Embedder, TokenVectors, maxsim, unit
 from rag.types import Chunk, Hit
 
 READ_TOKENS = 300  # of candidates; once so many are read, no more are: two long chunks, or four of 100 tokens
@@ -98,18 +98,6 @@ class LateInteraction:
             {hit.chunk.id: _own_tokens(hit.chunk, one) for hit, one in zip(head, encoded, strict=True)},
             late=late,
         )
-
-
-def maxsim(question: np.ndarray, text: np.ndarray) -> float:
-    """Return the mean over question tokens of the largest cosine to a token of the text; 0 without tokens.
-
-    Args:
-        question: unit vectors (n_question_tokens, dim).
-        text: vectors of any length (n_text_tokens, dim).
-    """
-    if not len(question) or not len(text):
-        return 0.0
-    return float((question @ unit(text).T).max(axis=1).mean())
 
 
 def _mix(scores: np.ndarray, said: np.ndarray) -> np.ndarray:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag.catalog import Catalog
-from rag.filters import Filter
 from rag.fuse import average_scores, min_max, reciprocal_rank_fusion
-from rag.index import CorpusIndex, Ranking
-from rag.types import Chunk, Hit, page_at
+from rag.index.follower import CorpusIndex, Ranking
+from rag.store.catalog import Catalog
+from rag.store.filters import Filter
+from rag.types import Chunk, Hit, page_at, whole_chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,6 @@ def fuse_legs(candidates: Candidates, fusion: str, *, dense_weight: float) -> li
 def to_hits(ranking: Ranking, chunks: Mapping[int, Chunk], stage: str) -> list[Hit]:
     """Return a hit for each ranked chunk that is still there, its span the chunk's own."""
     return [whole_chunk(chunks[i], score, stage) for i, score in ranking if i in chunks]
-
-
-def whole_chunk(chunk: Chunk, score: float, stage: str) -> Hit:
-    """Return a hit whose span is the chunk's own."""
-    return Hit(chunk, chunk.start, chunk.end, chunk.text, score, stage, chunk.page)
 
 
 def with_neighbours(hits: Sequence[Hit], catalog: Catalog, window: int) -> list[Hit]:

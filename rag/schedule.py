@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import InvalidName, InvalidSettings
-from rag.listing import check_corpus_name
+from rag.types import check_corpus_name
 
 _EVERY = re.compile(r"([1-9][0-9]{0,3})([mhd])")
 _AT = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from rag.causal import CausalModel
-from rag.compress import Compressor, load_compressor
-from rag.cross_encoder import CrossEncoder, load_cross_encoder
-from rag.embed import Embedder
-from rag.generate import Extractive, Generator
-from rag.judge import load_judge
-from rag.reader import Reader, load_reader
-from rag.server import ServerModel
+from rag.answer.causal import CausalModel
+from rag.answer.extractive import Extractive, Generator
+from rag.answer.openai_client import ServerModel
+from rag.answer.writer import LanguageModel, Writer
+from rag.models.compress import Compressor, load_compressor
+from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
+from rag.models.embed import Embedder
+from rag.models.judge import load_judge
+from rag.models.reader import Reader, load_reader
 from rag.settings import Settings
-from rag.writer import LanguageModel, Writer
 
 
 def generator(settings: Settings, embedder: Embedder) -> Generator:

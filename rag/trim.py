@@ -17,17 +17,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag.embed import TokenVectors
 from rag.fuse import min_max
-from rag.sentences import split_sentences, strip_span
+from rag.models.embed import TokenVectors
+from rag.text.sentences import split_sentences, strip_span
+from rag.text.words import question_terms, text_terms
 from rag.types import Chunk, Hit
-from rag.words import question_terms, text_terms
 
 KEEP = 0.55  # share of the best sentence's score from which a sentence belongs to a hit
 _CHUNK_SHARE = 0.3  # of the chunk's score in a sentence's
 _NEIGHBOUR = 0.25  # of each neighbour's own score, added to a sentence's
 _GAP = 8  # characters: white space between two chunks that is worth reading
 _WORD_SHARE = 0.5  # of words in a sentence's own score; the rest is meaning
+# Share of the best score below which a hit beyond the least is a weak tail.
+WEAK = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _sentences(hits: Sequence[Hit], read: Callable[[Chunk, int, int], str] | Non
             source, reached = (hit.chunk.document_id, hit.chunk.version), -1
         elif read and 0 < hit.start - reached <= _GAP:
             between = read(hit.chunk, reached, hit.start)
-            if between.isspace():  # belongs to the sentence before it, as in rag/sentences.py
+            if between.isspace():  # belongs to the sentence before it, as in rag/text/sentences.py
                 last = sentences[-1]
                 sentences[-1] = replace(last, end=hit.start, text=last.text + between)
                 reached = hit.start
@@ -188,3 +190,14 @@ def _hit(run: Sequence[_Sentence], whole: Hit, score: float) -> Hit:
         stage="trimmed",
         page=whole.chunk.page,
     )
+
+
+def keep_evidence(hits: Sequence[Hit], *, least: int, most: int) -> list[Hit]:
+    """Keep at least `least` and at most `most` hits, best first; between them, only those near the best.
+
+    Scores must lie in [0, 1], as the reranker's and the fused average do.
+    """
+    if not hits:
+        return []
+    threshold = WEAK * hits[0].score
+    return [hit for rank, hit in enumerate(hits[:most]) if rank < least or hit.score >= threshold]

@@ -6,10 +6,14 @@ All are frozen. Offsets are code points of a document version's normalised text.
 from __future__ import annotations
 
 import hashlib
+import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rag.errors import InvalidName
+
+_CORPUS_NAME = re.compile(r"\w[\w.-]{0,63}")
 Scalar = str | int | float | bool
 Metadata = Mapping[str, Scalar]
 
@@ -46,7 +50,7 @@ class Chunk:
     text: str
     page: int | None = None
     context: str = ""
-    generation: int = 0  # of its corpus (rag/generations.py)
+    generation: int = 0  # of its corpus (rag/store/generations.py)
 
     @property
     def id(self) -> int:
@@ -180,7 +184,7 @@ class Trace:
     tokens: tuple[int, ...] = ()  # of each hit of the ranking "context"
     shown: tuple[str, ...] = ()  # what the prompt shows of each
     remarks: tuple[str, ...] = ()  # what the asker should know: rewritten, dropped, replaced, suspicious
-    strategy: str = "retrieval"  # what of the documents the prompt shows: see rag.strategy
+    strategy: str = "retrieval"  # what of the documents the prompt shows: see rag.answer.strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,3 +258,22 @@ def chunk_id(document_id: str, version: int, start: int, end: int) -> int:
 def document_id(corpus: str, name: str) -> str:
     """Derive a document's id from its corpus and name; it is stable across versions."""
     return hashlib.sha256(f"{corpus}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def check_corpus_name(corpus: str) -> None:
+    """Raise InvalidName unless a corpus may have this name."""
+    if not is_corpus_name(corpus):
+        raise InvalidName(
+            f"{corpus[:80]!r} is not a corpus name; expected 1 to 64 letters, digits, '.', '_' or '-', "
+            "the first one a letter, digit or '_'."
+        )
+
+
+def is_corpus_name(corpus: str) -> bool:
+    """Return whether a corpus may have this name."""
+    return _CORPUS_NAME.fullmatch(corpus) is not None
+
+
+def whole_chunk(chunk: Chunk, score: float, stage: str) -> Hit:
+    """Return a hit whose span is the chunk's own."""
+    return Hit(chunk, chunk.start, chunk.end, chunk.text, score, stage, chunk.page)

@@ -18,14 +18,15 @@ from hypothesis.stateful import (
     invariant,
 )
 
-from ingest import generations
+from ingest import rebuild as generations
 from ingest.portable import Portable
 from ingest.source import Source
-from rag.catalog import Catalog
 from rag.errors import NotFound
-from rag.filters import Filter
-from rag.generations import Generation, Recipe
-from rag.snapshot import corpus_stem
+from rag.recipe import Recipe
+from rag.store.catalog import Catalog
+from rag.store.filters import Filter
+from rag.store.generations import Generation
+from rag.store.snapshot import corpus_stem
 from rag.types import Hit
 from tests.modelled import CORPUS, EMBEDDERS, RECIPES, WORDS, Model, Place, Process, embedded
 

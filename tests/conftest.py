@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from api import cli
-from ingest.jobs import Jobs
-from rag.catalog import Catalog
-from rag.conversation import Conversations
-from rag.embed import Embedder, load_embedder
+from ingest.uploads.jobs import Jobs
+from rag.memory.conversation import Conversations
+from rag.models.embed import Embedder, load_embedder
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.store.catalog import Catalog
 from tests.made_versions import MILL, QUILL, SEA, Library
 from tests.typed import Done, Ibid
 

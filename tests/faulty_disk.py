@@ -15,8 +15,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from rag.backup import restore_backup, write_backup
-from rag.catalog import Catalog
+from rag.store.backup import restore_backup, write_backup
+from rag.store.catalog import Catalog
 from tests.failing_calls import ERRORS, attempt
 from tests.made_versions import CORPUS, all_chunks, bring_back, fill, follower
 

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
-from ingest.jobs import Job, Jobs, Upload
 from ingest.load import document_name
 from ingest.source import Outcome, Source
-from rag.catalog import Catalog
+from ingest.uploads.jobs import Job, Jobs, Upload
 from rag.errors import IbidError, StorageError
-from rag.generations import Recipe
+from rag.recipe import Recipe
+from rag.store.catalog import Catalog
 from tests.made_versions import CORPUS, make_version, random_vectors
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.catalog import Catalog, NewVersion
-from rag.embed import Embedder
-from rag.embeddings import embedding_key
-from rag.generations import Pieces, Recipe
-from rag.index import CorpusIndex
+from rag.index.follower import CorpusIndex
+from rag.models.embed import Embedder
+from rag.recipe import Recipe
+from rag.store.catalog import Catalog, NewVersion
+from rag.store.embeddings import embedding_key
+from rag.store.generations import Pieces
 from rag.types import Chunk, Scalar
 
 CORPUS = "library"

@@ -10,12 +10,12 @@ from zlib import crc32
 import numpy as np
 
 from ingest.build import Builder
-from ingest.chunk import make_chunker
-from rag.catalog import Catalog
-from rag.embed import TRUNK, Embedder, TokenVectors, load_embedder, unit
-from rag.generations import Recipe
+from ingest.chunking.chunk import make_chunker
+from rag.models.embed import TRUNK, Embedder, TokenVectors, load_embedder, unit
 from rag.pipeline import Pipeline
+from rag.recipe import Recipe
 from rag.settings import Settings
+from rag.store.catalog import Catalog
 
 CORPUS = "modelled"
 Place = tuple[str, int, int, int]  # of a chunk: document, version, start, end

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import uvicorn
 
-from api.app import create_app
+from api.http.app import create_app
 from api.service import Service
-from rag.generate import Generator
+from rag.answer.extractive import Generator
 from rag.pipeline import Pipeline
 from rag.settings import Settings
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eval.benchmarks.crash import live, measure
-from eval.benchmarks.promises import ABSENT, CORPUS, Client, Promise, name_of, text_of
+from eval.benchmarks.operations.crash import live, measure
+from eval.benchmarks.operations.promises import ABSENT, CORPUS, Client, Promise, name_of, text_of
 from rag.settings import Settings
 from tests.served import Site, served, upload
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from api.app import create_app
 from api.cli import app
-from eval.tables import settings_table
+from api.http.app import create_app
+from eval.report.tables import settings_table
 from rag.settings import Settings
 
 ROOT = Path(__file__).parent.parent

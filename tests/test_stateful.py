@@ -21,13 +21,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ingest import generations
+from ingest import rebuild as generations
 from ingest.source import Source
-from rag.backup import restore_backup, write_backup
 from rag.errors import NotFound, StorageError, WrongState
-from rag.generations import Recipe
 from rag.pipeline import Pipeline
-from rag.rename import rename_document
+from rag.recipe import Recipe
+from rag.store.backup import restore_backup, write_backup
+from rag.store.rename import rename_document
 from tests.checked import COMMON, RARE, SHELVES, Checked, recipes
 from tests.modelled import CORPUS, WORDS, Process
 

@@ -1,8 +1,8 @@
 """Fit the weights of the extractive answer: `python -m training.answers`, about four minutes on two cores.
 
 Two logistic regressions over the five hits that the real `search` yields, written to `rag/pack/answers.json`:
-which sentence answers (rag/relevance.py), and whether the answer is right (rag/confidence.py), this one with and
-without the reader. Only data whose licence allows shipped weights is used; half of Natural Questions is kept out,
+which sentence answers (rag/answer/relevance.py), and whether the answer is right (rag/answer/confidence.py), this
+one with and without the reader. Only data whose licence allows shipped weights is used; half of Natural Questions is kept out,
 for measuring. Confidence is fitted on what the reader was not trained on, for it is surer there than elsewhere. A
 sentence counts as answering when it holds the expected words, which is lenient; hence the figures are compared, not
 quoted.
@@ -21,12 +21,12 @@ from sklearn.metrics import roc_auc_score
 
 from eval.datasets import held_back, records
 from eval.trial import CORPUS, commit, shared_embedder, text_sources, trial
-from rag import confidence, relevance
-from rag.embed import TRUNK
-from rag.generate import choose_sentences
-from rag.models import trunk_fingerprint
-from rag.reader import load_reader
-from rag.relevance import Weighed, sentence_features, sentences_of
+from rag.answer import confidence, relevance
+from rag.answer.extractive import choose_sentences
+from rag.answer.relevance import Weighed, sentence_features, sentences_of
+from rag.models.embed import TRUNK
+from rag.models.reader import load_reader
+from rag.models.trunk import trunk_fingerprint
 from rag.types import Evidence
 
 SEED = 5

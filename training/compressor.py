@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from eval.datasets import records
-from rag.runtime import trunk_tokenizer
-from rag.sentences import split_sentences
+from rag.models.runtime import trunk_tokenizer
+from rag.text.sentences import split_sentences
 from training.loop import Example, Plan, collate, network, options, save, train
 
 PLAN = Plan("compressor", epochs=2, batch=32, rate=7e-4)

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from eval.datasets import held_back, records
-from rag.export import export_adapted
-from rag.judge import SIGNALS, PackJudge
-from rag.runtime import Runner
+from rag.models.export import export_adapted
+from rag.models.judge import SIGNALS, PackJudge
+from rag.models.runtime import Runner
 from training.loop import Example, Plan, collate, network, options, save, train
 from training.pairs import (
     STATEMENT,
@@ -76,7 +76,7 @@ def calibration_pairs(passages: Passages, count: int = 600) -> list[Pair]:
 
 
 def calibrate(judge: PackJudge, pairs: Sequence[Pair], *, decay: float = 0.01) -> dict[str, float]:
-    """Fit the weights of `rag.judge.SIGNALS` and a bias: logistic regression, only `windows` may count against."""
+    """Fit the weights of `rag.models.judge.SIGNALS` and a bias: only `windows` may count against."""
     parts, signals = judge.signals([(text, statement) for statement, text, _ in pairs])
     target = np.array([pairs[part.pair][2] for part in parts], float)
     middle, spread = signals.mean(0), np.maximum(signals.std(0), 1e-6)

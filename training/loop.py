@@ -18,9 +18,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from rag.export import LORA
-from rag.heads import NETWORKS
-from rag.models import trunk_folder
+from rag.models.export import LORA
+from rag.models.heads import NETWORKS
+from rag.models.trunk import trunk_folder
 
 ROOT = Path(__file__).parent.parent
 SEED = 11
@@ -170,7 +170,7 @@ def save(model: Any, plan: Plan, **fitted: Any) -> None:
 
 
 def save_adapter(model: Any, job: str, path: Path) -> None:
-    """Write adapter and head as float16 safetensors, by the names that `rag.export` expects."""
+    """Write adapter and head as float16 safetensors, by the names that `rag.models.export` expects."""
     adapter = get_peft_model_state_dict(model.encoder)
     tensors = {f"encoder.{name}": tensor for name, tensor in adapter.items()}
     tensors |= {name: t for name, t in model.state_dict().items() if not name.startswith("encoder.")}

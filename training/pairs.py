@@ -17,8 +17,8 @@ from functools import cache
 from urllib.parse import unquote
 
 from eval.datasets import records
-from rag.runtime import trunk_tokenizer
-from rag.sentences import split_sentences
+from rag.models.runtime import trunk_tokenizer
+from rag.text.sentences import split_sentences
 from training.statements import NAME, SMALL, WORD, alter, declare, join
 
 WINDOW = 236  # tokens of statement and evidence together

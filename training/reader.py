@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from eval.datasets import records
 from eval.reading import fitted_on
-from rag.export import export_adapted
-from rag.reader import SIGNALS, PackReader
-from rag.runtime import Runner, trunk_tokenizer
+from rag.models.export import export_adapted
+from rag.models.reader import SIGNALS, PackReader
+from rag.models.runtime import Runner, trunk_tokenizer
 from training.loop import Example, Plan, collate, network, options, save, train
 
 PLAN = Plan("reader", epochs=2, batch=32, rate=7e-4)

@@ -23,13 +23,12 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from eval.datasets import held_back, records
-from rag.cross_encoder import PackCrossEncoder
-from rag.embed import TrunkEmbedder, unit
-from rag.export import export_adapted
 from rag.fuse import min_max
-from rag.lexical import LexicalIndex
-from rag.rerank import maxsim
-from rag.runtime import Runner, trunk_tokenizer
+from rag.index.lexical import LexicalIndex
+from rag.models.cross_encoder import PackCrossEncoder
+from rag.models.embed import TrunkEmbedder, maxsim, unit
+from rag.models.export import export_adapted
+from rag.models.runtime import Runner, trunk_tokenizer
 from training.loop import Example, Plan, collate, network, options, save, train
 
 PLAN = Plan("reranker", epochs=1, batch=6, rate=4e-4)

@@ -13,9 +13,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from eval.benchmarks.pack import figures
-from rag.models import JOBS, PACK, described, pack, prepared, trunk_sha256
-from rag.runtime import Runner, probe
+from eval.benchmarks.models.pack import figures
+from rag.models.pack import JOBS, PACK, described, pack
+from rag.models.prepare import prepared
+from rag.models.runtime import Runner, probe
+from rag.models.trunk import trunk_sha256
 from training import compressor, judge, pairs, reader, reranker
 from training.loop import SEED, Plan, commit
 

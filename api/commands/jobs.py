@@ -1,0 +1,80 @@
+"""The commands about jobs: uploads that a server ingests in the background."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from api.commands.batch import printable_json
+from api.render import job_to_json
+from api.service import opened
+from ingest.uploads.queue import Job
+
+jobs_app = typer.Typer(no_args_is_help=True, help="Uploads that a server ingests in the background.")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="As `ibid jobs list` shows it.")]
+out = Console()
+
+
+@jobs_app.command("list")
+def list_jobs(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most jobs to list.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest jobs, newest first."""
+    with opened() as service:
+        listed = service.jobs.recent(limit)
+    if as_json:
+        return print(printable_json([job_to_json(job) for job in listed], indent=2))
+    for job in listed:
+        _plain(_line(job))
+    return None
+
+
+@jobs_app.command("show")
+def show_job(job: JobId, as_json: AsJson = False) -> None:
+    """Show how far a job is, and what became of each of its files."""
+    with opened() as service:
+        _show(service.jobs.get(job), as_json)
+
+
+@jobs_app.command("cancel")
+def cancel_job(job: JobId, as_json: AsJson = False) -> None:
+    """Cancel what of a job is not yet ingested; what is in stays."""
+    with opened() as service:
+        _show(service.jobs.cancel(job), as_json)
+
+
+@jobs_app.command("retry")
+def retry_job(job: JobId, as_json: AsJson = False) -> None:
+    """Queue the files of a finished job again that failed or were cancelled within the last week.
+
+    The server that runs over the data folder ingests them, or the next one that is started.
+    """
+    with opened() as service:
+        _show(service.jobs.retry(job), as_json)
+
+
+def _show(job: Job, as_json: bool) -> None:
+    if as_json:
+        return print(printable_json(job_to_json(job), indent=2))
+    _plain(_line(job))
+    for file in job.files:
+        _plain(f"  {file.state}  {file.name}" + (f": {file.error}" if file.error else ""))
+    return None
+
+
+def _line(job: Job) -> str:
+    created = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created))
+    rate = "" if job.files_per_s is None else f", {job.files_per_s:g} files/s, {job.left_s:.0f} s left"
+    error = f" ({job.error})" if job.error else ""
+    return (
+        f"{job.id}  {created}  {job.corpus}: {job.state}, {job.done} of {len(job.files)} files{rate}{error}"
+    )
+
+
+def _plain(text: str) -> None:
+    out.print(text, highlight=False, markup=False, soft_wrap=True)

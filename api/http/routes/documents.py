@@ -1,0 +1,170 @@
+"""Routes of corpora, documents, uploads and jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
+from fastapi.responses import FileResponse
+
+from api.http import schemas
+from api.http.problems import problem_responses
+from api.http.routes.questions import Serving, body_of_type
+from api.render import job_to_json
+from ingest.load import document_name
+from ingest.uploads.jobs import Upload
+from rag.errors import InvalidInput, InvalidName, NotFound
+from rag.store.filters import is_storable
+from rag.store.listing import DocumentInfo
+from rag.types import Metadata
+
+router = APIRouter(prefix="/v1", responses=dict(problem_responses()))
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Offset = Annotated[int, Query(ge=0, le=2**31)]
+_SANDBOX = {"Content-Security-Policy": "sandbox; default-src 'none'"}  # an uploaded page never runs as ours
+
+
+@router.get("/corpora", response_model=schemas.CorpusList, tags=["corpora"])
+def list_corpora(service: Serving) -> dict[str, Any]:
+    """List the corpora."""
+    return {"corpora": [asdict(info) for info in service.catalog.corpora()]}
+
+
+@router.delete("/corpora/{corpus}", status_code=204, tags=["corpora"])
+def delete_corpus(service: Serving, corpus: str) -> None:
+    """Delete a corpus with all its documents, at once; uploads on their way to it are cancelled."""
+    service.catalog.delete_corpus(corpus)
+
+
+@router.post(
+    "/corpora/{corpus}/documents",
+    status_code=202,
+    response_model=schemas.Accepted,
+    tags=["documents"],
+    dependencies=[Depends(body_of_type("multipart/form-data"))],
+)
+def upload(
+    service: Serving,
+    request: Request,
+    response: Response,
+    corpus: str,
+    files: list[UploadFile],
+    metadata: Annotated[str | None, Form(description="A JSON object, for all files.")] = None,
+) -> dict[str, Any]:
+    """Accept files; a job makes them searchable. A file's name in the corpus is its part's file name.
+
+    When this returns, the files are on disk and survive a crash. If one name or the metadata is not
+    acceptable, nothing is accepted.
+    """
+    names = _names([file.filename or "" for file in files])
+    stated = _metadata(metadata)
+    uploads = [Upload(name, file.file.read(), stated) for name, file in zip(names, files, strict=True)]
+    service.check_embedder(corpus)
+    job = service.jobs.get(service.jobs.submit(corpus, uploads, service.recipe))
+    response.headers["Location"] = request.url_for("get_job", job=job.id).path
+    return {"job": job_to_json(job)}
+
+
+@router.get("/corpora/{corpus}/documents", response_model=schemas.DocumentList, tags=["documents"])
+def list_documents(service: Serving, corpus: str, limit: Limit = 100, offset: Offset = 0) -> dict[str, Any]:
+    """List documents by name, `limit` from `offset` on."""
+    shown = [_summary(info) for info in service.catalog.documents(corpus, limit=limit, offset=offset)]
+    total = service.catalog.count_documents(corpus)
+    return {"documents": shown, "total": total, "limit": limit, "offset": offset}
+
+
+@router.get(
+    "/corpora/{corpus}/documents/{name:path}", response_model=schemas.DocumentText, tags=["documents"]
+)
+def get_document(service: Serving, corpus: str, name: str) -> dict[str, Any]:
+    """Return a document's normalised text, which citations point into, and its metadata."""
+    document = service.catalog.document(corpus, document_name(name))
+    fields = ("name", "version", "metadata", "pages", "text")
+    return {field: getattr(document, field) for field in fields}
+
+
+@router.delete("/corpora/{corpus}/documents/{name:path}", status_code=204, tags=["documents"])
+def delete_document(service: Serving, corpus: str, name: str) -> None:
+    """Delete a document; when this returns, no search and no answer shows it.
+
+    Uploads of this name that are still queued are cancelled.
+    """
+    service.catalog.delete_documents(corpus, [document_name(name)])
+
+
+@router.get("/corpora/{corpus}/originals/{name:path}", response_class=FileResponse, tags=["documents"])
+def get_original(service: Serving, corpus: str, name: str) -> FileResponse:
+    """Download the file that was uploaded, byte for byte."""
+    wanted = document_name(name)
+    path = service.catalog.original(service.catalog.document_info(corpus, wanted).sha256)
+    if not path.is_file():
+        raise NotFound(f"The original of {wanted!r} is not kept; only uploads over HTTP are.")
+    return FileResponse(
+        path, filename=wanted.rsplit("/", 1)[-1], media_type="application/octet-stream", headers=_SANDBOX
+    )
+
+
+@router.get("/jobs", response_model=schemas.JobList, tags=["jobs"])
+def list_jobs(service: Serving, limit: Limit = 100) -> dict[str, Any]:
+    """List the newest jobs, newest first."""
+    return {"jobs": [job_to_json(job) for job in service.jobs.recent(limit)]}
+
+
+@router.get("/jobs/{job}", response_model=schemas.Job, tags=["jobs"])
+def get_job(service: Serving, job: str) -> dict[str, Any]:
+    """Return a job's progress and what became of each file."""
+    return job_to_json(service.jobs.get(job))
+
+
+@router.post("/jobs/{job}/cancel", response_model=schemas.Job, tags=["jobs"])
+def cancel_job(service: Serving, job: str) -> dict[str, Any]:
+    """Cancel what of a job is not yet in; what is in stays."""
+    return job_to_json(service.jobs.cancel(job))
+
+
+@router.post("/jobs/{job}/retry", response_model=schemas.Job, tags=["jobs"])
+def retry_job(service: Serving, job: str) -> dict[str, Any]:
+    """Queue the files of a finished job again that failed or were cancelled within the last week.
+
+    Those whose name was uploaded again or deleted since are left out.
+    """
+    return job_to_json(service.jobs.retry(job))
+
+
+def _names(filenames: Sequence[str]) -> list[str]:
+    names: dict[str, None] = {}
+    for filename in filenames:
+        name = document_name(filename)
+        if name in names:
+            raise InvalidName(
+                f"Two files of the upload are named {name!r}; nothing was accepted. Rename one."
+            )
+        names[name] = None
+    return list(names)
+
+
+def _metadata(text: str | None) -> Metadata:
+    if text is None or not text.strip():
+        return {}
+    expected = 'expected a JSON object such as {"region": "EU", "year": 2026}. Nothing was accepted.'
+    try:
+        metadata = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"metadata is not JSON ({error}); {expected}") from error
+    if not isinstance(metadata, dict):
+        raise InvalidInput(f"metadata is {text[:80]!r}; {expected}")
+    for key, value in metadata.items():
+        if not (is_storable(key) and is_storable(value)):
+            raise InvalidInput(
+                f"metadata has {ascii(key)[:80]}: {ascii(value)[:80]}, which is not a text without NUL, true, "
+                f"false or a finite number of at most 64 bits; {expected}"
+            )
+    return metadata
+
+
+def _summary(info: DocumentInfo) -> dict[str, Any]:
+    fields = ("name", "version", "characters", "chunks", "sha256", "created", "metadata")
+    return {field: getattr(info, field) for field in fields}

@@ -1,0 +1,85 @@
+"""The service's own schedule: syncs folders, one after the other, for those who have no cron."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from api.commands.sync import sync_folder
+from api.render import sync_to_line
+from api.service import Service
+from ingest.sync.plan import Order
+from rag.errors import IbidError
+from rag.schedule import Schedule
+
+log = logging.getLogger(__name__)
+STOP_S = 3  # how long stopping waits for the file at hand
+LONGEST_WAIT_S = 30.0  # between two looks at the clock, which may be set, or have slept
+
+
+class Stopped(Exception):
+    """The service was told to stop: no failure of the run, of which nobody is told."""
+
+
+class Scheduler:
+    """Runs the schedules of a service's settings until it is stopped."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._work, args=(service.settings.schedule,), name="schedule", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin; without schedules there is nothing to do."""
+        if self._service.settings.schedule:
+            self._thread.start()
+
+    def stop(self) -> bool:
+        """Stop after the file at hand, and tell whether that came to its end within STOP_S."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_S)
+        return not self._thread.is_alive()
+
+    def _work(self, schedules: Sequence[Schedule]) -> None:
+        due = {schedule: schedule.first(datetime.now()) for schedule in schedules}
+        while not self._stop.is_set():
+            schedule = min(due, key=due.__getitem__)
+            wait_s = (due[schedule] - datetime.now()).total_seconds()
+            if wait_s > 0:
+                self._stop.wait(min(wait_s, LONGEST_WAIT_S))
+                continue
+            due[schedule] = schedule.next(datetime.now())
+            # in a thread of its own: a bug in a run ends that run, is reported, and the schedule lives on
+            run = threading.Thread(target=self._run, args=(schedule,), name="sync", daemon=True)
+            run.start()
+            run.join()
+
+    def _run(self, schedule: Schedule) -> None:
+        order = Order(schedule.corpus, str(schedule.folder), schedule.delete_missing)
+        try:
+            report = sync_folder(self._service, order, self._until_stopped)
+        except Stopped:
+            log.info(
+                "%s: the sync stopped with the service; the next run goes on from there.", schedule.corpus
+            )
+            return
+        except (IbidError, OSError) as error:
+            log.warning("%s: not synced. %s", schedule.corpus, error)
+            return
+        for name, reason in report.plan.failed.items():
+            log.warning("%s: failed: %s: %s", schedule.corpus, ascii(name), reason)
+        log.info("%s", sync_to_line(report))
+
+    @contextmanager
+    def _until_stopped(self, files: int) -> Iterator[Callable[[], None]]:
+        def on_file() -> None:
+            if self._stop.is_set():
+                raise Stopped
+
+        yield on_file

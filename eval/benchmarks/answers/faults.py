@@ -1,0 +1,256 @@
+"""Plant faults and see which the gate catches, and by what; and see that it passes what is not at fault.
+
+Each fault is a part passed in: a question path, catalogue, compressor or judge that does one thing wrongly.
+`python -m eval.bench gate` plants all of them over the handbook.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from eval.datasets import HANDBOOK, handbook
+from eval.faithfulness import JudgeLLM, Scorer
+from eval.gate import DEFAULT_RULES, Gate, judge_run, parse_rules
+from eval.questions import EvalQuestion
+from eval.run import Run, evaluate
+from eval.trial import CORPUS, Subject, file_sources, trial
+from ingest.build import Builder
+from ingest.source import Source
+from rag.answer.strategy import Selection
+from rag.index.follower import CorpusIndex
+from rag.models.compress import Compressed, Compressor
+from rag.models.judge import Judge, Pair, load_judge
+from rag.pipeline import Pipeline
+from rag.rerank import Reranked
+from rag.retrieve import Candidates
+from rag.settings import Settings
+from rag.store.catalog import Catalog
+from rag.types import Answer, Chunk, Context, Hit, Memory
+
+NARROW: Mapping[str, Any] = {
+    "trim": False,
+    "evidence_tokens": 600,
+}  # whole chunks in little room: they have to be compressed
+SEED = 31
+RERUNS = 20
+
+
+class ReversedFusion(Pipeline):
+    """Ranks the worst candidate first."""
+
+    def _fuse(self, candidates: Candidates) -> list[Hit]:
+        return _with_scores_of(super()._fuse(candidates), lambda hits: hits[::-1])
+
+
+class ShuffledReranker(Pipeline):
+    """Ranks at random what it is given."""
+
+    def _rerank(self, *arguments: Any) -> Reranked:
+        reranked = super()._rerank(*arguments)
+        rng = random.Random(arguments[1])
+        hits = _with_scores_of(reranked.hits, lambda hits: rng.sample(hits, len(hits)))
+        arguments[0].rankings["reranked"] = tuple(hits)
+        return replace(reranked, hits=hits)
+
+
+class ReversedOrder(Pipeline):
+    """Puts the weakest evidence first and last, and the best into the middle."""
+
+    def _context(self, question: str, selection: Selection, memory: Memory) -> Context:
+        return super()._context(question, replace(selection, hits=selection.hits[::-1]), memory)
+
+
+class SwappedCitations(Pipeline):
+    """Names, in each citation, the document of another one."""
+
+    def ask(self, *arguments: Any, **named: Any) -> Answer:
+        answer = super().ask(*arguments, **named)
+        names = sorted({hit.chunk.document for hit in answer.trace.rankings.get("fused", ())})
+        swapped = [
+            replace(one, document=next((name for name in names if name != one.document), one.document))
+            for one in answer.citations
+        ]
+        return replace(answer, citations=tuple(swapped))
+
+
+class ShiftedChunks(Catalog):
+    """Reads every chunk one character further on than where its text stands."""
+
+    def chunks(self, generation: int, ids: Sequence[int]) -> dict[int, Chunk]:
+        read = super().chunks(generation, ids)
+        return {i: replace(c, start=c.start + 1, end=c.end + 1) for i, c in read.items()}
+
+
+class StaleIndex(CorpusIndex):
+    """Never reads the change log again."""
+
+    def catch_up(self) -> None:
+        if not hasattr(self, "_read_once"):
+            super().catch_up()
+            self._read_once = True
+
+
+class StalePath(Pipeline):
+    """Searches an index that stays as it was at its first use."""
+
+    def index(self, corpus: str) -> CorpusIndex:
+        if not hasattr(self, "_stale"):
+            serving = self._catalog.serving(corpus)
+            self._stale = StaleIndex(self._catalog, serving, self.embedder.dimension)
+        return self._stale
+
+
+class HarshCompressor(Compressor):
+    """Keeps the first tenth of whatever it is asked to compress."""
+
+    def __init__(self) -> None:
+        """Need no classifier."""
+
+    def compress(self, text: str, rate: float, *, question: str = "") -> Compressed:
+        end = max(1, len(text) // 10)
+        return Compressed(text[:end], ((0, end),))
+
+
+class HarshPath(Pipeline):
+    """Compresses to a tenth."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._compressor = HarshCompressor()
+
+
+class Credulous:
+    """A judge that says yes to everything."""
+
+    def support(self, pairs: Sequence[Pair]) -> np.ndarray:
+        return np.ones(len(pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A question path without fault over the handbook, its questions, and a judge."""
+
+    subject: Subject
+    questions: Sequence[EvalQuestion]
+    judge: Judge
+    ragas: bool  # whether its measures are taken too; they take as long as the answers
+
+    def run(self, path: type[Pipeline] = Pipeline, judge: Judge | None = None, **changes: Any) -> Run:
+        """Return a run of a question path with some settings changed."""
+        settings = replace(self.subject.settings, **changes)
+        return self.over(
+            path(settings, self.subject.catalog, self.subject.pipeline.embedder), settings, judge
+        )
+
+    def over(self, pipeline: Pipeline, settings: Settings, judge: Judge | None = None) -> Run:
+        """Return a run of this question path."""
+        subject = replace(self.subject, pipeline=pipeline, settings=settings)
+        judge = judge or self.judge
+        scorer = Scorer(JudgeLLM(judge), pipeline.embedder, "pack") if self.ragas else None
+        return evaluate(subject, "handbook", self.questions, judge=judge, scorer=scorer, sampled=True)
+
+    def shifted(self) -> Run:
+        """Return a run over chunks whose offsets are off by one."""
+        catalog = ShiftedChunks(self.subject.catalog.home)
+        try:
+            pipeline = Pipeline(self.subject.settings, catalog, self.subject.pipeline.embedder)
+            return self.over(pipeline, self.subject.settings)
+        finally:
+            catalog.close()
+
+    def stale(self) -> Run:
+        """Return a run after a document was added that the index never hears of."""
+        settings, catalog = self.subject.settings, self.subject.catalog
+        pipeline = StalePath(settings, catalog, self.subject.pipeline.embedder)
+        pipeline.search(CORPUS, "opens the index")
+        source = Source("news.txt", lambda: NEWS.encode())
+        list(Builder(catalog, pipeline.embedder, settings).ingest(CORPUS, [source]))
+        try:
+            return self.over(pipeline, settings)
+        finally:
+            catalog.delete_documents(CORPUS, ["news.txt"])
+
+
+NEWS = "The canteen in Luebeck moves to the third floor on 4 May, and serves breakfast from seven o'clock on."
+"""A document that nobody has asked about."""
+
+FAULTS: Mapping[str, Callable[[Bench], Run]] = {
+    "BM25 off": lambda bench: bench.run(lexical_candidates=0),
+    "fusion reversed": lambda bench: bench.run(ReversedFusion),
+    "reranker shuffled": lambda bench: bench.run(ShuffledReranker),
+    "chunk offsets shifted by one": Bench.shifted,
+    "order reversed": lambda bench: bench.run(ReversedOrder),
+    "compressor at 10x": lambda bench: bench.run(HarshPath, **NARROW),
+    "judge always true": lambda bench: bench.run(judge=Credulous()),
+    "refusal off": lambda bench: bench.run(refuse_below=0.0),
+    "citations swapped between documents": lambda bench: bench.run(SwappedCitations),
+    "stale index": Bench.stale,
+}
+
+
+@contextmanager
+def planted(
+    questions: Sequence[EvalQuestion], sources: Sequence[Source] | None = None, *, ragas: bool = True
+) -> Iterator[Bench]:
+    """Ingest the handbook and yield what faults are planted in."""
+    with trial(sources or file_sources([HANDBOOK / "documents"]), {}) as made:
+        settings = replace(Settings(), home=made.catalog.home)
+        yield Bench(Subject(made.pipeline, made.catalog, settings, CORPUS), questions, load_judge(), ragas)
+
+
+def caught(bench: Bench, fault: str, baselines: Mapping[str, Run]) -> list[str]:
+    """Plant a fault; return the rules and checks that fail, none where the gate passes it."""
+    baseline = baselines["narrow" if fault == "compressor at 10x" else "as it is"]
+    return failing(judged(baseline, FAULTS[fault](bench)))
+
+
+def baselines(bench: Bench) -> dict[str, Run]:
+    """Return the runs without fault that faults are compared with."""
+    return {"as it is": bench.run(), "narrow": bench.run(**NARROW)}
+
+
+def judged(before: Run, now: Run) -> Gate:
+    """Compare two runs under the rules that the gate has when none are named."""
+    return judge_run(before, now, parse_rules(DEFAULT_RULES), lenient=True)
+
+
+def failing(gate: Gate) -> list[str]:
+    """Return what fails, by name."""
+    rules = [str(verdict.rule) for verdict in gate.verdicts if verdict.failed]
+    return rules + [check.name for check in gate.checks if not check.ok]
+
+
+def measure() -> dict[str, Any]:
+    """Plant every fault, then run twenty times without one: other orders of ingestion, other questions."""
+    questions = handbook()
+    with planted(questions) as bench:
+        before = baselines(bench)
+        found = {fault: caught(bench, fault, before) for fault in FAULTS}
+    passed, failed = 0, []
+    for number in range(RERUNS):
+        rng = random.Random(f"{SEED} {number}")
+        sources = file_sources([HANDBOOK / "documents"])
+        asked = rng.sample(questions, 3 * len(questions) // 4)
+        with planted(asked, rng.sample(sources, len(sources))) as again:
+            wrong = failing(judged(before["as it is"], again.run()))
+        passed += not wrong
+        failed += wrong
+    return {
+        "caught": sum(map(bool, found.values())),
+        "planted": len(found),
+        "caught by": found,
+        "runs without fault": RERUNS,
+        "of them passed": passed,
+        "failed wrongly": failed,
+    }
+
+
+def _with_scores_of(hits: list[Hit], reorder: Callable[[list[Hit]], list[Hit]]) -> list[Hit]:
+    """Reorder hits and give the first the first's score, so that only their order is wrong."""
+    return [replace(hit, score=old.score) for hit, old in zip(reorder(hits), hits, strict=True)]

@@ -1,0 +1,102 @@
+"""How well a judge tells supported statements from others, against the words shared and the trunk's cosine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from eval.datasets import held_back, records
+from rag.answer.writer import stands
+from rag.models.embed import Embedder
+
+FEVER_SHARE = 0.1  # of the premises; training leaves them out
+_WORD = re.compile(r"\w+")
+Pair = tuple[str, str]  # (premise, hypothesis)
+
+
+class Judge(Protocol):
+    """What `rag.models.judge.load_judge` returns."""
+
+    def support(self, pairs: Sequence[Pair]) -> np.ndarray:
+        """Return the probability that each premise supports its hypothesis, in order."""
+
+
+def attributionbench() -> Iterator[tuple[Pair, bool]]:
+    """Yield claims with all their references."""
+    for entry in records("entailment/attributionbench-dev.jsonl.gz"):
+        yield ("\n\n".join(entry["references"]), entry["claim"]), entry["supported"]
+
+
+def wice() -> Iterator[tuple[Pair, bool]]:
+    """Yield claims with all their evidence; what is supported in part is not supported."""
+    for entry in records("entailment/wice-dev.jsonl.gz"):
+        yield ("\n".join(entry["evidence"]), entry["claim"]), entry["label"] == "supported"
+
+
+def fever() -> Iterator[tuple[Pair, bool]]:
+    """Yield the tenth of the pairs that training leaves out."""
+    for entry in records("entailment/fever-dev.jsonl.gz"):
+        if held_back(entry["premise"], FEVER_SHARE):
+            yield (entry["premise"], entry["hypothesis"]), entry["supported"]
+
+
+def judged(judge: Judge, embedder: Embedder, labelled: Sequence[tuple[Pair, bool]]) -> dict[str, float]:
+    """Return the judge's figures at 0.5, and those of two baselines at the threshold that suits them best."""
+    pairs = [pair for pair, _ in labelled]
+    truth = np.array([label for _, label in labelled])
+    supported = judge.support(pairs)
+    shown = np.array([stands(p, said, read) for p, (read, said) in zip(supported, pairs, strict=True)])
+    figures = {
+        "pairs": len(pairs),
+        "of a written answer's sentences that stand, supported": float(truth[shown].mean())
+        if shown.any()
+        else 0.0,
+        "of those that are supported, stand": float(shown[truth].mean()),
+        "balanced accuracy": balanced_accuracy(truth, supported >= 0.5),
+        "accuracy": float(((supported >= 0.5) == truth).mean()),
+        "AUC": area_under_curve(truth, supported),
+        "calibration error": calibration_error(truth, supported),
+    }
+    words = np.array([words_found(*pair) for pair in pairs])
+    for name, scores in (("words found", words), ("cosine", _cosines(embedder, pairs))):
+        figures[f"{name}: best balanced accuracy"] = best_balanced_accuracy(truth, scores)
+        figures[f"{name}: AUC"] = area_under_curve(truth, scores)
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def words_found(premise: str, hypothesis: str) -> float:
+    """Return the share of the statement's different words that the evidence holds; 0 without words."""
+    words = set(_WORD.findall(hypothesis.lower()))
+    return len(words & set(_WORD.findall(premise.lower()))) / max(1, len(words))
+
+
+def balanced_accuracy(truth: np.ndarray, said: np.ndarray) -> float:
+    """Return the mean of the shares right among the true and among the false, both bool (n,)."""
+    return float((said[truth].mean() + (~said[~truth]).mean()) / 2)
+
+
+def best_balanced_accuracy(truth: np.ndarray, scores: np.ndarray) -> float:
+    """Return the balanced accuracy at the threshold that suits these very scores best."""
+    return max(balanced_accuracy(truth, scores >= threshold) for threshold in np.unique(scores))
+
+
+def area_under_curve(truth: np.ndarray, scores: np.ndarray) -> float:
+    """Return how often a true one scores above a false one, ties counting half."""
+    true, false = scores[truth][:, None], scores[~truth][None, :]
+    return float((true > false).mean() + (true == false).mean() / 2)
+
+
+def calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> float:
+    """Return the mean distance of probability and share of true ones, over tenths of the scale."""
+    tenth = np.minimum((probabilities * bins).astype(int), bins - 1)
+    gaps = [abs(probabilities[tenth == b].sum() - truth[tenth == b].sum()) for b in range(bins)]
+    return float(sum(gaps) / len(truth))
+
+
+def _cosines(embedder: Embedder, pairs: Sequence[Pair]) -> np.ndarray:
+    premises = embedder.encode([premise for premise, _ in pairs])
+    cosines: np.ndarray = (premises * embedder.encode([statement for _, statement in pairs])).sum(axis=1)
+    return cosines

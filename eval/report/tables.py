@@ -1,0 +1,285 @@
+"""Make the README's tables from the newest results: `python -m eval.report.tables`.
+
+A table stands between `<!-- table NAME -->` and `<!-- end -->`; only what lies between is rewritten.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eval.trial import RESULTS
+from rag.models import pack
+from rag.settings import describe_settings
+
+README = Path(__file__).parents[2] / "README.md"
+SHORTER_SHOWN = ("answer in prompt", "gold words in prompt", "gold stands", "right", "gold cited")  # measures
+_TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    """Rewrite the README's tables."""
+    text = README.read_text(encoding="utf-8")
+    README.write_text(_TABLE.sub(_filled, text), encoding="utf-8")
+
+
+def newest(name: str) -> dict[str, Any]:
+    """Return the newest committed or local result of a measurement.
+
+    Raises:
+        FileNotFoundError: if it was never measured.
+    """
+    paths = [
+        path for path in RESULTS.glob(f"{name}-*.json") if re.fullmatch(rf"{name}-\w+(-changed)?", path.stem)
+    ]
+    if not paths:
+        raise FileNotFoundError(f"No {RESULTS.name}/{name}-*.json; run `python -m eval.bench {name}`.")
+    result: dict[str, Any] = json.loads(max(paths, key=_when).read_text(encoding="utf-8"))
+    return result
+
+
+def _when(path: Path) -> tuple[int, float]:
+    """Order results by the time of their commit, then by that of the file, for those not yet committed."""
+    log = subprocess.run(
+        ["git", "log", "-1", "--format=%ct", "--", path.name],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return int(log.stdout.strip() or 2**40), path.stat().st_mtime
+
+
+def _filled(match: re.Match[str]) -> str:
+    name = match.group("name")
+    if name not in _TABLES:
+        raise KeyError(f"README names a table {name!r}; the tables are {', '.join(_TABLES)}.")
+    try:
+        return match.group(1) + _TABLES[name]() + match.group(3)
+    except FileNotFoundError as missing:
+        print(f"{name}: left as it is. {missing}")
+        return match.group(0)
+
+
+def settings_table() -> str:
+    """Return every setting with default, accepted values and meaning."""
+    rows = [
+        (f"`{name}`", f"`{default}`" if default else "", accepted, meaning)
+        for name, default, accepted, meaning in describe_settings()
+    ]
+    return markdown_table(("setting", "default", "accepted", "meaning"), rows)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table, cells as they are but for what would break it."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(map(_in_cell, line))} |\n" for line in lines)
+
+
+def _in_cell(value: object) -> str:
+    return re.sub(r"[\r\n]+", " ", str(value).replace("|", "/"))
+
+
+def _chroma() -> str:
+    cells = newest("chroma")["figures"]
+    return markdown_table(("recall", "precision", "IoU", "p50 ms", "p95 ms"), [
+        (cells["recall"], cells["precision"], cells["iou"], cells["p50_ms"], cells["p95_ms"])
+    ])  # fmt: skip
+
+
+def _chroma_stages() -> str:
+    rows = newest("chroma-stages")["figures"]
+    header = ("chunker", "stages", "recall", "precision", "IoU", "p50 ms")
+    return markdown_table(
+        header,
+        [[row[key] for key in ("chunker", "stages", "recall", "precision", "iou", "p50_ms")] for row in rows],
+    )
+
+
+def _peers() -> str:
+    keys = ("system", "ingest_s", "p50_ms", "p95_ms", "recall", "precision", "iou")
+    header = ("system", "ingest s", "question p50 ms", "p95 ms", "recall", "precision", "IoU")
+    return markdown_table(header, [[row[key] for key in keys] for row in newest("peers")["figures"]])
+
+
+def _pack() -> str:
+    rows = [
+        (job, what, value)
+        for job in pack.shipped()
+        for what, value in pack.described(job).get("figures", {}).items()
+    ]
+    return markdown_table(("job", "measure", "figure"), rows)
+
+
+def _named_figures(name: str) -> Callable[[], str]:
+    def table() -> str:
+        figures: Mapping[str, Any] = newest(name)["figures"]
+        return markdown_table(
+            ("measure", "figure"), [(key.replace("_", " "), _cell(value)) for key, value in figures.items()]
+        )
+
+    return table
+
+
+def _lexical() -> str:
+    figures = newest("lexical")["figures"]
+    columns = ("p50_ms", "p95_ms", "build_s", "add_one_visible_ms")
+    rows = [(engine, *(row.get(column, "") for column in columns)) for engine, row in figures.items()]
+    return markdown_table(("engine", "p50 ms", "p95 ms", "build s", "add one, visible, ms"), rows)
+
+
+def _cell(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _scale() -> str:
+    small, large = newest("scale-10000")["figures"], newest("scale-100000")["figures"]
+    rows = [(key.replace("_", " "), small[key], large[key]) for key in small]
+    return markdown_table(("measure", "10,000", "100,000"), rows)
+
+
+def _ingest_rate() -> str:
+    sizes = newest("ingest-rate")["figures"]
+    measures = next(iter(sizes.values()))
+    rows = [
+        (key.replace("_", " "), *("" if row[key] is None else _cell(row[key]) for row in sizes.values()))
+        for key in measures
+    ]
+    return markdown_table(("measure", *(f"{int(size):,}" for size in sizes)), rows)
+
+
+def _gate() -> str:
+    figures = newest("gate")["figures"]
+    rows = [(fault, "; ".join(seen) or "not caught") for fault, seen in figures["caught by"].items()]
+    passed = f"{figures['of them passed']} of {figures['runs without fault']} passed"
+    return markdown_table(
+        ("planted fault", "caught by"), [*rows, ("none: other orders of ingestion, other questions", passed)]
+    )
+
+
+def _faithfulness() -> str:
+    figures = newest("faithfulness")["figures"]["attributionbench-dev"]
+    keys = ("claims", "balanced accuracy", "cosine, at its best threshold", "no number")
+    return markdown_table(
+        ("source", *keys), [(kind, *(row[key] for key in keys)) for kind, row in figures.items()]
+    )
+
+
+def _rewriting() -> str:
+    figures = newest("rewriting")["figures"]
+    keys = list(next(iter(figures["ways"].values())))
+    return markdown_table(("question", *keys), [(way, *row.values()) for way, row in figures["ways"].items()])
+
+
+def _multiturn() -> str:
+    figures = newest("multiturn")["figures"]
+    keys = ("tasks", "evidence recall", "answerable or not, balanced accuracy")
+    rows = [
+        (way, turns, *(row.get(key, "") for key in keys))
+        for way in ("as asked", "rewritten")
+        for turns, row in figures[way].items()
+    ]
+    return markdown_table(("question", "turns", *keys), rows)
+
+
+def _restore() -> str:
+    figures = newest("restore")["figures"]
+    keys = list(next(iter(figures.values())))
+    header = ("set", *(key.replace("_", " ") for key in keys))
+    return markdown_table(header, [(name, *row.values()) for name, row in figures.items()])
+
+
+def _crash() -> str:
+    figures = {key: value for key, value in newest("crash")["figures"].items() if key != "examples"}
+    return markdown_table(list(figures), [list(figures.values())])
+
+
+def _ablation(name: str) -> Callable[[], str]:
+    def table() -> str:
+        from eval.ablate import ablation_markdown  # which makes its tables here
+
+        return ablation_markdown(newest("ablation")["figures"][name]["variants"])
+
+    return table
+
+
+def _shorter_evidence() -> str:
+    figures = newest("shorter-evidence")["figures"]
+    rows = [
+        row
+        for name, found in figures.items()
+        for kind in ("trimmed", "untrimmed")
+        for row in shorter_evidence_rows(f"{name}, {kind}", found[kind])
+    ]
+    header = ("questions", "evidence", "its tokens", *SHORTER_SHOWN, "assemble ms", "total ms")
+    return markdown_table(header, rows)
+
+
+def shorter_evidence_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the table's rows of one set: the first way's means, and what each other one changes."""
+    from eval.ablate import difference_cell  # which makes its tables here
+
+    return [
+        (
+            name,
+            row["question path"],
+            f"{row['means']['evidence tokens']:.0f}",
+            *(difference_cell(row, shown, len(rows) - 1) for shown in SHORTER_SHOWN),
+            f"{row['assemble ms p50']:.0f}",
+            f"{row['ms p50']:.0f}",
+        )
+        for row in rows
+    ]
+
+
+def _memory() -> str:
+    figures = newest("memory")["figures"]
+    rows: list[tuple[str, object]] = [
+        (name, value) for name, value in figures.items() if isinstance(value, int)
+    ]
+    known = all(figures["what the third turn stated is known"])
+    rows.append(("what the third turn stated is known at the end", "yes" if known else "no"))
+    plot = f"![Tokens of each tier over {figures['turns']} turns](eval/results/{figures['plot']})"
+    return markdown_table(("measure", "figure"), rows) + f"\n\n{plot}"
+
+
+def _first_token() -> str:
+    generators = newest("first-token")["figures"]["generators"]
+    found = dict.fromkeys(name for row in generators.values() for name in row)
+    names = sorted(found, key="total, ms".__eq__)  # the total comes last
+    rows = [(way, *(row.get(name, "") for name in names)) for way, row in generators.items()]
+    return markdown_table(("generator", *names), rows)
+
+
+_TABLES: Mapping[str, Callable[[], str]] = {
+    "settings": settings_table,
+    "chroma": _chroma,
+    "chroma-stages": _chroma_stages,
+    "pack": _pack,
+    "gate": _gate,
+    "faithfulness": _faithfulness,
+    "rewriting": _rewriting,
+    "multiturn": _multiturn,
+    "ablation-handbook": _ablation("handbook"),
+    "ablation-chroma": _ablation("chroma"),
+    "shorter-evidence": _shorter_evidence,
+    "first-token": _first_token,
+    "memory": _memory,
+    "restore": _restore,
+    "crash": _crash,
+    "peers": _peers,
+    "nfcorpus": _named_figures("nfcorpus"),
+    "handbook": _named_figures("handbook"),
+    "lexical": _lexical,
+    "sync": _named_figures("sync"),
+    "scale": _scale,
+    "ingest-load": _named_figures("ingest-load"),
+    "ingest-rate": _ingest_rate,
+}
+
+if __name__ == "__main__":
+    main()

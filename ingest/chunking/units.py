@@ -1,0 +1,168 @@
+"""Cut a text into units that chunkers put together but never cut: sentences, tables, rows, lines of code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ingest.chunking.blocks import Block, find_blocks, line_spans
+from ingest.chunking.ruler import Ruler
+from rag.models.embed import Embedder
+from rag.text.sentences import Span, split_sentences
+
+HEADINGS_TOKENS = 32  # longest context of headings; the nearest win
+_TOP_LEVELS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A span that stays whole, and what a chunk that begins with it may hold."""
+
+    start: int
+    end: int
+    tokens: int
+    limit: (
+        int  # most tokens of a chunk that begins here, so that with its context the embedder reads it whole
+    )
+    context: str  # the headings above it, and the header row of a table that was split
+    alone: bool = False  # part of something split: joining neighbours would mix their contexts
+    opens: bool = False  # begins a top-level section
+
+
+class Contexts:
+    """Make contexts of headings and header rows that leave the embedder room for the text."""
+
+    def __init__(self, embedder: Embedder, chunk_tokens: int) -> None:
+        self._embedder = embedder
+        self._chunk_tokens = chunk_tokens
+        self._known: dict[tuple[tuple[str, ...], str], tuple[str, int]] = {}
+
+    def make(self, headings: tuple[str, ...], header: str = "") -> tuple[str, int]:
+        """Return the context and the most tokens that a chunk under it may have."""
+        if (headings, header) not in self._known:
+            context = self._join(headings, header)
+            room = self._embedder.max_tokens - len(self._embedder.token_offsets(context)) if context else None
+            limit = self._chunk_tokens if room is None else min(self._chunk_tokens, room)
+            self._known[headings, header] = (context, min(limit, self._embedder.max_tokens))
+        return self._known[headings, header]
+
+    def _join(self, headings: tuple[str, ...], header: str) -> str:
+        quarter = self._embedder.max_tokens // 4
+        title = ""
+        for heading in reversed(headings):
+            longer = (
+                f"{heading} > {title}" if title else self._shorten(heading, min(HEADINGS_TOKENS, quarter))
+            )
+            if len(self._embedder.token_offsets(longer)) > min(HEADINGS_TOKENS, quarter):
+                break
+            title = longer
+        return "\n".join(part for part in (title, self._shorten(header, quarter)) if part)
+
+    def _shorten(self, text: str, tokens: int) -> str:
+        ruler = Ruler(text, self._embedder)
+        return text[: ruler.cut(0, tokens)].strip() if text else ""
+
+
+def make_units(ruler: Ruler, contexts: Contexts) -> list[Unit]:
+    """Return the text's units in order; they are disjoint and cover all that is not white space.
+
+    A heading is one unit with what follows it, so that no chunk ends with a heading. A table or a
+    fenced code block that fits is one unit; else its rows or lines are grouped, and groups of rows
+    after the first carry the header row in their context. Whatever exceeds its limit is cut.
+    """
+    units: list[Unit] = []
+    blocks = find_blocks(ruler.text)
+    top = _top_level(blocks)
+    heading: Unit | None = None
+    for block in blocks:
+        if block.kind == "heading":
+            fresh = _plain(ruler, contexts, block, block.start, block.end)
+            fresh = replace(fresh, opens=block.level <= top)
+            heading = fresh if heading is None else _join(heading, fresh, ruler, units)
+            continue
+        following = list(_block_units(ruler, contexts, block))
+        if heading is not None and following:
+            following[0] = _join(heading, following[0], ruler, units)
+            heading = None
+        units.extend(following)
+    return [*units, heading] if heading else units
+
+
+def gather(units: Sequence[Unit], minimum: int) -> list[Unit]:
+    """Join neighbouring units until each has `minimum` tokens, except before a section or where it would not fit."""
+    gathered: list[Unit] = []
+    for unit in units:
+        last = gathered[-1] if gathered else None
+        small = last is not None and last.tokens < minimum and last.tokens + unit.tokens <= last.limit
+        if last is None or not small or last.alone or unit.alone or unit.opens:
+            gathered.append(unit)
+        else:
+            gathered[-1] = replace(last, end=unit.end, tokens=last.tokens + unit.tokens)
+    return gathered
+
+
+def _join(heading: Unit, follower: Unit, ruler: Ruler, done: list[Unit]) -> Unit:
+    """Return heading and follower as one unit; where that is too long, put the heading aside as its own."""
+    tokens = ruler.count(heading.start, follower.end)
+    if tokens <= heading.limit:
+        return replace(heading, end=follower.end, tokens=tokens, alone=follower.alone)
+    done.extend(_fitted(ruler, heading))
+    return follower
+
+
+def _block_units(ruler: Ruler, contexts: Contexts, block: Block) -> Iterator[Unit]:
+    start, end = ruler.strip(block.start, block.end)
+    if start == end:
+        return
+    whole = _plain(ruler, contexts, block, start, block.end)
+    if block.kind == "prose":
+        cuts = [start + sentence for sentence, _ in split_sentences(ruler.text[start : block.end])] + [
+            block.end
+        ]
+        for begin, stop, tokens in zip(cuts, cuts[1:], ruler.counts(cuts), strict=False):
+            yield from _fitted(ruler, replace(whole, start=begin, end=stop, tokens=tokens))
+    elif whole.tokens <= whole.limit:
+        yield whole
+    else:
+        yield from _grouped(ruler, contexts, block, line_spans(ruler.text, start, end))
+
+
+def _grouped(ruler: Ruler, contexts: Contexts, block: Block, lines: Sequence[Span]) -> Iterator[Unit]:
+    """Group the lines of a table or of code that is too long, each group up to the limit."""
+    header = ruler.text[slice(*lines[0])].strip() if block.kind == "table" else ""
+    group: Unit | None = None
+    for start, end in lines:
+        longer = ruler.count(group.start if group else start, end)
+        if group and longer <= group.limit:
+            group = replace(group, end=end, tokens=longer)
+            continue
+        if group:
+            yield from _fitted(ruler, group)
+        context, limit = contexts.make(block.headings, header if group else "")
+        group = Unit(start, end, ruler.count(start, end), limit, context, alone=True)
+    if group:
+        yield from _fitted(ruler, group)
+
+
+def _plain(ruler: Ruler, contexts: Contexts, block: Block, start: int, end: int) -> Unit:
+    context, limit = contexts.make(block.headings)
+    return Unit(start, end, ruler.count(start, end), limit, context)
+
+
+def _fitted(ruler: Ruler, unit: Unit) -> Iterator[Unit]:
+    """Yield the unit, cut where it exceeds its limit."""
+    if unit.tokens <= unit.limit:
+        yield unit
+        return
+    for start, end in ruler.divide(unit.start, unit.end, unit.limit):
+        if ruler.text[start:end].strip():
+            opens = unit.opens and start == unit.start
+            yield replace(unit, start=start, end=end, tokens=ruler.count(start, end), opens=opens)
+
+
+def _top_level(blocks: Sequence[Block]) -> int:
+    """Return the highest level that has several headings: a title that stands alone opens no section."""
+    levels = [block.level for block in blocks if block.kind == "heading"]
+    return min(
+        (level for level in levels if levels.count(level) > 1), default=min(levels, default=_TOP_LEVELS)
+    )

@@ -1,0 +1,1 @@
+"""Uploads that were acknowledged, ingested in the background."""

@@ -1,0 +1,189 @@
+"""Compare two sentences of the evidence: do they say the same kind of thing, and give different values for it?
+
+Precision comes before recall: a conflict that is none is worse than one that is not seen. Prose is compared by its
+words and its values, a table's row with the row of the same name, column by column of the same heading.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from rag.answer.conflicts.regions import regions_of, without_regions
+from rag.answer.conflicts.values import Value, differing, periods_of, values_of
+from rag.answer.relevance import Sentence
+from rag.text.words import question_terms
+from rag.types import Chunk, Citation
+
+LEAST_OVERLAP = 0.35  # of the terms of two sentences (Jaccard), below which they are not compared
+LEAST_SHARED = 2  # terms
+MOST_VALUES = 4  # of a sentence; what has more is a table that lost its cells
+SAME_WORDS = 0.6  # overlap from which sentences that only a negation tells apart contradict each other
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|neither|cannot|nor|prohibited|forbidden)\b|n['’]t\b", re.IGNORECASE
+)
+_AT_LEAST = re.compile(r"\b(?:at least|minimum|no less than|not less than|from)\b", re.IGNORECASE)
+_AT_MOST = re.compile(r"\b(?:at most|maximum|up to|no more than|not more than)\b", re.IGNORECASE)
+_FOR = re.compile(r"\bfor (?:an? |the |all |every )?([^\W\d_]+)", re.IGNORECASE)
+_NAME = re.compile(r"(?<![.!?:•] )(?<!^)\b(?:[A-Z][\w-]*|[a-z]+\d[\w-]*)")
+_CALENDAR = re.compile(
+    r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December"
+    r"|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|EUR|GBP|USD|GB|MB|Nm)\b"
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the evidence with what it states."""
+
+    sentence: Sentence
+    dates: bool  # whether dates with a year are values, which they are where a date is asked for
+
+    @property
+    def text(self) -> str:
+        return self.sentence.text
+
+    @property
+    def chunk(self) -> Chunk:
+        return self.sentence.evidence.hit.chunk
+
+    @property
+    def document(self) -> str:
+        return self.chunk.document
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Its document and where it begins there; two pieces of evidence may both hold it."""
+        return self.document, self.sentence.start
+
+    def overlaps(self, citation: Citation) -> bool:
+        """Tell whether a citation quotes it, or a part of it."""
+        return (
+            citation.document == self.document
+            and citation.start < self.sentence.end
+            and self.sentence.start < citation.end
+        )
+
+    @cached_property
+    def terms(self) -> frozenset[str]:
+        """The words, without numbers, months and regions."""
+        plain = without_regions(_CALENDAR.sub(" ", self.text))
+        return frozenset(term for term in question_terms(plain) if not any(map(str.isdigit, term)))
+
+    @cached_property
+    def values(self) -> Sequence[Value]:
+        return values_of(self.text, dates=self.dates)
+
+    @cached_property
+    def periods(self) -> frozenset[str]:
+        """The times that it is about."""
+        return frozenset() if self.dates else frozenset(periods_of(self.text))
+
+    @cached_property
+    def regions(self) -> frozenset[str]:
+        return regions_of(self.text)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names and identifiers in it, regions and months aside."""
+        return frozenset(_NAME.findall(without_regions(_CALENDAR.sub(" ", self.text))))
+
+    @cached_property
+    def cells(self) -> Sequence[tuple[str, str]]:
+        """The cells of a table's row, each after its column's heading ("" where that is not known); () of prose."""
+        if " | " not in self.text:
+            return ()
+        above = [line for line in self.sentence.above.splitlines() if line.lstrip().startswith("|")]
+        headings = [cell.strip() for cell in above[-1].strip("| ").split("|")] if above else []
+        texts = [cell.strip() for cell in self.text.split("|")]
+        return list(zip(headings + [""] * (len(texts) - len(headings)), texts, strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one claim says otherwise than another: the words, and the share of their terms that they share."""
+
+    first: str
+    second: str
+    overlap: float
+
+
+def difference(first: Claim, second: Claim) -> Difference | None:
+    """Return in what two claims about one thing differ, or None where they do not or are about two things."""
+    if first.cells or second.cells:
+        return _of_rows(first, second)
+    shared = first.terms & second.terms
+    overlap = len(shared) / (len(first.terms | second.terms) or 1)
+    if len(shared) < LEAST_SHARED or overlap < LEAST_OVERLAP or _about_others(first, second):
+        return None
+    if max(len(first.values), len(second.values)) > MOST_VALUES:
+        return None
+    mine, yours = differing(first.values, second.values)
+    if mine and not _of_others(first.text, second.text):
+        return Difference(_words(first, mine), _words(second, yours), overlap)
+    return _of_negation(first, second, overlap)
+
+
+def _about_others(first: Claim, second: Claim) -> bool:
+    """Tell whether each names something, or several times, that the other does not."""
+    if first.names - second.names and second.names - first.names:
+        return True
+    return first.periods != second.periods and max(len(first.periods), len(second.periods)) > 1
+
+
+def _of_others(first: str, second: str) -> bool:
+    """Tell whether values stand beside each other: a bound from below and one from above, or each for somebody else."""
+    bounds = [{bool(_AT_LEAST.search(text)), bool(_AT_MOST.search(text))} for text in (first, second)]
+    if bounds[0] == bounds[1] == {True, False} and bool(_AT_LEAST.search(first)) == bool(
+        _AT_MOST.search(second)
+    ):
+        return True
+    whom = [set(question_terms(" ".join(_FOR.findall(text)))) for text in (first, second)]
+    mine, yours = (set(question_terms(text)) for text in (first, second))
+    return bool(whom[0] - yours) and bool(whom[1] - mine)
+
+
+def _of_negation(first: Claim, second: Claim, overlap: float) -> Difference | None:
+    denied = [bool(_NEGATION.search(one.text)) for one in (first, second)]
+    if denied[0] == denied[1] or overlap < SAME_WORDS:
+        return None
+    said = ("affirmed", "denied")
+    return Difference(said[denied[0]], said[denied[1]], overlap)
+
+
+def _of_rows(first: Claim, second: Claim) -> Difference | None:
+    """Compare two rows of the same name, each number with that of the column whose heading shares a word."""
+    if not first.cells or not second.cells or _key(first) != _key(second):
+        return None
+    pairs = [
+        (mine, yours)
+        for heading, mine in first.cells[1:]
+        for other, yours in second.cells[1:]
+        if _heading(heading) & _heading(other) and _number(mine) and _number(yours)
+    ]
+    changed = [(mine, yours) for mine, yours in pairs if _number(mine) != _number(yours)]
+    if not changed:
+        return None
+    return Difference(", ".join(mine for mine, _ in changed), ", ".join(yours for _, yours in changed), 1.0)
+
+
+def _key(row: Claim) -> tuple[str, ...]:
+    """Return the terms of a row's first cell; one without a letter names nothing, so that its row equals no other."""
+    name = row.cells[0][1]
+    return tuple(question_terms(name)) if re.search(r"[^\W\d_]", name) else (row.document, row.text)
+
+
+def _heading(text: str) -> frozenset[str]:
+    return frozenset(question_terms(text))
+
+
+def _number(cell: str) -> tuple[float, str] | None:
+    """Return the number and the unit of a cell that holds nothing else: "1,190", "135 EUR"; None of any other."""
+    match = re.fullmatch(r"[€£$]?\s?(\d[\d,]*(?:\.\d+)?)\s?(%|[^\W\d_]*(?:[ /][^\W\d_]+)?)", cell)
+    return (float(match[1].replace(",", "")), match[2].lower()) if match else None
+
+
+def _words(claim: Claim, values: Sequence[Value]) -> str:
+    return ", ".join(" ".join(claim.text[value.start : value.end].split()) for value in values)

@@ -1,0 +1,182 @@
+"""Read the values that a sentence states, so that two sentences can be compared: amounts with their unit, and dates.
+
+"Claims within 60 days, above 1,500 EUR"  -> 60 day, 1500 EUR
+"90 minutes", "two hours"                 -> 5400 s, 7200 s              one unit for what one can stand for another
+"from the fourth calendar day"            -> 4 nth day
+"by 31 March", "by June 30"               -> 03-31, 06-30
+"In 2025 it was 1,870 EUR"                -> 1870 EUR; 2025 is the period that it is about
+"see section 4", "Tighten 2 bolts", "12"  -> nothing, 2 bolt, nothing    a number without a unit compares with nothing
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rag.text.words import text_terms
+
+_YEAR = "January|February|March|April|May|June|July|August|September|October|November|December"
+_MONTHS = _YEAR.split("|")
+_DATE = re.compile(
+    r"\b(?:(?P<iso>(?:1[6-9]|20)\d\d-[01]\d(?:-[0-3]\d)?)"
+    rf"|(?:(?P<day>[0-3]?\d)(?:st|nd|rd|th|\.)?\ (?:of\ )?)?(?P<month>{_YEAR})"
+    r"(?:\ (?P<day_after>[0-3]?\d)(?:st|nd|rd|th)?\b(?!\d))?"
+    r"(?:,?\ (?P<year>(?:1[6-9]|20)\d\d))?"
+    r"|(?P<alone>(?:1[6-9]|20)\d\d)(?![-/\w%°]|[.,]\d|\ ?(?:EUR|GBP|USD|percent|per\ cent)))(?:\b|(?=T\d))",
+    re.VERBOSE,
+)
+_PRECISIONS = {4: "year", 5: "date", 7: "month of a year", 10: "date"}  # by the length of the ISO form
+_COUNT = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+_RANK = "zeroth|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth"
+_NUMBER = re.compile(
+    rf"(?<![\w.,:/#-])(?:(?P<sign>[€£$])\ ?)?(?:(?P<digits>\d+(?:,\d{{3}})*(?:\.\d+)?)(?P<nth>st|nd|rd|th)?"
+    rf"|(?P<count>{_COUNT})|(?P<rank>{_RANK}))(?![\w/:]|[.,-]\d)",
+    re.VERBOSE | re.IGNORECASE,
+)
+_RANGE_BEGINS = re.compile(rf"\b(?:\d[\d,.]*|{_COUNT})(?: to | or |[-–])$", re.IGNORECASE)
+_NAMES_A_PART = re.compile(  # the number that follows such a word is a name
+    r"\b(?:sections?|chapters?|annex|appendix|pages?|figures?|tables?|steps?|items?|parts?|notes?|versions?"
+    r"|editions?|revisions?|articles?|lots?|class|level|phase|type|model|no\.|nos\.)\ $",
+    re.IGNORECASE,
+)
+_SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
+_FILLERS = "calendar working business consecutive full paid unpaid extra additional further unused whole"
+_BETWEEN = frozenset(_FILLERS.split())  # may stand between a number and its unit
+_UNIT_WORDS = {  # word -> (unit, how many of it)
+    **dict.fromkeys(("second", "seconds", "sec"), ("s", 1.0)),
+    **dict.fromkeys(("minute", "minutes", "min"), ("s", 60.0)),
+    **dict.fromkeys(("hour", "hours"), ("s", 3600.0)),
+    **dict.fromkeys(("day", "days"), ("day", 1.0)),
+    **dict.fromkeys(("week", "weeks"), ("day", 7.0)),
+    **dict.fromkeys(("month", "months"), ("month", 1.0)),
+    **dict.fromkeys(("year", "years"), ("month", 12.0)),
+    **dict.fromkeys(("%", "percent"), ("%", 1.0)),
+    **dict.fromkeys(("eur", "euro", "euros", "€"), ("EUR", 1.0)),
+    **dict.fromkeys(("gbp", "pound", "pounds", "£"), ("GBP", 1.0)),
+    **dict.fromkeys(("pence", "penny"), ("GBP", 0.01)),
+    **dict.fromkeys(("usd", "dollar", "dollars", "$"), ("USD", 1.0)),
+    **dict.fromkeys(("metre", "metres", "meter", "meters", "m"), ("m", 1.0)),
+    **dict.fromkeys(("kilometre", "kilometres", "kilometer", "kilometers", "km"), ("m", 1000.0)),
+}
+_FOLLOWING = re.compile(r"(?:[ \n]?|-(?=[a-z]{3}))(per cent\b|%|[€£$]|[^\W\d_][\w°/]*)")  # 5-day, but a 10-Q
+_FUNCTION_WORDS = (
+    "a an and are as at be but by can do does each every for from had has have he in into is it its may more must nor "
+    "not of on or out per she shall should so than that the their then there these they this those to was we were "
+    "which who will with you"
+)
+_NO_UNIT = frozenset(_FUNCTION_WORDS.split())
+_ASKS_WHEN = re.compile(
+    r"\b(when|deadline|(what|which)( \w+)? (date|day|month|year)|since what|by what date)\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value that a text states at [start, end): an amount in its unit, or a date (ISO, or "mm-dd")."""
+
+    unit: str
+    amount: float | str
+    start: int
+    end: int
+
+    def agrees(self, other: Value) -> bool:
+        """Tell whether both are the same value, one of them perhaps less exactly: "31 March" and "31 March 2026"."""
+        if isinstance(self.amount, str) and isinstance(other.amount, str):
+            short, long = sorted((self.amount, other.amount), key=len)
+            return long.startswith(short) or long.endswith(short)
+        return self.unit == other.unit and self.amount == other.amount
+
+
+def asks_when(question: str) -> bool:
+    """Tell whether a date is asked for; if not, the dates of a statement say which time it is about."""
+    return _ASKS_WHEN.search(question) is not None
+
+
+def values_of(text: str, *, dates: bool = False) -> list[Value]:
+    """Return the values that a text states, in their order.
+
+    Args:
+        dates: whether years and dates with a year are values; days of any year are in either case.
+    """
+    spans = list(_DATE.finditer(text))
+    found = [
+        Value(_PRECISIONS[len(iso)], iso, *match.span())
+        for match in spans
+        if _is_value(iso := _iso(match), dates)
+    ]
+    for match in _NUMBER.finditer(text):
+        if not any(match.start() < date.end() and date.start() < match.end() for date in spans):
+            found += _amount(text, match)
+    return sorted(found, key=lambda value: value.start)
+
+
+def periods_of(text: str) -> list[str]:
+    """Return the dates with a year, and the years, that a text names: "2026-03-01", "2026-03" or "2026"."""
+    return [iso for match in _DATE.finditer(text) if len(iso := _iso(match)) >= 4 and iso[:4].isdecimal()]
+
+
+def differing(first: Sequence[Value], second: Sequence[Value]) -> tuple[list[Value], list[Value]]:
+    """Return of each side the values that the other gives differently, in the same unit; none where they agree.
+
+    What only one side states is no difference: of each unit both sides have one that the other lacks.
+    """
+    only_first = [one for one in first if not any(one.agrees(other) for other in second)]
+    only_second = [one for one in second if not any(one.agrees(other) for other in first)]
+    units = {one.unit for one in only_first} & {one.unit for one in only_second}
+    return [one for one in only_first if one.unit in units], [one for one in only_second if one.unit in units]
+
+
+def _is_value(iso: str, dates: bool) -> bool:
+    has_year = iso[:4].isdecimal()
+    return dates if has_year else "-" in iso  # a month alone is none
+
+
+def _iso(match: re.Match[str]) -> str:
+    """Return "2026-03-01", "2026-03", "2026", "03-01", or "mm" for a month alone."""
+    if written := match["iso"] or match["alone"]:
+        return written
+    day = match["day"] or match["day_after"]
+    month = f"{_MONTHS.index(match['month']) + 1:02}"
+    return "-".join(part for part in (match["year"], month, day and f"{int(day):02}") if part)
+
+
+def _amount(text: str, match: re.Match[str]) -> Iterator[Value]:
+    """Yield the amount that a number begins, if it has a unit."""
+    if _NAMES_A_PART.search(text, 0, match.start()):
+        return
+    word = (match["count"] or match["rank"] or "").lower()
+    listed = (_RANK if match["rank"] else _COUNT).split("|")
+    number = float(listed.index(word)) if word else float(match["digits"].replace(",", ""))
+    words, end = list(_words_after(text, match.end())), match.end()
+    lower = _RANGE_BEGINS.search(
+        text, 0, match.start()
+    )  # of "three to twelve months", which counts as twelve
+    start = lower.start() if lower else match.start()
+    if words and words[0][0] in _SCALES:
+        scale, end = words.pop(0)
+        number *= _SCALES[scale]
+    if match["sign"]:
+        yield Value(_UNIT_WORDS[match["sign"]][0], number, start, end)
+        return
+    while words and words[0][0] in _BETWEEN:
+        words.pop(0)
+    if not words or words[0][0] in _NO_UNIT:
+        return
+    unit, end = words[0]
+    nth = "nth " if match["nth"] or match["rank"] else ""
+    if unit in _UNIT_WORDS:
+        known, times = _UNIT_WORDS[unit]
+        yield Value(f"{nth}{unit}" if nth else known, number * (1 if nth else times), start, end)
+    elif not nth and word != "one" and (terms := text_terms(unit)):
+        yield Value(terms[0], number, start, end)
+
+
+def _words_after(text: str, at: int) -> Iterator[tuple[str, int]]:
+    """Yield up to four words that follow without punctuation, in lower case, each with its end."""
+    for _ in range(4):
+        match = _FOLLOWING.match(text, at)
+        if match is None:
+            return
+        at = match.end()
+        yield {"per cent": "%"}.get(match[1].lower(), match[1].lower()), at

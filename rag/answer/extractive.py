@@ -1,0 +1,224 @@
+"""Generate an answer from an assembled context, and from nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from rag.answer.confidence import confidence, largest_maxsim
+from rag.answer.relevance import Sentence, Weighed, sentences_of, weigh_sentences
+from rag.answer.strategy import SUMMARY, names_document
+from rag.models.embed import Embedder
+from rag.models.reader import Reader, Reading
+from rag.types import Citation, Context, Draft
+
+NEAR_BEST = 0.9  # log-odds below the best sentence's from which another sentence no longer joins the answer
+NAMED = 0.9  # confidence in the summary of a document that the question names
+SHORT_FROM = 0.4  # probability of a span from which it leads the answer; see eval.reading.short_answers
+SHORT_WORDS, SHORT_CHARS = 12, 120
+MOST_SHORT = 5
+LABEL = re.compile(r" ?\[\d{1,4}\]")  # of a citation, in an answer
+_PLURAL = r"[\w-]+(?<![ius])s"  # neither bus, class nor basis
+_ASKS_SEVERAL = re.compile(
+    rf"\b(which|what)\b(\s+[\w-]+){{0,2}}?\s+{_PLURAL}(\s+[\w-]+){{0,4}}?\s+(are|were|do|did|have|can|may|must)\b"
+    r"|\bwho\s+(are|were)\b|^\s*(please\s+)?(list|name (all|the|two|three|four|five))\b|\bnames of\b",
+    re.IGNORECASE,
+)
+
+
+OnPart = Callable[
+    [str], None
+]  # called with each piece of text as it is written; what it raises ends the writing
+
+
+def ignored(part: str) -> None:
+    """Take a piece of text and do nothing with it."""
+
+
+class Generator(Protocol):
+    """Makes a draft from a context; counts tokens as its own model does."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether a language model writes: it reads what is remembered, and documents whole."""
+
+    def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
+        """Answer from the context's evidence, or return a draft without text and with the reason.
+
+        Args:
+            on_part: called with each piece of text as it is written, before it is checked: not to be shown.
+        """
+
+    def count_tokens(self, text: str) -> int:
+        """Return the length of a text in the generator's tokens."""
+
+
+class Extractive:
+    """Composes the answer from verbatim sentences of the evidence; it cannot say what no document says.
+
+    Args:
+        sentences: most sentences of an answer.
+        words: most words of an answer.
+    """
+
+    writes = False
+
+    def __init__(
+        self, embedder: Embedder, reader: Reader | None = None, *, sentences: int = 3, words: int = 120
+    ) -> None:
+        self._embedder, self._reader = embedder, reader
+        self._most_sentences, self._most_words = sentences, words
+
+    def over(self, embedder: Embedder) -> Extractive:
+        """Return the same with another embedding model."""
+        return Extractive(embedder, self._reader, sentences=self._most_sentences, words=self._most_words)
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._embedder.token_offsets(text))
+
+    def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
+        weighed = weigh_sentences(context, self._embedder)
+        if not weighed:
+            return Draft("", (), 0.0, _why_nothing(context))
+        nearest = largest_maxsim(context.question, context.evidence, self._embedder)
+        if summary := [one for one in weighed if one.sentence.evidence.hit.stage == SUMMARY]:
+            chosen = central_sentences(summary, sentences=self._most_sentences, words=self._most_words)
+            named = names_document(context.question, chosen[0].evidence.hit.chunk.document)
+            return _compose([], chosen, NAMED if named else confidence(weighed, nearest))
+        chosen = choose_sentences(weighed, sentences=self._most_sentences, words=self._most_words)
+        if self._reader is None:
+            return _compose([], chosen, confidence(weighed, nearest))
+        readings = read_around(context.question, chosen, self._reader)
+        short = short_answers(context.question, chosen, readings)
+        best = max(weighed, key=lambda one: one.log_odds).sentence  # always among the chosen
+        here = 1 - readings[best.evidence.label].no_answer if self._reader.calibrated else None
+        return _compose(short, chosen, confidence(weighed, nearest, here))
+
+
+def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
+    """Take the best sentence and those near it, within the limits; the best one's evidence comes first.
+
+    A sentence that holds, or lies in, one already taken is passed over.
+    """
+    ranked = sorted(weighed, key=lambda one: -one.log_odds)
+    chosen: list[Sentence] = []
+    used = 0
+    for one in ranked:
+        if len(chosen) == sentences or one.log_odds < ranked[0].log_odds - NEAR_BEST:
+            break
+        text = one.sentence.text
+        repeated = any(text in other.text or other.text in text for other in chosen)
+        length = len(text.split())
+        if not chosen or (not repeated and used + length <= words):
+            chosen.append(_cut_to_words(one.sentence, words))
+            used += length
+    first = chosen[0].evidence.label
+    return sorted(chosen, key=lambda s: (s.evidence.label != first, s.evidence.label, s.start))
+
+
+def central_sentences(summary: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
+    """Take the sentences of a summary nearest to the centre of their document, within the limits, as they run in it."""
+    chosen: list[Sentence] = []
+    used = 0
+    for one in sorted(summary, key=lambda one: -one.sentence.evidence.hit.score)[:sentences]:
+        sentence = _cut_to_words(one.sentence, words)
+        length = len(sentence.text.split())
+        if not chosen or used + length <= words:
+            chosen.append(sentence)
+            used += length
+    return sorted(chosen, key=lambda sentence: sentence.start)
+
+
+def _cut_to_words(sentence: Sentence, most: int) -> Sentence:
+    """Keep the first `most` words of a sentence; a longer one is a list or a table that never ends."""
+    words = list(re.finditer(r"\S+", sentence.text))
+    if len(words) <= most:
+        return sentence
+    text = sentence.text[: words[most - 1].end()]
+    return replace(sentence, end=sentence.start + len(text), text=text)
+
+
+def _why_nothing(context: Context) -> str:
+    if context.cut and not context.evidence:
+        return (
+            "The evidence that was found does not fit into the prompt; raise IBID_BUDGET_TOKENS or "
+            "IBID_EVIDENCE_TOKENS, or shorten the question."
+        )
+    return "No document of the corpus comes near the question."
+
+
+def read_around(question: str, chosen: Sequence[Sentence], reader: Reader) -> dict[int, Reading]:
+    """Read the pieces of evidence that the chosen sentences stand in: label -> what the reader made of it."""
+    pieces = {sentence.evidence.label: sentence.evidence.hit.text for sentence in chosen}
+    return dict(zip(pieces, reader.read_all(question, list(pieces.values())), strict=True))
+
+
+def short_answers(
+    question: str, chosen: Sequence[Sentence], readings: Mapping[int, Reading]
+) -> list[Sentence]:
+    """Return the words that answer directly, each as a part of its sentence, likeliest first; often none.
+
+    They lead only where the reader is sure enough of them, and are short. There is one, out of a chosen sentence,
+    unless the question asks for several things: then any sentence of the evidence that was read may hold one.
+    """
+    several = _ASKS_SEVERAL.search(question) is not None
+    found: list[tuple[float, Sentence]] = []
+    for label, piece in {sentence.evidence.label: sentence.evidence for sentence in chosen}.items():
+        own = [sentence for sentence in chosen if sentence.evidence.label == label]
+        if several:
+            own += [
+                s for s in sentences_of(piece) if not any(s.start < o.end and o.start < s.end for o in own)
+            ]
+        for span in readings[label].spans:
+            start, end = piece.hit.start + span.start, piece.hit.start + span.end
+            for one in own:
+                words = one.text[start - one.start : end - one.start]
+                if one.start <= start and end <= one.end and _is_short(words, one, chosen):
+                    found.append((span.score, replace(one, start=start, end=end, text=words)))
+    found.sort(key=lambda each: -each[0])
+    if not found or found[0][0] < SHORT_FROM:
+        return []
+    least = SHORT_FROM / 2 if several else SHORT_FROM
+    distinct: dict[str, Sentence] = {}
+    for score, short in found:
+        said = f" {' '.join(short.text.casefold().split())} "
+        if score >= least and not any(said in other or other in said for other in distinct):
+            distinct[said] = short
+    return list(distinct.values())[: MOST_SHORT if several else 1]
+
+
+def _is_short(words: str, sentence: Sentence, chosen: Sequence[Sentence]) -> bool:
+    """Tell whether words can lead: one line, few, and not all of a sentence that follows anyway."""
+    repeats = sentence in chosen and words.rstrip(".!?") == sentence.text.rstrip(".!?")
+    return (
+        len(words.split()) <= SHORT_WORDS and len(words) <= SHORT_CHARS and "\n" not in words and not repeats
+    )
+
+
+def _compose(short: Sequence[Sentence], chosen: Sequence[Sentence], probability: float) -> Draft:
+    """Write the short answers in one line and the sentences they rest on in the next."""
+    text, citations = "", []
+    for line in (short, chosen):
+        for sentence in line:
+            citations.append(_cite(sentence, len(text)))
+            text += f"{sentence.text} [{sentence.evidence.label}] "
+        text = text.rstrip() + "\n" if text else ""
+    return Draft(text.rstrip(), tuple(citations), probability)
+
+
+def _cite(sentence: Sentence, at: int) -> Citation:
+    chunk = sentence.evidence.hit.chunk
+    return Citation(
+        answer_start=at,
+        answer_end=at + len(sentence.text),
+        label=sentence.evidence.label,
+        document=chunk.document,
+        version=chunk.version,
+        page=sentence.evidence.hit.page,
+        start=sentence.start,
+        end=sentence.end,
+        quote=sentence.text,
+        verified=False,
+    )

@@ -1,0 +1,106 @@
+"""A language model behind an OpenAI-compatible server: vLLM, llama.cpp, Ollama, or a cloud."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from rag.answer.extractive import OnPart
+from rag.answer.writer import whole_sentences
+from rag.errors import ModelError
+from rag.models.runtime import trunk_tokenizer
+
+RETRIES = 2  # after a failure before the first word, with growing pauses; the client's own
+MARGIN = 1.15  # tokens are counted with the trunk's tokenizer; those of other models seldom need as many more
+
+
+class ServerModel:
+    """Asks a server over its chat completions, streamed, so that the writing ends when nobody waits any more.
+
+    The system message is byte-identical for every question, which servers that cache prefixes make use of.
+
+    Args:
+        url: such as http://127.0.0.1:8080/v1.
+        api_key: "" for a server that wants none.
+        timeout_s: for the connection, and between two pieces of text.
+        most_tokens: of an answer.
+
+    Raises:
+        ModelError: if url or model is missing.
+    """
+
+    def __init__(
+        self, url: str, model: str, *, api_key: str = "", timeout_s: float = 60.0, most_tokens: int = 400
+    ) -> None:
+        self._shown = shown_url(url)
+        if not self._shown or not model:
+            raise ModelError(
+                "IBID_GENERATOR=openai needs IBID_GENERATOR_URL, such as http://127.0.0.1:8080/v1, "
+                f"and IBID_GENERATOR_MODEL, the server's name of a model; found {self._shown!r} and {model!r}."
+            )
+        from openai import OpenAI  # here: it takes a second to import
+
+        self.name = model
+        self._most = most_tokens
+        self._client: Any = OpenAI(
+            base_url=url, api_key=api_key or "none", timeout=timeout_s, max_retries=RETRIES
+        )
+
+    def count_tokens(self, text: str) -> int:
+        return int(MARGIN * len(trunk_tokenizer().encode(text, add_special_tokens=False).ids)) + 1
+
+    def complete(self, system: str, prompt: str, on_part: OnPart) -> str:
+        from openai import BadRequestError, OpenAIError
+
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
+        try:
+            try:
+                return self._written(messages, on_part, temperature=0.0, max_tokens=self._most)
+            except BadRequestError:  # some models want the newer name, and choose their own temperature
+                return self._written(messages, on_part, max_completion_tokens=self._most)
+        except (OpenAIError, httpx.HTTPError, ValueError, OSError) as error:
+            # without the server's own words: some repeat the key in them
+            status = getattr(error, "status_code", None)
+            raise ModelError(
+                f"the server at {self._shown} did not answer ({type(error).__name__}"
+                f"{f', status {status}' if status else ''}); check that it runs, that IBID_GENERATOR_MODEL is a model "
+                "of its, and IBID_GENERATOR_API_KEY"
+            ) from error
+
+    def _written(self, messages: list[dict[str, str]], on_part: OnPart, **limits: Any) -> str:
+        said, cut = [], False
+        with self._client.chat.completions.create(
+            model=self.name, messages=messages, stream=True, **limits
+        ) as pieces:
+            for piece in pieces:
+                part, ended = _part(piece)
+                cut = cut or ended == "length"
+                said.append(part)
+                on_part(part)  # empty ones too: a model that thinks for long is left as soon
+        return whole_sentences("".join(said)) if cut else "".join(said)
+
+
+def shown_url(url: str) -> str:
+    """Return scheme, host and path of an address, without what may be secret in it; "" where it is none."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        return ""
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        return ""
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"{parsed.scheme}://{parsed.host}{port}{parsed.path}"
+
+
+def _part(piece: Any) -> tuple[str, str]:
+    """Return a piece's text and why the writing ended with it; "" for either.
+
+    Raises:
+        ValueError: if it is no piece of a chat completion.
+    """
+    try:
+        choice = piece.choices[0] if piece.choices else None
+        return (choice.delta.content or "", choice.finish_reason or "") if choice else ("", "")
+    except (AttributeError, TypeError, KeyError, IndexError) as error:
+        raise ValueError("it sends something other than chat completions") from error

@@ -1,0 +1,184 @@
+"""Weigh the sentences of a context: how likely does each answer the question?
+
+A logistic regression over five numbers, fitted by `python -m training.answers` and kept in
+`rag/pack/answers.json`. What a reader says of a sentence is none of them: it lifts Natural Questions and SQuAD, which
+it knows the like of, and cost the handbook's paraphrased questions more when it was tried.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rag.errors import ModelError
+from rag.models.embed import Embedder
+from rag.text.injection import sign_of_injection
+from rag.text.sentences import split_sentences
+from rag.text.words import question_terms, text_terms
+from rag.types import Chunk, Context, Evidence
+
+PACK = Path(__file__).parents[1] / "pack" / "answers.json"
+FEATURES = ("cosine", "coverage", "kind", "news", "hit score")
+MOST_NEWS = 6  # terms
+MOST_ENCODED = 10  # sentences; encoding all of 25 would cost another 40 ms and hardly change which is best
+ABOVE_WEIGHT = 0.5  # a word in the heading or table header above a sentence counts this much
+
+_HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
+_TABLE_RULE = re.compile(r"\s*\|[\s:|-]+\|?\s*")
+_SAYS_NOTHING = re.compile(r"\s*(#{1,6}\s.*|\|[\s:|-]+\|?\s*|```.*|~~~.*|[-=_*]{3,}\s*|\W*)", re.DOTALL)
+_DECORATION = re.compile(r"[\s>|]*(?:(?:[-*+•–]|\d{1,3}[.)]) +)?")  # a bullet, a number, a cell's edge
+_MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+_DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
+_KINDS = (  # what a question of this form asks for, as a pattern that its answer holds
+    (r"\bhow (many|much|long|often|old|far|fast|high|large|big)\b", re.compile(r"\d")),
+    (r"\b(when|what (date|year|day|month))\b", re.compile(rf"\b(1[0-9]|20)\d\d\b|\b({_MONTHS}|{_DAYS})\b")),
+    (r"\b(who|whom|whose)\b", re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][a-z]+")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of the evidence: its span in the document, without bullets and cell edges."""
+
+    evidence: Evidence
+    start: int
+    end: int
+    text: str
+    above: str  # the heading and table header above it, and the document's name
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A sentence with its features (len(FEATURES),) and its log-odds of answering the question."""
+
+    sentence: Sentence
+    features: np.ndarray
+    log_odds: float
+
+
+def weigh_sentences(context: Context, embedder: Embedder) -> list[Weighed]:
+    """Return every sentence of the evidence that can answer, in reading order, weighed.
+
+    One that speaks to a model is no answer to a person, nor is a question.
+    """
+    sentences = [
+        sentence
+        for evidence in context.evidence
+        for sentence in sentences_of(evidence)
+        if not sentence.text.endswith("?") and not sign_of_injection(sentence.text, strong=True)
+    ]
+    if not sentences:
+        return []
+    features = sentence_features(context.question, sentences, embedder)
+    pack = answers_pack()["sentence"]
+    log_odds = features @ np.array(pack["weights"]) + pack["bias"]  # (n_sentences,)
+    return [
+        Weighed(sentence, row, float(odds))
+        for sentence, row, odds in zip(sentences, features, log_odds, strict=True)
+    ]
+
+
+def sentence_features(question: str, sentences: Sequence[Sentence], embedder: Embedder) -> np.ndarray:
+    """Return (n_sentences, len(FEATURES)) float64.
+
+    cosine: of the sentence and the question, encoded alone; only for the MOST_ENCODED that score best by
+        coverage and hit score, the others get the lowest of those.
+    coverage: share of the question's terms that it holds, each weighted by its rarity among the
+        sentences; a term that only stands above it counts ABOVE_WEIGHT.
+    kind: 1 where it holds the kind of thing asked for (a number, a date, a name), -1 where it does not,
+        0 where the question does not tell.
+    news: of the terms, stop words aside, that it holds and the question does not, at most MOST_NEWS, as
+        a share of those; a sentence that only repeats the question answers nothing.
+    hit score: of the hit it lies in, as trimmed or reranked, in [0, 1].
+    """
+    wanted = next((answer for asked, answer in _KINDS if re.search(asked, question, re.IGNORECASE)), None)
+    kinds = [0 if wanted is None else 1 if wanted.search(one.text) else -1 for one in sentences]
+    asked = set(question_terms(question))
+    news = [min(len(set(question_terms(one.text)) - asked), MOST_NEWS) / MOST_NEWS for one in sentences]
+    scores = np.array([sentence.evidence.hit.score for sentence in sentences])
+    coverages = _coverages(question, sentences)
+    cosines = _cosines(question, sentences, coverages + scores, embedder)
+    return np.stack([cosines, coverages, kinds, news, scores], axis=1)
+
+
+def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
+    """Yield the sentences of a piece of evidence that say something; headings and table rules do not."""
+    hit = evidence.hit
+    for start, end in split_sentences(hit.text):
+        begin = hit.start + start
+        text = hit.text[start:end]
+        if _SAYS_NOTHING.fullmatch(text) or _is_table_header(hit.chunk, begin, text):
+            continue
+        decoration = _DECORATION.match(text)
+        begin += decoration.end() if decoration else 0
+        text = hit.text[begin - hit.start : end].rstrip(" \t\r\n|")
+        if text:
+            yield Sentence(evidence, begin, begin + len(text), text, _above(hit.chunk, begin))
+
+
+@cache
+def answers_pack() -> dict[str, Any]:
+    """Return the fitted weights; `training/answers.py` says how they came about.
+
+    Raises:
+        ModelError: if they were fitted to other features.
+    """
+    pack: dict[str, Any] = json.loads(PACK.read_text(encoding="utf-8"))
+    if tuple(pack.get("sentence", {}).get("features", ())) != FEATURES:
+        raise ModelError(f"{PACK} was fitted to other features; run `python -m training.answers`.")
+    return pack
+
+
+def _cosines(
+    question: str, sentences: Sequence[Sentence], promise: np.ndarray, embedder: Embedder
+) -> np.ndarray:
+    best = np.argsort(-promise, kind="stable")[:MOST_ENCODED]
+    vectors = embedder.encode([question, *(sentences[at].text for at in best)])
+    found = vectors[1:] @ vectors[0]  # (n_encoded,)
+    cosines = np.full(len(sentences), found.min())
+    cosines[best] = found
+    return cosines
+
+
+def _coverages(question: str, sentences: Sequence[Sentence]) -> np.ndarray:
+    asked = set(question_terms(question))
+    own = [asked & set(text_terms(sentence.text)) for sentence in sentences]
+    above = [asked & set(text_terms(sentence.above)) for sentence in sentences]
+    holders = Counter(term for terms in own for term in terms)
+    weight = {term: math.log(1 + len(sentences) / (1 + holders[term])) for term in asked}
+    total = sum(weight.values()) or 1.0
+    held = [
+        sum(weight[t] for t in mine) + ABOVE_WEIGHT * sum(weight[t] for t in higher - mine)
+        for mine, higher in zip(own, above, strict=True)
+    ]
+    return np.array(held) / total
+
+
+def _above(chunk: Chunk, offset: int) -> str:
+    """Return the last heading and the table header over an offset of the document, with the chunk's context."""
+    heading, header = "", ""
+    lines = chunk.text[: max(0, offset - chunk.start)].splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
+        if match := _HEADING.match(line):
+            heading, header = match.group(1), ""
+        elif _TABLE_RULE.fullmatch(following) and "-" in following:
+            header = line
+        elif not line.lstrip().startswith("|"):
+            header = ""
+    return "\n".join([chunk.document, chunk.context, heading, header])
+
+
+def _is_table_header(chunk: Chunk, begin: int, text: str) -> bool:
+    if not text.lstrip().startswith("|"):
+        return False
+    following = chunk.text[max(0, begin - chunk.start) + len(text) :].lstrip("\n").split("\n", 1)[0]
+    return "-" in following and _TABLE_RULE.fullmatch(following) is not None

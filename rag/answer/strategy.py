@@ -1,0 +1,205 @@
+"""Choose what of the documents a prompt shows: what was retrieved, a whole document, or a summary and then the detail.
+
+A document that fits whole is given whole to a language model, which then misses nothing of it. An extractive answer is
+given what was retrieved: it weighs sentence by sentence, and more of them only compete. A question for an overview of a
+document that it names has no passage that answers it: what is given is the sentence at the centre of each part of the
+document, then what was retrieved.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from rag.answer.prompts import fenced
+from rag.answer.relevance import sentences_of
+from rag.models.embed import Embedder, unit
+from rag.store.catalog import Catalog
+from rag.store.embeddings import embedding_key
+from rag.text.words import question_terms, text_terms
+from rag.types import Chunk, Evidence, Hit, whole_chunk
+
+Strategy = Literal["retrieval", "whole_document", "summary_then_detail"]
+SUMMARY = "summary"  # stage of the hits that sum a document up
+PARTS = 8  # of a document, each with a sentence in its summary
+_LEAST_WORDS = 5  # of such a sentence
+_LEAST_TOKENS = 20  # of a fenced chunk: so many chunks at most fit a budget
+_POINTS = r"(?:main|key|most important)\s+(?:points|topics|ideas|findings|takeaways|messages|contents)"
+_OVERVIEW = re.compile(  # a question that asks for nothing else
+    r"^(?:please\s+|(?:can|could|would|will)\s+you\s+(?:please\s+)?)*(?:"
+    r"summari[sz]e\b|tl;?dr\b|outline\b"
+    r"|(?:(?:give|provide|write|show)\s+(?:me\s+|us\s+)?)?(?:an?\s+|the\s+)?(?:(?:short|brief|quick)\s+)?"
+    r"(?:summary|overview|outline|gist)\s+of\b"
+    rf"|what\s+(?:is|are)\s+(?:the\s+{_POINTS}\s+of\b|.{{1,80}}\babout\s*[?.]*$))",
+    re.IGNORECASE,
+)
+_ASKING = re.compile(  # the words by which an overview is asked for
+    rf"\b(?:summari[sz]e|summary|overview|outline|gist|tl;?dr|{_POINTS}|give|provide|write|show|please|can|could|would|"
+    r"will|you|me|us|short|brief|quick|what|is|are|an?|the|of|about|document|file)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the prompt is to show, best first."""
+
+    strategy: Strategy
+    hits: list[Hit]
+
+
+class Selector:
+    """Selects by the question, and by what fits.
+
+    Args:
+        wanted: a strategy for every question, which falls back on retrieval; or `auto`.
+    """
+
+    def __init__(self, wanted: str, catalog: Catalog, embedder: Embedder) -> None:
+        self._wanted, self._catalog, self._embedder = wanted, catalog, embedder
+
+    def select(
+        self,
+        question: str,
+        evidence: Sequence[Hit],
+        candidates: Sequence[Hit],
+        *,
+        room: int,
+        count: Callable[[str], int],
+        writes: bool,
+    ) -> Selection:
+        """Choose the strategy and return its hits.
+
+        Args:
+            evidence: what was retrieved, best first.
+            candidates: all that was found, of which an overview may be wanted.
+            room: tokens that evidence may take, fences included.
+            count: counts tokens as the generator does.
+            writes: whether a language model writes the answer.
+        """
+        retrieved = Selection("retrieval", list(evidence))
+        if not evidence or self._wanted == "retrieval":
+            return retrieved
+        whole = self._wanted == "whole_document" or (self._wanted == "auto" and writes)
+        if whole and (hits := self._whole(evidence, room, count)):
+            return Selection("whole_document", hits)
+        meant = _meant(question, [*evidence, *candidates])
+        named = asks_for_overview(question) and names_document(question, meant.document)
+        if self._wanted == "summary_then_detail" or (self._wanted == "auto" and named):
+            return Selection("summary_then_detail", self._summary(meant, evidence))
+        return retrieved
+
+    def _whole(self, evidence: Sequence[Hit], room: int, count: Callable[[str], int]) -> list[Hit]:
+        """Return the evidence with its best documents whole, as many as fit; nothing where not even the first does."""
+        found, chosen = False, list(evidence)
+        documents = {hit.chunk.document_id: hit.chunk for hit in reversed(evidence)}
+        for identity in dict.fromkeys(hit.chunk.document_id for hit in evidence):
+            most = room // _LEAST_TOKENS
+            chunks = self._catalog.siblings(documents[identity], limit=most + 1)
+            others = [hit for hit in chosen if hit.chunk.document_id != identity]
+            tried = [*_with_scores(chunks, evidence), *others]
+            fits = 0 < len(chunks) <= most
+            if not fits or sum(count(fenced(hit, hit.text, len(tried))) for hit in tried) > room:
+                break
+            found, chosen = True, tried
+        return sorted(chosen, key=lambda hit: -hit.score) if found else []
+
+    def _summary(self, meant: Chunk, evidence: Sequence[Hit]) -> list[Hit]:
+        chunks = self._catalog.siblings(meant)
+        keys = [embedding_key(self._embedder.fingerprint, chunk.indexed_text) for chunk in chunks]
+        known = self._catalog.known_vectors(keys)
+        if not keys or len(known) < len(set(keys)):  # the document changed meanwhile: verification tells
+            return list(evidence)
+        vectors = np.array([known[key] for key in keys], np.float32)  # (n_chunks, dim)
+        summary = central_sentences(chunks, vectors, self._embedder)
+        detail = [hit for hit in evidence if not any(_overlap(hit, other) for other in summary)]
+        return sorted([*summary, *detail], key=lambda hit: -hit.score)
+
+
+def asks_for_overview(question: str) -> bool:
+    """Tell whether a question asks for something in short, and nothing else: "Summarise ...", "What is ... about?"."""
+    return _OVERVIEW.search(question) is not None
+
+
+def names_document(question: str, name: str) -> bool:
+    """Tell whether all that an overview is asked of stands in a document's name.
+
+    "Give me an overview of the escalation runbook." names support/escalation-runbook.md.
+    """
+    topic = _ASKING.sub(" ", question)
+    terms = set(question_terms(topic)) & set(text_terms(topic))  # without its compounds, such as policy2026
+    return bool(terms) and terms <= _words_of(name)
+
+
+def central_sentences(chunks: Sequence[Chunk], vectors: np.ndarray, embedder: Embedder) -> list[Hit]:
+    """Return the sentence nearest to the centre of each part of a document, in order.
+
+    A part is a run of chunks of equal length; of its chunk nearest to the mean of the part's vectors it is the sentence
+    nearest to that mean. The score is the sentence's cosine to the mean of the whole, from 0 to 1.
+
+    Args:
+        vectors: unit vectors (n_chunks, dim).
+    """
+    whole = unit(vectors.mean(axis=0, keepdims=True))[0]  # (dim,)
+    candidates, centres = list[tuple[int, Hit]](), list[np.ndarray]()
+    for part in np.array_split(np.arange(len(chunks)), min(PARTS, len(chunks))):
+        centre = unit(vectors[part].mean(axis=0, keepdims=True))[0]
+        nearest = chunks[part[int(np.argmax(vectors[part] @ centre))]]
+        candidates += [(len(centres), hit) for hit in _sentence_hits(nearest)]
+        centres.append(centre)
+    if not candidates:
+        return []
+    encoded = embedder.encode([hit.text for _, hit in candidates])  # (n_candidates, dim)
+    nearness = [float(row @ centres[number]) for row, (number, _) in zip(encoded, candidates, strict=True)]
+    best: dict[int, int] = {}  # part -> candidate
+    for at, (number, _) in enumerate(candidates):
+        if number not in best or nearness[at] > nearness[best[number]]:
+            best[number] = at
+    return [
+        replace(candidates[at][1], score=float(np.clip(encoded[at] @ whole, 0, 1))) for at in best.values()
+    ]
+
+
+def _sentence_hits(chunk: Chunk) -> list[Hit]:
+    hit = whole_chunk(chunk, 0.0, SUMMARY)
+    return [
+        replace(hit, start=one.start, end=one.end, text=one.text)
+        for one in sentences_of(Evidence(0, hit, 0))
+        if len(one.text.split()) >= _LEAST_WORDS and not one.text.endswith("?")
+    ]
+
+
+def _meant(question: str, found: Sequence[Hit]) -> Chunk:
+    """Return a chunk of the document that an overview is asked of: the question names it, or its hit is the best."""
+    asked = set(question_terms(question))
+    best = max(found, key=lambda hit: (len(asked & _words_of(hit.chunk.document)), hit.score))
+    return best.chunk
+
+
+def _with_scores(chunks: Sequence[Chunk], evidence: Sequence[Hit]) -> list[Hit]:
+    """Return chunks as whole hits, with the score of what was retrieved of each; 0 where nothing was."""
+    best = {hit.chunk.id: hit for hit in reversed(evidence)}
+    return [
+        replace(
+            best.get(chunk.id, whole_chunk(chunk, 0.0, "whole")),
+            start=chunk.start,
+            end=chunk.end,
+            text=chunk.text,
+            page=chunk.page,
+        )
+        for chunk in chunks
+    ]
+
+
+def _words_of(name: str) -> set[str]:
+    """Return the terms of a document's name; "travel-policy-2026" is three words, not one."""
+    return set(text_terms(re.sub(r"[\W_]+", " ", name)))
+
+
+def _overlap(one: Hit, other: Hit) -> bool:
+    same = one.chunk.document_id == other.chunk.document_id
+    return same and one.start < other.end and other.start < one.end

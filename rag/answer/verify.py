@@ -1,0 +1,107 @@
+"""Verify a draft: each part of it is cited, from the context, and each quote is the stored text exactly."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from rag.errors import CitationError, NotFound
+from rag.store.catalog import Catalog
+from rag.types import Chunk, Citation, Context, Document, Draft
+
+_LABEL = re.compile(r"\[([0-9]{1,4})\]")
+
+
+class StaleEvidence(Exception):
+    """A cited document changed or was deleted while the answer was being made; ask again."""
+
+
+def verify(draft: Draft, context: Context, corpus: str, catalog: Catalog) -> tuple[Citation, ...]:
+    """Return the draft's citations, verified; every part of it but white space and their labels [n] is cited.
+
+    Raises:
+        StaleEvidence: if a cited document version is no longer the current one.
+        CitationError: if a citation or a part of the answer does not hold, which no correct stage can cause.
+    """
+    citations = check_citations(draft, context, corpus, catalog)
+    if uncited := _uncited(draft):
+        raise CitationError(f"Nothing is cited for this part of the answer: {uncited[:80]!r}.")
+    return citations
+
+
+def check_citations(draft: Draft, context: Context, corpus: str, catalog: Catalog) -> tuple[Citation, ...]:
+    """Return a draft's citations, verified, each with the page on which its quote starts.
+
+    A citation's label names a piece of the context's evidence within whose span its quote lies; the quote
+    is the stored text at its place, and in a verbatim draft the answer's words too.
+
+    Raises:
+        StaleEvidence: if a cited document version is no longer the current one.
+        CitationError: if any of this does not hold, which no correct stage can cause.
+    """
+    documents = _current_documents(draft, corpus, catalog)
+    for citation in draft.citations:
+        if wrong := _what_is_wrong(citation, draft, context, documents[citation.document].text):
+            place = f"{citation.document}, characters {citation.start} to {citation.end}"
+            raise CitationError(f"A citation of {place}, {wrong}.")
+    return tuple(
+        replace(citation, verified=True, page=documents[citation.document].page_at(citation.start))
+        for citation in draft.citations
+    )
+
+
+def current_document(source: Citation | Chunk, corpus: str, catalog: Catalog) -> Document:
+    """Return the document that a citation or a chunk is of.
+
+    Raises:
+        StaleEvidence: if it was deleted, or is of another version by now.
+    """
+    try:
+        document = catalog.document(corpus, source.document)
+    except NotFound as error:
+        raise StaleEvidence(str(error)) from error
+    if document.version != source.version:
+        raise StaleEvidence(f"{document.name} is now at version {document.version}.")
+    return document
+
+
+def _current_documents(draft: Draft, corpus: str, catalog: Catalog) -> dict[str, Document]:
+    cited = {(citation.document, citation.version): citation for citation in draft.citations}
+    return {name: current_document(citation, corpus, catalog) for (name, _), citation in cited.items()}
+
+
+def _what_is_wrong(citation: Citation, draft: Draft, context: Context, text: str) -> str:
+    """Return why a citation does not hold, or "" where it does."""
+    if not _is_at(citation.quote, citation.start, citation.end, text):
+        return "does not quote its text"
+    if not 0 <= citation.answer_start < citation.answer_end <= len(draft.text):
+        return "supports no part of the answer"
+    if not _is_in_evidence(citation, context):
+        return f"does not lie in evidence [{citation.label}] of the context"
+    if draft.verbatim and draft.text[citation.answer_start : citation.answer_end] != citation.quote:
+        return "is not what the answer says there"
+    return ""
+
+
+def _is_at(quote: str, start: int, end: int, text: str) -> bool:
+    return 0 <= start < end <= len(text) and text[start:end] == quote  # a slice forgives what lies outside
+
+
+def _is_in_evidence(citation: Citation, context: Context) -> bool:
+    return any(
+        (item.label, item.hit.chunk.document, item.hit.chunk.version)
+        == (citation.label, citation.document, citation.version)
+        and item.hit.start <= citation.start
+        and citation.end <= item.hit.end
+        for item in context.evidence
+    )
+
+
+def _uncited(draft: Draft) -> str:
+    """Return what no citation supports of the answer, white space and the labels of its citations aside."""
+    rest = list(draft.text)
+    for citation in draft.citations:
+        length = citation.answer_end - citation.answer_start
+        rest[citation.answer_start : citation.answer_end] = " " * length
+    labels = {citation.label for citation in draft.citations}
+    return _LABEL.sub(lambda found: "" if int(found[1]) in labels else found[0], "".join(rest)).strip()

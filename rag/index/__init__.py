@@ -1,0 +1,1 @@
+"""The indexes that follow the catalogue: by meaning and by words."""

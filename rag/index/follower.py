@@ -1,0 +1,230 @@
+"""The follower: a dense and a lexical index of a corpus's generation, caught up with the change log before each use.
+
+Both indexes advance together under one lock, so that a document is searchable in both or in neither.
+A snapshot on disk saves rebuilding; it can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rag.index.dense import DenseIndex
+from rag.index.lexical import LexicalIndex, RankBm25Index
+from rag.store.catalog import Catalog, Change
+from rag.store.filters import Filter
+from rag.store.generations import Generation
+from rag.store.snapshot import read_snapshot, snapshot_path, write_snapshot
+from rag.types import Chunk
+
+log = logging.getLogger(__name__)
+Ranking = list[tuple[int, float]]  # (chunk id, score), best first
+SNAPSHOT_AFTER = 2000  # chunks changed since the last one; catching up on fewer takes well below a second
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What both legs found for a question, with the chunk and the scores in both of every candidate."""
+
+    dense: Ranking
+    lexical: Ranking
+    dense_scores: dict[int, float]
+    lexical_scores: dict[int, float]
+    chunks: dict[int, Chunk]
+
+
+class Followers:
+    """The indexes that a process holds: one of each corpus, over the generation that was asked last."""
+
+    def __init__(self, catalog: Catalog, lexical: str) -> None:
+        self._catalog, self._lexical = catalog, lexical
+        self._held: dict[str, CorpusIndex] = {}
+        self._lock = threading.Lock()
+
+    def of(self, generation: Generation, dimension: int) -> CorpusIndex:
+        """Return the index of a generation, loaded at its first use; the corpus's last one is then forgotten."""
+        with self._lock:
+            held = self._held.get(generation.corpus)
+            if held is None or held.generation.id != generation.id:
+                held = CorpusIndex(self._catalog, generation, dimension, self._lexical)
+                self._held[generation.corpus] = held
+            return held
+
+    def forget(self, corpus: str) -> None:
+        """Hold the index of a corpus no more."""
+        with self._lock:
+            self._held.pop(corpus, None)
+
+    def corpora(self) -> list[str]:
+        """Return the corpora whose indexes are held."""
+        with self._lock:
+            return list(self._held)
+
+
+class CorpusIndex:
+    """The indexes of a generation. Safe for several threads; every process has its own and they agree.
+
+    Args:
+        dimension: of its vectors.
+        lexical: `bm25` or `rank_bm25`.
+    """
+
+    def __init__(
+        self, catalog: Catalog, generation: Generation, dimension: int, lexical: str = "bm25"
+    ) -> None:
+        self.generation = generation
+        self._catalog, self._dimension, self._engine = catalog, dimension, lexical
+        self._history = catalog.identity()
+        self._lock = threading.RLock()
+        self._unsaved = 0  # chunks changed since the snapshot
+        self._load_or_start()
+
+    def search(
+        self,
+        question: str,
+        vector: np.ndarray,
+        *,
+        dense_k: int,
+        lexical_k: int,
+        filter_: Filter | None = None,
+    ) -> Found:
+        """Search by meaning and by words, filters applied inside both, and score every candidate in both.
+
+        Indexes, filter and chunks are of one state of the catalogue: a document that is replaced
+        meanwhile is found in its old version or its new one.
+
+        Args:
+            vector: the question's unit vector (dim,).
+        """
+        with self._lock, self._catalog.snapshot():
+            self.catch_up()
+            allowed = None if filter_ is None else self._allowed(filter_)
+            dense = self._dense.search(vector, dense_k, allowed=allowed) if dense_k else []
+            lexical = self._lexical.search(question, lexical_k, allowed=allowed) if lexical_k else []
+            ids = list(dict.fromkeys(i for i, _ in [*dense, *lexical]))
+            return Found(
+                dense,
+                lexical,
+                dict(zip(ids, self._dense.score(vector, ids).tolist(), strict=True)),
+                dict(zip(ids, self._lexical.score(question, ids).tolist(), strict=True)),
+                self._catalog.chunks(self.generation.id, ids),
+            )
+
+    def dense_scores(self, vector: np.ndarray, ids: Sequence[int]) -> dict[int, float]:
+        """Return the cosine of the question's unit vector (dim,) with those of the chunks that are indexed."""
+        with self._lock:
+            known = [i for i, here in zip(ids, np.isin(ids, self._ids), strict=True) if here]
+            return dict(zip(known, self._dense.score(vector, known).tolist(), strict=True))
+
+    def idf(self, term: str) -> float:
+        """Return the inverse document frequency of a term among the corpus's chunks."""
+        with self._lock:
+            return self._lexical.idf(term)
+
+    def __len__(self) -> int:
+        with self._lock:
+            self.catch_up()
+            return len(self._dense)
+
+    def catch_up(self) -> None:
+        """Apply every change that the log holds beyond this follower."""
+        with self._lock, self._catalog.snapshot():
+            if self._catalog.last_change(self.generation.id) > self._seq:
+                try:
+                    self._apply(self._catalog.changes_after(self.generation.id, self._seq))
+                except BaseException:
+                    self._start()  # one index may be ahead of the other
+                    raise
+
+    def save(self, *, always: bool = False) -> None:
+        """Write a snapshot when enough changed since the last (or `always`, if anything did)."""
+        with self._lock:
+            if self._unsaved == 0 or (self._unsaved < SNAPSHOT_AFTER and not always):
+                return
+            corpus = self.generation.corpus
+            arrays = {**self._dense.to_arrays(), **self._lexical.to_arrays(), **self._rows_to_arrays()}
+            try:
+                write_snapshot(self._path(), arrays, {**self._identity(), "seq": self._seq})
+                self._unsaved = 0
+            except OSError as error:  # it only saves time; the catalogue holds everything
+                log.warning(
+                    "The index snapshot of %r was not written (%s); the next start is slower.", corpus, error
+                )
+            else:
+                self._catalog.drop_needless_snapshots(corpus)  # this one too, where it was deleted meanwhile
+
+    # following
+
+    def _load_or_start(self) -> None:
+        self._start()
+        snapshot = read_snapshot(self._path())
+        if snapshot is None:
+            if self._path().exists():
+                log.warning(
+                    "The index snapshot of %r is damaged; it is rebuilt from the catalogue.",
+                    self.generation.corpus,
+                )
+            return
+        arrays, stated = snapshot
+        seq = int(stated.pop("seq", -1))
+        if stated == self._identity() and 0 <= seq <= self._catalog.last_change(self.generation.id):
+            try:
+                self._dense = DenseIndex.from_arrays(arrays, self._dimension)
+                self._lexical = self._new_lexical().from_arrays(arrays)
+                self._ids, self._rows, self._seq = arrays["ids"], arrays["rows"], seq
+            except (ValueError, KeyError):  # of another release's format
+                log.info(
+                    "The index snapshot of %r is of another release; it is rebuilt.", self.generation.corpus
+                )
+                self._start()
+
+    def _start(self) -> None:
+        self._seq = 0
+        self._dense, self._lexical = DenseIndex(self._dimension), self._new_lexical()
+        self._ids, self._rows = np.zeros(0, np.int64), np.zeros(0, np.int64)
+
+    def _new_lexical(self) -> LexicalIndex | RankBm25Index:
+        return LexicalIndex() if self._engine == "bm25" else RankBm25Index()
+
+    def _apply(self, changes: Sequence[Change]) -> None:
+        """Bring the indexes to the state after the changes: remove what left, add what is there now."""
+        touched = {change.document for change in changes}
+        gone = self._ids[np.isin(self._rows, list(touched))]
+        if len(gone):
+            self._dense.remove(gone)
+            self._lexical.remove(gone.tolist())
+            kept = ~np.isin(self._ids, gone)
+            self._ids, self._rows = self._ids[kept], self._rows[kept]
+        added = list(self._catalog.indexed_chunks(self.generation.id, sorted(touched)))
+        if added:
+            ids, rows, texts, vectors = zip(*added, strict=True)
+            self._dense.add(ids, np.frombuffer(b"".join(vectors), np.float16).reshape(len(ids), -1))
+            self._lexical.add(ids, texts)
+            self._ids = np.concatenate([self._ids, np.array(ids, np.int64)])
+            self._rows = np.concatenate([self._rows, np.array(rows, np.int64)])
+        self._unsaved += len(gone) + len(added)
+        self._seq = changes[-1].seq
+
+    def _allowed(self, filter_: Filter) -> np.ndarray:
+        rows = self._catalog.matching_documents(self.generation.corpus, filter_)
+        return np.sort(self._ids[np.isin(self._rows, rows)])
+
+    def _rows_to_arrays(self) -> dict[str, np.ndarray]:
+        return {"ids": self._ids, "rows": self._rows}
+
+    def _identity(self) -> dict[str, str | int]:
+        return {
+            "catalog": self._history,
+            "corpus": self.generation.corpus,
+            "generation": self.generation.id,
+            "embedder": self.generation.recipe.embedder,
+            "lexical": self._engine,
+        }
+
+    def _path(self) -> Path:
+        return snapshot_path(self._catalog.home, self.generation.corpus, self.generation.id, self._engine)

@@ -1,0 +1,1 @@
+"""The packaged models, and any that take their place."""

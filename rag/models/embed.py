@@ -1,0 +1,222 @@
+"""Turn text into vectors: unit vectors for whole texts, token vectors for parts of them.
+
+Two embedders with one interface: the packaged trunk through ONNX Runtime int8 (default), and any
+sentence-transformers model by local path or hub name.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+from tokenizers import Encoding
+
+from rag.errors import ModelError, OtherEmbedder
+from rag.models import foreign, prepare, trunk
+from rag.models.runtime import Runner
+from rag.recipe import Recipe
+
+TRUNK = "trunk"
+_LOADING = threading.Lock()  # the questions after a swap come together, and need the same model
+TRUNK_MAX_TOKENS = 254  # the model reads 256; two are [CLS] and [SEP]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """A text's tokens as the encoder sees them, special tokens left out."""
+
+    offsets: np.ndarray  # (n_tokens, 2) int32, code points of the text
+    vectors: np.ndarray  # (n_tokens, dim) float32, not normalised
+
+    def pool(self) -> np.ndarray:
+        """Return the unit vector of the mean over the tokens; zeros where there are none."""
+        return (
+            unit(self.vectors.mean(axis=0))
+            if len(self.vectors)
+            else np.zeros(self.vectors.shape[1], np.float32)
+        )
+
+
+class Embedder(Protocol):
+    """What the indexes and chunkers need of an embedding model."""
+
+    fingerprint: str  # names the vector space: vectors of two fingerprints are never compared
+    dimension: int
+    max_tokens: int  # longest text in tokens, special tokens left out; what is longer would be cut
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Embed each text, in order: (n_texts, dim) float32 of unit length."""
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Embed each text's tokens in context; a text beyond `max_tokens` is cut there."""
+
+    def token_offsets(self, text: str) -> np.ndarray:
+        """Tokenise without a limit: (n_tokens, 2) int32, code points of each token."""
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Scale vectors to length one along the last axis; a zero vector stays zero."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+
+def maxsim(question: np.ndarray, text: np.ndarray) -> float:
+    """Return the mean over question tokens of the largest cosine to a token of the text; 0 without tokens.
+
+    Args:
+        question: unit vectors (n_question_tokens, dim).
+        text: vectors of any length (n_text_tokens, dim).
+    """
+    if not len(question) or not len(text):
+        return 0.0
+    return float((question @ unit(text).T).max(axis=1).mean())
+
+
+def load_embedder(name: str = TRUNK, *, threads: int = 0) -> Embedder:
+    """Load the packaged trunk (`trunk`) or a sentence-transformers model by path or hub name.
+
+    Args:
+        threads: encoder threads; 0 means one for each core that this process may use.
+
+    Raises:
+        ModelError: if the model cannot be loaded; the message says what to do.
+    """
+    return TrunkEmbedder(threads) if name == TRUNK else SentenceTransformersEmbedder(name, threads=threads)
+
+
+def embedder_of(corpus: str, recipe: Recipe, own: Embedder, *, threads: int = 0) -> Embedder:
+    """Return the model that a corpus's vectors are of: a process's own, or one that is loaded and kept.
+
+    Raises:
+        OtherEmbedder: if it is not to be had here.
+    """
+    if recipe.embedder == own.fingerprint:
+        return own
+    if recipe.model:
+        try:
+            with _LOADING:
+                found = _kept_embedder(recipe.model, recipe.embedder, threads)
+        except ModelError as error:
+            raise OtherEmbedder(
+                f"The model that embedded corpus {corpus!r} is not to be had: {error} Put it back, or let "
+                f"another generation serve: `ibid generations list --corpus {corpus}`."
+            ) from error
+        if found.fingerprint == recipe.embedder:
+            return found
+    named = f"{recipe.model!r} is by now" if recipe.model else "IBID_EMBEDDER names"
+    raise OtherEmbedder(
+        f"Corpus {corpus!r} was embedded by another model than {named}; set IBID_EMBEDDER to the one it "
+        f"was made with, or make it anew: `ibid generations build --corpus {corpus}`."
+    )
+
+
+def in_background(embedder: Embedder) -> Embedder:
+    """Return the embedder for indexing: the trunk then gives way to questions, other models share one lock."""
+    return embedder.in_background() if isinstance(embedder, TrunkEmbedder) else embedder
+
+
+@lru_cache(maxsize=4)
+def _kept_embedder(name: str, fingerprint: str, threads: int) -> Embedder:
+    """Load a model, once for each fingerprint that is looked for: under its name another may lie by then."""
+    return load_embedder(name, threads=threads)
+
+
+class TrunkEmbedder:
+    """The packaged all-MiniLM-L6-v2, int8 per channel, on ONNX Runtime. Safe for several threads."""
+
+    dimension = 384
+    max_tokens = TRUNK_MAX_TOKENS
+
+    def __init__(self, threads: int) -> None:
+        self.fingerprint = trunk.trunk_fingerprint()
+        self._runner = Runner(prepare.prepared_trunk(), threads=threads)
+
+    def in_background(self) -> TrunkEmbedder:
+        """Return this model on threads of the lowest priority, with pools and queues of their own."""
+        yielding = copy.copy(self)
+        yielding._runner = self._runner.in_background()
+        return yielding
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        for row, states in enumerate(self._hidden(self._runner.tokenise(texts))):
+            vectors[row] = states.mean(axis=0)  # [CLS] and [SEP] are pooled too, as in the model's training
+        return unit(vectors)
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        tokenised = self._runner.tokenise(texts)
+        return [
+            TokenVectors(np.array(tokens.offsets, np.int32).reshape(-1, 2)[: self.max_tokens], states[1:-1])
+            for tokens, states in zip(tokenised, self._hidden(tokenised), strict=True)
+        ]
+
+    def token_offsets(self, text: str) -> np.ndarray:
+        return np.array(self._runner.tokenise([text])[0].offsets, np.int32).reshape(-1, 2)
+
+    def _hidden(self, tokenised: Sequence[Encoding]) -> list[np.ndarray]:
+        """Return the hidden states of each text, in order: (2 + n_tokens, dim), [CLS] first and [SEP] last."""
+        return self._runner.each(self._run, [tokens.ids[: self.max_tokens] for tokens in tokenised])
+
+    def _run(self, ids: Sequence[int]) -> np.ndarray:
+        hidden: np.ndarray = self._runner.run(ids)[0][0]
+        return hidden
+
+
+class SentenceTransformersEmbedder:
+    """Any sentence-transformers model, by local path or hub name, through torch. Safe for several threads.
+
+    Args:
+        threads: torch's, in the whole process; 0 leaves them as they are.
+    """
+
+    def __init__(self, name: str, *, threads: int = 0) -> None:
+        from sentence_transformers import SentenceTransformer  # imported here: it costs every start seconds
+
+        self._lock = threading.RLock()  # a fast tokenizer refuses a second caller: "Already borrowed"
+        expected = "a folder or hub name of a sentence-transformers model"
+        with foreign.loading("embedder", name, expected, threads=threads):
+            self._model = SentenceTransformer(name, device="cpu")
+        self.fingerprint = _model_digest(self._model)[:16]
+        self.dimension = int(self._model.get_embedding_dimension() or 0)
+        self.max_tokens = int(self._model.max_seq_length or 512) - 2
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        with self._lock:
+            vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(vectors, np.float32).reshape(len(texts), self.dimension)
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        if not texts:
+            return []
+        with self._lock:
+            states = self._model.encode(list(texts), output_value="token_embeddings", show_progress_bar=False)
+        encoded = []
+        for text, vectors in zip(texts, states, strict=True):
+            offsets = self.token_offsets(text)[: self.max_tokens]
+            content = np.asarray(vectors.float(), np.float32)[1 : len(offsets) + 1]
+            encoded.append(TokenVectors(offsets[: len(content)], content))
+        return encoded
+
+    def token_offsets(self, text: str) -> np.ndarray:
+        with self._lock:
+            encoded = self._model.tokenizer(
+                text, add_special_tokens=False, return_offsets_mapping=True, truncation=False, verbose=False
+            )
+        return np.array(encoded["offset_mapping"], np.int32).reshape(-1, 2)
+
+
+def _model_digest(model: Any) -> str:
+    """Name a model by its modules and all its weights, wherever it lies: a retrained one is another space."""
+    import torch
+
+    digest = hashlib.sha256(repr(model).encode())
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

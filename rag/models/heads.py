@@ -1,0 +1,113 @@
+"""The networks of the pack: the trunk's encoder with a head for each job. Only set-up and training need torch.
+
+Every network reads `[CLS] first [SEP] second [SEP]`, token types 0 and 1, and returns raw logits; what they
+mean is said where they are used: `reader.py`, `cross_encoder.py`, `token_classifier.py` and `judge.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+HIDDEN = 384
+
+
+class ReaderNetwork(nn.Module):
+    """Start, end and answerable: where an answer's first and last token lie, [CLS] standing for none."""
+
+    outputs = ("start", "end", "answerable")
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.span = nn.Linear(HIDDEN, 2)
+        self.answerable = nn.Linear(HIDDEN, 1)
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return start and end (batch, tokens) and answerable (batch,), as logits."""
+        hidden = _states(self.encoder, input_ids, attention_mask, token_type_ids)
+        spans = self.span(hidden)  # (batch, tokens, 2)
+        return spans[..., 0], spans[..., 1], self.answerable(hidden[:, 0])[:, 0]
+
+
+class CompressorNetwork(nn.Module):
+    """Drop or keep: two classes for each token, as LLMLingua-2 has them."""
+
+    outputs = ("logits",)
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.classifier = nn.Linear(HIDDEN, 2)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Return (batch, tokens, 2) logits: drop, keep."""
+        logits: Tensor = self.classifier(_states(self.encoder, input_ids, attention_mask, token_type_ids))
+        return logits
+
+
+class PairNetwork(nn.Module):
+    """One score for a pair of texts, from what late interaction sees and what [CLS] has gathered.
+
+    Features: the cosine of the two mean vectors; the mean over the first text's tokens of the largest cosine
+    to one of the second's, and the other way round; and those coverages weighted by a learnt importance of
+    each token. They are what the bare trunk ranks by, so training starts from there and not from nothing.
+    """
+
+    outputs = ("score",)
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.importance = nn.Linear(HIDDEN, 1)
+        self.dense = nn.Linear(HIDDEN, HIDDEN)
+        self.gathered = nn.Linear(HIDDEN, 1)
+        self.features = nn.Linear(4, 1)
+        nn.init.zeros_(self.importance.weight)
+        nn.init.zeros_(self.gathered.weight)
+        with torch.no_grad():
+            self.features.weight.copy_(torch.tensor([[4.0, 4.0, 0.0, 4.0]]))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Tensor:
+        """Return (batch,) logits."""
+        hidden = _states(self.encoder, input_ids, attention_mask, token_type_ids).float()
+        real = attention_mask.float()
+        second = real * token_type_ids.float()
+        first = real - second
+        units = hidden / hidden.norm(dim=-1, keepdim=True).clamp_min(1e-6)
+        cosines = units @ units.transpose(1, 2)  # (batch, tokens, tokens)
+        covered = (cosines - 2 * (1 - second[:, None, :])).amax(-1)  # the best of the second text
+        covers = (cosines - 2 * (1 - first[:, None, :])).amax(-1)
+        weight = torch.exp(self.importance(hidden)[..., 0].clamp(-8, 8)) * first
+        pooled = [
+            (hidden * m[..., None]).sum(1) / m.sum(1, keepdim=True).clamp_min(1) for m in (first, second)
+        ]
+        features = torch.stack(
+            [
+                nn.functional.cosine_similarity(pooled[0], pooled[1], dim=-1),
+                (covered * first).sum(1) / first.sum(1).clamp_min(1),
+                (covers * second).sum(1) / second.sum(1).clamp_min(1),
+                (covered * weight).sum(1) / weight.sum(1).clamp_min(1e-6),
+            ],
+            dim=-1,
+        )  # (batch, 4)
+        gathered = self.gathered(torch.tanh(self.dense(hidden[:, 0])))
+        score: Tensor = (self.features(features) + gathered)[:, 0]
+        return score
+
+
+NETWORKS: dict[str, type[ReaderNetwork] | type[CompressorNetwork] | type[PairNetwork]] = {
+    "reranker": PairNetwork,
+    "reader": ReaderNetwork,
+    "compressor": CompressorNetwork,
+    "judge": PairNetwork,
+}
+
+
+def _states(encoder: Any, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
+    states: Tensor = encoder(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
+    return states

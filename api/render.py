@@ -8,13 +8,13 @@ from typing import Any
 
 from ingest.sync.plan import Report
 from ingest.uploads.queue import Job
-from rag.pipeline import Found
+from rag.pipeline import SearchResult
 from rag.types import Answer, Citation, Conflict, Hit, Ledger, Trace
 
 _SPANS = ("trimmed", "evidence", "context")  # rankings of parts of chunks; the others are of whole chunks
 
 
-def search_to_json(found: Found) -> dict[str, Any]:
+def search_to_json(found: SearchResult) -> dict[str, Any]:
     """Return {"hits": [...], "timings_ms": {..., "total"}}, hits best first."""
     return {"hits": [hit_to_json(hit) for hit in found.hits], "timings_ms": _timings(found.trace)}
 

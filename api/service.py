@@ -15,6 +15,7 @@ from rag.models.embed import Embedder, embedder_of, in_background, load_embedder
 from rag.pipeline import Pipeline
 from rag.recipe import Recipe, recipe_of
 from rag.settings import Settings, load_settings
+from rag.stages import ModelSet
 from rag.store.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Service:
-    """What the ways in share. Models and indexes load at their first use.
+    """What the ways in share. ModelSet and indexes load at their first use.
 
     Raises:
         StorageError: if the data folder cannot be used.
@@ -42,7 +43,7 @@ class Service:
     @cached_property
     def pipeline(self) -> Pipeline:
         """The question path."""
-        return Pipeline(self.settings, self.catalog, self.embedder)
+        return Pipeline(self.settings, self.catalog, ModelSet(self.settings, self.embedder))
 
     @property
     def recipe(self) -> Recipe:

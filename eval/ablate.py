@@ -21,6 +21,7 @@ from rag.assemble import Limits, assemble, order_for_attention
 from rag.errors import InvalidInput
 from rag.models import pack
 from rag.pipeline import Pipeline
+from rag.stages import ModelSet
 from rag.types import Draft, Hit
 
 SHOWN = ("context R@10", "context span IoU", "gold cited", "right", "refused")  # measures of the table
@@ -81,7 +82,7 @@ def ablate(
     for name, changes in variants().items():
         settings = replace(subject.settings, **changes)
         if name == "as configured" or settings != subject.settings:
-            pipeline = Pipeline(settings, subject.catalog, subject.pipeline.embedder)
+            pipeline = Pipeline(settings, subject.catalog, ModelSet(settings, subject.pipeline.models.embedder))
             answers = ask(replace(subject, pipeline=pipeline, settings=settings), questions)
             ms = tuple(answer.trace.timings_ms.get("total", 0.0) for answer in answers)
             found.append(Variant(name, changes, tuple(measure(questions, answers)), ms))
@@ -215,7 +216,7 @@ def _with_gold(
 def _answered(
     subject: Subject, question: EvalQuestion, hits: Sequence[Hit], ordered: Sequence[Hit]
 ) -> Values:
-    generator = subject.pipeline.generator
+    generator = subject.pipeline.models.generator
     context = assemble(
         question.question,
         hits,

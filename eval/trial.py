@@ -20,6 +20,7 @@ from ingest.source import Source, find_sources
 from rag.models.embed import Embedder, load_embedder
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.store.catalog import Catalog
 
 CORPUS = "trial"
@@ -62,7 +63,7 @@ def trial(sources: Iterable[Source], settings: Mapping[str, Any]) -> Iterator[Tr
             if outcome.state == "failed":
                 raise RuntimeError(f"{outcome.name}: {outcome.error}")
         ingest_s = time.perf_counter() - began
-        pipeline = Pipeline(configured, catalog, embedder)
+        pipeline = Pipeline(configured, catalog, ModelSet(configured, embedder))
         yield Trial(pipeline, catalog, ingest_s, len(pipeline.index(CORPUS)))
         catalog.close()
 
@@ -75,7 +76,7 @@ def reconfigured(made: Trial, settings: Mapping[str, Any]) -> Pipeline:
 def question_path(catalog: Catalog, settings: Mapping[str, Any]) -> Pipeline:
     """Return the question path of some settings (all others at their defaults) over a catalogue."""
     configured = replace(Settings(), home=catalog.home, **settings)
-    return Pipeline(configured, catalog, shared_embedder(configured.embedder))
+    return Pipeline(configured, catalog, ModelSet(configured, shared_embedder(configured.embedder)))
 
 
 @cache

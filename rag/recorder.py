@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import Any
 
-from rag.types import Context, Hit, Trace
+from rag.answer.strategy import Selection
+from rag.rerank import Reranked
+from rag.retrieve import Candidates, Request
+from rag.stages import Stages
+from rag.types import Context, Draft, Hit, Trace
 
-WRITING_S = 0.2  # between two reports that a model is writing
+# Seconds between two reports that a model is writing.
+WRITING_S = 0.2
+# Stages that count as a part of the next one, which they prepare.
+_PREPARING = ("keep", "select")
 OnStage = Callable[[str, float], None]  # called with each stage and its milliseconds when it is done
 
 
@@ -17,24 +25,23 @@ class Recorder:
 
     def __init__(self, on_stage: OnStage | None = None) -> None:
         self._on_stage = on_stage
-        self.rankings: dict[str, tuple[Hit, ...]] = {}
-        self.dropped: dict[int, str] = {}
-        self.tokens: tuple[int, ...] = ()  # of each hit in the context
-        self.shown: tuple[str, ...] = ()  # what the prompt shows of each
-        self.notes: list[str] = []
-        self.strategy = "retrieval"
-        self.remarks: list[str] = []  # what the asker should know
+        self._rankings: dict[str, tuple[Hit, ...]] = {}
+        self._dropped: dict[int, str] = {}
+        self._tokens: tuple[int, ...] = ()  # of each hit in the context
+        self._shown: tuple[str, ...] = ()  # what the prompt shows of each
+        self._notes: list[str] = []
+        self._remarks: list[str] = []  # what the asker should know
+        self._strategy = "retrieval"
         self._timings: dict[str, float] = {}
+        self._waiting_ms = 0.0  # of stages that count as a part of the next
         self._began = self._reported = time.perf_counter()
 
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Note the time of a stage, and report it."""
-        began = time.perf_counter()
-        yield
-        self._timings[stage] = (time.perf_counter() - began) * 1000
-        if self._on_stage is not None:
-            self._on_stage(stage, self._timings[stage])
+    def around(self, stages: Stages) -> Stages:
+        """Return the stages so that each call of one is timed, reported and recorded here."""
+        given = {field.name: getattr(stages, field.name) for field in fields(stages)}
+        return replace(
+            stages, **{name: self._recorded(name, stage) for name, stage in given.items() if stage}
+        )
 
     def writing(self, part: str) -> None:
         """Report that a model is writing, some times a second; what the report raises ends the writing."""
@@ -46,32 +53,99 @@ class Recorder:
     def drop(self, before: Sequence[Hit], after: Sequence[Hit], reason: str) -> None:
         """Note why the chunks of which a stage passed no hit on were dropped."""
         kept = {hit.chunk.id for hit in after}
-        self.dropped.update({hit.chunk.id: reason for hit in before if hit.chunk.id not in kept})
-
-    def place(self, context: Context) -> None:
-        """Note what reached the context, and why the chunks of which nothing did were cut."""
-        self.rankings["context"] = tuple(item.hit for item in context.evidence)
-        self.tokens = tuple(item.tokens for item in context.evidence)
-        self.shown = tuple(item.shown for item in context.evidence)
-        kept = {item.hit.chunk.id for item in context.evidence}
-        if context.left_out:
-            self.notes.append(f"Memory: {len(context.left_out)} of its pieces do not fit.")
-        self.dropped = {chunk: why for chunk, why in self.dropped.items() if chunk not in kept}
-        self.dropped |= {cut.chunk.id: cut.reason for cut in context.cut if cut.chunk.id not in kept}
+        self._dropped.update({hit.chunk.id: reason for hit in before if hit.chunk.id not in kept})
 
     def trace(self, question: str) -> Trace:
         """Return what was recorded so far."""
         total = (time.perf_counter() - self._began) * 1000
-        timings = {**self._timings, "total": total}
-        dropped = dict(self.dropped)
         return Trace(
             question,
-            dict(self.rankings),
-            dropped,
-            tuple(self.notes),
-            timings,
-            self.tokens,
-            self.shown,
-            tuple(self.remarks),
-            self.strategy,
+            dict(self._rankings),
+            dict(self._dropped),
+            tuple(self._notes),
+            {**self._timings, "total": total},
+            self._tokens,
+            self._shown,
+            tuple(self._remarks),
+            self._strategy,
         )
+
+    def _recorded(self, name: str, stage: Callable[..., Any]) -> Callable[..., Any]:
+        note: Callable[..., None] | None = getattr(self, f"note_{name}", None)
+
+        def recorded(*given: Any) -> Any:
+            began = time.perf_counter()
+            result = stage(*given)
+            if note:
+                note(result, *given)
+            self._time(name, (time.perf_counter() - began) * 1000)
+            return result
+
+        return recorded
+
+    def _time(self, name: str, ms: float) -> None:
+        if name in _PREPARING:
+            self._waiting_ms += ms
+            return
+        ms, self._waiting_ms = ms + self._waiting_ms, 0.0
+        self._timings[name] = ms
+        if self._on_stage is not None:
+            self._on_stage(name, ms)
+
+    # what is noted of each stage: its result, and what it was given
+
+    def note_rewrite(self, alone: str, question: str, earlier: Sequence[str]) -> None:
+        """Tell the asker where a question was understood from what was said before."""
+        if alone != question:
+            self._remarks.append(f"Rewritten to stand alone: {alone}")
+
+    def note_retrieve(self, candidates: Candidates, request: Request) -> None:
+        """Keep the ranking of each leg."""
+        self._rankings |= {"dense": tuple(candidates.dense), "lexical": tuple(candidates.lexical)}
+
+    def note_fuse(self, hits: list[Hit], candidates: Candidates) -> None:
+        """Keep the fused ranking."""
+        self._rankings["fused"] = tuple(hits)
+
+    def note_rerank(self, reranked: Reranked, request: Request, hits: list[Hit]) -> None:
+        """Keep the ranking, and how much was read."""
+        ended = (
+            "before its deadline; what was not read keeps the fused order"
+            if reranked.late
+            else "within its token budget"
+        )
+        self._notes.append(f"Reranking read {len(reranked.vectors)} of {len(hits)} candidates {ended}.")
+        self._rankings["reranked"] = tuple(reranked.hits)
+
+    def note_trim(
+        self, hits: list[Hit], request: Request, candidates: Candidates, reranked: Reranked
+    ) -> None:
+        """Keep the trimmed hits."""
+        self._rankings["trimmed"] = tuple(hits)
+        self.drop(reranked.hits, hits, "no sentence of it is among the best")
+
+    def note_keep(self, evidence: list[Hit], hits: list[Hit]) -> None:
+        """Note the weak tail."""
+        self.drop(hits, evidence, "a weak tail: far below the best")
+
+    def note_select(
+        self, selection: Selection, question: str, evidence: list[Hit], fused: Sequence[Hit]
+    ) -> None:
+        """Keep what the prompt is to show, and what of it speaks to a model."""
+        self._remarks += selection.remarks
+        self._strategy, self._rankings["evidence"] = selection.strategy, tuple(selection.hits)
+
+    def note_assemble(self, context: Context, *given: Any) -> None:
+        """Note what reached the context, and why the chunks of which nothing did were cut."""
+        self._rankings["context"] = tuple(item.hit for item in context.evidence)
+        self._tokens = tuple(item.tokens for item in context.evidence)
+        self._shown = tuple(item.shown for item in context.evidence)
+        kept = {item.hit.chunk.id for item in context.evidence}
+        if context.left_out:
+            self._notes.append(f"Memory: {len(context.left_out)} of its pieces do not fit.")
+        self._dropped = {chunk: why for chunk, why in self._dropped.items() if chunk not in kept}
+        self._dropped |= {cut.chunk.id: cut.reason for cut in context.cut if cut.chunk.id not in kept}
+
+    def note_generate(self, draft: Draft, *given: Any) -> None:
+        """Tell the asker what a generator dropped or replaced."""
+        self._remarks += draft.notes

@@ -13,6 +13,27 @@ from rag.store.catalog import Catalog
 from rag.store.filters import Filter
 from rag.types import Chunk, Hit, page_at, whole_chunk
 
+# Candidates that are reranked and trimmed for every hit that is wanted; reranking reads the first few.
+POOL_DEPTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question on its way through the stages of search."""
+
+    question: str  # as it is retrieved with
+    vector: np.ndarray  # its unit vector (dim,)
+    index: CorpusIndex
+    k: int  # most hits
+    dense_k: int  # most candidates of each leg
+    lexical_k: int
+    filter: Filter | None = None
+
+    @property
+    def pool(self) -> int:
+        """Most candidates that are reranked and trimmed."""
+        return POOL_DEPTH * self.k
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
@@ -25,27 +46,21 @@ class Candidates:
     chunks: Mapping[int, Chunk]
 
 
-def retrieve(
-    question: str,
-    vector: np.ndarray,
-    index: CorpusIndex,
-    *,
-    dense_k: int,
-    lexical_k: int,
-    filter_: Filter | None = None,
-) -> Candidates:
-    """Find up to dense_k + lexical_k chunks; a filter acts inside both legs.
-
-    Args:
-        vector: the question's unit vector (dim,).
-    """
-    found = index.search(question, vector, dense_k=dense_k, lexical_k=lexical_k, filter_=filter_)
+def retrieve(request: Request) -> Candidates:
+    """Find up to dense_k + lexical_k chunks; a filter acts inside both legs."""
+    rankings = request.index.search(
+        request.question,
+        request.vector,
+        dense_k=request.dense_k,
+        lexical_k=request.lexical_k,
+        filter_=request.filter,
+    )
     return Candidates(
-        to_hits(found.dense, found.chunks, "dense"),
-        to_hits(found.lexical, found.chunks, "lexical"),
-        found.dense_scores,
-        found.lexical_scores,
-        found.chunks,
+        to_hits(rankings.dense, rankings.chunks, "dense"),
+        to_hits(rankings.lexical, rankings.chunks, "lexical"),
+        rankings.dense_scores,
+        rankings.lexical_scores,
+        rankings.chunks,
     )
 
 
@@ -90,3 +105,9 @@ def on_their_pages(hits: Sequence[Hit], catalog: Catalog) -> list[Hit]:
         replace(hit, page=page_at(pages.get((hit.chunk.document_id, hit.chunk.version), ()), hit.start))
         for hit in hits
     ]
+
+
+def current_hits(hits: Sequence[Hit], catalog: Catalog) -> list[Hit]:
+    """Return the hits of documents that neither changed nor were deleted since they were found."""
+    versions = catalog.current_versions(hit.chunk.document_id for hit in hits)
+    return [hit for hit in hits if versions.get(hit.chunk.document_id) == hit.chunk.version]

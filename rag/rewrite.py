@@ -52,6 +52,12 @@ _IMPERSONAL = re.compile(  # an "it" that stands for nothing
 )
 
 
+def rewrite_within(question: str, earlier: Sequence[str], *, most_chars: int) -> str:
+    """Return the question rewritten to stand alone, or as it is where that would make it too long."""
+    alone = rewrite(question, earlier)
+    return alone if len(alone) <= most_chars else question
+
+
 def rewrite(question: str, earlier: Sequence[str] = ()) -> str:
     """Return the question with what it leaves out filled in; as it is where nothing was said before.
 

@@ -1,23 +1,233 @@
-"""The models that the settings choose for the stages of the question path."""
+"""The stages of the question path as one frozen value, and the models that the settings choose for them.
+
+An ablation or a planted fault is another value: `replace(stages, fuse=reversed_fusion)`.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import numpy as np
+
 from rag.answer.causal import CausalModel
-from rag.answer.extractive import Extractive, Generator
-from rag.answer.openai_client import ServerModel
+from rag.answer.conflicts.find import find_conflicts
+from rag.answer.extractive import Extractive, Generator, OnPart
+from rag.answer.openai_client import OpenAIClient
+from rag.answer.prompts import SYSTEM, THINKING
+from rag.answer.strategy import Selection, Selector
+from rag.answer.verify import verify
 from rag.answer.writer import LanguageModel, Writer
-from rag.models.compress import Compressor, load_compressor
+from rag.assemble import Limits, assemble, memory_pieces, reading_order, room_for_evidence
+from rag.models.compress import Compressed, Compressor, load_compressor
 from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
-from rag.models.embed import Embedder
+from rag.models.embed import Embedder, embedder_of
 from rag.models.judge import load_judge
-from rag.models.reader import Reader, load_reader
+from rag.models.reader import load_reader
+from rag.rerank import LateInteraction, Reranked
+from rag.retrieve import Candidates, Request, fuse_legs, retrieve
+from rag.rewrite import rewrite_within
 from rag.settings import Settings
+from rag.store.catalog import Catalog
+from rag.store.generations import Generation
+from rag.text.injection import last_if_planted
+from rag.trim import keep_evidence, trim_candidates
+from rag.types import Citation, Conflict, Context, Draft, Hit, Memory
 
 
-def generator(settings: Settings, embedder: Embedder) -> Generator:
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What a question passes through, in order. Each is a function of what the stages before it returned."""
+
+    rewrite: Callable[[str, Sequence[str]], str]  # the question, and what was said before, oldest first
+    embed: Callable[[str], np.ndarray]  # to a unit vector (dim,)
+    retrieve: Callable[[Request], Candidates]
+    fuse: Callable[[Candidates], list[Hit]]
+    rerank: Callable[[Request, list[Hit]], Reranked] | None  # None keeps the fused order
+    trim: Callable[[Request, Candidates, Reranked], list[Hit]] | None  # None keeps the first k chunks whole
+    keep: Callable[[list[Hit]], list[Hit]]  # which of the hits are evidence
+    select: Callable[
+        [str, list[Hit], Sequence[Hit]], Selection
+    ]  # the question, the evidence, all that was fused
+    assemble: Callable[[str, Selection, Memory], Context]
+    generate: Callable[[Context, OnPart], Draft]
+    verify: Callable[[Draft, Context, str], tuple[Citation, ...]]  # the last is the corpus
+    compare: Callable[[Context, Sequence[Citation], str], tuple[Conflict, ...]]  # likewise
+
+
+class ModelSet:
+    """The models of the question path, each loaded at its first use. Safe for several threads.
+
+    Args:
+        generator, compressor: take the place of those that the settings choose.
+        shared: whose compressor, cross-encoder and generator serve here too, the last with this embedder.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        embedder: Embedder,
+        generator: Generator | None = None,
+        compressor: Compressor | None = None,
+        shared: ModelSet | None = None,
+    ) -> None:
+        self.embedder = embedder
+        self._settings, self._shared = settings, shared
+        self._generator, self._compressor = generator, compressor
+        self._lock = threading.RLock()
+        if shared is None and compressor is None and settings.compressor not in ("pack", "none"):
+            # One by path or hub name that does not load is reported now, not with the first long evidence.
+            self._compressor = load_compressor(settings.compressor, threads=settings.encoder_threads)
+
+    def over(self, embedder: Embedder) -> ModelSet:
+        """Return the same models with another embedding model."""
+        return ModelSet(self._settings, embedder, shared=self)
+
+    @property
+    def generator(self) -> Generator:
+        """What writes the answers; searching and ingesting need none."""
+        with self._lock:
+            if self._generator is None:
+                if self._shared:
+                    self._generator = _with_embedder(self._shared.generator, self.embedder)
+                else:
+                    self._generator = load_generator(self._settings, self.embedder)
+            return self._generator
+
+    @property
+    def compressor(self) -> Compressor | None:
+        """What compresses evidence beyond its budget, None where it is only cut."""
+        if self._shared:
+            return self._shared.compressor
+        with self._lock:
+            if self._compressor is None and self._settings.compressor == "pack":
+                self._compressor = load_compressor(threads=self._settings.encoder_threads)
+            return self._compressor
+
+    @cached_property
+    def cross_encoder(self) -> CrossEncoder | None:
+        """What reranks besides late interaction, None where nothing does."""
+        if self._shared:
+            return self._shared.cross_encoder
+        if self._settings.reranker in ("late_interaction", "none"):
+            return None
+        return load_cross_encoder(self._settings.reranker, threads=self._settings.encoder_threads)
+
+    @property
+    def summarize(self) -> Callable[[str], str] | None:
+        """What sums an exchange up: the language model, where one writes the answers; else None."""
+        return self.generator.summarize if isinstance(self.generator, Writer) else None
+
+    def warm_up(self) -> None:
+        """Load what only some questions need."""
+        if self.compressor:
+            self.compressor.warm_up()
+
+
+class StagesByModel:
+    """The stages over each embedding model that generations were made with, built at first use.
+
+    Args:
+        stages: those over `models.embedder`.
+    """
+
+    def __init__(self, settings: Settings, catalog: Catalog, models: ModelSet, stages: Stages) -> None:
+        self._settings, self._catalog, self._models = settings, catalog, models
+        self._stages = {models.embedder.fingerprint: stages}
+        self._lock = threading.Lock()
+
+    def embedder(self, generation: Generation) -> Embedder:
+        """Return the embedding model of a generation.
+
+        Raises:
+            OtherEmbedder: if it is unavailable.
+        """
+        threads = self._settings.encoder_threads
+        return embedder_of(generation.corpus, generation.recipe, self._models.embedder, threads=threads)
+
+    def over(self, generation: Generation) -> Stages:
+        """Return the stages over the embedding model of a generation; all other models are shared."""
+        embedder = self.embedder(generation)
+        with self._lock:
+            if embedder.fingerprint not in self._stages:
+                models = self._models.over(embedder)
+                self._stages[embedder.fingerprint] = make_stages(self._settings, self._catalog, models)
+            return self._stages[embedder.fingerprint]
+
+
+def make_stages(settings: Settings, catalog: Catalog, models: ModelSet) -> Stages:
+    """Return the stages that the settings describe.
+
+    Raises:
+        ModelError: if a model other than the packaged ones does not load; the packaged ones load at their first use.
+    """
+    limits = Limits(settings.budget_tokens, settings.evidence_tokens, settings.compression)
+    system = SYSTEM + THINKING if settings.generator_thinks else SYSTEM
+    selector = Selector(settings.strategy, catalog, models.embedder)
+    reranker = LateInteraction(models.embedder, models.cross_encoder)
+
+    def embed(question: str) -> np.ndarray:
+        vector: np.ndarray = models.embedder.encode([question])[0]
+        return vector
+
+    def rerank(request: Request, hits: list[Hit]) -> Reranked:
+        return reranker.rerank(
+            request.question, hits, limit=request.pool, deadline_ms=settings.rerank_deadline_ms
+        )
+
+    def select(question: str, evidence: list[Hit], fused: Sequence[Hit]) -> Selection:
+        count = models.generator.count_tokens
+        room = room_for_evidence(question, limits, system, count)
+        selection = selector.select(
+            question, evidence, fused, room=room, count=count, writes=models.generator.writes
+        )
+        hits, remarks = last_if_planted(selection.hits)
+        return replace(selection, hits=hits, remarks=tuple(remarks))
+
+    def compress(text: str, rate: float, question: str) -> Compressed:
+        assert models.compressor is not None
+        return models.compressor.compress(text, rate, question=question)
+
+    def assemble_context(question: str, selection: Selection, memory: Memory) -> Context:
+        return assemble(
+            question,
+            selection.hits,
+            reading_order(selection, attention=settings.order == "attention"),
+            limits=limits,
+            count=models.generator.count_tokens,
+            compress=None if settings.compressor == "none" else partial(compress, question=question),
+            memory=memory_pieces(memory) if models.generator.writes else (),
+            system=system,
+        )
+
+    def generate(context: Context, on_part: OnPart) -> Draft:
+        return models.generator.generate(context, on_part)
+
+    return Stages(
+        rewrite=partial(rewrite_within, most_chars=settings.max_question_chars),
+        embed=embed,
+        retrieve=retrieve,
+        fuse=partial(fuse_legs, fusion=settings.fusion, dense_weight=settings.dense_weight),
+        rerank=None if settings.reranker == "none" else rerank,
+        trim=partial(trim_candidates, catalog=catalog) if settings.trim else None,
+        keep=partial(keep_evidence, least=settings.evidence_least, most=settings.evidence_most),
+        select=select,
+        assemble=assemble_context,
+        generate=generate,
+        verify=partial(verify, catalog=catalog),
+        compare=partial(find_conflicts, catalog=catalog, embedder=models.embedder),
+    )
+
+
+def load_generator(settings: Settings, embedder: Embedder) -> Generator:
     """Return what writes the answers."""
+    reader = (
+        None if settings.reader == "none" else load_reader(settings.reader, threads=settings.encoder_threads)
+    )
     extractive = Extractive(
-        embedder, _reader(settings), sentences=settings.answer_sentences, words=settings.answer_words
+        embedder, reader, sentences=settings.answer_sentences, words=settings.answer_words
     )
     if settings.generator == "extractive":
         return extractive
@@ -25,28 +235,9 @@ def generator(settings: Settings, embedder: Embedder) -> Generator:
     return Writer(_language_model(settings), judge, embedder, extractive)
 
 
-def with_embedder(generator: Generator, embedder: Embedder) -> Generator:
-    """Return a generator with another embedding model; its other models are shared."""
-    return generator.over(embedder) if isinstance(generator, Extractive | Writer) else generator
-
-
-def compressor(settings: Settings) -> Compressor | None:
-    """Return what compresses evidence beyond its budget, None where it is only cut."""
-    if settings.compressor == "none":
-        return None
-    return load_compressor(settings.compressor, threads=settings.encoder_threads)
-
-
-def cross_encoder(settings: Settings) -> CrossEncoder | None:
-    """Return what reranks besides late interaction, None where nothing does."""
-    if settings.reranker in ("late_interaction", "none"):
-        return None
-    return load_cross_encoder(settings.reranker, threads=settings.encoder_threads)
-
-
 def _language_model(settings: Settings) -> LanguageModel:
     if settings.generator == "openai":
-        return ServerModel(
+        return OpenAIClient(
             settings.generator_url,
             settings.generator_model,
             api_key=settings.generator_api_key,
@@ -58,7 +249,6 @@ def _language_model(settings: Settings) -> LanguageModel:
     )
 
 
-def _reader(settings: Settings) -> Reader | None:
-    if settings.reader == "none":
-        return None
-    return load_reader(settings.reader, threads=settings.encoder_threads)
+def _with_embedder(generator: Generator, embedder: Embedder) -> Generator:
+    """Return a generator with another embedding model; its other models are shared."""
+    return generator.over(embedder) if isinstance(generator, Extractive | Writer) else generator

@@ -19,6 +19,9 @@ import numpy as np
 
 from rag.fuse import min_max
 from rag.models.embed import TokenVectors
+from rag.rerank import Reranked
+from rag.retrieve import Candidates, Request, on_their_pages, with_neighbours
+from rag.store.catalog import Catalog
 from rag.text.sentences import split_sentences, strip_span
 from rag.text.words import question_terms, text_terms
 from rag.types import Chunk, Hit
@@ -190,6 +193,26 @@ def _hit(run: Sequence[_Sentence], whole: Hit, score: float) -> Hit:
         stage="trimmed",
         page=whole.chunk.page,
     )
+
+
+def trim_candidates(
+    request: Request, candidates: Candidates, reranked: Reranked, *, catalog: Catalog
+) -> list[Hit]:
+    """Trim the first candidates to request.k hits, best first, each with the page that it starts on."""
+    index = request.index
+    pool = with_neighbours(reranked.hits[: request.pool], catalog, index.generation.recipe.window)
+    added = [hit.chunk.id for hit in pool if hit.chunk.id not in candidates.dense_scores]
+    trimmed = trim(
+        request.question,
+        request.vector,
+        pool,
+        k=request.k,
+        idf=index.idf,
+        dense={**candidates.dense_scores, **index.dense_scores(request.vector, added)},
+        vectors=reranked.vectors,
+        read=catalog.text_between,
+    )
+    return on_their_pages(trimmed, catalog)
 
 
 def keep_evidence(hits: Sequence[Hit], *, least: int, most: int) -> list[Hit]:

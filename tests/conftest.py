@@ -13,6 +13,7 @@ from rag.memory.conversation import Conversations
 from rag.models.embed import Embedder, load_embedder
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.store.catalog import Catalog
 from tests.made_versions import MILL, QUILL, SEA, Library
 from tests.typed import Done, Ibid
@@ -61,7 +62,9 @@ def filled(library: Library) -> Library:
 def pipeline(library: Library, embedder: Embedder) -> Pipeline:
     """A question path over a document about Ada Quill; modules with other documents have their own."""
     library.put("quill.txt", QUILL)
-    return Pipeline(Settings(home=Path("unused")), library.catalog, embedder)
+    return Pipeline(
+        Settings(home=Path("unused")), library.catalog, ModelSet(Settings(home=Path("unused")), embedder)
+    )
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from rag.models.embed import TRUNK, Embedder, TokenVectors, load_embedder, unit
 from rag.pipeline import Pipeline
 from rag.recipe import Recipe
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.store.catalog import Catalog
 
 CORPUS = "modelled"
@@ -148,7 +149,7 @@ class Process:
             home=home, encoder_threads=1, reranker="none", trim=False, compressor="none", reader="none"
         )
         self.catalog = Catalog(home)
-        self.pipeline = Pipeline(self.settings, self.catalog, WORDS)
+        self.pipeline = Pipeline(self.settings, self.catalog, ModelSet(self.settings, WORDS))
 
     @cached_property
     def builder(self) -> Builder:

@@ -16,6 +16,7 @@ from api.service import Service
 from rag.answer.extractive import Generator
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.stages import ModelSet
 
 WAIT_S = 60
 
@@ -74,7 +75,9 @@ def served(settings: Settings) -> Iterator[Site]:
 def generating(site: Site, generator: Generator) -> Iterator[None]:
     """Let another generator answer until the block ends."""
     service, own = site.service, site.service.pipeline
-    service.__dict__["pipeline"] = Pipeline(service.settings, service.catalog, service.embedder, generator)
+    service.__dict__["pipeline"] = Pipeline(
+        service.settings, service.catalog, ModelSet(service.settings, service.embedder, generator)
+    )
     try:
         yield
     finally:

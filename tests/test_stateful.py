@@ -26,6 +26,7 @@ from ingest.source import Source
 from rag.errors import NotFound, StorageError, WrongState
 from rag.pipeline import Pipeline
 from rag.recipe import Recipe
+from rag.stages import ModelSet
 from rag.store.backup import restore_backup, write_backup
 from rag.store.rename import rename_document
 from tests.checked import COMMON, RARE, SHELVES, Checked, recipes
@@ -238,7 +239,9 @@ class Histories(Checked):
         maker = process.builder.maker(generation)
         if tried:
             self._catch_up(process, generation)
-            trying = Pipeline(process.settings, process.catalog, WORDS, trying=generation)
+            trying = Pipeline(
+                process.settings, process.catalog, ModelSet(process.settings, WORDS), trying=generation
+            )
             assert len(trying.index(CORPUS)) == len(self.model.chunks(generation.id))
             trying.save_indexes(always=True)
         generations.swap(process.catalog, maker)

@@ -58,7 +58,7 @@ def _embed(service: Service) -> None:
 
 
 def _generate(service: Service) -> None:
-    assert service.pipeline.generator
+    assert service.pipeline.models.generator
 
 
 def _check_catalogue(service: Service) -> None:

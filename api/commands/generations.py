@@ -16,6 +16,7 @@ from api.commands.progress import progress
 from api.service import Service, opened
 from rag.errors import InvalidInput, WrongState
 from rag.pipeline import Pipeline
+from rag.stages import ModelSet
 from rag.store.generations import Extent, Generation
 
 if TYPE_CHECKING:
@@ -205,7 +206,9 @@ def _swap(service: Service, generation: Generation, gate: _Gate | None, *, as_js
     maker = service.builder().maker(generation)
     with progress("Catching up", catalog.extent(generation).missing) as advance:
         generations.complete(catalog, maker, advance)
-    trying = Pipeline(service.settings, catalog, service.embedder, trying=generation)
+    trying = Pipeline(
+        service.settings, catalog, ModelSet(service.settings, service.embedder), trying=generation
+    )
     trying.index(corpus).catch_up()
     trying.save_indexes(always=True)  # so that no server has to build its index first
     if gate is not None and not gate.passes(service, trying, corpus):

@@ -37,7 +37,7 @@ class Application(FastAPI):
 def create_app(settings: Settings) -> FastAPI:
     """Return the application; it opens the data folder when it starts.
 
-    Starting fails with StorageError if the data folder cannot be used. Models and indexes load in the
+    Starting fails with StorageError if the data folder cannot be used. ModelSet and indexes load in the
     background; `/ready` tells when they are there, and a question that comes before waits for them.
     """
 

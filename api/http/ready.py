@@ -55,13 +55,13 @@ class Readiness:
     def _warm(self) -> None:
         try:
             pipeline = self._service.pipeline  # the embedder with it
-            assert pipeline.generator  # loads it; a server is not asked yet
+            assert pipeline.models.generator  # loads it; a server is not asked yet
             for corpus in self._service.catalog.corpora():
                 if self._stop.is_set():
                     return
                 self._load(pipeline, corpus.name)
             self._pending = ""
-            pipeline.warm_up()  # most questions do without: ready does not wait for it
+            pipeline.models.warm_up()  # most questions do without: ready does not wait for it
         except Exception as error:  # whatever it is, the service lives on and says it
             log.exception("The warm-up failed")
             shown = str(error) if isinstance(error, IbidError) else type(error).__name__

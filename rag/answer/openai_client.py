@@ -15,7 +15,7 @@ RETRIES = 2  # after a failure before the first word, with growing pauses; the c
 MARGIN = 1.15  # tokens are counted with the trunk's tokenizer; those of other models seldom need as many more
 
 
-class ServerModel:
+class OpenAIClient:
     """Asks a server over its chat completions, streamed, so that the writing ends when nobody waits any more.
 
     The system message is byte-identical for every question, which servers that cache prefixes make use of.

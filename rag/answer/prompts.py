@@ -17,7 +17,7 @@ SYSTEM = (
     "What was said before, if given, only tells what the question means. "
     "If the evidence does not answer the question, say that it does not."
 )
-# Models of a few billion parameters answer questions of several steps better after writing the steps down; it costs
+# ModelSet of a few billion parameters answer questions of several steps better after writing the steps down; it costs
 # as many tokens again, so it is a setting. The thoughts have a fence of their own, by which they are taken out: it is
 # the one that models trained to think use.
 THINKING = (

@@ -50,6 +50,7 @@ class Selection:
 
     strategy: Strategy
     hits: list[Hit]
+    remarks: tuple[str, ...] = ()  # what in the hits speaks to a model
 
 
 class Selector:

@@ -28,8 +28,8 @@ SNAPSHOT_AFTER = 2000  # chunks changed since the last one; catching up on fewer
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What both legs found for a question, with the chunk and the scores in both of every candidate."""
+class Rankings:
+    """The rankings of both legs for a question, with the chunk and the scores in both of every candidate."""
 
     dense: Ranking
     lexical: Ranking
@@ -92,7 +92,7 @@ class CorpusIndex:
         dense_k: int,
         lexical_k: int,
         filter_: Filter | None = None,
-    ) -> Found:
+    ) -> Rankings:
         """Search by meaning and by words, filters applied inside both, and score every candidate in both.
 
         Indexes, filter and chunks are of one state of the catalogue: a document that is replaced
@@ -107,7 +107,7 @@ class CorpusIndex:
             dense = self._dense.search(vector, dense_k, allowed=allowed) if dense_k else []
             lexical = self._lexical.search(question, lexical_k, allowed=allowed) if lexical_k else []
             ids = list(dict.fromkeys(i for i, _ in [*dense, *lexical]))
-            return Found(
+            return Rankings(
                 dense,
                 lexical,
                 dict(zip(ids, self._dense.score(vector, ids).tolist(), strict=True)),

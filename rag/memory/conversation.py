@@ -93,15 +93,17 @@ class Conversations:
         _check(session)
         pipeline.check_question(question)  # before anything is recalled for it
         held = self.held(session)
-        known = self._known(pipeline.embedder, session, question, held)
+        known = self._known(pipeline.models.embedder, session, question, held)
         answer = pipeline.ask(session.corpus, question, filter_=filter_, on_stage=on_stage, memory=known)
         turn = Turn(question, answer.trace.question, _plain(answer.text), time.time())
-        learned = self._remember(session, pipeline.embedder, turn, known.recalled, begun=bool(held))
+        learned = self._remember(session, pipeline.models.embedder, turn, known.recalled, begun=bool(held))
         return _with_what_was_stated(answer, known.facts, learned)
 
     def tidy(self, session: Session, pipeline: Pipeline) -> None:
         """Move what no longer fits its tier of memory to the one below; a language model, if any, sums it up."""
-        moved = memory.evict(self.held(session), pipeline.generator.count_tokens, pipeline.summarize)
+        moved = memory.evict(
+            self.held(session), pipeline.models.generator.count_tokens, pipeline.models.summarize
+        )
         if not moved:
             return
         with self._catalog.write() as transaction:

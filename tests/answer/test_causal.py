@@ -12,6 +12,7 @@ from rag.errors import ModelError
 from rag.models.embed import Embedder
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.stages import ModelSet
 from tests.made_models import tiny_bert
 from tests.made_versions import CORPUS, LAMP_QUESTION, MILL, SEA, Library
 
@@ -91,7 +92,7 @@ def test_a_prompt_beyond_the_window_is_said(tmp_path: Path, filled: Library) -> 
 
 def test_a_local_model_in_the_question_path(filled: Library, causal: Path, embedder: Embedder) -> None:
     settings = Settings(home=Path("unused"), generator=str(causal), generator_tokens=16)
-    answer = Pipeline(settings, filled.catalog, embedder).ask(CORPUS, LAMP_QUESTION)
+    answer = Pipeline(settings, filled.catalog, ModelSet(settings, embedder)).ask(CORPUS, LAMP_QUESTION)
 
     assert "whale oil" in answer.text  # random weights write nonsense: the extractive answer stands in
     assert any("stands in" in note for note in answer.trace.remarks)

@@ -9,6 +9,7 @@ import pytest
 
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.types import Answer, Conflict
 from tests.browsed import browsed, needs_chromium
 from tests.made_versions import CORPUS, Library
@@ -20,7 +21,7 @@ def ask(library: Library, question: str, documents: dict[str, str], **settings: 
     for name, text in documents.items():
         library.put(name, text)
     configured = Settings(**{"home": Path("unused"), "refuse_below": 0.0, **settings})
-    return Pipeline(configured, library.catalog, library.embedder).ask(CORPUS, question)
+    return Pipeline(configured, library.catalog, ModelSet(configured, library.embedder)).ask(CORPUS, question)
 
 
 def sides(conflict: Conflict) -> list[tuple[str, str]]:
@@ -288,7 +289,9 @@ def test_a_side_that_changes_meanwhile_is_asked_again(library: Library) -> None:
     for name, text in (("claims-2024.md", OLD), ("claims-2026.md", NEW)):
         library.put(name, text)
     settings = Settings(home=Path("unused"), refuse_below=0.0, answer_sentences=1)
-    answer = Pipeline(settings, library.catalog, library.embedder).ask(CORPUS, CLAIMS, on_stage=change)
+    answer = Pipeline(settings, library.catalog, ModelSet(settings, library.embedder)).ask(
+        CORPUS, CLAIMS, on_stage=change
+    )
 
     [conflict] = answer.conflicts
     assert sides(conflict) == [("claims-2026.md", "30 days"), ("claims-2024.md", "45 days")]

@@ -20,6 +20,7 @@ from rag.assemble import reading_order
 from rag.models.embed import Embedder
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.types import Chunk, Hit
 from tests.made_versions import CORPUS, Library
 from tests.talking import Talker, talking
@@ -46,7 +47,7 @@ def pipeline(library: Library, talker: Talker | None = None, **settings: Any) ->
     configured = Settings(home=Path("unused"), **settings)
     if talker:
         configured = replace(configured, generator="openai", generator_url=talker.url, generator_model="m")
-    return Pipeline(configured, library.catalog, library.embedder)
+    return Pipeline(configured, library.catalog, ModelSet(configured, library.embedder))
 
 
 @pytest.mark.parametrize(

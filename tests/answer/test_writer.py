@@ -8,13 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from rag.answer.openai_client import RETRIES, ServerModel
+from rag.answer.openai_client import RETRIES, OpenAIClient
 from rag.answer.prompts import SUMMARIZE, SYSTEM, THINKING
 from rag.answer.writer import has_its_numbers, split_answer, whole_sentences
 from rag.errors import ModelError
 from rag.memory.conversation import Conversations, Session
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.types import Answer
 from tests.made_versions import CORPUS, LAMP_QUESTION, SEA, Library
 from tests.served import served, upload
@@ -35,7 +36,9 @@ def asked(library: Library, talker: Talker, **settings: Any) -> Answer:
         generator_model="m",
         **settings,
     )
-    return Pipeline(configured, library.catalog, library.embedder).ask(CORPUS, LAMP_QUESTION)
+    return Pipeline(configured, library.catalog, ModelSet(configured, library.embedder)).ask(
+        CORPUS, LAMP_QUESTION
+    )
 
 
 def label_of(library: Library, talker: Talker, document: str) -> int:
@@ -193,7 +196,9 @@ def test_the_writing_ends_when_the_client_leaves(filled: Library, talker: Talker
         home=Path("unused"), generator="openai", generator_url=talker.url, generator_model="m"
     )
     with pytest.raises(Gone):
-        Pipeline(configured, filled.catalog, filled.embedder).ask(CORPUS, LAMP_QUESTION, on_stage=leave)
+        Pipeline(configured, filled.catalog, ModelSet(configured, filled.embedder)).ask(
+            CORPUS, LAMP_QUESTION, on_stage=leave
+        )
     assert talker.left.wait(10)
 
 
@@ -231,7 +236,7 @@ def test_what_was_said_goes_with_the_prompt(filled: Library, talker: Talker) -> 
     configured = Settings(
         home=Path("unused"), generator="openai", generator_url=talker.url, generator_model="m"
     )
-    pipeline = Pipeline(configured, filled.catalog, filled.embedder)
+    pipeline = Pipeline(configured, filled.catalog, ModelSet(configured, filled.embedder))
     conversations, session = Conversations(filled.catalog), Session(CORPUS, "s")
     first = conversations.ask(pipeline, session, "Who is Ada Quill?")
     second = conversations.ask(pipeline, session, "When does she light the lamp?")
@@ -258,21 +263,28 @@ def test_a_long_exchange_is_summed_up_as_far_as_it_is_supported(filled: Library,
     configured = Settings(
         home=Path("unused"), generator="openai", generator_url=talker.url, generator_model="m"
     )
-    pipeline = Pipeline(configured, filled.catalog, filled.embedder)
-    assert pipeline.summarize is not None
+    pipeline = Pipeline(configured, filled.catalog, ModelSet(configured, filled.embedder))
+    assert pipeline.models.summarize is not None
     talker.says = "The lamp burns whale oil. The lamp was sold for 40 pounds."
-    assert pipeline.summarize(f"{LAMP_QUESTION}\n{SEA}") == "The lamp burns whale oil."
+    assert pipeline.models.summarize(f"{LAMP_QUESTION}\n{SEA}") == "The lamp burns whale oil."
     assert talker.asked[-1]["messages"][0]["content"] == SUMMARIZE
     talker.malformed = True
-    assert pipeline.summarize(SEA) == ""
+    assert pipeline.models.summarize(SEA) == ""
     assert talker.asked[-1]["messages"][1]["content"].startswith("<conversation>\n")
-    assert Pipeline(Settings(home=Path("unused")), filled.catalog, filled.embedder).summarize is None
+    assert (
+        Pipeline(
+            Settings(home=Path("unused")),
+            filled.catalog,
+            ModelSet(Settings(home=Path("unused")), filled.embedder),
+        ).summarize
+        is None
+    )
 
 
 def test_a_server_needs_address_and_model() -> None:
     for url, model in (("", "m"), ("http://127.0.0.1:1/v1", ""), ("localhost", "m"), ("http://[::1/v1", "m")):
         with pytest.raises(ModelError, match="needs IBID_GENERATOR_URL"):
-            ServerModel(url, model)
+            OpenAIClient(url, model)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +319,7 @@ def test_a_sentence_that_was_cut_off_is_left_out() -> None:
 
 def test_searching_needs_no_generator(filled: Library) -> None:
     settings = Settings(home=Path("unused"), generator="openai")
-    pipeline = Pipeline(settings, filled.catalog, filled.embedder)
+    pipeline = Pipeline(settings, filled.catalog, ModelSet(settings, filled.embedder))
 
     assert pipeline.search(CORPUS, LAMP_QUESTION).hits
     with pytest.raises(ModelError, match="IBID_GENERATOR_URL"):

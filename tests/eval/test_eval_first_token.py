@@ -8,7 +8,7 @@ from eval.benchmarks.answers.tiny_causal import tiny_causal
 from eval.trial import text_sources, trial
 from rag.answer.causal import CausalModel
 from rag.answer.extractive import ignored
-from rag.answer.openai_client import ServerModel
+from rag.answer.openai_client import OpenAIClient
 from rag.answer.prompts import SYSTEM
 from rag.types import Context, Ledger
 
@@ -56,7 +56,7 @@ def test_the_talker_says_the_first_sentence(prompt: str, said: str) -> None:
 def test_a_server_process_is_timed_part_by_part() -> None:
     with trial(text_sources({"sea": SEA}), {}) as made, talking() as url:
         assert (
-            ServerModel(url, "talker")
+            OpenAIClient(url, "talker")
             .complete(SYSTEM, context().prompt, ignored)
             .strip()
             .endswith("oil. [2]")

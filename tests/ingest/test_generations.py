@@ -15,6 +15,7 @@ from rag.models.embed import Embedder
 from rag.pipeline import Pipeline
 from rag.recipe import Recipe
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.store.catalog import Catalog
 from rag.store.generations import Generation
 from rag.store.rename import rename_document
@@ -39,7 +40,7 @@ class Corpus:
     def __init__(self, catalog: Catalog, embedder: Embedder) -> None:
         self.catalog, self.settings = catalog, Settings(home=catalog.home)
         self.builder = Builder(catalog, embedder, self.settings)
-        self.pipeline = Pipeline(self.settings, catalog, embedder)
+        self.pipeline = Pipeline(self.settings, catalog, ModelSet(self.settings, embedder))
         self.embedder = embedder
 
     def put(self, **texts: str) -> list[Outcome]:
@@ -304,5 +305,9 @@ def test_a_folder_from_before_generations_says_how_it_was_made(tmp_path: Path, e
     builder = Builder(catalog, embedder, Settings(home=tmp_path))
     again = [Source("lamp.txt", LAMP.encode, {"kind": "note"})]
     assert [outcome.state for outcome in builder.ingest("fine", again)] == ["unchanged"]
-    assert Pipeline(Settings(home=tmp_path), catalog, embedder).ask("fine", LAMP_QUESTION).answerable
+    assert (
+        Pipeline(Settings(home=tmp_path), catalog, ModelSet(Settings(home=tmp_path), embedder))
+        .ask("fine", LAMP_QUESTION)
+        .answerable
+    )
     catalog.close()

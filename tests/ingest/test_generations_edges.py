@@ -15,6 +15,7 @@ from rag.models.embed import Embedder, SentenceTransformersEmbedder, TokenVector
 from rag.pipeline import ATTEMPTS, Pipeline
 from rag.recipe import Recipe, not_in_force, recipe_of
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.store.generations import Generation
 from tests.made_versions import CORPUS, Library, bring_back, count
 from tests.typed import Ibid
@@ -56,7 +57,9 @@ def test_a_question_is_answered_though_its_generation_is_pruned_meanwhile(
     library.put("sea.txt", SEA)
     old, new = catalog.serving(CORPUS), begun(library)
     catch_up(catalog, PieceMaker(catalog, new, library.embedder))
-    pipeline = Pipeline(Settings(home=Path("unused")), catalog, library.embedder)
+    pipeline = Pipeline(
+        Settings(home=Path("unused")), catalog, ModelSet(Settings(home=Path("unused")), library.embedder)
+    )
 
     def swap_and_prune(done: str, *_: object) -> None:
         if done == stage and catalog.stands(old):
@@ -76,7 +79,9 @@ def test_a_question_is_answered_though_its_generation_is_pruned_meanwhile(
 def test_a_question_outlives_more_prunes_than_changes_of_what_it_cites(library: Library) -> None:
     catalog = library.catalog
     library.put("sea.txt", SEA)
-    pipeline = Pipeline(Settings(home=Path("unused")), catalog, library.embedder)
+    pipeline = Pipeline(
+        Settings(home=Path("unused")), catalog, ModelSet(Settings(home=Path("unused")), library.embedder)
+    )
     sizes = list(range(60, 60 + 2 * ATTEMPTS))
 
     def renew(done: str, *_: object) -> None:

@@ -9,6 +9,7 @@ from rag.memory.conversation import Conversations, Session
 from rag.models.embed import Embedder
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.store.catalog import Catalog
 from tests.made_versions import CORPUS, QUILL
 from tests.typed import Ibid
@@ -20,7 +21,7 @@ def test_a_fact_has_its_source_and_is_said_where_the_documents_are_silent(
     conversations: Conversations, pipeline: Pipeline, catalog: Catalog
 ) -> None:
     wary = Settings(home=Path("unused"), refuse_below=0.5)
-    pipeline = Pipeline(wary, catalog, pipeline.embedder)
+    pipeline = Pipeline(wary, catalog, ModelSet(wary, pipeline.models.embedder))
     stated = conversations.ask(
         pipeline, SESSION, "The deadline of our project is 14 May. Remember that our project is called Heron."
     )

@@ -9,6 +9,7 @@ from rag.models.embed import Embedder
 from rag.pipeline import Pipeline
 from rag.recorder import Recorder
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.types import Chunk, Context, Cut, Evidence, Hit, Ledger
 from tests.made_versions import CORPUS, Library
 
@@ -20,7 +21,7 @@ STAGES = [*BEFORE, "assemble", "generate", "verify", "compare"]
 @pytest.fixture
 def pipeline(library: Library, embedder: Embedder) -> Pipeline:
     library.put("boat.txt", MAST)
-    return Pipeline(Settings(home=Path()), library.catalog, embedder)
+    return Pipeline(Settings(home=Path()), library.catalog, ModelSet(Settings(home=Path()), embedder))
 
 
 def test_each_stage_is_reported_with_its_time(pipeline: Pipeline) -> None:

@@ -15,6 +15,7 @@ from rag.models.embed import Embedder
 from rag.pipeline import Pipeline
 from rag.recipe import Recipe
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.types import Context, Draft
 from tests.made_versions import CORPUS, Library
 
@@ -36,7 +37,7 @@ def filled(library: Library) -> Library:
 
 def pipeline_of(library: Library, **settings: object) -> Pipeline:
     configured = replace(Settings(home=Path("unused")), **settings)  # type: ignore[arg-type]
-    return Pipeline(configured, library.catalog, library.embedder)
+    return Pipeline(configured, library.catalog, ModelSet(configured, library.embedder))
 
 
 def test_an_answer_is_cited_verified_and_accounted_for(filled: Library) -> None:
@@ -178,7 +179,11 @@ class Meddling(Extractive):
 
 def meddled(filled: Library, times: int) -> Pipeline:
     generator = Meddling(filled.embedder, filled, times=times)
-    return Pipeline(Settings(home=Path("unused")), filled.catalog, filled.embedder, generator)
+    return Pipeline(
+        Settings(home=Path("unused")),
+        filled.catalog,
+        ModelSet(Settings(home=Path("unused")), filled.embedder, generator),
+    )
 
 
 def test_evidence_that_changes_meanwhile_is_asked_again(filled: Library) -> None:
@@ -215,7 +220,9 @@ def test_what_is_deleted_while_it_works_is_not_nearest(filled: Library, stage: s
             return Draft("", (), 0.0, "It says nothing.")
 
     pipeline = Pipeline(
-        Settings(home=Path("unused")), filled.catalog, filled.embedder, Silent(filled.embedder)
+        Settings(home=Path("unused")),
+        filled.catalog,
+        ModelSet(Settings(home=Path("unused")), filled.embedder, Silent(filled.embedder)),
     )
     answer = pipeline.ask(CORPUS, "the lamp and the mill", on_stage=delete)
     assert {hit.chunk.document for hit in answer.nearest} == {"land.txt"}
@@ -238,7 +245,11 @@ def test_an_uncited_answer_is_an_error(filled: Library) -> None:
             return replace(draft, text=f"{draft.text} Everybody knows.")
 
     generator = Talkative(filled.embedder)
-    pipeline = Pipeline(Settings(home=Path("unused")), filled.catalog, filled.embedder, generator)
+    pipeline = Pipeline(
+        Settings(home=Path("unused")),
+        filled.catalog,
+        ModelSet(Settings(home=Path("unused")), filled.embedder, generator),
+    )
     with pytest.raises(CitationError, match="Everybody knows"):
         pipeline.ask(CORPUS, LAMP)
 
@@ -304,7 +315,9 @@ def test_the_generator_sees_the_context_and_nothing_else(filled: Library) -> Non
             return super().generate(context)
 
     settings, generator = Settings(home=Path("unused")), Watching(filled.embedder)
-    answer = Pipeline(settings, filled.catalog, filled.embedder, generator).ask(CORPUS, LAMP)
+    answer = Pipeline(settings, filled.catalog, ModelSet(settings, filled.embedder, generator)).ask(
+        CORPUS, LAMP
+    )
 
     [context] = seen
     labels = {item.label: item.hit.chunk.document for item in context.evidence}

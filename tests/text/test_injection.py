@@ -9,6 +9,7 @@ from ingest.load import load
 from rag.models.embed import Embedder
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.text.injection import sign_of_injection
 from tests.made_versions import CORPUS, Library
 
@@ -81,7 +82,9 @@ def test_it_is_ranked_last_reported_and_not_shown(library: Library, embedder: Em
     library.put("planted.txt", f"The lamp of the lighthouse. {attack}")
     library.put("sea.txt", "The lamp of the lighthouse burns whale oil.\nAda Quill lights it at dusk.")
     library.put("mill.txt", "The mill grinds rye on Tuesdays.")
-    pipeline = Pipeline(Settings(home=Path("unused")), library.catalog, embedder)
+    pipeline = Pipeline(
+        Settings(home=Path("unused")), library.catalog, ModelSet(Settings(home=Path("unused")), embedder)
+    )
     answer = pipeline.ask(CORPUS, "What does the lamp of the lighthouse burn?")
 
     assert "whale oil" in answer.text

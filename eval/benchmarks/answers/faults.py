@@ -25,13 +25,15 @@ from ingest.source import Source
 from rag.answer.strategy import Selection
 from rag.index.follower import CorpusIndex
 from rag.models.compress import Compressed, Compressor
+from rag.models.embed import Embedder
 from rag.models.judge import Judge, Pair, load_judge
 from rag.pipeline import Pipeline
 from rag.rerank import Reranked
-from rag.retrieve import Candidates
+from rag.retrieve import Candidates, Request, retrieve
 from rag.settings import Settings
+from rag.stages import ModelSet, Stages, make_stages
 from rag.store.catalog import Catalog
-from rag.types import Answer, Chunk, Context, Hit, Memory
+from rag.types import Chunk, Citation, Context, Draft, Hit, Memory
 
 NARROW: Mapping[str, Any] = {
     "trim": False,
@@ -41,42 +43,52 @@ SEED = 31
 RERUNS = 20
 
 
-class ReversedFusion(Pipeline):
-    """Ranks the worst candidate first."""
-
-    def _fuse(self, candidates: Candidates) -> list[Hit]:
-        return _with_scores_of(super()._fuse(candidates), lambda hits: hits[::-1])
+Plant = Callable[[Stages], Stages]
 
 
-class ShuffledReranker(Pipeline):
-    """Ranks at random what it is given."""
+def reversed_fusion(stages: Stages) -> Stages:
+    """Rank the worst candidate first."""
 
-    def _rerank(self, *arguments: Any) -> Reranked:
-        reranked = super()._rerank(*arguments)
-        rng = random.Random(arguments[1])
-        hits = _with_scores_of(reranked.hits, lambda hits: rng.sample(hits, len(hits)))
-        arguments[0].rankings["reranked"] = tuple(hits)
-        return replace(reranked, hits=hits)
+    def fuse(candidates: Candidates) -> list[Hit]:
+        return _with_scores_of(stages.fuse(candidates), lambda hits: hits[::-1])
+
+    return replace(stages, fuse=fuse)
 
 
-class ReversedOrder(Pipeline):
-    """Puts the weakest evidence first and last, and the best into the middle."""
+def shuffled_reranker(stages: Stages) -> Stages:
+    """Rank at random what comes in."""
+    assert stages.rerank is not None
+    rank = stages.rerank
 
-    def _context(self, question: str, selection: Selection, memory: Memory) -> Context:
-        return super()._context(question, replace(selection, hits=selection.hits[::-1]), memory)
+    def rerank(request: Request, hits: list[Hit]) -> Reranked:
+        reranked, rng = rank(request, hits), random.Random(request.question)
+        return replace(
+            reranked, hits=_with_scores_of(reranked.hits, lambda hits: rng.sample(hits, len(hits)))
+        )
+
+    return replace(stages, rerank=rerank)
 
 
-class SwappedCitations(Pipeline):
-    """Names, in each citation, the document of another one."""
+def reversed_order(stages: Stages) -> Stages:
+    """Put the weakest evidence first and last, and the best into the middle."""
 
-    def ask(self, *arguments: Any, **named: Any) -> Answer:
-        answer = super().ask(*arguments, **named)
-        names = sorted({hit.chunk.document for hit in answer.trace.rankings.get("fused", ())})
-        swapped = [
+    def assemble(question: str, selection: Selection, memory: Memory) -> Context:
+        return stages.assemble(question, replace(selection, hits=selection.hits[::-1]), memory)
+
+    return replace(stages, assemble=assemble)
+
+
+def swapped_citations(stages: Stages) -> Stages:
+    """Name, in each citation, another document of the evidence."""
+
+    def verify(draft: Draft, context: Context, corpus: str) -> tuple[Citation, ...]:
+        names = sorted({piece.hit.chunk.document for piece in context.evidence})
+        return tuple(
             replace(one, document=next((name for name in names if name != one.document), one.document))
-            for one in answer.citations
-        ]
-        return replace(answer, citations=tuple(swapped))
+            for one in stages.verify(draft, context, corpus)
+        )
+
+    return replace(stages, verify=verify)
 
 
 class ShiftedChunks(Catalog):
@@ -96,16 +108,6 @@ class StaleIndex(CorpusIndex):
             self._read_once = True
 
 
-class StalePath(Pipeline):
-    """Searches an index that stays as it was at its first use."""
-
-    def index(self, corpus: str) -> CorpusIndex:
-        if not hasattr(self, "_stale"):
-            serving = self._catalog.serving(corpus)
-            self._stale = StaleIndex(self._catalog, serving, self.embedder.dimension)
-        return self._stale
-
-
 class HarshCompressor(Compressor):
     """Keeps the first tenth of whatever it is asked to compress."""
 
@@ -115,14 +117,6 @@ class HarshCompressor(Compressor):
     def compress(self, text: str, rate: float, *, question: str = "") -> Compressed:
         end = max(1, len(text) // 10)
         return Compressed(text[:end], ((0, end),))
-
-
-class HarshPath(Pipeline):
-    """Compresses to a tenth."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._compressor = HarshCompressor()
 
 
 class Credulous:
@@ -141,38 +135,52 @@ class Bench:
     judge: Judge
     ragas: bool  # whether its measures are taken too; they take as long as the answers
 
-    def run(self, path: type[Pipeline] = Pipeline, judge: Judge | None = None, **changes: Any) -> Run:
-        """Return a run of a question path with some settings changed."""
-        settings = replace(self.subject.settings, **changes)
-        return self.over(
-            path(settings, self.subject.catalog, self.subject.pipeline.embedder), settings, judge
-        )
+    def run(
+        self,
+        plant: Plant | None = None,
+        judge: Judge | None = None,
+        compressor: Compressor | None = None,
+        **changes: Any,
+    ) -> Run:
+        """Return a run of the question path with a fault planted, a part replaced or some settings changed."""
+        settings, catalog = replace(self.subject.settings, **changes), self.subject.catalog
+        models = ModelSet(settings, self.embedder, compressor=compressor)
+        stages = plant(make_stages(settings, catalog, models)) if plant else None
+        return self.over(Pipeline(settings, catalog, models, stages), settings, judge)
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedding model, shared by all runs."""
+        return self.subject.pipeline.models.embedder
 
     def over(self, pipeline: Pipeline, settings: Settings, judge: Judge | None = None) -> Run:
         """Return a run of this question path."""
         subject = replace(self.subject, pipeline=pipeline, settings=settings)
         judge = judge or self.judge
-        scorer = Scorer(JudgeLLM(judge), pipeline.embedder, "pack") if self.ragas else None
+        scorer = Scorer(JudgeLLM(judge), pipeline.models.embedder, "pack") if self.ragas else None
         return evaluate(subject, "handbook", self.questions, judge=judge, scorer=scorer, sampled=True)
 
     def shifted(self) -> Run:
         """Return a run over chunks whose offsets are off by one."""
         catalog = ShiftedChunks(self.subject.catalog.home)
         try:
-            pipeline = Pipeline(self.subject.settings, catalog, self.subject.pipeline.embedder)
-            return self.over(pipeline, self.subject.settings)
+            models = ModelSet(self.subject.settings, self.embedder)
+            return self.over(Pipeline(self.subject.settings, catalog, models), self.subject.settings)
         finally:
             catalog.close()
 
     def stale(self) -> Run:
         """Return a run after a document was added that the index never hears of."""
         settings, catalog = self.subject.settings, self.subject.catalog
-        pipeline = StalePath(settings, catalog, self.subject.pipeline.embedder)
-        pipeline.search(CORPUS, "opens the index")
+        index = StaleIndex(catalog, catalog.serving(CORPUS), self.embedder.dimension)
+        index.catch_up()
+        models = ModelSet(settings, self.embedder)
+        stages = make_stages(settings, catalog, models)
+        stages = replace(stages, retrieve=lambda request: retrieve(replace(request, index=index)))
         source = Source("news.txt", lambda: NEWS.encode())
-        list(Builder(catalog, pipeline.embedder, settings).ingest(CORPUS, [source]))
+        list(Builder(catalog, self.embedder, settings).ingest(CORPUS, [source]))
         try:
-            return self.over(pipeline, settings)
+            return self.over(Pipeline(settings, catalog, models, stages), settings)
         finally:
             catalog.delete_documents(CORPUS, ["news.txt"])
 
@@ -182,14 +190,14 @@ NEWS = "The canteen in Luebeck moves to the third floor on 4 May, and serves bre
 
 FAULTS: Mapping[str, Callable[[Bench], Run]] = {
     "BM25 off": lambda bench: bench.run(lexical_candidates=0),
-    "fusion reversed": lambda bench: bench.run(ReversedFusion),
-    "reranker shuffled": lambda bench: bench.run(ShuffledReranker),
+    "fusion reversed": lambda bench: bench.run(reversed_fusion),
+    "reranker shuffled": lambda bench: bench.run(shuffled_reranker),
     "chunk offsets shifted by one": Bench.shifted,
-    "order reversed": lambda bench: bench.run(ReversedOrder),
-    "compressor at 10x": lambda bench: bench.run(HarshPath, **NARROW),
+    "order reversed": lambda bench: bench.run(reversed_order),
+    "compressor at 10x": lambda bench: bench.run(compressor=HarshCompressor(), **NARROW),
     "judge always true": lambda bench: bench.run(judge=Credulous()),
     "refusal off": lambda bench: bench.run(refuse_below=0.0),
-    "citations swapped between documents": lambda bench: bench.run(SwappedCitations),
+    "citations swapped between documents": lambda bench: bench.run(swapped_citations),
     "stale index": Bench.stale,
 }
 

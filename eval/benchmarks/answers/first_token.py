@@ -24,6 +24,7 @@ from rag.answer.extractive import Generator, OnPart, ignored
 from rag.answer.prompts import SYSTEM
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.types import Context, Draft
 
 QUESTIONS = 50
@@ -96,7 +97,7 @@ def timed(
     """Return median milliseconds of each part of a question's way, and the contexts that were written from."""
     configured = replace(Settings(), home=made.catalog.home, **settings)
     watched = Watched(reconfigured(made, settings).generator)
-    pipeline = Pipeline(configured, made.catalog, made.pipeline.embedder, watched)
+    pipeline = Pipeline(configured, made.catalog, ModelSet(configured, made.pipeline.models.embedder, watched))
     pipeline.ask(CORPUS, questions[0])  # what loads at first use is no question's time
     watched.written.clear()
     spans = []

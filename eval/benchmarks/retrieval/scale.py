@@ -28,6 +28,7 @@ from ingest.source import Source
 from rag.models.embed import unit
 from rag.pipeline import Pipeline
 from rag.settings import Settings
+from rag.stages import ModelSet
 from rag.store.catalog import Catalog, NewVersion
 from rag.store.embeddings import embedding_key
 from rag.store.generations import Pieces
@@ -73,7 +74,7 @@ def _build(home: Path, chunks: int) -> dict[str, Any]:
         catalog.put_version(CORPUS, f"altered-{number:05}.txt", version)
         made += len(version.pieces.keys)
     began = time.perf_counter()
-    pipeline = Pipeline(settings, catalog, embedder)
+    pipeline = Pipeline(settings, catalog, ModelSet(settings, embedder))
     pipeline.index(CORPUS).catch_up()
     indexed_s = time.perf_counter() - began
     pipeline.save_indexes(always=True)

@@ -14,7 +14,6 @@ import numpy as np
 from eval.measures import Values, covers, found_items, holds_answer
 from eval.metrics import paired_test, percentile
 from eval.questions import EvalQuestion
-from eval.report.tables import markdown_table
 from eval.run import ask, interval, measure
 from eval.trial import Subject
 from rag.assemble import Limits, assemble, order_for_attention
@@ -24,9 +23,7 @@ from rag.pipeline import Pipeline
 from rag.stages import ModelSet
 from rag.types import Draft, Hit
 
-SHOWN = ("context R@10", "context span IoU", "gold cited", "right", "refused")  # measures of the table
 PLACES = 5  # pieces of evidence in the prompt, of which one is gold
-ALPHA = 0.05
 SEED = 23
 Changes = Mapping[str, Any]
 ORDERS: Mapping[str, Callable[[list[Hit], random.Random], list[Hit]]] = {
@@ -82,7 +79,9 @@ def ablate(
     for name, changes in variants().items():
         settings = replace(subject.settings, **changes)
         if name == "as configured" or settings != subject.settings:
-            pipeline = Pipeline(settings, subject.catalog, ModelSet(settings, subject.pipeline.models.embedder))
+            pipeline = Pipeline(
+                settings, subject.catalog, ModelSet(settings, subject.pipeline.models.embedder)
+            )
             answers = ask(replace(subject, pipeline=pipeline, settings=settings), questions)
             ms = tuple(answer.trace.timings_ms.get("total", 0.0) for answer in answers)
             found.append(Variant(name, changes, tuple(measure(questions, answers)), ms))
@@ -105,32 +104,6 @@ def differences(found: Sequence[Variant], measure_name: str) -> list[tuple[str, 
             mean = float((both[:, 1] - both[:, 0]).mean())
             rows.append((variant.name, mean, low, high, paired_test(both[:, 1], both[:, 0])))
     return rows
-
-
-def ablation_markdown(rows: Sequence[Mapping[str, Any]], shown: Sequence[str] = SHOWN) -> str:
-    """Return a table: the means of the first variant, and what each other one changes; * where p < 0.05.
-
-    p is multiplied by the number of variants (Bonferroni).
-
-    Args:
-        rows: what `ablation_json` returns.
-    """
-    names = [name for name in shown if name in rows[0]["means"]]
-    cells = [[difference_cell(row, name, len(rows) - 1) for name in names] for row in rows]
-    times = [[f"{row[f'ms {share}']:.0f}" for share in ("p50", "p95")] for row in rows]
-    listed = [(row["question path"], *c, *t) for row, c, t in zip(rows, cells, times, strict=True)]
-    return markdown_table(("question path", *names, "ms p50", "ms p95"), listed)
-
-
-def difference_cell(row: Mapping[str, Any], name: str, variants_tried: int) -> str:
-    """Return the first variant's mean, or what another changes, with its interval and * where p < 0.05; "" without."""
-    if not row["settings"]:
-        return f"{row['means'][name]:.3f}" if name in row["means"] else ""
-    if name not in row["differences"]:
-        return ""
-    found = row["differences"][name]
-    star = "*" if found["p"] * variants_tried < ALPHA else ""
-    return f"{found['mean']:+.3f}{star} ({found['low']:+.3f} to {found['high']:+.3f})"
 
 
 def ablation_json(found: Sequence[Variant]) -> list[dict[str, Any]]:

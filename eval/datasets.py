@@ -21,7 +21,7 @@ SHARED = ROOT.parent / "shared" / "data"
 
 
 def available(part: str = "") -> bool:
-    """Tell whether the public data (or a part of it, a path below it) lies beside the checkout."""
+    """Return whether the public data (or a part of it, a path below it) lies beside the checkout."""
     return (SHARED / part).exists()
 
 
@@ -58,7 +58,7 @@ def records(part: str) -> Iterator[dict[str, Any]]:
 
 
 def held_back(text: str, share: float = 0.5) -> bool:
-    """Tell whether a record, named by its question or premise, is kept out of training, for measuring.
+    """Return whether a record, named by its question or premise, is kept out of training, for measuring.
 
     The text's hash decides, so that training and measuring agree and repeats fall on the same side.
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from eval.measures import Values
 from eval.questions import EvalQuestion
-from rag.answer.extractive import LABEL
+from rag.answer.generator import LABEL
 from rag.errors import InvalidInput
 from rag.models.embed import Embedder
 from rag.models.judge import Judge, Pair

@@ -70,7 +70,7 @@ class Verdict:
 
     @property
     def blind(self) -> bool:
-        """Tell whether the set is too small to guard what the rule asks for."""
+        """Return whether the set is too small to guard what the rule asks for."""
         return self.resolution > self.rule.allowed
 
 
@@ -87,7 +87,7 @@ class Gate:
 
     @property
     def passed(self) -> bool:
-        """Tell whether every rule and every check holds."""
+        """Return whether every rule and every check holds."""
         return not any(v.failed for v in self.verdicts) and all(check.ok for check in self.checks)
 
 
@@ -245,7 +245,7 @@ def _verdict(rule: Rule, pairs: Sequence[tuple[Outcome, Outcome]], rules: int) -
 
 
 def _is_gone(rule: Rule, outcome: Outcome) -> bool:
-    """Tell whether a measure gave no number; a refusal, of which it says nothing, has not lost it."""
+    """Return whether a measure gave no number; a refusal, of which it says nothing, has not lost it."""
     return rule.name in outcome.values and outcome.values[rule.name] is None
 
 

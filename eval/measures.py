@@ -13,7 +13,7 @@ from typing import Any
 from eval.metrics import DocumentSpan, SpanScores, span_scores
 from eval.questions import EvalQuestion, Gold, plain
 from eval.reading import answer_f1, exact_match, lead
-from rag.answer.extractive import LABEL
+from rag.answer.generator import LABEL
 from rag.types import Answer, Hit
 
 CUTS = ("dense", "lexical", "fused", "reranked", "trimmed", "evidence", "context")
@@ -75,7 +75,7 @@ def answer_values(question: EvalQuestion, answer: Answer) -> Values:
 
 
 def holds_answer(question: EvalQuestion, text: str) -> bool:
-    """Tell whether a text holds an expected answer as whole words, or all answers where all are needed.
+    """Return whether a text holds an expected answer as whole words, or all answers where all are needed.
 
     Case, spacing and table bars are ignored.
     """
@@ -85,7 +85,7 @@ def holds_answer(question: EvalQuestion, text: str) -> bool:
 
 
 def covers(spans: Iterable[DocumentSpan], gold: Sequence[Gold]) -> bool:
-    """Tell whether spans cover the gold evidence: every excerpt, or one that is marked as an alternative."""
+    """Return whether spans cover the gold evidence: every excerpt, or one that is marked as an alternative."""
     return bool(gold) and len(_items_covered(list(spans), gold)) == len(graded_items(gold))
 
 

@@ -14,12 +14,13 @@ import numpy as np
 
 from rag.answer.causal import CausalModel
 from rag.answer.conflicts.find import find_conflicts
-from rag.answer.extractive import Extractive, Generator, OnPart
+from rag.answer.extractive import Extractive
+from rag.answer.generator import Generator, LanguageModel, OnPart
 from rag.answer.openai_client import OpenAIClient
 from rag.answer.prompts import SYSTEM, THINKING
 from rag.answer.strategy import Selection, Selector
 from rag.answer.verify import verify
-from rag.answer.writer import LanguageModel, Writer
+from rag.answer.writer import Writer
 from rag.assemble import Limits, assemble, memory_pieces, reading_order, room_for_evidence
 from rag.models.compress import Compressed, Compressor, load_compressor
 from rag.models.cross_encoder import CrossEncoder, load_cross_encoder

@@ -13,7 +13,7 @@ import uvicorn
 
 from api.http.app import create_app
 from api.service import Service
-from rag.answer.extractive import Generator
+from rag.answer.generator import Generator
 from rag.pipeline import Pipeline
 from rag.settings import Settings
 from rag.stages import ModelSet

@@ -1,8 +1,8 @@
 """Fit the weights of the extractive answer: `python -m training.answers`, about four minutes on two cores.
 
 Two logistic regressions over the five hits that the real `search` yields, written to `rag/pack/answers.json`:
-which sentence answers (rag/answer/relevance.py), and whether the answer is right (rag/answer/confidence.py), this
-one with and without the reader. Only data whose licence allows shipped weights is used; half of Natural Questions is kept out,
+which sentence answers, and whether the answer is right (both in rag/answer/relevance.py), this one with and without
+the reader. Only data whose licence allows shipped weights is used; half of Natural Questions is kept out,
 for measuring. Confidence is fitted on what the reader was not trained on, for it is surer there than elsewhere. A
 sentence counts as answering when it holds the expected words, which is lenient; hence the figures are compared, not
 quoted.
@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 
 from eval.datasets import held_back, records
 from eval.trial import CORPUS, commit, shared_embedder, text_sources, trial
-from rag.answer import confidence, relevance
+from rag.answer import relevance
 from rag.answer.extractive import choose_sentences
 from rag.answer.relevance import Weighed, sentence_features, sentences_of
 from rag.models.embed import TRUNK
@@ -61,9 +61,9 @@ def main() -> None:
     right = np.array([_is_right(one) for one in asked])
     rows = _read_features(asked)  # the last feature is the reader's
     pack = {
-        "sentence": _stated(relevance.FEATURES, sentence),
-        "confidence": _stated(confidence.FEATURES, _fit_confidence(rows[:, :-1], right)),
-        "confidence, read": _stated(confidence.READ_FEATURES, _fit_confidence(rows, right)),
+        "sentence": _stated(relevance.SENTENCE_FEATURES, sentence),
+        "confidence": _stated(relevance.CONFIDENCE_FEATURES, _fit_confidence(rows[:, :-1], right)),
+        "confidence, read": _stated(relevance.READ_CONFIDENCE_FEATURES, _fit_confidence(rows, right)),
         "made": {
             "data": LICENCES,
             "seed": SEED,
@@ -73,7 +73,7 @@ def main() -> None:
             "read": _figures(asked, rows, right),
         },
     }
-    relevance.PACK.write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
+    relevance.ANSWERS_FILE.write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(pack, indent=1))
 
 
@@ -121,7 +121,7 @@ def _ask(
                 wanted = [" ".join(answer.casefold().split()) for answer in answers] if answerable else []
                 held = [any(w in " ".join(s.text.casefold().split()) for w in wanted) for s in sentences]
                 weighed = [Weighed(s, row, 0.0) for s, row in zip(sentences, features, strict=True)]
-                nearest = confidence.largest_maxsim(question, pieces, embedder)
+                nearest = relevance.largest_maxsim(question, pieces, embedder)
                 yield Asked(question, among_passages, answerable, weighed, np.array(held), nearest)
 
 
@@ -138,12 +138,12 @@ def _reweigh(one: Asked, model: LogisticRegression) -> Asked:
 
 
 def _read_features(asked: Sequence[Asked]) -> np.ndarray:
-    """Return (n_questions, len(READ_FEATURES)), the best sentence's evidence read for each."""
+    """Return (n_questions, len(READ_CONFIDENCE_FEATURES)), the best sentence's evidence read for each."""
     reader, rows = load_reader(), []
     for one in asked:
         best = max(one.weighed, key=lambda w: w.log_odds).sentence
         here = 1 - reader.read(one.question, best.evidence.hit.text).no_answer
-        rows.append(confidence.confidence_features(one.weighed, one.nearest, here))
+        rows.append(relevance.confidence_features(one.weighed, one.nearest, here))
     return np.array(rows)
 
 

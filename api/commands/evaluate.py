@@ -133,8 +133,9 @@ def ablate_path(
     seed: Seed = 0,
 ) -> None:
     """Ask every question with each stage off or swapped; say what each costs and buys."""
-    from eval.ablate import ablate, ablation_json, ablation_markdown, by_order, by_position, variants
+    from eval.ablate import ablate, ablation_json, by_order, by_position, variants
     from eval.questions import drawn, find_problems, read_questions
+    from eval.report.markdown import ablation_markdown
     from eval.report.render import nested_markdown, to_json
     from eval.trial import Subject
 

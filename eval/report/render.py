@@ -14,7 +14,7 @@ import numpy as np
 
 from eval.gate import Gate, Verdict, paired
 from eval.metrics import paired_test, percentile
-from eval.report.tables import markdown_table
+from eval.report.markdown import markdown_table
 from eval.run import Run, interval, numbers, overall
 from rag.errors import InvalidInput
 

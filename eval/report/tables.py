@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.report.markdown import ablation_markdown, difference_cell, markdown_table
 from eval.trial import RESULTS
 from rag.models import pack
 from rag.settings import describe_settings
@@ -72,16 +73,6 @@ def settings_table() -> str:
         for name, default, accepted, meaning in describe_settings()
     ]
     return markdown_table(("setting", "default", "accepted", "meaning"), rows)
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table, cells as they are but for what would break it."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(map(_in_cell, line))} |\n" for line in lines)
-
-
-def _in_cell(value: object) -> str:
-    return re.sub(r"[\r\n]+", " ", str(value).replace("|", "/"))
 
 
 def _chroma() -> str:
@@ -200,8 +191,6 @@ def _crash() -> str:
 
 def _ablation(name: str) -> Callable[[], str]:
     def table() -> str:
-        from eval.ablate import ablation_markdown  # which makes its tables here
-
         return ablation_markdown(newest("ablation")["figures"][name]["variants"])
 
     return table
@@ -221,8 +210,6 @@ def _shorter_evidence() -> str:
 
 def shorter_evidence_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     """Return the table's rows of one set: the first way's means, and what each other one changes."""
-    from eval.ablate import difference_cell  # which makes its tables here
-
     return [
         (
             name,

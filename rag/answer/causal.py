@@ -9,8 +9,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from rag.answer.extractive import OnPart
-from rag.answer.writer import whole_sentences
+from rag.answer.generator import OnPart, whole_sentences
 from rag.errors import ModelError
 from rag.models import foreign
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
-from rag.answer.confidence import confidence, largest_maxsim
-from rag.answer.relevance import Sentence, Weighed, sentences_of, weigh_sentences
+from rag.answer.generator import OnPart, ignored
+from rag.answer.relevance import Sentence, Weighed, confidence, largest_maxsim, sentences_of, weigh_sentences
 from rag.answer.strategy import SUMMARY, names_document
 from rag.models.embed import Embedder
 from rag.models.reader import Reader, Reading
@@ -19,40 +18,12 @@ NAMED = 0.9  # confidence in the summary of a document that the question names
 SHORT_FROM = 0.4  # probability of a span from which it leads the answer; see eval.reading.short_answers
 SHORT_WORDS, SHORT_CHARS = 12, 120
 MOST_SHORT = 5
-LABEL = re.compile(r" ?\[\d{1,4}\]")  # of a citation, in an answer
 _PLURAL = r"[\w-]+(?<![ius])s"  # neither bus, class nor basis
 _ASKS_SEVERAL = re.compile(
     rf"\b(which|what)\b(\s+[\w-]+){{0,2}}?\s+{_PLURAL}(\s+[\w-]+){{0,4}}?\s+(are|were|do|did|have|can|may|must)\b"
     r"|\bwho\s+(are|were)\b|^\s*(please\s+)?(list|name (all|the|two|three|four|five))\b|\bnames of\b",
     re.IGNORECASE,
 )
-
-
-OnPart = Callable[
-    [str], None
-]  # called with each piece of text as it is written; what it raises ends the writing
-
-
-def ignored(part: str) -> None:
-    """Take a piece of text and do nothing with it."""
-
-
-class Generator(Protocol):
-    """Makes a draft from a context; counts tokens as its own model does."""
-
-    @property
-    def writes(self) -> bool:
-        """Whether a language model writes: it reads what is remembered, and documents whole."""
-
-    def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
-        """Answer from the context's evidence, or return a draft without text and with the reason.
-
-        Args:
-            on_part: called with each piece of text as it is written, before it is checked: not to be shown.
-        """
-
-    def count_tokens(self, text: str) -> int:
-        """Return the length of a text in the generator's tokens."""
 
 
 class Extractive:
@@ -84,7 +55,7 @@ class Extractive:
             return Draft("", (), 0.0, _why_nothing(context))
         nearest = largest_maxsim(context.question, context.evidence, self._embedder)
         if summary := [one for one in weighed if one.sentence.evidence.hit.stage == SUMMARY]:
-            chosen = central_sentences(summary, sentences=self._most_sentences, words=self._most_words)
+            chosen = summary_sentences(summary, sentences=self._most_sentences, words=self._most_words)
             named = names_document(context.question, chosen[0].evidence.hit.chunk.document)
             return _compose([], chosen, NAMED if named else confidence(weighed, nearest))
         chosen = choose_sentences(weighed, sentences=self._most_sentences, words=self._most_words)
@@ -118,7 +89,7 @@ def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) 
     return sorted(chosen, key=lambda s: (s.evidence.label != first, s.evidence.label, s.start))
 
 
-def central_sentences(summary: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
+def summary_sentences(summary: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
     """Take the sentences of a summary nearest to the centre of their document, within the limits, as they run in it."""
     chosen: list[Sentence] = []
     used = 0
@@ -190,7 +161,7 @@ def short_answers(
 
 
 def _is_short(words: str, sentence: Sentence, chosen: Sequence[Sentence]) -> bool:
-    """Tell whether words can lead: one line, few, and not all of a sentence that follows anyway."""
+    """Return whether words can lead: one line, few, and not all of a sentence that follows anyway."""
     repeats = sentence in chosen and words.rstrip(".!?") == sentence.text.rstrip(".!?")
     return (
         len(words.split()) <= SHORT_WORDS and len(words) <= SHORT_CHARS and "\n" not in words and not repeats

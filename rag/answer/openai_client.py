@@ -6,8 +6,7 @@ from typing import Any
 
 import httpx
 
-from rag.answer.extractive import OnPart
-from rag.answer.writer import whole_sentences
+from rag.answer.generator import OnPart, whole_sentences
 from rag.errors import ModelError
 from rag.models.runtime import trunk_tokenizer
 

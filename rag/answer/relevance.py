@@ -1,8 +1,9 @@
-"""Weigh the sentences of a context: how likely does each answer the question?
+"""Weigh the sentences of a context: how likely is each to answer the question, and the answer made of them to be right?
 
-A logistic regression over five numbers, fitted by `python -m training.answers` and kept in
-`rag/pack/answers.json`. What a reader says of a sentence is none of them: it lifts Natural Questions and SQuAD, which
-it knows the like of, and cost the handbook's paraphrased questions more when it was tried.
+Two logistic regressions, fitted by `python -m training.answers` and kept in `rag/pack/answers.json`: over five numbers of
+a sentence, and over four of the evidence as a whole, with a fifth where there is a reader. The reader has no say in
+choosing sentences: that helped on Natural Questions and SQuAD, which resemble its training data, and cost more on the
+handbook's paraphrased questions.
 """
 
 from __future__ import annotations
@@ -20,17 +21,24 @@ from typing import Any
 import numpy as np
 
 from rag.errors import ModelError
-from rag.models.embed import Embedder
+from rag.models.embed import Embedder, maxsim, unit
 from rag.text.injection import sign_of_injection
 from rag.text.sentences import split_sentences
 from rag.text.words import question_terms, text_terms
 from rag.types import Chunk, Context, Evidence
 
-PACK = Path(__file__).parents[1] / "pack" / "answers.json"
-FEATURES = ("cosine", "coverage", "kind", "news", "hit score")
-MOST_NEWS = 6  # terms
-MOST_ENCODED = 10  # sentences; encoding all of 25 would cost another 40 ms and hardly change which is best
-ABOVE_WEIGHT = 0.5  # a word in the heading or table header above a sentence counts this much
+ANSWERS_FILE = Path(__file__).parents[1] / "pack" / "answers.json"
+SENTENCE_FEATURES = ("cosine", "coverage", "kind", "news", "hit score")
+CONFIDENCE_FEATURES = ("cosine", "coverage", "spread", "maxsim")
+READ_CONFIDENCE_FEATURES = (*CONFIDENCE_FEATURES, "here")
+# Log-odds of one in ten thousand; a reader's probabilities beyond that were not measured.
+_MOST_SURE = 9.2
+# Terms of a sentence that count as news.
+MOST_NEWS = 6
+# Sentences that are encoded. Encoding all of 25 would take another 40 ms and hardly change which is best.
+MOST_ENCODED = 10
+# How much a word counts in the heading or table header above a sentence.
+ABOVE_WEIGHT = 0.5
 
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
 _TABLE_RULE = re.compile(r"\s*\|[\s:|-]+\|?\s*")
@@ -38,7 +46,8 @@ _SAYS_NOTHING = re.compile(r"\s*(#{1,6}\s.*|\|[\s:|-]+\|?\s*|```.*|~~~.*|[-=_*]{
 _DECORATION = re.compile(r"[\s>|]*(?:(?:[-*+•–]|\d{1,3}[.)]) +)?")  # a bullet, a number, a cell's edge
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
-_KINDS = (  # what a question of this form asks for, as a pattern that its answer holds
+# What a question of this form asks for, as a pattern that its answer holds.
+_KINDS = (
     (r"\bhow (many|much|long|often|old|far|fast|high|large|big)\b", re.compile(r"\d")),
     (r"\b(when|what (date|year|day|month))\b", re.compile(rf"\b(1[0-9]|20)\d\d\b|\b({_MONTHS}|{_DAYS})\b")),
     (r"\b(who|whom|whose)\b", re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][a-z]+")),
@@ -58,7 +67,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A sentence with its features (len(FEATURES),) and its log-odds of answering the question."""
+    """A sentence with its features (len(SENTENCE_FEATURES),) and its log-odds of answering the question."""
 
     sentence: Sentence
     features: np.ndarray
@@ -68,7 +77,7 @@ class Weighed:
 def weigh_sentences(context: Context, embedder: Embedder) -> list[Weighed]:
     """Return every sentence of the evidence that can answer, in reading order, weighed.
 
-    One that speaks to a model is no answer to a person, nor is a question.
+    Sentences that address a model and questions cannot answer.
     """
     sentences = [
         sentence
@@ -88,7 +97,7 @@ def weigh_sentences(context: Context, embedder: Embedder) -> list[Weighed]:
 
 
 def sentence_features(question: str, sentences: Sequence[Sentence], embedder: Embedder) -> np.ndarray:
-    """Return (n_sentences, len(FEATURES)) float64.
+    """Return (n_sentences, len(SENTENCE_FEATURES)) float64.
 
     cosine: of the sentence and the question, encoded alone; only for the MOST_ENCODED that score best by
         coverage and hit score, the others get the lowest of those.
@@ -127,14 +136,14 @@ def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
 
 @cache
 def answers_pack() -> dict[str, Any]:
-    """Return the fitted weights; `training/answers.py` says how they came about.
+    """Return the fitted weights (see `training/answers.py`).
 
     Raises:
         ModelError: if they were fitted to other features.
     """
-    pack: dict[str, Any] = json.loads(PACK.read_text(encoding="utf-8"))
-    if tuple(pack.get("sentence", {}).get("features", ())) != FEATURES:
-        raise ModelError(f"{PACK} was fitted to other features; run `python -m training.answers`.")
+    pack: dict[str, Any] = json.loads(ANSWERS_FILE.read_text(encoding="utf-8"))
+    if tuple(pack.get("sentence", {}).get("features", ())) != SENTENCE_FEATURES:
+        raise ModelError(f"{ANSWERS_FILE} was fitted to other features; run `python -m training.answers`.")
     return pack
 
 
@@ -182,3 +191,57 @@ def _is_table_header(chunk: Chunk, begin: int, text: str) -> bool:
         return False
     following = chunk.text[max(0, begin - chunk.start) + len(text) :].lstrip("\n").split("\n", 1)[0]
     return "-" in following and _TABLE_RULE.fullmatch(following) is not None
+
+
+def largest_maxsim(question: str, evidence: Sequence[Evidence], embedder: Embedder) -> float:
+    """Return the largest MaxSim of the question to a chunk of the evidence, as reranking found it.
+
+    Of all signals it says best whether the documents answer at all. Where reranking read nothing, the best
+    piece of evidence is read here.
+    """
+    known = [one.hit.maxsim for one in evidence if one.hit.maxsim is not None]
+    if known:
+        return max(known)
+    best = max((one.hit for one in evidence), key=lambda hit: hit.score)
+    asked, read = embedder.encode_tokens([question, best.text])
+    return maxsim(unit(asked.vectors), read.vectors)
+
+
+def confidence_features(weighed: Sequence[Weighed], nearest: float, here: float | None = None) -> np.ndarray:
+    """Return (len(READ_CONFIDENCE_FEATURES),) or, without `here`, (len(CONFIDENCE_FEATURES),) float64.
+
+    Cosine and coverage of the best sentence; the lead of its log-odds over the median sentence's; `nearest`;
+    and the log-odds of `here`.
+
+    Args:
+        nearest: what `largest_maxsim` returns.
+        here: the reader's probability that the best sentence's piece of evidence answers at all.
+    """
+    ranked = sorted(weighed, key=lambda one: -one.log_odds)
+    best, middle = ranked[0], ranked[len(ranked) // 2]
+    known = [best.features[0], best.features[1], best.log_odds - middle.log_odds, nearest]
+    return np.array(known if here is None else [*known, _bounded_log_odds(here)])
+
+
+def confidence(weighed: Sequence[Weighed], nearest: float, here: float | None = None) -> float:
+    """Return the probability, in (0, 1), that an answer from these sentences is right.
+
+    Args:
+        nearest, here: as for `confidence_features`.
+
+    Raises:
+        ModelError: if the weights were fitted to other features.
+    """
+    pack = answers_pack().get("confidence" if here is None else "confidence, read", {})
+    if tuple(pack.get("features", ())) != (CONFIDENCE_FEATURES if here is None else READ_CONFIDENCE_FEATURES):
+        raise ModelError(
+            "rag/pack/answers.json was fitted to other features; run `python -m training.answers`."
+        )
+    features = confidence_features(weighed, nearest, here)
+    return 1 / (1 + math.exp(-float(features @ np.array(pack["weights"]) + pack["bias"])))
+
+
+def _bounded_log_odds(probability: float) -> float:
+    if not 0 < probability < 1:
+        return math.copysign(_MOST_SURE, probability - 0.5)
+    return max(-_MOST_SURE, min(_MOST_SURE, math.log(probability / (1 - probability))))

@@ -122,12 +122,12 @@ class Selector:
 
 
 def asks_for_overview(question: str) -> bool:
-    """Tell whether a question asks for something in short, and nothing else: "Summarise ...", "What is ... about?"."""
+    """Return whether a question asks for an overview and nothing else: "Summarise ...", "What is ... about?"."""
     return _OVERVIEW.search(question) is not None
 
 
 def names_document(question: str, name: str) -> bool:
-    """Tell whether all that an overview is asked of stands in a document's name.
+    """Return whether all that an overview is asked of stands in a document's name.
 
     "Give me an overview of the escalation runbook." names support/escalation-runbook.md.
     """

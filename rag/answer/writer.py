@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
-from rag.answer.extractive import Extractive, OnPart, ignored
+from rag.answer.extractive import Extractive
+from rag.answer.generator import LanguageModel, OnPart, ignored
 from rag.answer.prompts import MEMORY, SUMMARIZE, unfenced
 from rag.answer.relevance import sentences_of
 from rag.errors import ModelError
@@ -45,26 +45,6 @@ _REFUSES = re.compile(
     r"|\b(?:can(?:no|')t|unable to|not able to) (?:be )?(?:answer|find|determine)",
     re.IGNORECASE,
 )
-
-
-class LanguageModel(Protocol):
-    """Continues a conversation. Safe for several threads."""
-
-    name: str
-
-    def complete(self, system: str, prompt: str, on_part: OnPart) -> str:
-        """Return what the model writes; a last sentence that its limit of tokens cut off is left out.
-
-        Args:
-            system: the same for every question, so that what is computed for it can be kept.
-            on_part: called with each piece of the text as it comes.
-
-        Raises:
-            ModelError: if the model fails; the message says what to do.
-        """
-
-    def count_tokens(self, text: str) -> int:
-        """Return the length of a text in the model's own tokens, or an estimate from above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +203,8 @@ def split_answer(text: str) -> list[tuple[str, tuple[int, ...]]]:
     return sentences
 
 
-def whole_sentences(text: str) -> str:
-    """Return a text that was cut off up to the end of its last whole sentence; "" where it has none."""
-    ends = [found.end() for found in re.finditer(r"[.!?][\"'”’)]*(?:\s*\[[\d,; ]+\])*(?=\s|$)", text)]
-    return text[: ends[-1]] if ends else ""
-
-
 def stands(chance: float, sentence: str, evidence: str) -> bool:
-    """Tell whether a sentence may be shown on this evidence.
+    """Return whether a sentence may be shown on this evidence.
 
     Args:
         chance: the judge's probability that the evidence supports it.
@@ -240,7 +214,7 @@ def stands(chance: float, sentence: str, evidence: str) -> bool:
 
 
 def has_its_numbers(sentence: str, evidence: str) -> bool:
-    """Tell whether every number of a sentence stands in the evidence: judges overlook a digit."""
+    """Return whether every number of a sentence stands in the evidence: judges overlook a digit."""
     held = set(_NUMBER.findall(_THOUSANDS.sub("", evidence)))
     return all(number in held for number in _NUMBER.findall(_THOUSANDS.sub("", sentence)))
 

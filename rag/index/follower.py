@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from rag.index.dense import DenseIndex
-from rag.index.lexical import LexicalIndex, RankBm25Index
+from rag.index.lexical import LexicalIndex
+from rag.index.reference import RankBm25Index
 from rag.store.catalog import Catalog, Change
 from rag.store.filters import Filter
 from rag.store.generations import Generation

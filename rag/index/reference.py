@@ -4,7 +4,6 @@ For `lexical = "rank_bm25"`, and for eval and tests to hold the engine to. It is
 scores every chunk in Python: right for thousands of chunks, not for a hundred thousand.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
@@ -12,17 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
+from rag.index.lexical import K1, B, inverse_document_frequency
 from rag.text import words
-
-# Of 0.9, 1.2, 1.5 and 2.0, 1.2 is best or within .002 of it: nDCG@10 on NFCorpus dev .2982 .3003 .3018 .3011,
-# recall at 5 on Chroma's corpora .899 .902 .897 .895, MRR@10 on NQ .895 .897 .895 .890, on SQuAD .895 .893 .889 .886.
-K1 = 1.2
-B = 0.75
-
-
-def inverse_document_frequency(chunks: int, holders: int) -> float:
-    """Return ln(1 + (N - n + 0.5) / (n + 0.5)) for n holders among N chunks: above 0, falling with n."""
-    return math.log1p((chunks - holders + 0.5) / (holders + 0.5))
 
 
 class LuceneBm25(BM25Okapi):  # type: ignore[misc]  # rank_bm25 has no types

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag.answer.extractive import LABEL
+from rag.answer.generator import LABEL
 from rag.errors import InvalidInput, NotFound
 from rag.memory import tiers as memory
 from rag.memory.facts import Facts

@@ -6,7 +6,7 @@ import pytest
 
 from eval.benchmarks.answers.tiny_causal import tiny_causal
 from rag.answer.causal import CausalModel
-from rag.answer.extractive import ignored
+from rag.answer.generator import ignored
 from rag.answer.prompts import SYSTEM
 from rag.errors import ModelError
 from rag.models.embed import Embedder

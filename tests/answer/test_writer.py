@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from rag.answer.generator import whole_sentences
 from rag.answer.openai_client import RETRIES, OpenAIClient
 from rag.answer.prompts import SUMMARIZE, SYSTEM, THINKING
-from rag.answer.writer import has_its_numbers, split_answer, whole_sentences
+from rag.answer.writer import has_its_numbers, split_answer
 from rag.errors import ModelError
 from rag.memory.conversation import Conversations, Session
 from rag.pipeline import Pipeline

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.http.problems import problem_of
-from rag.answer.extractive import OnPart, ignored
+from rag.answer.generator import OnPart, ignored
 from rag.errors import ModelError, StorageError
 from rag.settings import Settings
 from rag.types import Context, Draft

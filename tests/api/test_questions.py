@@ -11,7 +11,7 @@ import pytest
 
 from api.http.stream import ClientGone, Emit, stream_events
 from api.render import explain_to_json
-from rag.answer.extractive import OnPart, ignored
+from rag.answer.generator import OnPart, ignored
 from rag.errors import ModelError
 from rag.settings import Settings
 from rag.types import Chunk, Context, Draft, Hit, Trace

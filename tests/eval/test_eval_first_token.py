@@ -7,7 +7,7 @@ from eval.benchmarks.answers.talker import first_sentence, talking
 from eval.benchmarks.answers.tiny_causal import tiny_causal
 from eval.trial import text_sources, trial
 from rag.answer.causal import CausalModel
-from rag.answer.extractive import ignored
+from rag.answer.generator import ignored
 from rag.answer.openai_client import OpenAIClient
 from rag.answer.prompts import SYSTEM
 from rag.types import Context, Ledger

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rag.index.follower import CorpusIndex
-from rag.index.lexical import RankBm25Index
+from rag.index.reference import RankBm25Index
 from rag.recipe import Recipe
 from rag.retrieve import retrieve
 from rag.store.catalog import Catalog

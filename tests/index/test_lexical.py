@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.index import lexical
-from rag.index.lexical import LexicalIndex, RankBm25Index
+from rag.index.lexical import LexicalIndex
+from rag.index.reference import RankBm25Index
 from rag.text import words
 
 TEXTS = [

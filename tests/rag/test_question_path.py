@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.answer.extractive import Extractive, OnPart, ignored
+from rag.answer.extractive import Extractive
+from rag.answer.generator import OnPart, ignored
 from rag.answer.prompts import SYSTEM
 from rag.errors import CitationError, InvalidInput, NotFound
 from rag.models.embed import Embedder

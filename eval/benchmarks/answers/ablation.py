@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.ablate import SHOWN, ablate, ablation_json, by_order, by_position
+from eval.ablate import ablate, ablation_json, by_order, by_position
 from eval.datasets import HANDBOOK, available, chroma, chroma_documents, handbook
 from eval.questions import EvalQuestion
+from eval.report.markdown import ABLATION_MEASURES
 from eval.trial import CORPUS, Subject, file_sources, trial
 from rag.settings import Settings
 
@@ -36,7 +37,7 @@ def _measure(paths: Sequence[Path], questions: Sequence[EvalQuestion]) -> dict[s
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     """Leave out the measures of which the tables show nothing: a result is read by people too."""
     kept = {
-        part: {name: row[part][name] for name in SHOWN if name in row[part]}
+        part: {name: row[part][name] for name in ABLATION_MEASURES if name in row[part]}
         for part in ("means", "differences")
     }
     return row | kept

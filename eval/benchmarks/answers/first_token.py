@@ -20,7 +20,7 @@ from eval.metrics import percentile
 from eval.trial import CORPUS, Trial, file_sources, reconfigured, trial
 from ingest.load import load
 from rag.answer.causal import CausalModel
-from rag.answer.extractive import Generator, OnPart, ignored
+from rag.answer.generator import Generator, OnPart, ignored
 from rag.answer.prompts import SYSTEM
 from rag.pipeline import Pipeline
 from rag.settings import Settings
@@ -97,7 +97,9 @@ def timed(
     """Return median milliseconds of each part of a question's way, and the contexts that were written from."""
     configured = replace(Settings(), home=made.catalog.home, **settings)
     watched = Watched(reconfigured(made, settings).generator)
-    pipeline = Pipeline(configured, made.catalog, ModelSet(configured, made.pipeline.models.embedder, watched))
+    pipeline = Pipeline(
+        configured, made.catalog, ModelSet(configured, made.pipeline.models.embedder, watched)
+    )
     pipeline.ask(CORPUS, questions[0])  # what loads at first use is no question's time
     watched.written.clear()
     spans = []

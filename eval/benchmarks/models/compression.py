@@ -102,7 +102,7 @@ def speed(compressor: Compressor, entries: Sequence[Entry], rounds: int = 10) ->
 
 
 def holds(text: str, kept: Sequence[Span], start: int, end: int) -> bool:
-    """Tell whether every character of text[start:end], spaces aside, lies in a range that is kept."""
+    """Return whether every character of text[start:end], spaces aside, lies in a range that is kept."""
     inside = {place for low, high in kept for place in range(max(low, start), min(high, end))}
     return all(place in inside or text[place].isspace() for place in range(start, end))
 

@@ -150,7 +150,7 @@ class Client:
         return marker[0] if marker else ABSENT
 
     def _was_given_up(self, http: httpx.Client, promise: Promise, found: str) -> bool:
-        """Tell whether its job says that the service ended too often while it read the new version."""
+        """Return whether its job says that the service ended too often while it read the new version."""
         for job, before in (promise.before[m] for m in promise.at_rest if m in promise.before):
             [file] = http.get(f"/v1/jobs/{job}").json()["files"]
             if found in before and file["state"] == "failed" and _GIVEN_UP in file["error"]:

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from eval.datasets import records
-from rag.index.lexical import LexicalIndex, RankBm25Index
-from rag.index.reference import K1, B
+from rag.index.lexical import K1, B, LexicalIndex
+from rag.index.reference import RankBm25Index
 from rag.text.words import question_terms, text_terms
 
 PIECE = 690  # characters

@@ -59,7 +59,7 @@ class Claim:
         return self.document, self.sentence.start
 
     def overlaps(self, citation: Citation) -> bool:
-        """Tell whether a citation quotes it, or a part of it."""
+        """Return whether a citation quotes it, or a part of it."""
         return (
             citation.document == self.document
             and citation.start < self.sentence.end
@@ -127,14 +127,14 @@ def difference(first: Claim, second: Claim) -> Difference | None:
 
 
 def _about_others(first: Claim, second: Claim) -> bool:
-    """Tell whether each names something, or several times, that the other does not."""
+    """Return whether each names something, or several times, that the other does not."""
     if first.names - second.names and second.names - first.names:
         return True
     return first.periods != second.periods and max(len(first.periods), len(second.periods)) > 1
 
 
 def _of_others(first: str, second: str) -> bool:
-    """Tell whether values stand beside each other: a bound from below and one from above, or each for somebody else."""
+    """Return whether values stand side by side: a lower and an upper bound, or each for somebody else."""
     bounds = [{bool(_AT_LEAST.search(text)), bool(_AT_MOST.search(text))} for text in (first, second)]
     if bounds[0] == bounds[1] == {True, False} and bool(_AT_LEAST.search(first)) == bool(
         _AT_MOST.search(second)

@@ -54,7 +54,7 @@ class Edition:
         return _base(self.name)
 
     def replaces(self, other: Edition) -> bool:
-        """Tell whether either of the two says that this one takes the other's place."""
+        """Return whether either of the two says that this one takes the other's place."""
         return any(name in f"{other.name}\n{other.head}" for name in self.replaced) or any(
             name in f"{self.name}\n{self.head}" for name in other.replaced_by
         )
@@ -77,7 +77,7 @@ def edition_of(document: Document) -> Edition:
 
 
 def is_before(first: str, second: str) -> bool:
-    """Tell whether a date is certainly before another, each as exactly as it is known; False where one is not."""
+    """Return whether a date is certainly before another, each as exactly as it is known; False where one is not."""
     return bool(first) and first < second and not second.startswith(first)
 
 
@@ -100,7 +100,7 @@ def other_subject(first: str, second: str) -> bool:
 
 
 def same_series(first: str, second: str) -> bool:
-    """Tell whether two names differ in date, version or region alone."""
+    """Return whether two names differ in date, version or region alone."""
     return [*map(str.lower, _subject_tokens(first))] == [*map(str.lower, _subject_tokens(second))]
 
 
@@ -134,7 +134,7 @@ def _date_of(name: str, metadata: Mapping[str, Scalar], head: str) -> str:
 
 
 def _begins_with_date(text: str, date: str) -> bool:
-    """Tell whether a text begins with a date, not with words before one."""
+    """Return whether a text begins with a date, not with words before one."""
     return bool(re.match(r"(?:\d|[A-Z][a-z]+ \d)", text)) and date[:4] in text
 
 

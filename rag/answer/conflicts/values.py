@@ -81,7 +81,7 @@ class Value:
     end: int
 
     def agrees(self, other: Value) -> bool:
-        """Tell whether both are the same value, one of them perhaps less exactly: "31 March" and "31 March 2026"."""
+        """Return whether both are the same value, one of them perhaps less exactly: "31 March" and "31 March 2026"."""
         if isinstance(self.amount, str) and isinstance(other.amount, str):
             short, long = sorted((self.amount, other.amount), key=len)
             return long.startswith(short) or long.endswith(short)
@@ -89,7 +89,7 @@ class Value:
 
 
 def asks_when(question: str) -> bool:
-    """Tell whether a date is asked for; if not, the dates of a statement say which time it is about."""
+    """Return whether a date is asked for; if not, the dates of a statement say which time it is about."""
     return _ASKS_WHEN.search(question) is not None
 
 

@@ -24,7 +24,7 @@ from rag.stages import ModelSet
 from rag.types import Draft, Hit
 
 PLACES = 5  # pieces of evidence in the prompt, of which one is gold
-SEED = 23
+ORDER_SEED = 23
 Changes = Mapping[str, Any]
 ORDERS: Mapping[str, Callable[[list[Hit], random.Random], list[Hit]]] = {
     "best first, second best last": lambda hits, _: order_for_attention(hits),
@@ -148,7 +148,7 @@ def by_order(subject: Subject, questions: Sequence[EvalQuestion]) -> dict[str, V
     An extractive generator weighs each sentence by itself: only ties go to what is read first. One that writes does
     not.
     """
-    rng = random.Random(SEED)
+    rng = random.Random(ORDER_SEED)
     found: dict[str, list[Values]] = {name: [] for name in ORDERS}
     for question, hits in _with_gold(subject, questions):
         for name, order in ORDERS.items():

@@ -35,7 +35,7 @@ PROBED = 25  # documents, beside the newest
 PROBE_CHARS = 300
 TELLING = 40  # characters of a chunk that says enough to be asked for
 MISSING_AT_MOST = 0.1  # share of the values that RAGAS gives no number for
-SEED = 17
+PROBE_SEED = 17
 _ERROR = "error: "
 # None of this is real, so no corpus answers it; one that quotes these questions does.
 NONSENSE = (
@@ -256,7 +256,7 @@ def _some_chunks(subject: Subject) -> tuple[list[Chunk], list[Chunk]]:
     """Return up to three chunks of each of the two newest documents, and of some others."""
     infos = sorted(subject.catalog.documents(subject.corpus), key=lambda info: -info.created)
     generation = subject.pipeline.index(subject.corpus).generation.id
-    rng = random.Random(SEED)
+    rng = random.Random(PROBE_SEED)
     others = rng.sample(infos[2:], min(PROBED, len(infos[2:])))
     drawn: list[list[Chunk]] = []
     for group in (infos[:2], others):

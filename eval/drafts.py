@@ -18,7 +18,7 @@ from rag.text.sentences import split_sentences
 from rag.types import Document
 
 DRAFT = "draft"  # tag of every question that nobody has reviewed
-LONGEST = 300  # characters of a sentence that is asked about
+LONGEST_SENTENCE = 300  # characters of a sentence that is asked about
 _NOUN = r"(?:[A-Z][\w'-]+|[a-z][\w'-]+)"
 _IS = re.compile(
     rf"^(?P<subject>(?:The|A|An|Each|Every) (?:{_NOUN} ){{0,4}}{_NOUN}|"
@@ -69,7 +69,11 @@ def _drafts(document: Document) -> Iterator[tuple[str, str, Gold]]:
     for start, end in split_sentences(document.text):
         raw = document.text[start:end]
         sentence = raw.strip()
-        if 20 <= len(sentence) <= LONGEST and len(sentence.splitlines()) == 1 and sentence[0].isalnum():
+        if (
+            20 <= len(sentence) <= LONGEST_SENTENCE
+            and len(sentence.splitlines()) == 1
+            and sentence[0].isalnum()
+        ):
             begin = start + raw.index(sentence)
             gold = Gold(document.name, begin, begin + len(sentence), sentence)
             for question, answer in _asked_about(sentence):

@@ -41,8 +41,8 @@ from ragas.metrics.collections.faithfulness.util import NLIStatementInput, NLISt
 
 SUPPORTED_FROM = 0.5  # the judge's probability from which a statement counts as supported
 FEW_WORDS = 8  # an expected answer shorter than that is judged together with its question
-AT_ONCE = 8  # requests to a server
-TIMEOUT_S = 120
+REQUESTS_AT_ONCE = 8  # requests to a server
+JUDGE_TIMEOUT_S = 120
 Output = TypeVar("Output", bound=BaseModel)
 _INPUT = "\ninput: "  # what comes before the JSON that ends a prompt; within JSON no line ends
 _EVASIVE = re.compile(
@@ -115,7 +115,7 @@ class ServerLLM(InstructorBaseRagasLLM):
         import instructor
         from openai import AsyncOpenAI
 
-        client = AsyncOpenAI(base_url=url, api_key=api_key or "none", timeout=TIMEOUT_S)
+        client = AsyncOpenAI(base_url=url, api_key=api_key or "none", timeout=JUDGE_TIMEOUT_S)
         self._client: Any = instructor.from_openai(client, mode=instructor.Mode.JSON)
         self._model = model
 
@@ -184,7 +184,7 @@ class Scorer:
         return verdicts
 
     async def _score(self, questions: Sequence[EvalQuestion], answers: Sequence[Answer]) -> list[Values]:
-        gate = asyncio.Semaphore(AT_ONCE)
+        gate = asyncio.Semaphore(REQUESTS_AT_ONCE)
 
         async def one(question: EvalQuestion, answer: Answer) -> Values:
             async with gate:

@@ -18,14 +18,14 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from eval.checks import Check
-from eval.run import Outcome, Run
+from eval.run import QuestionOutcome, Run
 from rag.errors import InvalidInput
 
 ALPHA = 0.05  # chance, over all rules together, to fail a run that is no worse than allowed
 POWER = 0.8  # chance to fail a run that lost as much as is named as visible
 ROUNDS = 20_000
-SEED = 7
-LEAST = 5  # questions that have a measure, for a rule about it
+TEST_SEED = 7
+LEAST_QUESTIONS = 5  # questions that have a measure, for a rule about it
 GONE_AT_MOST = 0.1  # share of the baseline's values that may be no number now
 TIME = "ms"  # "ms total", "ms rerank": times of stages, judged by their ratio
 OF_RAGAS = ("faithfulness", "answer relevancy", "context precision", "context recall")
@@ -176,7 +176,7 @@ def judge_run(baseline: Run, run: Run, rules: Sequence[Rule], *, lenient: bool =
     )
 
 
-def paired(baseline: Run, run: Run) -> list[tuple[Outcome, Outcome]]:
+def paired(baseline: Run, run: Run) -> list[tuple[QuestionOutcome, QuestionOutcome]]:
     """Return the outcomes, before and now, of each question of the run that the baseline asked too."""
     before = {outcome.fingerprint: outcome for outcome in baseline.outcomes}
     return [(before[now.fingerprint], now) for now in run.outcomes if now.fingerprint in before]
@@ -199,13 +199,15 @@ def _rule(part: str) -> Rule:
     return Rule(found["name"], by, rises)
 
 
-def _why_not(rule: Rule, baseline: Run, run: Run, pairs: Sequence[tuple[Outcome, Outcome]]) -> str:
+def _why_not(
+    rule: Rule, baseline: Run, run: Run, pairs: Sequence[tuple[QuestionOutcome, QuestionOutcome]]
+) -> str:
     """Return why a rule cannot be judged, "" where it can."""
     had = sum(_value(rule, before) is not None for before, _ in pairs)
     if not had:
         return "the baseline has no such measure for these questions"
-    if had < LEAST:
-        return f"{had} questions have it, and at least {LEAST} are needed; label more of them"
+    if had < LEAST_QUESTIONS:
+        return f"{had} questions have it, and at least {LEAST_QUESTIONS} are needed; label more of them"
     if rule.name in OF_RAGAS and run.judge != baseline.judge:
         was, is_ = (one.judge or "nobody" for one in (baseline, run))
         return f"the baseline was judged by {was}, and this run by {is_}"
@@ -214,12 +216,12 @@ def _why_not(rule: Rule, baseline: Run, run: Run, pairs: Sequence[tuple[Outcome,
     return ""
 
 
-def _verdict(rule: Rule, pairs: Sequence[tuple[Outcome, Outcome]], rules: int) -> Verdict:
+def _verdict(rule: Rule, pairs: Sequence[tuple[QuestionOutcome, QuestionOutcome]], rules: int) -> Verdict:
     both = [(_value(rule, before), _value(rule, now)) for before, now in pairs]
     had = [old for old, _ in both if old is not None]
     values = np.array([one for one in both if None not in one], np.float64).reshape(-1, 2)
     gone = sum(_value(rule, old) is not None and _is_gone(rule, now) for old, now in pairs)
-    if len(values) < LEAST:  # nearly all of it has gone, or all is refused
+    if len(values) < LEAST_QUESTIONS:  # nearly all of it has gone, or all is refused
         return Verdict(
             rule, True, float(np.mean(had)), math.nan, math.nan, math.nan, math.nan, len(values), gone
         )
@@ -244,12 +246,12 @@ def _verdict(rule: Rule, pairs: Sequence[tuple[Outcome, Outcome]], rules: int) -
     )
 
 
-def _is_gone(rule: Rule, outcome: Outcome) -> bool:
+def _is_gone(rule: Rule, outcome: QuestionOutcome) -> bool:
     """Return whether a measure gave no number; a refusal, of which it says nothing, has not lost it."""
     return rule.name in outcome.values and outcome.values[rule.name] is None
 
 
-def _value(rule: Rule, outcome: Outcome) -> float | None:
+def _value(rule: Rule, outcome: QuestionOutcome) -> float | None:
     if rule.rises:
         return outcome.timings_ms.get(rule.name.removeprefix(f"{TIME} "))
     return outcome.values.get(rule.name)
@@ -257,7 +259,7 @@ def _value(rule: Rule, outcome: Outcome) -> float | None:
 
 def _resampled(rule: Rule, before: np.ndarray, now: np.ndarray) -> np.ndarray:
     """Return the mean loss in each of ROUNDS resamples of the questions: (ROUNDS,)."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(TEST_SEED)
     losses = []
     for _ in range(ROUNDS // 100):  # in parts: ROUNDS times the questions would be gigabytes
         drawn = rng.integers(0, len(before), (100, len(before)))
@@ -277,7 +279,7 @@ def _resolution(error: float, questions: int, level: float) -> float:
 
 
 def _worst(
-    pairs: Sequence[tuple[Outcome, Outcome]], rules: Sequence[Rule], most: int = 10
+    pairs: Sequence[tuple[QuestionOutcome, QuestionOutcome]], rules: Sequence[Rule], most: int = 10
 ) -> tuple[tuple[str, str, float], ...]:
     losses = []
     for before, now in pairs:

@@ -60,7 +60,7 @@ class EvalQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class LabelProblem:
     """Something wrong with a question, and what to do about it."""
 
     question: str  # its id
@@ -127,7 +127,7 @@ def fingerprint(questions: Sequence[EvalQuestion]) -> str:
     return hashlib.sha256(write_questions(ordered).encode()).hexdigest()[:16]
 
 
-def find_problems(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str) -> list[Problem]:
+def find_problems(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str) -> list[LabelProblem]:
     """Return dead spans, contradictions and repeated questions; `find_leaks` takes longer.
 
     Raises:
@@ -135,7 +135,7 @@ def find_problems(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: s
     """
     catalog.require_corpus(corpus)
     texts: dict[str, str | None] = {}
-    problems: list[Problem] = []
+    problems: list[LabelProblem] = []
     asked: dict[str, str] = {}
     for question in questions:
         problems += _contradictions(question)
@@ -143,15 +143,15 @@ def find_problems(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: s
             if gold.document not in texts:
                 texts[gold.document] = _text(catalog, corpus, gold.document)
             if dead := _dead(gold, texts[gold.document]):
-                problems.append(Problem(question.id, dead))
+                problems.append(LabelProblem(question.id, dead))
         words = plain(question.question)
         if words in asked:
-            problems.append(Problem(question.id, f"asks the same as {asked[words]}; drop one.", False))
+            problems.append(LabelProblem(question.id, f"asks the same as {asked[words]}; drop one.", False))
         asked.setdefault(words, question.id)
     return problems
 
 
-def find_leaks(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str) -> list[Problem]:
+def find_leaks(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str) -> list[LabelProblem]:
     """Return the questions that stand word for word in a document: the set itself may have been ingested.
 
     Raises:
@@ -162,7 +162,7 @@ def find_leaks(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str)
     for info in catalog.documents(corpus):
         text = plain(_text(catalog, corpus, info.name) or "")
         found += [
-            Problem(identity, f"stands word for word in {info.name}; was the set ingested?", False)
+            LabelProblem(identity, f"stands word for word in {info.name}; was the set ingested?", False)
             for identity, words in wanted.items()
             if len(words) > 20 and words in text
         ]
@@ -177,23 +177,25 @@ def _complaints(error: ValidationError) -> Iterator[str]:
         yield f"{place or 'the line'}: {said[:1].lower()}{said[1:]}{given}."
 
 
-def _contradictions(question: EvalQuestion) -> Iterator[Problem]:
+def _contradictions(question: EvalQuestion) -> Iterator[LabelProblem]:
     if question.answerable and not question.evidence:
-        yield Problem(question.id, "is answerable and has no evidence; add it, or say answerable: false.")
+        yield LabelProblem(
+            question.id, "is answerable and has no evidence; add it, or say answerable: false."
+        )
     if not question.answerable and (question.evidence or question.answers):
-        yield Problem(question.id, "is not answerable and has evidence or answers; take them out.")
+        yield LabelProblem(question.id, "is not answerable and has evidence or answers; take them out.")
     shown = plain(" ".join(gold.quote for gold in question.evidence))
     for answer in question.answers:
         if question.evidence and plain(answer) not in shown:
-            yield Problem(
+            yield LabelProblem(
                 question.id, f"the answer {answer!r} does not stand in its evidence; widen the span.", False
             )
         if len(plain(answer)) > 3 and f" {plain(answer)} " in f" {plain(question.question)} ":
-            yield Problem(question.id, f"gives its answer {answer!r} away; reword the question.", False)
+            yield LabelProblem(question.id, f"gives its answer {answer!r} away; reword the question.", False)
     for number, gold in enumerate(question.evidence):
         if any(_overlap(gold, other) for other in question.evidence[:number]):
             what = f"{gold.document}, characters {gold.start} to {gold.end}, overlaps another excerpt; join them."
-            yield Problem(question.id, what, False)
+            yield LabelProblem(question.id, what, False)
 
 
 def _dead(gold: Gold, text: str | None) -> str | None:

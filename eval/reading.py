@@ -9,9 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
 from eval.metrics import percentile
+from rag.models.reader import Reader, Reading
 from rag.models.runtime import cores
 from rag.types import Answer
 
@@ -19,25 +20,6 @@ _ARTICLE = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 RIGHT_FROM = 0.5  # F1 of a short answer to a gold one
 Entry = Mapping[str, Any]
-
-
-class Reading(Protocol):
-    """What a reader says: its best span, and the probability that the answer is not here."""
-
-    @property
-    def answer(self) -> str:
-        """The best span, verbatim."""
-
-    @property
-    def no_answer(self) -> float:
-        """The probability that the context does not answer."""
-
-
-class Reader(Protocol):
-    """What `rag.models.reader.load_reader` returns."""
-
-    def read(self, question: str, context: str) -> Reading:
-        """Find the best span, even where it is likely that there is none."""
 
 
 def with_no_answer(reader: Reader, entries: Sequence[Entry]) -> dict[str, float]:

@@ -33,12 +33,12 @@ from rag.types import Answer, Hit
 if TYPE_CHECKING:
     from eval.faithfulness import Scorer  # it imports RAGAS, which takes seconds
 
-FORMAT = 1  # raise it when values change their meaning: runs of two formats are not compared
-SHOWN = 400  # characters of a retrieved text that a run keeps
+RUN_FORMAT = 1  # raise it when values change their meaning: runs of two formats are not compared
+SHOWN_CHARS = 400  # characters of a retrieved text that a run keeps
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ContextHit:
     """A hit of the context, as a report shows it."""
 
     document: str
@@ -48,7 +48,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class QuestionOutcome:
     """What became of one question."""
 
     id: str
@@ -62,7 +62,7 @@ class Outcome:
     answered: bool
     reason: str  # of a refusal, or the error in which the question ended
     confidence: float
-    context: tuple[Shown, ...]
+    context: tuple[ContextHit, ...]
     values: dict[str, float | None]  # None where a measure gave no number
     timings_ms: dict[str, float]
     tokens: dict[str, int]
@@ -84,7 +84,7 @@ class Run:
     judge: str  # who answered RAGAS; "" for nobody
     machine: dict[str, Any]
     size: dict[str, float]  # documents, chunks, disk, memory, throughput
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[QuestionOutcome, ...]
     checks: tuple[Check, ...]
 
 
@@ -126,7 +126,7 @@ def evaluate(
     size["questions a second, one after the other"] = round(len(answers) / max(spent, 1e-9), 2)
     size["peak memory, MB"] = _peak_mb()
     return Run(
-        FORMAT,
+        RUN_FORMAT,
         name,
         fingerprint(questions),
         sampled,
@@ -189,9 +189,9 @@ def read_run(path: Path) -> Run:
         version = json.loads(text).get("format")
     except (OSError, ValueError, AttributeError) as error:
         raise InvalidInput(f"{path} is no run of `ibid eval run` ({error}).") from error
-    if version != FORMAT:
+    if version != RUN_FORMAT:
         raise InvalidInput(
-            f"{path} has format {version}, and this version of Ibid writes {FORMAT}; make it anew with `ibid eval run`."
+            f"{path} has format {version}, and this Ibid writes {RUN_FORMAT}; make it again with `ibid eval run`."
         )
     try:
         return _ADAPTER.validate_json(text)
@@ -281,9 +281,9 @@ def pack_fingerprint() -> str:
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
 
-def _outcome(question: EvalQuestion, answer: Answer, values: Values) -> Outcome:
+def _outcome(question: EvalQuestion, answer: Answer, values: Values) -> QuestionOutcome:
     ledger = answer.ledger
-    return Outcome(
+    return QuestionOutcome(
         question.id,
         fingerprint([question]),
         question.question,
@@ -305,8 +305,8 @@ def _outcome(question: EvalQuestion, answer: Answer, values: Values) -> Outcome:
     )
 
 
-def _shown(hit: Hit) -> Shown:
-    return Shown(hit.chunk.document, hit.start, hit.end, hit.text[:SHOWN])
+def _shown(hit: Hit) -> ContextHit:
+    return ContextHit(hit.chunk.document, hit.start, hit.end, hit.text[:SHOWN_CHARS])
 
 
 def _size(subject: Subject) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from rag.answer.prompts import MEMORY, QUESTION, SYSTEM, fenced, unfenced
+from rag.answer.prompts import MEMORY_TEMPLATE, QUESTION_TEMPLATE, SYSTEM, fenced, unfenced
 from rag.answer.strategy import SUMMARY, Selection
 from rag.errors import InvalidInput
 from rag.memory.tiers import ACTIVE_TOKENS, PERSISTENT_TOKENS, SESSION_TOKENS, first_words
@@ -69,7 +69,7 @@ def assemble(
     Raises:
         InvalidInput: if the question alone exceeds the budget.
     """
-    rules, asked = count(f"{system}\n"), count("\n" + QUESTION.format(question=question))
+    rules, asked = count(f"{system}\n"), count("\n" + QUESTION_TEMPLATE.format(question=question))
     free = limits.budget - rules - asked
     if free < 0:
         raise InvalidInput(
@@ -103,7 +103,7 @@ def assemble(
         for label, (piece, text) in enumerate(zip(placed, shown, strict=True), 1)
     )
     ledger = Ledger(limits.budget, rules, 0, remembered, sum(item.tokens for item in labelled), asked)
-    prompt = "\n".join([system, said + "".join(shown), QUESTION.format(question=question)])
+    prompt = "\n".join([system, said + "".join(shown), QUESTION_TEMPLATE.format(question=question)])
     return Context(question, labelled, ledger, tuple(cut), prompt, left_out)
 
 
@@ -132,7 +132,7 @@ def order_for_attention(hits: Sequence[Hit]) -> list[Hit]:
 
 def room_for_evidence(question: str, limits: Limits, system: str, count: CountTokens) -> int:
     """Return the tokens that evidence may take for certain, whatever is remembered."""
-    free = limits.budget - count(f"{system}\n") - count("\n" + QUESTION.format(question=question))
+    free = limits.budget - count(f"{system}\n") - count("\n" + QUESTION_TEMPLATE.format(question=question))
     return min(limits.evidence, int((1 - _SHARE) * max(0, free)))
 
 
@@ -172,7 +172,7 @@ def _remembered(memory: Sequence[str], room: int, count: CountTokens) -> tuple[s
     """Fence the pieces that have room, the last ones first, in their order; return it and what was left out."""
     kept: list[str] = []
     left_out: list[str] = []
-    used = count(MEMORY.format(said=""))
+    used = count(MEMORY_TEMPLATE.format(said=""))
     for text in reversed(memory):
         tokens = count(f"{unfenced(text)}\n")
         if used + tokens > room:
@@ -180,5 +180,5 @@ def _remembered(memory: Sequence[str], room: int, count: CountTokens) -> tuple[s
             continue
         used += tokens
         kept.insert(0, unfenced(text))
-    said = MEMORY.format(said="\n".join(kept)) if kept else ""
+    said = MEMORY_TEMPLATE.format(said="\n".join(kept)) if kept else ""
     return said, tuple(left_out)

@@ -17,7 +17,7 @@ from rag.errors import InvalidInput
 
 if TYPE_CHECKING:
     from eval.faithfulness import Scorer
-    from eval.questions import EvalQuestion, Problem
+    from eval.questions import EvalQuestion, LabelProblem
     from eval.run import Run
     from rag.models.judge import Judge
 
@@ -315,7 +315,7 @@ def _gate(baseline: Path, fail_on: str | None, folder: Path | None, made: Asked)
     return judged.passed
 
 
-def _refuse_broken(path: Path, problems: Sequence[Problem]) -> None:
+def _refuse_broken(path: Path, problems: Sequence[LabelProblem]) -> None:
     serious = [problem for problem in problems if problem.serious]
     if serious:
         first = serious[0]

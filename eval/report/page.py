@@ -14,7 +14,7 @@ from eval.measures import CUTS
 from eval.metrics import percentile
 from eval.report import plots
 from eval.report.render import VERDICT_HEADER, run_rows, token_rows, verdict_rows, warnings
-from eval.run import Outcome, Run, confidence_and_truth, means, overall
+from eval.run import QuestionOutcome, Run, confidence_and_truth, means, overall
 
 WORST = 12
 STAGE_MEASURES = ("R@10", "nDCG@10", "span recall", "span IoU")
@@ -78,14 +78,14 @@ def stage_medians(run: Run) -> dict[str, float]:
     return {stage: percentile(times, 0.5) for stage, times in taken.items()}
 
 
-def worst(run: Run) -> Sequence[tuple[str, Outcome]]:
+def worst(run: Run) -> Sequence[tuple[str, QuestionOutcome]]:
     """Return the questions that went worst, each with what went wrong, wrong answers before refusals."""
     complaints = [(_complaint(outcome), outcome) for outcome in run.outcomes]
     found = [(rank, what, outcome) for (rank, what), outcome in complaints if what]
     return [(what, outcome) for _, what, outcome in sorted(found, key=lambda one: one[0])]
 
 
-def _complaint(outcome: Outcome) -> tuple[int, str]:
+def _complaint(outcome: QuestionOutcome) -> tuple[int, str]:
     values = outcome.values
     if not outcome.answerable:
         return (0, "answered, and nothing answers it") if outcome.answered else (9, "")

@@ -26,11 +26,11 @@ THINKING = (
 )
 # Evidence is fenced, each piece with its label, document and page: a label without a fence around its text is easily
 # put to the piece beside it.
-EVIDENCE = '<evidence label="{label}" document="{document}" page="{page}">\n{text}\n</evidence>\n'
+EVIDENCE_TEMPLATE = '<evidence label="{label}" document="{document}" page="{page}">\n{text}\n</evidence>\n'
 # What was said before stands ahead of the evidence: it changes less from question to question.
-MEMORY = "<conversation>\n{said}\n</conversation>\n"
+MEMORY_TEMPLATE = "<conversation>\n{said}\n</conversation>\n"
 # The question comes last, where models heed it most after a long prompt.
-QUESTION = "Question: {question}\n"
+QUESTION_TEMPLATE = "Question: {question}\n"
 # Of an exchange that leaves the conversation: what a later question may need. Its sentences are judged like an
 # answer's.
 SUMMARIZE = (
@@ -44,7 +44,7 @@ _FENCE_LIKE = re.compile(r"<(?=[\s/]*(?:evidence|conversation))", re.IGNORECASE)
 def fenced(hit: Hit, text: str, label: int) -> str:
     """Fence a hit's text so that nothing in it, or in its document's name, can end or forge a fence."""
     name = html.escape(" ".join(hit.chunk.document.split()))
-    return EVIDENCE.format(label=label, document=name, page=hit.page or "", text=unfenced(text))
+    return EVIDENCE_TEMPLATE.format(label=label, document=name, page=hit.page or "", text=unfenced(text))
 
 
 def unfenced(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Weigh the sentences of a context: how likely is each to answer the question, and the answer made of them to be right?
+"""Weigh the sentences of a context: how likely does each answer the question, and is the answer right?
 
-Two logistic regressions, fitted by `python -m training.answers` and kept in `rag/pack/answers.json`: over five numbers of
-a sentence, and over four of the evidence as a whole, with a fifth where there is a reader. The reader has no say in
+Two logistic regressions, fitted by `python -m training.answers` and kept in `rag/pack/answers.json`: one over five
+numbers of a sentence, one over four of the evidence as a whole, and a fifth where there is a reader. The reader has no say in
 choosing sentences: that helped on Natural Questions and SQuAD, which resemble its training data, and cost more on the
 handbook's paraphrased questions.
 """

@@ -25,7 +25,7 @@ from rag.types import Chunk, Evidence, Hit, whole_chunk
 
 Strategy = Literal["retrieval", "whole_document", "summary_then_detail"]
 SUMMARY = "summary"  # stage of the hits that sum a document up
-PARTS = 8  # of a document, each with a sentence in its summary
+SUMMARY_PARTS = 8  # of a document, each with a sentence in its summary
 _LEAST_WORDS = 5  # of such a sentence
 _LEAST_TOKENS = 20  # of a fenced chunk: so many chunks at most fit a budget
 _POINTS = r"(?:main|key|most important)\s+(?:points|topics|ideas|findings|takeaways|messages|contents)"
@@ -147,7 +147,7 @@ def central_sentences(chunks: Sequence[Chunk], vectors: np.ndarray, embedder: Em
     """
     whole = unit(vectors.mean(axis=0, keepdims=True))[0]  # (dim,)
     candidates, centres = list[tuple[int, Hit]](), list[np.ndarray]()
-    for part in np.array_split(np.arange(len(chunks)), min(PARTS, len(chunks))):
+    for part in np.array_split(np.arange(len(chunks)), min(SUMMARY_PARTS, len(chunks))):
         centre = unit(vectors[part].mean(axis=0, keepdims=True))[0]
         nearest = chunks[part[int(np.argmax(vectors[part] @ centre))]]
         candidates += [(len(centres), hit) for hit in _sentence_hits(nearest)]

@@ -15,7 +15,7 @@ import numpy as np
 
 from rag.answer.extractive import Extractive
 from rag.answer.generator import LanguageModel, OnPart, ignored
-from rag.answer.prompts import MEMORY, SUMMARIZE, unfenced
+from rag.answer.prompts import MEMORY_TEMPLATE, SUMMARIZE, unfenced
 from rag.answer.relevance import sentences_of
 from rag.errors import ModelError
 from rag.models.embed import Embedder
@@ -102,7 +102,7 @@ class Writer:
         """Return what the model makes of an exchange, as far as that supports it; "" where nothing of it does."""
         exchange = without_instructions(exchange)
         try:
-            said = self._model.complete(SUMMARIZE, MEMORY.format(said=unfenced(exchange)), ignored)
+            said = self._model.complete(SUMMARIZE, MEMORY_TEMPLATE.format(said=unfenced(exchange)), ignored)
         except ModelError:
             return ""
         written = [text for text, _ in split_answer(said)][:MOST_SENTENCES]

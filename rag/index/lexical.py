@@ -32,7 +32,7 @@ B = 0.75
 GROWTH = 8  # a segment this many times its successor is left alone, so there are about log8(N) segments
 BATCH = 50_000  # chunks indexed at a time; bounds the memory of a large add
 QUESTION_TERMS = 512  # distinct terms scored of a question, the weightiest; bounds a pasted page's time
-FORMAT = 1  # of the arrays
+LEXICAL_FORMAT = 1  # of the arrays
 
 
 class _Vocabulary(dict[str, int]):
@@ -145,7 +145,7 @@ class LexicalIndex:
         whole = self._compact()
         names = [term.encode() for term in self._vocabulary]
         return {
-            "lexical_format": np.array([FORMAT, words.VERSION], np.int64),
+            "lexical_format": np.array([LEXICAL_FORMAT, words.VERSION], np.int64),
             "lexical_ids": whole.ids,
             "lexical_lengths": whole.lengths,
             "lexical_starts": whole.starts,
@@ -162,9 +162,9 @@ class LexicalIndex:
         Raises:
             ValueError: if the arrays are of another format or of another tokenizer's terms.
         """
-        if arrays["lexical_format"].tolist() != [FORMAT, words.VERSION]:
+        if arrays["lexical_format"].tolist() != [LEXICAL_FORMAT, words.VERSION]:
             raise ValueError(
-                f"lexical index of format {arrays['lexical_format'].tolist()}, expected {[FORMAT, words.VERSION]}; "
+                f"lexical index of format {arrays['lexical_format'].tolist()}, expected {[LEXICAL_FORMAT, words.VERSION]}; "
                 "delete it, it is rebuilt from the catalogue"
             )
         index = cls(k1=k1, b=b)

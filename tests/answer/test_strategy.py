@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from rag.answer.strategy import (
-    PARTS,
     SUMMARY,
+    SUMMARY_PARTS,
     Selection,
     asks_for_overview,
     central_sentences,
@@ -120,7 +120,7 @@ def test_an_overview_is_of_the_named_document_and_quotes_its_parts(filled: Libra
 
     assert answer.trace.strategy == "summary_then_detail"
     summary = [hit for hit in answer.trace.rankings["context"] if hit.stage == SUMMARY]
-    assert len(summary) == PARTS
+    assert len(summary) == SUMMARY_PARTS
     assert {hit.chunk.document for hit in summary} == {"mill.txt"}
     assert [hit.start for hit in summary] == sorted(hit.start for hit in summary)
     assert answer.answerable
@@ -133,12 +133,12 @@ def test_an_overview_is_of_the_named_document_and_quotes_its_parts(filled: Libra
 
 
 def test_the_central_sentence_of_each_part(embedder: Embedder) -> None:
-    texts = [*["The cat sat on the mat today."] * 3, "Stocks fell on Monday in New York."] * PARTS
+    texts = [*["The cat sat on the mat today."] * 3, "Stocks fell on Monday in New York."] * SUMMARY_PARTS
     chunks = [Chunk("d", "d.txt", 1, 100 * n, 100 * n + len(text), text) for n, text in enumerate(texts)]
     vectors = np.array(embedder.encode(texts))
     summary = central_sentences(chunks, vectors, embedder)
 
-    assert [hit.text for hit in summary] == ["The cat sat on the mat today."] * PARTS
+    assert [hit.text for hit in summary] == ["The cat sat on the mat today."] * SUMMARY_PARTS
     assert all(0 <= hit.score <= 1 for hit in summary)
     short = [Chunk("d", "d.txt", 1, 0, 5, "Hello")]
     assert central_sentences(short, vectors[:1], embedder) == []

@@ -19,7 +19,7 @@ from eval.report.render import (
     gate_markdown,
     to_json,
 )
-from eval.run import FORMAT, Outcome, Run, interval, overall, read_run, save_run
+from eval.run import RUN_FORMAT, QuestionOutcome, Run, interval, overall, read_run, save_run
 from rag.errors import InvalidInput
 
 
@@ -29,7 +29,7 @@ def run_of(
     """A run whose questions have these values."""
     count = len(next(iter(values.values())))
     outcomes = tuple(
-        Outcome(
+        QuestionOutcome(
             f"q{n}", f"print{n}", f"Question {n}?", True, (), (), (), "", True, "", 0.5, (),
             {name: column[n] for name, column in values.items()},
             {"total": ms * (1 + n / 100)},
@@ -39,7 +39,20 @@ def run_of(
     )  # fmt: skip
     size = {"documents": 1.0, "chunks": 1.0, "data folder, MB": 1.0, "peak memory, MB": 1.0}
     return Run(
-        FORMAT, "set", "f", False, "c", "abc", "2026-01-01 00:00", {}, "p", "pack", {}, size, outcomes, checks
+        RUN_FORMAT,
+        "set",
+        "f",
+        False,
+        "c",
+        "abc",
+        "2026-01-01 00:00",
+        {},
+        "p",
+        "pack",
+        {},
+        size,
+        outcomes,
+        checks,
     )
 
 
@@ -278,7 +291,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("{", "no run of"),
         ("[]", "no run of"),
         ('{"format": 99}', "has format 99"),
-        (f'{{"format": {FORMAT}}}', "is damaged"),
+        (f'{{"format": {RUN_FORMAT}}}', "is damaged"),
     ],
 )
 def test_what_is_no_run_is_refused(tmp_path: Path, text: str, complaint: str) -> None:

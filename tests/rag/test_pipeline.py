@@ -76,7 +76,7 @@ def test_a_chunk_is_dropped_only_if_no_part_of_it_is_kept() -> None:
     recorder.drop(trimmed, trimmed[:3], "weak")  # one part of `two` is kept, nothing of `three`
     kept = (Evidence(1, trimmed[0], 7),)
     cut = (Cut(one, "over budget"), Cut(two, "over budget"))  # of `one` only the second part
-    recorder.place(Context("q", kept, Ledger(9, 0, 0, 0, 7, 2), cut, ""))
+    recorder.note_assemble(Context("q", kept, Ledger(9, 0, 0, 0, 7, 2), cut, ""))
     trace = recorder.trace("q")
     assert trace.dropped == {three.id: "weak", two.id: "over budget"}
     assert (trace.rankings["context"], trace.tokens) == ((trimmed[0],), (7,))

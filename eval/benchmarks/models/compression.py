@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from eval.metrics import Span, percentile
-from eval.reading import Entry, Reader, answer_f1, gold_answers, read_all
+from eval.reading import Entry, answer_f1, gold_answers, read_all
+from rag.models.compress import Compressor
+from rag.models.reader import Reader
 from rag.models.runtime import cores, trunk_tokenizer
 from rag.text.words import question_terms, text_terms
 
@@ -22,21 +24,6 @@ RATES = {"2x": 0.5, "3x": 1 / 3}
 EVIDENCE_TOKENS = 2000  # of the measurement of speed
 Keeping = Callable[[str, float, str], Sequence[Span]]  # (text, rate, question) -> the ranges kept, in order
 _WORD = re.compile(r"\S+")
-
-
-class Compressed(Protocol):
-    """A compressed text."""
-
-    @property
-    def kept(self) -> Sequence[Span]:
-        """The ranges of the text that are kept, in order."""
-
-
-class Compressor(Protocol):
-    """What `rag.models.compress.load_compressor` returns."""
-
-    def compress(self, text: str, rate: float, *, question: str = "") -> Compressed:
-        """Keep about the share `rate` of the characters."""
 
 
 def ways(compressor: Compressor, entries: Sequence[Entry]) -> dict[str, Keeping]:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import numpy as np
 
 from eval.datasets import held_back, records
 from rag.answer.writer import stands
 from rag.models.embed import Embedder
+from rag.models.judge import Judge
 
 FEVER_SHARE = 0.1  # of the premises; training leaves them out
 _WORD = re.compile(r"\w+")
 Pair = tuple[str, str]  # (premise, hypothesis)
-
-
-class Judge(Protocol):
-    """What `rag.models.judge.load_judge` returns."""
-
-    def support(self, pairs: Sequence[Pair]) -> np.ndarray:
-        """Return the probability that each premise supports its hypothesis, in order."""
 
 
 def attributionbench() -> Iterator[tuple[Pair, bool]]:

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from eval.datasets import records
 from eval.metrics import ndcg_at_k, paired_test, percentile, reciprocal_rank
 from eval.trial import CORPUS, reconfigured, text_sources, trial
 from rag.fuse import min_max
+from rag.models.cross_encoder import CrossEncoder
 from rag.models.embed import Embedder, maxsim, unit
 
 NQ_CANDIDATES = 20
@@ -31,13 +32,6 @@ WAYS: Mapping[
 }
 Signals = Mapping[str, Sequence[float] | np.ndarray]
 Values = dict[str, list[float]]  # way -> a value for each question
-
-
-class CrossEncoder(Protocol):
-    """What `rag.models.cross_encoder.load_cross_encoder` returns."""
-
-    def score(self, question: str, texts: Sequence[str]) -> np.ndarray:
-        """Return the probability that each text answers the question, in order."""
 
 
 def over_passages(

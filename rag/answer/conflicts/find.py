@@ -15,7 +15,7 @@ from rag.store.catalog import Catalog
 from rag.text.injection import sign_of_injection
 from rag.types import Citation, Conflict, Context, Draft
 
-MOST = 3  # conflicts shown with an answer
+MOST_CONFLICTS = 3  # conflicts shown with an answer
 MOST_COMPARED = 6  # pairs of sentences that are encoded, those that share most words
 ALIKE_FROM = 1.05  # overlap of terms plus cosine, from which two sentences say the same kind of thing
 Place = tuple[str, int]  # a document's name, and an offset in it
@@ -39,7 +39,7 @@ class Side:
 def find_conflicts(
     context: Context, citations: Sequence[Citation], corpus: str, catalog: Catalog, embedder: Embedder
 ) -> tuple[Conflict, ...]:
-    """Return at most MOST conflicts between what an answer quotes and the rest of its evidence, verified.
+    """Return at most MOST_CONFLICTS conflicts between what an answer quotes and the rest of its evidence, verified.
 
     Args:
         citations: of the answer; a conflict has a sentence that one of them quotes, which keeps it to what is asked.
@@ -61,7 +61,7 @@ def find_conflicts(
     shown, seen = list[Conflict](), list[set[Place]]()
     for (_, kind), sides in gathered.items():
         members = {side.claim.place for side in sides}
-        if len(shown) < MOST and not any(members <= others for others in seen):
+        if len(shown) < MOST_CONFLICTS and not any(members <= others for others in seen):
             draft = _written(kind, newest_first(kind, sides))
             shown.append(Conflict(kind, draft.text, check_citations(draft, context, corpus, catalog)))
             seen.append(members)

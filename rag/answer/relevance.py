@@ -1,9 +1,9 @@
 """Weigh the sentences of a context: how likely does each answer the question, and is the answer right?
 
 Two logistic regressions, fitted by `python -m training.answers` and kept in `rag/pack/answers.json`: one over five
-numbers of a sentence, one over four of the evidence as a whole, and a fifth where there is a reader. The reader has no say in
-choosing sentences: that helped on Natural Questions and SQuAD, which resemble its training data, and cost more on the
-handbook's paraphrased questions.
+numbers of a sentence, one over four of the evidence as a whole, and a fifth where there is a reader. The reader has no
+say in choosing sentences: that helped on Natural Questions and SQuAD, which resemble its training data, and cost more
+on the handbook's paraphrased questions.
 """
 
 from __future__ import annotations

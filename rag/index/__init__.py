@@ -1,1 +1,8 @@
-"""The indexes that follow the catalogue: by meaning and by words."""
+"""The indexes that follow the catalogue: each can be deleted and rebuilt at any time.
+
+follower    both indexes of a generation, caught up with the change log before each use
+dense       search by meaning: exact, over FAISS
+lexical     search by words: incremental BM25, which owns the formula's constants
+postings    the segments that it is made of
+reference   the package `rank_bm25` behind the same interface, for comparison
+"""

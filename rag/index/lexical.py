@@ -162,10 +162,10 @@ class LexicalIndex:
         Raises:
             ValueError: if the arrays are of another format or of another tokenizer's terms.
         """
-        if arrays["lexical_format"].tolist() != [LEXICAL_FORMAT, words.VERSION]:
+        found, expected = arrays["lexical_format"].tolist(), [LEXICAL_FORMAT, words.VERSION]
+        if found != expected:
             raise ValueError(
-                f"lexical index of format {arrays['lexical_format'].tolist()}, expected {[LEXICAL_FORMAT, words.VERSION]}; "
-                "delete it, it is rebuilt from the catalogue"
+                f"lexical index of format {found}, expected {expected}; delete it, it is rebuilt from the catalogue"
             )
         index = cls(k1=k1, b=b)
         buffer, ends = arrays["lexical_vocabulary"].tobytes(), arrays["lexical_vocabulary_ends"].tolist()

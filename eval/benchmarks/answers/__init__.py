@@ -1,1 +1,1 @@
-"""Benchmarks of answers."""
+"""Benchmarks of answers: what is answered, cited, refused and found to differ."""

@@ -1,1 +1,1 @@
-"""Benchmarks of conversation."""
+"""Benchmarks of conversations: rewriting, recall and memory."""

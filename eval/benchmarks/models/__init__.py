@@ -1,1 +1,1 @@
-"""Benchmarks of models."""
+"""Benchmarks of the packaged models: reader, reranker, compressor and judge."""

@@ -1,1 +1,1 @@
-"""Benchmarks of operations."""
+"""Benchmarks of operation: crashes, ingestion, synchronisation, backup and start-up."""

@@ -1,1 +1,1 @@
-"""Benchmarks of retrieval."""
+"""Benchmarks of retrieval: what is found, beside other systems and at scale."""

@@ -277,7 +277,7 @@ def test_a_long_exchange_is_summed_up_as_far_as_it_is_supported(filled: Library,
             Settings(home=Path("unused")),
             filled.catalog,
             ModelSet(Settings(home=Path("unused")), filled.embedder),
-        ).summarize
+        ).models.summarize
         is None
     )
 

@@ -13,7 +13,7 @@ import pytest
 from rag.index.follower import CorpusIndex
 from rag.index.reference import RankBm25Index
 from rag.recipe import Recipe
-from rag.retrieve import retrieve
+from rag.retrieve import Request, retrieve
 from rag.store.catalog import Catalog
 from rag.store.filters import Filter
 from rag.store.snapshot import keep_snapshots
@@ -200,14 +200,7 @@ def test_a_reader_sees_the_old_version_or_the_new_one(catalog: Catalog) -> None:
         own = index if reader < 2 else made_versions.follower(catalog)
         newest = 0
         while not stop.is_set():
-            candidates = retrieve(
-                "heron",
-                random_vectors(1, 0)[0],
-                own,
-                dense_k=10,
-                lexical_k=10,
-                filter_={"bird": True},
-            )
+            candidates = retrieve(Request("heron", random_vectors(1, 0)[0], own, 10, 10, 10, {"bird": True}))
             for hits in (candidates.dense, candidates.lexical):
                 versions = [hit.chunk.version for hit in hits]
                 if len(versions) != 3 or len(set(versions)) != 1 or versions[0] < newest:

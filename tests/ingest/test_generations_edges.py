@@ -12,7 +12,7 @@ from ingest.rebuild import candidate, catch_up
 from rag.errors import NotFound, OtherEmbedder
 from rag.models import trunk
 from rag.models.embed import Embedder, SentenceTransformersEmbedder, TokenVectors, embedder_of
-from rag.pipeline import ATTEMPTS, Pipeline
+from rag.pipeline import QUESTION_ATTEMPTS, Pipeline
 from rag.recipe import Recipe, not_in_force, recipe_of
 from rag.settings import Settings
 from rag.stages import ModelSet
@@ -82,7 +82,7 @@ def test_a_question_outlives_more_prunes_than_changes_of_what_it_cites(library: 
     pipeline = Pipeline(
         Settings(home=Path("unused")), catalog, ModelSet(Settings(home=Path("unused")), library.embedder)
     )
-    sizes = list(range(60, 60 + 2 * ATTEMPTS))
+    sizes = list(range(60, 60 + 2 * QUESTION_ATTEMPTS))
 
     def renew(done: str, *_: object) -> None:
         if done == "embed" and sizes:

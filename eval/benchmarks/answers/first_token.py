@@ -96,7 +96,7 @@ def timed(
 ) -> tuple[dict[str, Any], list[Context]]:
     """Return median milliseconds of each part of a question's way, and the contexts that were written from."""
     configured = replace(Settings(), home=made.catalog.home, **settings)
-    watched = Watched(reconfigured(made, settings).generator)
+    watched = Watched(reconfigured(made, settings).models.generator)
     pipeline = Pipeline(
         configured, made.catalog, ModelSet(configured, made.pipeline.models.embedder, watched)
     )

@@ -11,12 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from eval.metrics import Span, percentile
-from eval.reading import Entry, answer_f1, gold_answers, read_all
-from rag.models.compress import Compressor
-from rag.models.reader import Reader
+from eval.reading import Entry, SpanReader, answer_f1, gold_answers, read_all
 from rag.models.runtime import cores, trunk_tokenizer
 from rag.text.words import question_terms, text_terms
 
@@ -26,7 +24,22 @@ Keeping = Callable[[str, float, str], Sequence[Span]]  # (text, rate, question) 
 _WORD = re.compile(r"\S+")
 
 
-def ways(compressor: Compressor, entries: Sequence[Entry]) -> dict[str, Keeping]:
+class KeptText(Protocol):
+    """A compressed text."""
+
+    @property
+    def kept(self) -> Sequence[Span]:
+        """The ranges of the text that are kept, in order."""
+
+
+class TextCompressor(Protocol):
+    """What `rag.models.compress.load_compressor` returns."""
+
+    def compress(self, text: str, rate: float, *, question: str = "") -> KeptText:
+        """Keep about the share `rate` of the characters."""
+
+
+def ways(compressor: TextCompressor, entries: Sequence[Entry]) -> dict[str, Keeping]:
     """Return the compressor, without and with the question, and the baselines, whose idf is that of the entries."""
     rarity = idf([entry["context"] for entry in entries])
     return {
@@ -62,7 +75,7 @@ def answers_present(keeping: Mapping[str, Keeping], sets: Mapping[str, Sequence[
     return figures
 
 
-def reader_f1(reader: Reader, keeping: Mapping[str, Keeping], entries: Sequence[Entry]) -> dict[str, Any]:
+def reader_f1(reader: SpanReader, keeping: Mapping[str, Keeping], entries: Sequence[Entry]) -> dict[str, Any]:
     """Return the F1 of the reader's best span on the whole contexts and on what each way keeps of them."""
     figures: dict[str, Any] = {"1x": _f1(reader, entries, [entry["context"] for entry in entries])}
     for name, rate in RATES.items():
@@ -75,7 +88,7 @@ def reader_f1(reader: Reader, keeping: Mapping[str, Keeping], entries: Sequence[
     return figures
 
 
-def speed(compressor: Compressor, entries: Sequence[Entry], rounds: int = 10) -> dict[str, float]:
+def speed(compressor: TextCompressor, entries: Sequence[Entry], rounds: int = 10) -> dict[str, float]:
     """Time 2,000 tokens of evidence at 2x, with the question."""
     text = "\n\n".join(dict.fromkeys(entry["context"] for entry in entries))
     offsets = trunk_tokenizer().encode(text, add_special_tokens=False).offsets[:EVIDENCE_TOKENS]
@@ -158,7 +171,7 @@ def _joined(text: str, kept: Sequence[Span]) -> str:
     return " ".join(text[start:end] for start, end in kept)
 
 
-def _f1(reader: Reader, entries: Sequence[Entry], contexts: Sequence[str]) -> float:
+def _f1(reader: SpanReader, entries: Sequence[Entry], contexts: Sequence[str]) -> float:
     readings = read_all(reader, [(e["question"], text) for e, text in zip(entries, contexts, strict=True)])
     scores = [answer_f1(r.answer, gold_answers(e)) for r, e in zip(readings, entries, strict=True)]
     return round(100 * statistics.mean(scores), 2)

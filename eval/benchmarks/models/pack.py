@@ -16,9 +16,9 @@ from eval.benchmarks.retrieval import reranking
 from eval.datasets import held_back, records
 from eval.trial import shared_embedder
 from rag.models.compress import load_compressor
-from rag.models.cross_encoder import load_cross_encoder
+from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
 from rag.models.embed import TRUNK
-from rag.models.judge import load_judge
+from rag.models.judge import Judge, load_judge
 from rag.models.reader import load_reader
 
 SEED = 13
@@ -37,7 +37,7 @@ READING = (
 Figures = dict[str, Any]
 
 
-def measure_reranker(encoder: reranking.CrossEncoder, limit: int | None = None) -> Figures:
+def measure_reranker(encoder: CrossEncoder, limit: int | None = None) -> Figures:
     """Return MRR on nq-train and on the held-back part of selqa-dev, nDCG@10 on NFCorpus, and speed."""
     embedder = shared_embedder(TRUNK)
     passages = list(dict.fromkeys(entry["context"] for entry in records("reading/nq-train.jsonl.gz")))
@@ -55,7 +55,7 @@ def measure_reranker(encoder: reranking.CrossEncoder, limit: int | None = None) 
     }
 
 
-def measure_reader(reader: reading.Reader, limit: int | None = None) -> Figures:
+def measure_reader(reader: reading.SpanReader, limit: int | None = None) -> Figures:
     """Return F1 and EM on squad-dev, with no answer counted and without, F1 on nq-train, and speed."""
     nq, squad = sampled("reading/nq-train", limit), sampled("reading/squad-dev", limit)
     fitted = reading.fitted_on(sampled("reading/squad-dev"))
@@ -70,7 +70,7 @@ def measure_reader(reader: reading.Reader, limit: int | None = None) -> Figures:
 
 
 def measure_compressor(
-    compressor: compression.Compressor, reader: reading.Reader, limit: int | None = None
+    compressor: compression.TextCompressor, reader: reading.SpanReader, limit: int | None = None
 ) -> Figures:
     """Return the share of answers still present, the reader's F1 on compressed context, and speed."""
     sets = {part: sampled(f"reading/{part}", limit or PER_SET, answerable=True) for part in READING}
@@ -87,7 +87,7 @@ def measure_compressor(
     }
 
 
-def measure_judge(judge: judging.Judge, limit: int | None = None) -> Figures:
+def measure_judge(judge: Judge, limit: int | None = None) -> Figures:
     """Return accuracies and AUC on attributionbench-dev, wice-dev and the held-back tenth of fever-dev."""
     sets = {
         "attributionbench-dev": judging.attributionbench,

@@ -1,5 +1,7 @@
-FROM python:3.11-slim
+FROM python:3.13-slim
 WORKDIR /ibid
+# pip reads this: an index of PyTorch's CPU builds spares the image the CUDA packages of the usual one.
+ARG PIP_EXTRA_INDEX_URL
 COPY requirements.lock pyproject.toml README.md LICENSE ./
 RUN pip install --no-cache-dir -r requirements.lock
 COPY rag rag

@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from rag.answer.generator import Generator
 from rag.answer.prompts import MEMORY_TEMPLATE, QUESTION_TEMPLATE, SYSTEM, fenced, unfenced
-from rag.answer.strategy import SUMMARY, Selection
+from rag.answer.strategy import SUMMARY, Selection, Selector
 from rag.errors import InvalidInput
 from rag.memory.tiers import ACTIVE_TOKENS, PERSISTENT_TOKENS, SESSION_TOKENS, first_words
 from rag.models.compress import Compressed, should_compress
+from rag.text.injection import last_if_planted
 from rag.types import Context, Cut, Evidence, Hit, Ledger, Memory
 
 CountTokens = Callable[[str], int]
 Compress = Callable[[str, float], Compressed]  # a text and the share of it to keep
 
 MOST_MEMORY = ACTIVE_TOKENS + SESSION_TOKENS + PERSISTENT_TOKENS  # H
-_RECALLED_WORDS = (
-    60  # of a question or an answer that is recalled: two exchanges and the facts fit their quota
-)
-_SHARE = 1 / 4  # of the budget that memory may take from evidence
-LEAST_RATE = 1 / 3  # below it too many answers are lost; what then does not fit is cut
-_SPARE = 0.95  # of the share that would fit: characters are compressed, and tokens counted
+# Words of a recalled question or answer: two exchanges and the facts fit their quota.
+_RECALLED_WORDS = 60
+# Share of the budget that memory may take from evidence.
+_MEMORY_SHARE = 1 / 4
+# Below this rate too many answers are lost; what then does not fit is cut.
+LEAST_RATE = 1 / 3
+# Of the share that would fit: compression works on characters, and tokens are counted.
+_SPARE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,59 @@ class Limits:
         """
         fitting = _SPARE * room / needed if needed > room else 1.0
         return max(LEAST_RATE, min(fitting, 1 / self.compression))
+
+
+class Assembler:
+    """Chooses what the prompt shows of the evidence, and assembles the prompt.
+
+    Args:
+        generator: whose tokens are counted; called when the first question is there.
+        compress: makes a text shorter for a question; None where evidence is only cut.
+        attention: whether what was retrieved is ordered with the best at both ends.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        selector: Selector,
+        generator: Callable[[], Generator],
+        compress: Callable[[str, float, str], Compressed] | None,
+        *,
+        attention: bool = True,
+        system: str = SYSTEM,
+    ) -> None:
+        self._limits, self._selector, self._generator = limits, selector, generator
+        self._compress, self._attention, self._system = compress, attention, system
+
+    def select(self, question: str, evidence: Sequence[Hit], fused: Sequence[Hit]) -> Selection:
+        """Choose what of the documents the prompt shows; what beyond doubt speaks to a model comes last.
+
+        Args:
+            evidence: what was retrieved, best first.
+            fused: all that was found, of which an overview may be wanted.
+        """
+        generator = self._generator()
+        count = generator.count_tokens
+        room = room_for_evidence(question, self._limits, self._system, count)
+        selection = self._selector.select(
+            question, evidence, fused, room=room, count=count, writes=generator.writes
+        )
+        hits, remarks = last_if_planted(selection.hits)
+        return replace(selection, hits=hits, remarks=tuple(remarks))
+
+    def assemble(self, question: str, selection: Selection, memory: Memory) -> Context:
+        """Fit a selection into the budget, and what is remembered where a language model writes."""
+        generator, compress = self._generator(), self._compress
+        return assemble(
+            question,
+            selection.hits,
+            reading_order(selection, attention=self._attention),
+            limits=self._limits,
+            count=generator.count_tokens,
+            compress=compress and (lambda text, rate: compress(text, rate, question)),
+            memory=memory_pieces(memory) if generator.writes else (),
+            system=self._system,
+        )
 
 
 def assemble(
@@ -77,7 +134,7 @@ def assemble(
             "the budget. Shorten it, or raise IBID_BUDGET_TOKENS."
         )
     said, left_out = _remembered(
-        memory, min(MOST_MEMORY, max(int(_SHARE * free), free - limits.evidence)), count
+        memory, min(MOST_MEMORY, max(int(_MEMORY_SHARE * free), free - limits.evidence)), count
     )
     remembered = count(said) if said else 0
     room = min(limits.evidence, free - remembered)
@@ -133,7 +190,7 @@ def order_for_attention(hits: Sequence[Hit]) -> list[Hit]:
 def room_for_evidence(question: str, limits: Limits, system: str, count: CountTokens) -> int:
     """Return the tokens that evidence may take for certain, whatever is remembered."""
     free = limits.budget - count(f"{system}\n") - count("\n" + QUESTION_TEMPLATE.format(question=question))
-    return min(limits.evidence, int((1 - _SHARE) * max(0, free)))
+    return min(limits.evidence, int((1 - _MEMORY_SHARE) * max(0, free)))
 
 
 def memory_pieces(memory: Memory) -> list[str]:

@@ -80,7 +80,7 @@ class Pipeline:
             NotFound, InvalidInput: for an unknown corpus, a bad question or filter.
         """
         self.check_question(question, filter_)
-        recorder, index = Recorder(on_stage), self.index(corpus)
+        recorder, index = Recorder(question, on_stage), self.index(corpus)
         stages = recorder.around(self._stages.over(index.generation))
         vector, depth = stages.embed(question), SEARCH_DEPTH * k
         hits, _ = self._hits(stages, recorder, Request(question, vector, index, k, depth, depth, filter_))
@@ -116,7 +116,7 @@ class Pipeline:
         while len(changed) < QUESTION_ATTEMPTS:
             index = self.index(corpus)
             try:
-                answer = self._answer(index, question, memory, filter_, Recorder(on_stage))
+                answer = self._answer(index, question, memory, filter_, Recorder(question, on_stage))
                 if self._catalog.stands(index.generation):  # pruned, it found less than there is
                     return replace(answer, recalled=memory.recalled, facts=memory.facts)
             except StaleEvidence as error:

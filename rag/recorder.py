@@ -9,7 +9,7 @@ from typing import Any
 
 from rag.answer.strategy import Selection
 from rag.rerank import Reranked
-from rag.retrieve import Candidates, Request
+from rag.retrieve import Candidates
 from rag.stages import Stages
 from rag.types import Context, Draft, Hit, Trace
 
@@ -21,10 +21,15 @@ OnStage = Callable[[str, float], None]  # called with each stage and its millise
 
 
 class Recorder:
-    """Keeps each stage's ranking and time while a question passes through; becomes its Trace."""
+    """Keeps each stage's ranking and time while a question passes through; becomes its Trace.
 
-    def __init__(self, on_stage: OnStage | None = None) -> None:
-        self._on_stage = on_stage
+    Args:
+        question: as it was asked.
+    """
+
+    def __init__(self, question: str, on_stage: OnStage | None = None) -> None:
+        self._question, self._on_stage = question, on_stage
+        self._last: Sequence[Hit] = ()  # what the last stage passed on
         self._rankings: dict[str, tuple[Hit, ...]] = {}
         self._dropped: dict[int, str] = {}
         self._tokens: tuple[int, ...] = ()  # of each hit in the context
@@ -51,7 +56,8 @@ class Recorder:
             self._on_stage("writing", (now - self._began) * 1000)
 
     def drop(self, before: Sequence[Hit], after: Sequence[Hit], reason: str) -> None:
-        """Note why the chunks of which a stage passed no hit on were dropped."""
+        """Note why chunks were dropped: those of which a stage passed no hit on."""
+        self._last = after
         kept = {hit.chunk.id for hit in after}
         self._dropped.update({hit.chunk.id: reason for hit in before if hit.chunk.id not in kept})
 
@@ -77,7 +83,7 @@ class Recorder:
             began = time.perf_counter()
             result = stage(*given)
             if note:
-                note(result, *given)
+                note(result)
             self._time(name, (time.perf_counter() - began) * 1000)
             return result
 
@@ -92,50 +98,48 @@ class Recorder:
         if self._on_stage is not None:
             self._on_stage(name, ms)
 
-    # what is noted of each stage: its result, and what it was given
+    # what is noted of the result of each stage
 
-    def note_rewrite(self, alone: str, question: str, earlier: Sequence[str]) -> None:
+    def note_rewrite(self, alone: str) -> None:
         """Tell the asker where a question was understood from what was said before."""
-        if alone != question:
+        if alone != self._question:
             self._remarks.append(f"Rewritten to stand alone: {alone}")
 
-    def note_retrieve(self, candidates: Candidates, request: Request) -> None:
+    def note_retrieve(self, candidates: Candidates) -> None:
         """Keep the ranking of each leg."""
         self._rankings |= {"dense": tuple(candidates.dense), "lexical": tuple(candidates.lexical)}
 
-    def note_fuse(self, hits: list[Hit], candidates: Candidates) -> None:
+    def note_fuse(self, hits: list[Hit]) -> None:
         """Keep the fused ranking."""
-        self._rankings["fused"] = tuple(hits)
+        self._last = self._rankings["fused"] = tuple(hits)
 
-    def note_rerank(self, reranked: Reranked, request: Request, hits: list[Hit]) -> None:
+    def note_rerank(self, reranked: Reranked) -> None:
         """Keep the ranking, and how much was read."""
         ended = (
             "before its deadline; what was not read keeps the fused order"
             if reranked.late
             else "within its token budget"
         )
-        self._notes.append(f"Reranking read {len(reranked.vectors)} of {len(hits)} candidates {ended}.")
-        self._rankings["reranked"] = tuple(reranked.hits)
+        self._notes.append(
+            f"Reranking read {len(reranked.vectors)} of {len(reranked.hits)} candidates {ended}."
+        )
+        self._last = self._rankings["reranked"] = tuple(reranked.hits)
 
-    def note_trim(
-        self, hits: list[Hit], request: Request, candidates: Candidates, reranked: Reranked
-    ) -> None:
+    def note_trim(self, hits: list[Hit]) -> None:
         """Keep the trimmed hits."""
         self._rankings["trimmed"] = tuple(hits)
-        self.drop(reranked.hits, hits, "no sentence of it is among the best")
+        self.drop(self._last, hits, "no sentence of it is among the best")
 
-    def note_keep(self, evidence: list[Hit], hits: list[Hit]) -> None:
+    def note_keep(self, evidence: list[Hit]) -> None:
         """Note the weak tail."""
-        self.drop(hits, evidence, "a weak tail: far below the best")
+        self.drop(self._last, evidence, "a weak tail: far below the best")
 
-    def note_select(
-        self, selection: Selection, question: str, evidence: list[Hit], fused: Sequence[Hit]
-    ) -> None:
+    def note_select(self, selection: Selection) -> None:
         """Keep what the prompt is to show, and what of it speaks to a model."""
         self._remarks += selection.remarks
         self._strategy, self._rankings["evidence"] = selection.strategy, tuple(selection.hits)
 
-    def note_assemble(self, context: Context, *given: Any) -> None:
+    def note_assemble(self, context: Context) -> None:
         """Note what reached the context, and why the chunks of which nothing did were cut."""
         self._rankings["context"] = tuple(item.hit for item in context.evidence)
         self._tokens = tuple(item.tokens for item in context.evidence)
@@ -146,6 +150,6 @@ class Recorder:
         self._dropped = {chunk: why for chunk, why in self._dropped.items() if chunk not in kept}
         self._dropped |= {cut.chunk.id: cut.reason for cut in context.cut if cut.chunk.id not in kept}
 
-    def note_generate(self, draft: Draft, *given: Any) -> None:
+    def note_generate(self, draft: Draft) -> None:
         """Tell the asker what a generator dropped or replaced."""
         self._remarks += draft.notes

@@ -19,6 +19,7 @@ import numpy as np
 from rag.fuse import min_max
 from rag.models.cross_encoder import CrossEncoder
 from rag.models.embed import Embedder, TokenVectors, maxsim, unit
+from rag.retrieve import Request
 from rag.types import Chunk, Hit
 
 READ_TOKENS = 300  # of candidates; once so many are read, no more are: two long chunks, or four of 100 tokens
@@ -40,10 +41,21 @@ class LateInteraction:
 
     Args:
         cross_encoder: what reads the same candidates once more, and has half a say in the new score.
+        deadline_ms: of `rerank_candidates`; None waits.
     """
 
-    def __init__(self, embedder: Embedder, cross_encoder: CrossEncoder | None = None) -> None:
-        self._embedder, self._cross_encoder = embedder, cross_encoder
+    def __init__(
+        self,
+        embedder: Embedder,
+        cross_encoder: CrossEncoder | None = None,
+        *,
+        deadline_ms: float | None = None,
+    ) -> None:
+        self._embedder, self._cross_encoder, self._deadline_ms = embedder, cross_encoder, deadline_ms
+
+    def rerank_candidates(self, request: Request, hits: Sequence[Hit]) -> Reranked:
+        """Rerank the candidates of a question on its way through the stages."""
+        return self.rerank(request.question, hits, limit=request.pool, deadline_ms=self._deadline_ms)
 
     def rerank(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
@@ -21,10 +21,10 @@ from rag.answer.prompts import SYSTEM, THINKING
 from rag.answer.strategy import Selection, Selector
 from rag.answer.verify import verify
 from rag.answer.writer import Writer
-from rag.assemble import Limits, assemble, memory_pieces, reading_order, room_for_evidence
+from rag.assemble import Assembler, Limits
 from rag.models.compress import Compressed, Compressor, load_compressor
 from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
-from rag.models.embed import Embedder, embedder_of
+from rag.models.embed import Embedder, embed_question, embedder_of
 from rag.models.judge import load_judge
 from rag.models.reader import load_reader
 from rag.rerank import LateInteraction, Reranked
@@ -33,7 +33,6 @@ from rag.rewrite import rewrite_within
 from rag.settings import Settings
 from rag.store.catalog import Catalog
 from rag.store.generations import Generation
-from rag.text.injection import last_if_planted
 from rag.trim import keep_evidence, trim_candidates
 from rag.types import Citation, Conflict, Context, Draft, Hit, Memory
 
@@ -116,6 +115,15 @@ class ModelSet:
             return None
         return load_cross_encoder(self._settings.reranker, threads=self._settings.encoder_threads)
 
+    def generate(self, context: Context, on_part: OnPart) -> Draft:
+        """Make a draft of a context."""
+        return self.generator.generate(context, on_part)
+
+    def compress(self, text: str, rate: float, question: str) -> Compressed:
+        """Keep about the share `rate` of a text, its words that matter most to the question."""
+        assert self.compressor is not None
+        return self.compressor.compress(text, rate, question=question)
+
     @property
     def summarize(self) -> Callable[[str], str] | None:
         """What sums an exchange up: the language model, where one writes the answers; else None."""
@@ -164,59 +172,26 @@ def make_stages(settings: Settings, catalog: Catalog, models: ModelSet) -> Stage
     Raises:
         ModelError: if a model other than the packaged ones does not load; the packaged ones load at their first use.
     """
-    limits = Limits(settings.budget_tokens, settings.evidence_tokens, settings.compression)
-    system = SYSTEM + THINKING if settings.generator_thinks else SYSTEM
-    selector = Selector(settings.strategy, catalog, models.embedder)
-    reranker = LateInteraction(models.embedder, models.cross_encoder)
-
-    def embed(question: str) -> np.ndarray:
-        vector: np.ndarray = models.embedder.encode([question])[0]
-        return vector
-
-    def rerank(request: Request, hits: list[Hit]) -> Reranked:
-        return reranker.rerank(
-            request.question, hits, limit=request.pool, deadline_ms=settings.rerank_deadline_ms
-        )
-
-    def select(question: str, evidence: list[Hit], fused: Sequence[Hit]) -> Selection:
-        count = models.generator.count_tokens
-        room = room_for_evidence(question, limits, system, count)
-        selection = selector.select(
-            question, evidence, fused, room=room, count=count, writes=models.generator.writes
-        )
-        hits, remarks = last_if_planted(selection.hits)
-        return replace(selection, hits=hits, remarks=tuple(remarks))
-
-    def compress(text: str, rate: float, question: str) -> Compressed:
-        assert models.compressor is not None
-        return models.compressor.compress(text, rate, question=question)
-
-    def assemble_context(question: str, selection: Selection, memory: Memory) -> Context:
-        return assemble(
-            question,
-            selection.hits,
-            reading_order(selection, attention=settings.order == "attention"),
-            limits=limits,
-            count=models.generator.count_tokens,
-            compress=None if settings.compressor == "none" else partial(compress, question=question),
-            memory=memory_pieces(memory) if models.generator.writes else (),
-            system=system,
-        )
-
-    def generate(context: Context, on_part: OnPart) -> Draft:
-        return models.generator.generate(context, on_part)
-
+    reranker = LateInteraction(models.embedder, models.cross_encoder, deadline_ms=settings.rerank_deadline_ms)
+    assembler = Assembler(
+        Limits(settings.budget_tokens, settings.evidence_tokens, settings.compression),
+        Selector(settings.strategy, catalog, models.embedder),
+        lambda: models.generator,
+        None if settings.compressor == "none" else models.compress,
+        attention=settings.order == "attention",
+        system=SYSTEM + THINKING if settings.generator_thinks else SYSTEM,
+    )
     return Stages(
         rewrite=partial(rewrite_within, most_chars=settings.max_question_chars),
-        embed=embed,
+        embed=partial(embed_question, models.embedder),
         retrieve=retrieve,
         fuse=partial(fuse_legs, fusion=settings.fusion, dense_weight=settings.dense_weight),
-        rerank=None if settings.reranker == "none" else rerank,
+        rerank=None if settings.reranker == "none" else reranker.rerank_candidates,
         trim=partial(trim_candidates, catalog=catalog) if settings.trim else None,
         keep=partial(keep_evidence, least=settings.evidence_least, most=settings.evidence_most),
-        select=select,
-        assemble=assemble_context,
-        generate=generate,
+        select=assembler.select,
+        assemble=assembler.assemble,
+        generate=models.generate,
         verify=partial(verify, catalog=catalog),
         compare=partial(find_conflicts, catalog=catalog, embedder=models.embedder),
     )

@@ -78,6 +78,12 @@ def maxsim(question: np.ndarray, text: np.ndarray) -> float:
     return float((question @ unit(text).T).max(axis=1).mean())
 
 
+def embed_question(embedder: Embedder, question: str) -> np.ndarray:
+    """Return the unit vector (dim,) of a question."""
+    vector: np.ndarray = embedder.encode([question])[0]
+    return vector
+
+
 def load_embedder(name: str = TRUNK, *, threads: int = 0) -> Embedder:
     """Load the packaged trunk (`trunk`) or a sentence-transformers model by path or hub name.
 

@@ -72,7 +72,7 @@ def test_a_chunk_is_dropped_only_if_no_part_of_it_is_kept() -> None:
         return Hit(chunk, start, start + 4, "some", 1.0, "trimmed")
 
     trimmed = [part(one, 0), part(one, 5), part(two, 10), part(two, 15), part(three, 20)]
-    recorder = Recorder()
+    recorder = Recorder("q")
     recorder.drop(trimmed, trimmed[:3], "weak")  # one part of `two` is kept, nothing of `three`
     kept = (Evidence(1, trimmed[0], 7),)
     cut = (Cut(one, "over budget"), Cut(two, "over budget"))  # of `one` only the second part

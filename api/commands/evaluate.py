@@ -134,11 +134,13 @@ def ablate_path(
 ) -> None:
     """Ask every question with each stage off or swapped; say what each costs and buys."""
     from eval.ablate import ablate, ablation_json, by_order, by_position, variants
+    from eval.extra import require_extra
     from eval.questions import drawn, find_problems, read_questions
     from eval.report.markdown import ablation_markdown
     from eval.report.render import nested_markdown, to_json
     from eval.trial import Subject
 
+    require_extra()
     asked = drawn(read_questions(questions), sample, seed)
     with opened() as service:
         _refuse_broken(questions, find_problems(asked, service.catalog, corpus))
@@ -166,6 +168,9 @@ def report(
     ] = None,
 ) -> None:
     """Make one self-contained HTML page of a run: plots, checks, and the worst questions."""
+    from eval.extra import require_extra
+
+    require_extra()
     from eval.ablate import read_ablation
     from eval.report.page import run_page
     from eval.run import read_run
@@ -258,6 +263,7 @@ class Asked:
         Args:
             suitable: raises where the questions are not those that are wanted, before any is asked.
         """
+        from eval.extra import require_extra
         from eval.questions import drawn, find_problems, read_questions
         from eval.run import evaluate, read_run, set_name
         from eval.trial import Subject
@@ -265,6 +271,7 @@ class Asked:
 
         if self.run_file is not None:
             return read_run(self.run_file)
+        require_extra()
         assert self.corpus is not None
         assert self.questions is not None
         whole = read_questions(self.questions)
@@ -288,6 +295,9 @@ class Asked:
 
 
 def _gate(baseline: Path, fail_on: str | None, folder: Path | None, made: Asked) -> bool:
+    from eval.extra import require_extra
+
+    require_extra()
     from eval.gate import DEFAULT_RULES, check_comparable, check_rules, judge_run, parse_rules
     from eval.questions import fingerprint
     from eval.report.page import run_page

@@ -168,10 +168,12 @@ class _Gate:
         Raises:
             InvalidInput: if a file or a rule is not right, or the baseline is of other questions.
         """
+        from eval.extra import require_extra
         from eval.gate import DEFAULT_RULES, check_comparable, parse_rules
         from eval.questions import fingerprint, read_questions
         from eval.run import read_run, set_name
 
+        require_extra()
         asked = read_questions(questions)
         run = read_run(baseline) if baseline else None
         if run is not None:

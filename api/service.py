@@ -21,6 +21,9 @@ from rag.store.catalog import Catalog
 if TYPE_CHECKING:
     from ingest.build import Builder
 
+# How long each part of a server may take to end what is at hand, once it is told to stop.
+STOP_S = 3
+
 
 class Service:
     """What the ways in share. ModelSet and indexes load at their first use.

@@ -10,32 +10,27 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from api.commands.batch import printable_json
+from api.commands.terminal import CorpusOption, JsonOption, UserOption, note, out, print_json, say
 from api.service import opened
 from rag.errors import CitationError, InvalidInput, StorageError
 from rag.memory.conversation import ANYBODY, Session, SessionInfo, Turn, check_name
 from rag.types import Answer, Fact
 
-Corpus = Annotated[str, typer.Option("--corpus", "-c", help="Name of the document set.")]
-User = Annotated[str, typer.Option("--user", help="Whose session it is.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-FactNumber = Annotated[
+FactOption = Annotated[
     int,
     typer.Option("--fact", min=1, max=2**63 - 1, help="Its number, as `ibid memory list --facts` shows it."),
 ]
-out, notes = Console(), Console(stderr=True)
 memory_app = typer.Typer(no_args_is_help=True, help="What conversations are remembered.")
 
 
 def chat(
-    corpus: Corpus,
+    corpus: CorpusOption,
     session: Annotated[
         str | None, typer.Option("--session", help="Go on with this one; without it a new one begins.")
     ] = None,
-    user: User = ANYBODY,
+    user: UserOption = ANYBODY,
 ) -> None:
     """Ask one question after the other; a follow-up is understood from what was said before.
 
@@ -46,7 +41,7 @@ def chat(
     check_name("user", user)
     with opened() as service:
         service.pipeline.index(corpus)  # an unknown corpus ends it before the first question
-        notes.print(f"Session {name}. An empty line ends it.", highlight=False, markup=False)
+        note(f"Session {name}. An empty line ends it.")
         talk = Session(corpus, name, user)
         for question in _lines():
             try:
@@ -54,7 +49,7 @@ def chat(
                 _print(question, answer)
                 service.conversations.tidy(talk, service.pipeline)
             except (InvalidInput, CitationError, StorageError) as error:
-                notes.print(f"ibid: {error}", highlight=False, markup=False, soft_wrap=True)
+                note(f"ibid: {error}")
 
 
 @memory_app.command("list")
@@ -64,7 +59,7 @@ def list_memory(
     facts: Annotated[bool, typer.Option("--facts", help="Show what the user stated.")] = False,
     history: Annotated[bool, typer.Option("--history", help="With --facts: superseded ones too.")] = False,
     user: Annotated[str | None, typer.Option("--user", help="Only of this user.")] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the sessions that are remembered, with --session what one holds, with --facts what a user stated."""
     if corpus is None and (session is not None or facts):
@@ -82,33 +77,33 @@ def list_memory(
         else:
             found = service.conversations.sessions(corpus=corpus, user=user)
     if as_json:
-        return print(printable_json([asdict(one) for one in found], indent=2))
+        return print_json([asdict(one) for one in found])
     for one in found:
-        _plain(_line(one))
+        say(_line(one))
     return None
 
 
 @memory_app.command("correct")
 def correct(
     text: Annotated[str, typer.Argument(help="What to remember instead.")],
-    corpus: Corpus,
-    fact: FactNumber,
-    user: User = ANYBODY,
+    corpus: CorpusOption,
+    fact: FactOption,
+    user: UserOption = ANYBODY,
 ) -> None:
     """Put a fact right; the wrong one is kept as history, until the fact is forgotten."""
     with opened() as service:
         corrected = service.conversations.facts.correct(service.embedder, corpus, user, fact, text)
-    _plain(_line(corrected))
+    say(_line(corrected))
 
 
 @memory_app.command("forget")
 def forget(
-    corpus: Corpus,
+    corpus: CorpusOption,
     session: Annotated[str | None, typer.Option("--session", help="The session to forget.")] = None,
     fact: Annotated[
         int | None, typer.Option("--fact", min=1, max=2**63 - 1, help="The fact to forget, with its history.")
     ] = None,
-    user: User = ANYBODY,
+    user: UserOption = ANYBODY,
 ) -> None:
     """Forget a session and what was stated in it, or one fact, for good."""
     if (session is None) == (fact is None):
@@ -116,9 +111,9 @@ def forget(
     with opened() as service:
         if fact is not None:
             held = service.conversations.facts.forget(corpus, user, fact)
-            return _plain(f"fact {fact}: forgotten{', with its history' if held > 1 else ''}")
+            return say(f"fact {fact}: forgotten{', with its history' if held > 1 else ''}")
         held = service.conversations.forget(Session(corpus, session or "", user))
-    return _plain(f"{session}: {held} exchanges forgotten")
+    return say(f"{session}: {held} exchanges forgotten")
 
 
 def _line(one: Turn | Fact | SessionInfo) -> str:
@@ -167,10 +162,6 @@ def _print(question: str, answer: Answer) -> None:
     sources = {one.label: one.document for one in cited}
     for label, document in sorted(sources.items()):
         out.print(f"  \\[{label}] {escape(document)}", highlight=False)
-
-
-def _plain(text: str) -> None:
-    out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _date(seconds: float) -> str:

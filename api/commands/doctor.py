@@ -1,20 +1,23 @@
-"""Check an installation and its data folder; say what is wrong and what to do about it."""
+"""The command that checks an installation and its data folder, and says what to do about what is wrong."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import typer
+
+from api.commands.terminal import JsonOption, print_json, say
 from api.service import Service
 from rag.errors import IbidError
-from rag.settings import Settings
+from rag.settings import Settings, load_settings
 
-LEAST_FREE_MB = 500
+ADVISED_FREE_MB = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class HealthCheck:
     """One thing that was checked: what was found, and the remedy where it is not right."""
 
     name: str
@@ -23,7 +26,25 @@ class Check:
     remedy: str = ""
 
 
-def diagnose(settings: Settings) -> list[Check]:
+def doctor(as_json: JsonOption = False) -> None:
+    """Check models, catalogue, indexes and disk; say what to do. Exits 1 if something is wrong."""
+    checks = diagnose(load_settings())
+    if as_json:
+        print_json([{"check": c.name, "ok": c.ok, "found": c.found, "remedy": c.remedy} for c in checks])
+    else:
+        print_checks(checks)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def print_checks(checks: Sequence[HealthCheck]) -> None:
+    """Print a line for each check, and the remedy below where something is wrong."""
+    for check in checks:
+        remedy = "" if check.ok else f"\n        {check.remedy}"
+        say(f"{'ok    ' if check.ok else 'WRONG '} {check.name}: {check.found}{remedy}")
+
+
+def diagnose(settings: Settings) -> list[HealthCheck]:
     """Check data folder, embedder, generator, catalogue, each corpus's indexes and disk, in this order."""
     checks = [_checked("data folder", lambda: f"{settings.home} opens", lambda: Service(settings).close())]
     if not checks[0].ok:
@@ -45,12 +66,12 @@ def diagnose(settings: Settings) -> list[Check]:
     return checks
 
 
-def _checked(name: str, found: Callable[[], str], check: Callable[[], None]) -> Check:
+def _checked(name: str, found: Callable[[], str], check: Callable[[], None]) -> HealthCheck:
     try:
         check()
     except IbidError as error:
-        return Check(name, False, "does not work", str(error))
-    return Check(name, True, found())
+        return HealthCheck(name, False, "does not work", str(error))
+    return HealthCheck(name, True, found())
 
 
 def _embed(service: Service) -> None:
@@ -67,17 +88,19 @@ def _check_catalogue(service: Service) -> None:
         raise IbidError(f"SQLite reports {result!r}; restore a backup of {service.settings.home}.")
 
 
-def _index_check(service: Service, corpus: str, chunks: int) -> Check:
+def _index_check(service: Service, corpus: str, chunks: int) -> HealthCheck:
     name = f"index of {corpus}"
     try:
         indexed = len(service.pipeline.index(corpus))
     except IbidError as error:
-        return Check(name, False, "does not load", str(error))
+        return HealthCheck(name, False, "does not load", str(error))
     found = f"{indexed} of {chunks} chunks"
     remedy = f"Delete the folder {service.settings.home / 'indexes'}; it is rebuilt at the next start."
-    return Check(name, indexed == chunks, found, remedy)
+    return HealthCheck(name, indexed == chunks, found, remedy)
 
 
-def _disk_check(settings: Settings) -> Check:
+def _disk_check(settings: Settings) -> HealthCheck:
     free = shutil.disk_usage(settings.home).free // 1_000_000
-    return Check("disk", free >= LEAST_FREE_MB, f"{free:,} MB free", f"Free at least {LEAST_FREE_MB} MB.")
+    return HealthCheck(
+        "disk", free >= ADVISED_FREE_MB, f"{free:,} MB free", f"Free at least {ADVISED_FREE_MB} MB."
+    )

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from api.commands.progress import progress
+from api.commands.terminal import CorpusOption, progress, say
 from api.service import Service, opened
 from rag.errors import InvalidInput
 
@@ -23,28 +22,30 @@ if TYPE_CHECKING:
 
 API_KEY = "OPENAI_API_KEY"
 WRITTEN = ("run.json", "junit.xml", "gate.json", "gate.md", "report.html")
-out = Console()
 eval_app = typer.Typer(
     no_args_is_help=True, help="Is it good, and is it better than before? Question sets, runs, and the gate."
 )
 
-Corpus = Annotated[str, typer.Option("--corpus", "-c", help="Name of the document set.")]
-Questions = Annotated[Path, typer.Option("--questions", "-q", help="Question set, JSON Lines.")]
-Ragas = Annotated[bool, typer.Option("--ragas/--no-ragas", help="Score faithfulness and context with RAGAS.")]
-JudgeUrl = Annotated[
+QuestionsOption = Annotated[Path, typer.Option("--questions", "-q", help="Question set, JSON Lines.")]
+RagasOption = Annotated[
+    bool, typer.Option("--ragas/--no-ragas", help="Score faithfulness and context with RAGAS.")
+]
+JudgeUrlOption = Annotated[
     str | None,
     typer.Option(
         "--judge-url",
         help="OpenAI-compatible server that RAGAS asks instead of the judge; its key is OPENAI_API_KEY.",
     ),
 ]
-JudgeModel = Annotated[str, typer.Option("--judge-model", help="Model of that server.")]
-Sample = Annotated[int | None, typer.Option("--sample", min=1, help="Ask only so many questions, drawn.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of what is drawn.")]
+JudgeModelOption = Annotated[str, typer.Option("--judge-model", help="Model of that server.")]
+SampleOption = Annotated[
+    int | None, typer.Option("--sample", min=1, help="Ask only so many questions, drawn.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of what is drawn.")]
 
 
 @eval_app.command("check")
-def check_set(corpus: Corpus, questions: Questions) -> None:
+def check_set(corpus: CorpusOption, questions: QuestionsOption) -> None:
     """Check a question set against a corpus: dead spans, duplicates, contradictions, leaks.
 
     Exits 1 if the set cannot be measured with.
@@ -57,33 +58,31 @@ def check_set(corpus: Corpus, questions: Questions) -> None:
         problems += find_leaks(list(asked.values()), service.catalog, corpus)
     lines = {question.id: number for number, question in asked.items()}
     for one in sorted(problems, key=lambda problem: lines[problem.question]):
-        _print(
-            f"{'WRONG' if one.serious else 'note '} line {lines[one.question]}, {one.question}: {one.what}"
-        )
+        say(f"{'WRONG' if one.serious else 'note '} line {lines[one.question]}, {one.question}: {one.what}")
     serious = sum(problem.serious for problem in problems)
-    _print(f"{questions}: {len(asked)} questions, {serious} wrong, {len(problems) - serious} notes")
+    say(f"{questions}: {len(asked)} questions, {serious} wrong, {len(problems) - serious} notes")
     if serious:
         raise typer.Exit(1)
 
 
 @eval_app.command()
 def run(
-    corpus: Corpus,
-    questions: Questions,
+    corpus: CorpusOption,
+    questions: QuestionsOption,
     out_file: Annotated[Path, typer.Option("--out", help="Where the run is written, as JSON.")],
-    ragas: Ragas = True,
-    judge_url: JudgeUrl = None,
-    judge_model: JudgeModel = "",
-    sample: Sample = None,
-    seed: Seed = 0,
+    ragas: RagasOption = True,
+    judge_url: JudgeUrlOption = None,
+    judge_model: JudgeModelOption = "",
+    sample: SampleOption = None,
+    seed: SeedOption = 0,
 ) -> None:
     """Ask every question, measure each stage and each answer, and keep the run."""
     from eval.report.render import run_markdown
     from eval.run import save_run
 
-    made = Asked(corpus, questions, Scoring(ragas, judge_url, judge_model), None, sample, seed).run()
+    made = RunSource(corpus, questions, Scoring(ragas, judge_url, judge_model), None, sample, seed).run()
     save_run(made, out_file)
-    _print(run_markdown(made) + f"\n-> {out_file}")
+    say(run_markdown(made) + f"\n-> {out_file}")
 
 
 @eval_app.command()
@@ -99,16 +98,16 @@ def gate(
     folder: Annotated[
         Path | None, typer.Option("--out", help="Folder for run, report.html, gate.md, gate.json, junit.xml.")
     ] = None,
-    ragas: Ragas = True,
-    judge_url: JudgeUrl = None,
-    judge_model: JudgeModel = "",
+    ragas: RagasOption = True,
+    judge_url: JudgeUrlOption = None,
+    judge_model: JudgeModelOption = "",
 ) -> None:
     """Compare with the last release; say what became worse, and by how much at least.
 
     Exits 0 when nothing did, 1 when something did, 2 when it could not be told. Without --fail-on the usual rules
     hold, as far as the question set has what they are about.
     """
-    made = Asked(corpus, questions, Scoring(ragas, judge_url, judge_model), run_file)
+    made = RunSource(corpus, questions, Scoring(ragas, judge_url, judge_model), run_file)
     if folder is not None:
         for name in WRITTEN:  # an old verdict must not pass for this one
             (folder / name).unlink(missing_ok=True)
@@ -126,11 +125,11 @@ def gate(
 
 @eval_app.command("ablate")
 def ablate_path(
-    corpus: Corpus,
-    questions: Questions,
+    corpus: CorpusOption,
+    questions: QuestionsOption,
     out_file: Annotated[Path | None, typer.Option("--out", help="Also write all figures, as JSON.")] = None,
-    sample: Sample = None,
-    seed: Seed = 0,
+    sample: SampleOption = None,
+    seed: SeedOption = 0,
 ) -> None:
     """Ask every question with each stage off or swapped; say what each costs and buys."""
     from eval.ablate import ablate, ablation_json, by_order, by_position, variants
@@ -148,12 +147,12 @@ def ablate_path(
         with progress("Ablating", len(variants())) as advance:
             rows = ablation_json(ablate(subject, asked, advance))
         orders, positions = by_order(subject, asked), by_position(subject, asked)
-    _print(ablation_markdown(rows))
+    say(ablation_markdown(rows))
     if orders:
-        _print(nested_markdown("order of the evidence", orders))
-        _print(nested_markdown("position of the gold evidence", positions))
+        say(nested_markdown("order of the evidence", orders))
+        say(nested_markdown("position of the gold evidence", positions))
     else:
-        _print("Order and position: no question has five hits of which one holds its evidence.")
+        say("Order and position: no question has five hits of which one holds its evidence.")
     if out_file is not None:
         _write(out_file, to_json({"variants": rows, "orders": orders, "positions": positions}))
 
@@ -177,15 +176,15 @@ def report(
 
     made, before = read_run(run_file), read_run(baseline) if baseline else None
     _write(html, run_page(made, before, ablation=read_ablation(ablation) if ablation else None))
-    _print(f"-> {html}")
+    say(f"-> {html}")
 
 
 @eval_app.command()
 def generate(
-    corpus: Corpus,
+    corpus: CorpusOption,
     out_file: Annotated[Path, typer.Option("--out", help="Where the drafts are written; never overwritten.")],
     count: Annotated[int, typer.Option("--count", min=1, max=10_000, help="Most questions.")] = 50,
-    seed: Seed = 0,
+    seed: SeedOption = 0,
 ) -> None:
     """Draft questions from a corpus, by rules, for a person to review and reword."""
     from eval.drafts import draft_questions
@@ -198,7 +197,7 @@ def generate(
     with opened() as service:
         drafts = draft_questions(service.catalog, corpus, count, seed=seed)
     _write(out_file, write_questions(drafts))
-    _print(f"{len(drafts)} drafts -> {out_file}; review them, and add questions that nothing answers.")
+    say(f"{len(drafts)} drafts -> {out_file}; review them, and add questions that nothing answers.")
 
 
 @eval_app.command()
@@ -210,7 +209,7 @@ def compare(
     from eval.report.render import comparison_markdown
     from eval.run import read_run
 
-    _print(comparison_markdown(read_run(before), read_run(now)))
+    say(comparison_markdown(read_run(before), read_run(now)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +239,7 @@ class Scoring:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RunSource:
     """Where a run comes from: a file, or questions that are asked now, of which some may be drawn."""
 
     corpus: str | None
@@ -294,7 +293,7 @@ class Asked:
                 )
 
 
-def _gate(baseline: Path, fail_on: str | None, folder: Path | None, made: Asked) -> bool:
+def _gate(baseline: Path, fail_on: str | None, folder: Path | None, made: RunSource) -> bool:
     from eval.extra import require_extra
 
     require_extra()
@@ -316,7 +315,7 @@ def _gate(baseline: Path, fail_on: str | None, folder: Path | None, made: Asked)
     if folder is not None:
         save_run(now, folder / "run.json")
     judged = judge_run(before, now, rules, lenient=fail_on is None)
-    _print(gate_markdown(judged))
+    say(gate_markdown(judged))
     if folder is not None:
         _write(folder / "junit.xml", gate_junit(judged))
         _write(folder / "gate.json", to_json(gate_json(judged)))
@@ -338,7 +337,3 @@ def _refuse_broken(path: Path, problems: Sequence[LabelProblem]) -> None:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-
-
-def _print(text: str) -> None:
-    out.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
-from api.commands.batch import printable_json
-from api.commands.progress import progress
+from api.commands.terminal import SOME_FAILED, CorpusOption, JsonOption, note, print_json, progress, say
 from api.service import Service, opened
 from rag.errors import InvalidInput, WrongState
 from rag.pipeline import Pipeline
@@ -24,32 +22,27 @@ if TYPE_CHECKING:
     from eval.questions import EvalQuestion
     from eval.run import Run
 
-SOME_FAILED = 2
-out, notes = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 generations_app = typer.Typer(
     no_args_is_help=True,
     help="Make a corpus anew with another embedding model or chunker, beside the generation that serves it.",
 )
 
-Corpus = Annotated[str, typer.Option("--corpus", "-c", help="Name of the document set.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-
 
 @generations_app.command("list")
-def list_generations(corpus: Corpus, as_json: AsJson = False) -> None:
+def list_generations(corpus: CorpusOption, as_json: JsonOption = False) -> None:
     """List the generations of a corpus: how each is made, how far it has come, and which serves."""
     with opened() as service:
         listed = [(one, service.catalog.extent(one)) for one in service.catalog.generations(corpus)]
     if as_json:
-        return print(printable_json([_to_json(*one) for one in listed], indent=2))
+        return print_json([_to_json(*one) for one in listed])
     for one in listed:
-        _print(out, _to_line(*one))
+        say(_to_line(*one))
     return None
 
 
 @generations_app.command()
 def build(
-    corpus: Corpus,
+    corpus: CorpusOption,
     embedder: Annotated[
         str | None, typer.Option("--embedder", help="Embedding model; default IBID_EMBEDDER.")
     ] = None,
@@ -57,7 +50,7 @@ def build(
     chunk_tokens: Annotated[
         int | None, typer.Option("--chunk-tokens", help="Default IBID_CHUNK_TOKENS.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Build a generation beside the one that serves, or go on with one that was begun; nothing changes for users.
 
@@ -78,18 +71,18 @@ def build(
             reasons = catch_up(service.catalog, maker, advance)
         extent = service.catalog.extent(generation)
     for name, reason in reasons.items():
-        _print(notes, f"failed: {name}: {reason}")
+        note(f"failed: {name}: {reason}")
     if as_json:
-        print(printable_json(_to_json(generation, extent) | {"failed": reasons}, indent=2))
+        print_json(_to_json(generation, extent) | {"failed": reasons})
     else:
-        _print(out, _to_line(generation, extent))
+        say(_to_line(generation, extent))
     if reasons:
         raise typer.Exit(SOME_FAILED)
 
 
 @generations_app.command()
 def swap(
-    corpus: Corpus,
+    corpus: CorpusOption,
     number: Annotated[
         int | None,
         typer.Option("--generation", "-g", help="Its number; default the newest that never served."),
@@ -105,7 +98,7 @@ def swap(
     fail_on: Annotated[
         str | None, typer.Option("--fail-on", help="Rules of the gate, as of `ibid eval gate`.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Let a generation serve: at once, for running servers too. What it still lacks is built first.
 
@@ -121,7 +114,7 @@ def swap(
 
 
 @generations_app.command()
-def rollback(corpus: Corpus, as_json: AsJson = False) -> None:
+def rollback(corpus: CorpusOption, as_json: JsonOption = False) -> None:
     """Let the generation serve again that served before. What came since is built for it first."""
     from ingest.rebuild import previous
 
@@ -131,12 +124,12 @@ def rollback(corpus: Corpus, as_json: AsJson = False) -> None:
 
 @generations_app.command()
 def prune(
-    corpus: Corpus,
+    corpus: CorpusOption,
     everything: Annotated[
         bool,
         typer.Option("--all", help="Also what a rollback would bring back, and what has not served yet."),
     ] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Delete the generations that are needed no more: chunks, embeddings and index snapshots. Documents stay."""
     from ingest.rebuild import needless
@@ -146,9 +139,9 @@ def prune(
         for generation in pruned:
             service.catalog.prune_generation(generation)
     if as_json:
-        return print(printable_json({"corpus": corpus, "pruned": [one.id for one in pruned]}, indent=2))
+        return print_json({"corpus": corpus, "pruned": [one.id for one in pruned]})
     numbers = ", ".join(str(one.id) for one in pruned)
-    return _print(out, f"{corpus}: pruned {numbers}" if pruned else f"{corpus}: nothing to prune")
+    return say(f"{corpus}: pruned {numbers}" if pruned else f"{corpus}: nothing to prune")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +181,7 @@ class _Gate:
 
         before = self.baseline or self._run(service, service.pipeline, corpus)
         judged = judge_run(before, self._run(service, trying, corpus), self.rules, lenient=self.lenient)
-        notes.print(gate_markdown(judged), markup=False, highlight=False)
+        note(gate_markdown(judged))
         return judged.passed
 
     def _run(self, service: Service, path: Pipeline, corpus: str) -> Run:
@@ -214,15 +207,13 @@ def _swap(service: Service, generation: Generation, gate: _Gate | None, *, as_js
     trying.index(corpus).catch_up()
     trying.save_indexes(always=True)  # so that no server has to build its index first
     if gate is not None and not gate.passes(service, trying, corpus):
-        _print(notes, f"ibid: generation {before.id} goes on serving {corpus!r}: {generation.id} is worse.")
+        note(f"ibid: generation {before.id} goes on serving {corpus!r}: {generation.id} is worse.")
         raise typer.Exit(1)
     generations.swap(catalog, maker)
     if as_json:
-        print(printable_json({"corpus": corpus, "serves": generation.id, "before": before.id}, indent=2))
+        print_json({"corpus": corpus, "serves": generation.id, "before": before.id})
     else:
-        _print(
-            out, f"{corpus}: generation {generation.id} serves ({_made(generation)}), before it {before.id}"
-        )
+        say(f"{corpus}: generation {generation.id} serves ({_made(generation)}), before it {before.id}")
 
 
 def _made(generation: Generation) -> str:
@@ -263,7 +254,3 @@ def _to_line(generation: Generation, extent: Extent) -> str:
         f"{generation.id}  {_state(generation, extent)}: {_made(generation)}, {extent.documents} documents, "
         f"{extent.missing} missing, {extent.chunks} chunks, since {began}"
     )
-
-
-def _print(console: Console, text: str) -> None:
-    console.print(text.encode("utf-8", "backslashreplace").decode(), markup=False, highlight=False)

@@ -6,50 +6,47 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from api.commands.batch import printable_json
+from api.commands.terminal import JsonOption, print_json, say
 from api.render import job_to_json
 from api.service import opened
 from ingest.uploads.queue import Job
 
 jobs_app = typer.Typer(no_args_is_help=True, help="Uploads that a server ingests in the background.")
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="As `ibid jobs list` shows it.")]
-out = Console()
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="As `ibid jobs list` shows it.")]
 
 
 @jobs_app.command("list")
 def list_jobs(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most jobs to list.")] = 20,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the newest jobs, newest first."""
     with opened() as service:
         listed = service.jobs.recent(limit)
     if as_json:
-        return print(printable_json([job_to_json(job) for job in listed], indent=2))
+        return print_json([job_to_json(job) for job in listed])
     for job in listed:
-        _plain(_line(job))
+        say(_line(job))
     return None
 
 
 @jobs_app.command("show")
-def show_job(job: JobId, as_json: AsJson = False) -> None:
+def show_job(job: JobArgument, as_json: JsonOption = False) -> None:
     """Show how far a job is, and what became of each of its files."""
     with opened() as service:
         _show(service.jobs.get(job), as_json)
 
 
 @jobs_app.command("cancel")
-def cancel_job(job: JobId, as_json: AsJson = False) -> None:
+def cancel_job(job: JobArgument, as_json: JsonOption = False) -> None:
     """Cancel what of a job is not yet ingested; what is in stays."""
     with opened() as service:
         _show(service.jobs.cancel(job), as_json)
 
 
 @jobs_app.command("retry")
-def retry_job(job: JobId, as_json: AsJson = False) -> None:
+def retry_job(job: JobArgument, as_json: JsonOption = False) -> None:
     """Queue the files of a finished job again that failed or were cancelled within the last week.
 
     The server that runs over the data folder ingests them, or the next one that is started.
@@ -60,10 +57,10 @@ def retry_job(job: JobId, as_json: AsJson = False) -> None:
 
 def _show(job: Job, as_json: bool) -> None:
     if as_json:
-        return print(printable_json(job_to_json(job), indent=2))
-    _plain(_line(job))
+        return print_json(job_to_json(job))
+    say(_line(job))
     for file in job.files:
-        _plain(f"  {file.state}  {file.name}" + (f": {file.error}" if file.error else ""))
+        say(f"  {file.state}  {file.name}" + (f": {file.error}" if file.error else ""))
     return None
 
 
@@ -74,7 +71,3 @@ def _line(job: Job) -> str:
     return (
         f"{job.id}  {created}  {job.corpus}: {job.state}, {job.done} of {len(job.files)} files{rate}{error}"
     )
-
-
-def _plain(text: str) -> None:
-    out.print(text, highlight=False, markup=False, soft_wrap=True)

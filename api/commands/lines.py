@@ -1,20 +1,23 @@
-"""Run one model over a file: one JSON object a line in, one out, in the same order."""
+"""JSON Lines: answer a file of questions, or run one model over a file; one line out for each line in, in order."""
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
-from api.commands.batch import parse_line, printable_json
+from api.commands.terminal import printable_json
 from rag.errors import IbidError, InvalidInput
 from rag.models.runtime import cores
 
-Entry = dict[str, Any]
-Work = Callable[[Entry], Entry]
+JsonObject = dict[str, Any]
+Answering = Callable[[str], JsonObject]
+Work = Callable[[JsonObject], JsonObject]
 
-EXPECTED = {
+EXPECTED_LINES = {
     "reranker": '{"id": ..., "question": "...", "texts": ["...", ...]}',
     "reader": '{"id": ..., "question": "...", "context": "..."}',
     "compressor": '{"id": ..., "text": "...", "rate": a number above 0 and at most 1}, and "question" if any',
@@ -23,23 +26,52 @@ EXPECTED = {
 AHEAD = 4  # lines in work for each core while earlier ones are waited for
 
 
+def answer_lines(path: Path, answer: Answering) -> int:
+    """Print the answer to each line `{"id", "question"}` of a file; return how many failed.
+
+    Blank lines are passed over. A line that fails is printed as `{"id", "error"}` and the others go on.
+
+    Raises:
+        InvalidInput: if the file cannot be read as UTF-8.
+    """
+    failed = 0
+    for number, line in enumerate(read_jsonl(path), 1):
+        if line.strip():
+            result = _answer_line(line, number, answer)
+            failed += "error" in result
+            print(printable_json(result), flush=True)
+    return failed
+
+
+def read_jsonl(path: Path) -> list[str]:
+    """Return the lines of a file in UTF-8.
+
+    Raises:
+        InvalidInput: if it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError, ValueError) as error:  # a null character in the path is a ValueError
+        raise InvalidInput(f"{path} cannot be read ({error}); expected JSON Lines in UTF-8.") from error
+
+
 def working(job: str, model: Any) -> Work:
     """Return what turns the entry of a line into the fields of its result."""
 
-    def rerank(entry: Entry) -> Entry:
+    def rerank(entry: JsonObject) -> JsonObject:
         scores = model.score(entry["question"], entry["texts"])
         return {"scores": [float(score) for score in scores]}
 
-    def read(entry: Entry) -> Entry:
+    def read(entry: JsonObject) -> JsonObject:
         reading = model.read(entry["question"], entry["context"])
         fields = ("answer", "start", "end", "score", "no_answer")
         return {field: getattr(reading, field) for field in fields}
 
-    def compress(entry: Entry) -> Entry:
+    def compress(entry: JsonObject) -> JsonObject:
         done = model.compress(entry["text"], entry["rate"], question=entry.get("question") or "")
         return {"text": done.text, "kept": [list(span) for span in done.kept]}
 
-    def judge(entry: Entry) -> Entry:
+    def judge(entry: JsonObject) -> JsonObject:
         return {"supported": float(model.support([(entry["premise"], entry["hypothesis"])])[0])}
 
     return {"reranker": rerank, "reader": read, "compressor": compress, "judge": judge}[job]
@@ -58,7 +90,31 @@ def run_lines(job: str, work: Work, lines: Sequence[str], write: Callable[[str],
     return failed
 
 
-def _in_order(work: Callable[[Any], Entry], items: Iterator[Any]) -> Iterator[Entry]:
+def _answer_line(line: str, number: int, answer: Answering) -> JsonObject:
+    try:
+        entry = _parse_line(line, number)
+    except InvalidInput as error:
+        return {"id": None, "error": str(error)}
+    identity = entry.get("id") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(entry.get("question"), str):
+        return {
+            "id": identity,
+            "error": f'Line {number} has no question; expected {{"id": ..., "question": "..."}}.',
+        }
+    try:
+        return {"id": identity} | answer(entry["question"])
+    except IbidError as error:
+        return {"id": identity, "error": str(error)}
+
+
+def _parse_line(line: str, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:  # also a number too long, or too many brackets
+        raise InvalidInput(f"Line {number} is not JSON ({error}).") from error
+
+
+def _in_order(work: Callable[[Any], JsonObject], items: Iterator[Any]) -> Iterator[JsonObject]:
     """Work on several items at once; yield the results in order, each as soon as it and those before are done."""
     waiting: deque[Any] = deque()
     pool = ThreadPoolExecutor(cores())
@@ -73,14 +129,14 @@ def _in_order(work: Callable[[Any], Entry], items: Iterator[Any]) -> Iterator[En
         pool.shutdown(cancel_futures=True)
 
 
-def _result(job: str, work: Work, number: int, line: str) -> Entry:
+def _result(job: str, work: Work, number: int, line: str) -> JsonObject:
     try:
-        entry = parse_line(line, number)
+        entry = _parse_line(line, number)
     except InvalidInput as error:
         return {"id": None, "error": str(error)}
     identity = entry.get("id") if isinstance(entry, dict) else None
     if wrong := _what_is_wrong(job, entry):
-        return {"id": identity, "error": f"Line {number} {wrong}; expected {EXPECTED[job]}."}
+        return {"id": identity, "error": f"Line {number} {wrong}; expected {EXPECTED_LINES[job]}."}
     try:
         return {"id": identity} | work(entry)
     except IbidError as error:

@@ -10,14 +10,13 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
-from rich.console import Console
 
-from api.commands.batch import printable_json, read_lines
-from api.commands.doctor import Check
-from api.commands.lines import run_lines, working
+from api.commands.doctor import HealthCheck, print_checks
+from api.commands.lines import read_jsonl, run_lines, working
+from api.commands.terminal import SOME_FAILED, JsonOption, print_json, say
 from rag.errors import IbidError, ModelError
 from rag.models import pack, prepare, trunk
-from rag.models.compress import load_compressor
+from rag.models.compress import PACK, load_compressor
 from rag.models.cross_encoder import load_cross_encoder
 from rag.models.embed import TRUNK, load_embedder
 from rag.models.judge import load_judge
@@ -27,12 +26,11 @@ from rag.settings import Settings, load_settings
 
 Job = Literal["reranker", "reader", "compressor", "judge"]
 JobArgument = Annotated[Job, typer.Argument(metavar="JOB", help=f"One of {', '.join(pack.JOBS)}.")]
-BatchFile = Annotated[Path, typer.Option("--batch", help="JSON Lines; one JSON line out for each.")]
-Model = Annotated[
+BatchOption = Annotated[Path, typer.Option("--batch", help="JSON Lines; one JSON line out for each.")]
+ModelOption = Annotated[
     str | None, typer.Option("--model", help="Instead of the settings' model: `pack`, a path or a hub name.")
 ]
 
-PACK = "pack"
 WHAT = {
     "embedder": "a text's vector, and its tokens'",
     "reranker": "how well a passage answers a question",
@@ -47,7 +45,6 @@ LOADERS: Mapping[str, Callable[..., Any]] = {
     "judge": load_judge,
 }
 PROBE_TOLERANCE = 0.5  # in logits: int8 arithmetic differs a little from processor to processor
-out = Console()
 
 models_app = typer.Typer(no_args_is_help=True, help="The models that ship with Ibid.")
 
@@ -70,24 +67,23 @@ class Shipped:
 
 
 @models_app.command("list")
-def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_models(as_json: JsonOption = False) -> None:
     """List the five models: job, what it does, size, whether it is prepared, and what the settings choose."""
     shipped = shipped_models(load_settings())
     if as_json:
-        return print(printable_json([asdict(one) for one in shipped], indent=2))
+        return print_json([asdict(one) for one in shipped])
     for one in shipped:
         state = "prepared" if one.prepared else "not prepared" if one.bytes else "missing"
-        line = f"{one.job:10}  {one.name:18}  {one.bytes / 1e6:4.1f} MB  {state:12}  {one.what}; {one.used}"
-        out.print(line, highlight=False, markup=False, soft_wrap=True)
+        say(f"{one.job:10}  {one.name:18}  {one.bytes / 1e6:4.1f} MB  {state:12}  {one.what}; {one.used}")
     return None
 
 
 @models_app.command()
 def build() -> None:
     """Prepare the packaged models: merge and export to ONNX, once for each installation."""
-    out.print(f"prepared: {prepare.prepared_trunk()}", soft_wrap=True, highlight=False, markup=False)
+    say(f"prepared: {prepare.prepared_trunk()}")
     for job in pack.shipped():
-        out.print(f"prepared: {prepare.prepared(job)}", soft_wrap=True, highlight=False, markup=False)
+        say(f"prepared: {prepare.prepared(job)}")
 
 
 @models_app.command("verify")
@@ -100,16 +96,13 @@ def verify_models() -> None:
         _checked("embedder", _verify_trunk),
         *(_checked(job, partial(_verify, job)) for job in pack.shipped()),
     ]
-    for check in checks:
-        remedy = "" if check.ok else f"\n        {check.remedy}"
-        line = f"{'ok    ' if check.ok else 'WRONG '} {check.name}: {check.found}{remedy}"
-        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    print_checks(checks)
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 
 
 @models_app.command("run")
-def run_model(job: JobArgument, batch: BatchFile, model: Model = None) -> None:
+def run_model(job: JobArgument, batch: BatchOption, model: ModelOption = None) -> None:
     """Run one model over a file. Exits 2 if some lines failed: they are written as `{"id", "error"}`.
 
     \b
@@ -121,10 +114,10 @@ def run_model(job: JobArgument, batch: BatchFile, model: Model = None) -> None:
     settings = load_settings()
     chosen = model or getattr(settings, job)
     name = PACK if chosen in ("none", "late_interaction") else chosen
-    lines = read_lines(batch)
+    lines = read_jsonl(batch)
     work = working(job, load(job, name, threads=settings.encoder_threads))
     if run_lines(job, work, lines, lambda line: print(line, flush=True)):
-        raise typer.Exit(2)
+        raise typer.Exit(SOME_FAILED)
 
 
 def load(job: str, name: str, *, threads: int = 0) -> Any:
@@ -187,8 +180,8 @@ def _agree(found: list[float], expected: list[float]) -> bool:
     return len(found) == len(expected) and bool(np.allclose(found, expected, rtol=0, atol=PROBE_TOLERANCE))
 
 
-def _checked(name: str, check: Callable[[], str]) -> Check:
+def _checked(name: str, check: Callable[[], str]) -> HealthCheck:
     try:
-        return Check(name, True, check())
+        return HealthCheck(name, True, check())
     except IbidError as error:
-        return Check(name, False, "is not what ships", str(error))
+        return HealthCheck(name, False, "is not what ships", str(error))

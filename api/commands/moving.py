@@ -10,25 +10,21 @@ from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-from api.commands.batch import printable_json
+from api.commands.terminal import SOME_FAILED, CorpusOption, JsonOption, note, print_json, say
 from api.service import opened
+from ingest.load import DEFAULT_LIMITS
+from ingest.portable import export_documents, read_documents
 from rag.errors import InvalidInput, StorageError
 from rag.settings import load_settings
 from rag.store.backup import Backup, restore_backup, write_backup
 from rag.store.durable import put_in_place
 from rag.types import check_corpus_name
 
-out, notes = Console(), Console(stderr=True)
-Corpus = Annotated[str, typer.Option("--corpus", "-c", help="Name of the document set.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 
 def backup(
     archive: Annotated[Path, typer.Argument(metavar="FILE", help="The archive to write, such as ibid.tar.")],
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write catalogue and originals to one archive, while the server runs, and check what was written.
 
@@ -38,17 +34,17 @@ def backup(
         written = write_backup(service.catalog, archive)
     _report("backed up", archive, written, as_json=as_json)
     for sha256 in written.damaged:
-        _note(
+        note(
             f"damaged: originals/{sha256} is not what was uploaded, and was left out; upload that file again"
         )
     if written.damaged:
-        raise typer.Exit(2)
+        raise typer.Exit(SOME_FAILED)
 
 
 def restore(
     archive: Annotated[Path, typer.Argument(metavar="FILE", help="An archive that `ibid backup` wrote.")],
     force: Annotated[bool, typer.Option("--force", help="Replace the catalogue that is there.")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Put a backup into the data folder, after every checksum was checked; the server must not run."""
     restored = restore_backup(archive, load_settings().home, force=force)
@@ -56,14 +52,12 @@ def restore(
 
 
 def export_(
-    corpus: Corpus,
+    corpus: CorpusOption,
     file: Annotated[
         Path | None, typer.Option("--out", help="Where to write it; without it to the terminal.")
     ] = None,
 ) -> None:
     """Write the documents of a corpus as JSON Lines: name, version, sha256, metadata, pages and text."""
-    from ingest.portable import export_documents
-
     with opened() as service, _written(file) as target:
         for line in export_documents(service.catalog, corpus):
             target.write(line + "\n")
@@ -76,40 +70,37 @@ def import_(
             metavar="FILE", help="JSON Lines as `ibid export` writes them; - for the standard input."
         ),
     ],
-    corpus: Corpus,
-    as_json: AsJson = False,
+    corpus: CorpusOption,
+    as_json: JsonOption = False,
 ) -> None:
     """Add and update the documents of an export. Unchanged ones do nothing; nothing is ever deleted.
 
     Exits 0 when all is in, 2 when some lines failed (each is named with its number), 1 when nothing is in.
     """
-    from ingest.load import DEFAULT_LIMITS
-    from ingest.portable import read_documents
-
     check_corpus_name(corpus)
     failed: list[dict[str, Any]] = []
     counts: dict[str, int] = {}
 
-    def note(line: int | None, error: str) -> None:
+    def fail(line: int | None, error: str) -> None:
         failed.append({"line": line, "error": error})
-        _note(f"failed: {error}" if line is None else f"failed: line {line}: {error}")
+        note(f"failed: {error}" if line is None else f"failed: line {line}: {error}")
 
     with _lines(file) as lines, opened() as service:
-        documents = read_documents(lines, DEFAULT_LIMITS.max_characters, note)
+        documents = read_documents(lines, DEFAULT_LIMITS.max_characters, fail)
         for outcome in service.builder().take(corpus, documents):
             if outcome.state == "failed":
-                note(None, f"{outcome.name}: {outcome.error}")
+                fail(None, f"{outcome.name}: {outcome.error}")
             else:
                 counts[outcome.state] = counts.get(outcome.state, 0) + 1
         service.pipeline.index(corpus).catch_up()
         service.pipeline.save_indexes()
     if as_json:
-        print(printable_json({"corpus": corpus, "counts": counts, "failed": failed}, indent=2))
+        print_json({"corpus": corpus, "counts": counts, "failed": failed})
     else:
         shown = ", ".join(f"{n} {state}" for state, n in sorted(counts.items())) or "nothing is in"
-        out.print(f"{corpus}: {shown}", highlight=False, markup=False)
+        say(f"{corpus}: {shown}")
     if failed or not counts:
-        raise typer.Exit(2 if counts else 1)
+        raise typer.Exit(SOME_FAILED if counts else 1)
 
 
 @contextmanager
@@ -143,11 +134,5 @@ def _report(done: str, archive: Path, what: Backup, *, as_json: bool) -> None:
     if as_json:
         fields = {"file": str(archive), "schema": what.schema, "created": what.created}
         counts = {"originals": what.originals, "bytes": what.bytes, "damaged": list(what.damaged)}
-        return print(printable_json(fields | counts, indent=2))
-    size = f"{what.originals} originals, {what.bytes / 1e6:,.1f} MB"
-    return out.print(f"{done}: {archive} ({size})", highlight=False, markup=False, soft_wrap=True)
-
-
-def _note(text: str) -> None:
-    printable = text.encode("utf-8", "backslashreplace").decode()
-    notes.print(escape(printable), soft_wrap=True, highlight=False)
+        return print_json(fields | counts)
+    return say(f"{done}: {archive} ({what.originals} originals, {what.bytes / 1e6:,.1f} MB)")

@@ -14,7 +14,7 @@ from api.http import schemas
 from api.http.guard import Guard
 from api.http.problems import install_handlers
 from api.http.ready import Readiness
-from api.http.routes import documents, manifest, questions, sessions, status
+from api.http.routes import documents, jobs, questions, sessions, status, sync
 from api.http.schedule import Scheduler
 from api.service import Service
 from rag.settings import Settings
@@ -66,6 +66,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(Guard, settings=settings)
     install_handlers(app)
-    for router in (status.router, documents.router, manifest.router, questions.router, sessions.router):
-        app.include_router(router)
+    for routes in (status, documents, jobs, sync, questions, sessions):
+        app.include_router(routes.router)
     return app

@@ -6,13 +6,12 @@ import logging
 import shutil
 import threading
 
-from api.service import Service
+from api.service import STOP_S, Service
 from rag.errors import IbidError, NotFound
 from rag.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
-STOP_S = 3  # how long stopping waits for the index at hand
-LEAST_FREE_MB = 50  # with less, the next upload is likely to fail
+UPLOAD_FREE_MB = 50  # with less, the next upload is likely to fail
 
 
 class Readiness:
@@ -48,8 +47,8 @@ class Readiness:
                 free_mb = shutil.disk_usage(self._service.settings.home).free // 1_000_000
         except (IbidError, OSError) as error:
             return [*reasons, f"The catalogue cannot be written: {error}"]
-        if free_mb < LEAST_FREE_MB:
-            reasons.append(f"The disk has {free_mb} MB free; uploads need at least {LEAST_FREE_MB}.")
+        if free_mb < UPLOAD_FREE_MB:
+            reasons.append(f"The disk has {free_mb} MB free; uploads need at least {UPLOAD_FREE_MB}.")
         return reasons
 
     def _warm(self) -> None:

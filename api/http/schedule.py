@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from api.commands.sync import sync_folder
 from api.render import sync_to_line
-from api.service import Service
+from api.service import STOP_S, Service
+from api.sync import sync_folder
 from ingest.sync.plan import Order
 from rag.errors import IbidError
 from rag.schedule import Schedule
 
 log = logging.getLogger(__name__)
-STOP_S = 3  # how long stopping waits for the file at hand
 LONGEST_WAIT_S = 30.0  # between two looks at the clock, which may be set, or have slept
 
 

@@ -12,14 +12,12 @@ import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 
 from api.http.app import create_app
-from api.service import Service
+from api.service import STOP_S, Service
 from rag.errors import IbidError, InvalidSettings
 from rag.settings import Settings
 
-SWITCH_S = (
-    0.0005  # a question asks for the interpreter some fifty times; by default it waits up to 5 ms each time
-)
-STOP_S = 3  # how long requests at work may take to end once the server is told to stop
+# A question asks for the interpreter some fifty times; by default it waits up to 5 ms each time.
+SWITCH_S = 0.0005
 
 
 def run_server(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Routes of corpora, documents, uploads and jobs."""
+"""Routes of corpora, documents and uploads."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFi
 from fastapi.responses import FileResponse
 
 from api.http import schemas
+from api.http.depends import Serving, body_of_type
 from api.http.problems import problem_responses
-from api.http.routes.questions import Serving, body_of_type
 from api.render import job_to_json
 from ingest.load import document_name
 from ingest.uploads.jobs import Upload
@@ -105,33 +105,6 @@ def get_original(service: Serving, corpus: str, name: str) -> FileResponse:
     return FileResponse(
         path, filename=wanted.rsplit("/", 1)[-1], media_type="application/octet-stream", headers=_SANDBOX
     )
-
-
-@router.get("/jobs", response_model=schemas.JobList, tags=["jobs"])
-def list_jobs(service: Serving, limit: Limit = 100) -> dict[str, Any]:
-    """List the newest jobs, newest first."""
-    return {"jobs": [job_to_json(job) for job in service.jobs.recent(limit)]}
-
-
-@router.get("/jobs/{job}", response_model=schemas.Job, tags=["jobs"])
-def get_job(service: Serving, job: str) -> dict[str, Any]:
-    """Return a job's progress and what became of each file."""
-    return job_to_json(service.jobs.get(job))
-
-
-@router.post("/jobs/{job}/cancel", response_model=schemas.Job, tags=["jobs"])
-def cancel_job(service: Serving, job: str) -> dict[str, Any]:
-    """Cancel what of a job is not yet in; what is in stays."""
-    return job_to_json(service.jobs.cancel(job))
-
-
-@router.post("/jobs/{job}/retry", response_model=schemas.Job, tags=["jobs"])
-def retry_job(service: Serving, job: str) -> dict[str, Any]:
-    """Queue the files of a finished job again that failed or were cancelled within the last week.
-
-    Those whose name was uploaded again or deleted since are left out.
-    """
-    return job_to_json(service.jobs.retry(job))
 
 
 def _names(filenames: Sequence[str]) -> list[str]:

@@ -6,14 +6,14 @@ import asyncio
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 
 from api.http import schemas
+from api.http.depends import Serving, body_of_type
 from api.http.problems import problem_responses
 from api.http.stream import ClientGone, Emit, answer_events, stage_event, stream_events
 from api.render import answer_to_json, explain_to_json, search_to_json
@@ -22,25 +22,6 @@ from rag.memory.conversation import Session
 from rag.recorder import OnStage
 from rag.types import Answer
 
-
-def serving(request: Request) -> Service:
-    """Return the service of the running application."""
-    service: Service = request.app.state.service
-    return service
-
-
-def body_of_type(expected: str) -> Callable[[Request], None]:
-    """Return a dependency that refuses a body of another media type (415)."""
-
-    def check(request: Request) -> None:
-        found = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if found != expected:
-            raise HTTPException(415, f"The body is of type {found[:80] or 'unstated'!r}; send {expected}.")
-
-    return check
-
-
-Serving = Annotated[Service, Depends(serving)]
 router = APIRouter(
     prefix="/v1/corpora/{corpus}",
     tags=["questions"],

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path
 
 from api.http import schemas
+from api.http.depends import Serving, body_of_type
 from api.http.problems import problem_responses
-from api.http.routes.questions import Serving, body_of_type
 from rag.errors import NotFound
 from rag.memory.conversation import Session
 

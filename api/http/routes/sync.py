@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Depends
 
 from api.http import schemas
+from api.http.depends import Serving, body_of_type
 from api.http.problems import problem_responses
-from api.http.routes.questions import Serving, body_of_type
 from api.render import sync_to_json
 from ingest.load import document_name
 from ingest.sync.folder import Found

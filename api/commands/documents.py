@@ -1,0 +1,50 @@
+"""The commands about corpora and their documents: list them, and delete documents."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from api.commands.terminal import CorpusOption, JsonOption, print_json, say
+from api.service import opened
+from ingest.load import document_name
+
+
+def documents(corpus: CorpusOption, as_json: JsonOption = False) -> None:
+    """List the documents of a corpus."""
+    with opened() as service:
+        listed = service.catalog.documents(corpus)
+    if as_json:
+        return print_json([asdict(info) for info in listed])
+    for info in listed:
+        say(f"{info.name}  version {info.version}, {info.characters:,} characters, {info.chunks} chunks")
+    return None
+
+
+def corpora(as_json: JsonOption = False) -> None:
+    """List the corpora of the data folder."""
+    with opened() as service:
+        listed = service.catalog.corpora()
+    if as_json:
+        return print_json([asdict(info) for info in listed])
+    for info in listed:
+        say(f"{info.name}  {info.documents} documents, {info.chunks} chunks")
+    return None
+
+
+def delete(
+    corpus: CorpusOption,
+    names: Annotated[
+        list[str], typer.Argument(metavar="DOCUMENT...", help="Names as `ibid documents` lists them.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Delete documents at once, all of those named or none."""
+    deleted = list(dict.fromkeys(map(document_name, names)))
+    with opened() as service:
+        service.catalog.delete_documents(corpus, deleted)
+    if as_json:
+        return print_json({"corpus": corpus, "deleted": deleted})
+    return say(f"{corpus}: {len(deleted)} deleted")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ingest.sync.plan import Report
-from ingest.uploads.queue import Job
-from rag.pipeline import SearchResult
 from rag.types import Answer, Citation, Conflict, Hit, Ledger, Trace
+
+if TYPE_CHECKING:
+    from ingest.sync.plan import Report
+    from ingest.uploads.queue import Job
+    from rag.pipeline import SearchResult
 
 _SPANS = ("trimmed", "evidence", "context")  # rankings of parts of chunks; the others are of whole chunks
 

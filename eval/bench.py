@@ -25,7 +25,7 @@ from eval.benchmarks.answers import (
 )
 from eval.benchmarks.conversation import memory, multiturn, recall, rewriting
 from eval.benchmarks.models import pack
-from eval.benchmarks.operations import crash, ingest_load, ingest_rate, restore, sync
+from eval.benchmarks.operations import crash, ingest_load, ingest_rate, restore, startup, sync
 from eval.benchmarks.retrieval import chroma, lexical, nfcorpus, peers, scale
 from eval.datasets import available
 from eval.trial import processor, save_results
@@ -62,6 +62,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "lexical": Measurement(lexical.measure, "documents/wikipedia-490.jsonl.gz"),
     "scale-10000": Measurement(lambda: scale.measure(10_000), "documents/wikipedia-490.jsonl.gz"),
     "scale-100000": Measurement(lambda: scale.measure(100_000), "documents/wikipedia-490.jsonl.gz"),
+    "startup": Measurement(startup.measure, "documents/wikipedia-490.jsonl.gz"),
     "ingest-load": Measurement(ingest_load.measure, "documents/wikipedia-490.jsonl.gz"),
     "ingest-rate": Measurement(ingest_rate.measure, "documents/wikipedia-490.jsonl.gz", part=True),
     "sync": Measurement(sync.measure, "documents/wikipedia-490.jsonl.gz"),

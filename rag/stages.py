@@ -12,11 +12,9 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from rag.answer.causal import CausalModel
 from rag.answer.conflicts.find import find_conflicts
 from rag.answer.extractive import Extractive
 from rag.answer.generator import Generator, LanguageModel, OnPart
-from rag.answer.openai_client import OpenAIClient
 from rag.answer.prompts import SYSTEM, THINKING
 from rag.answer.strategy import Selection, Selector
 from rag.answer.verify import verify
@@ -212,7 +210,10 @@ def load_generator(settings: Settings, embedder: Embedder) -> Generator:
 
 
 def _language_model(settings: Settings) -> LanguageModel:
+    # Imported here: their libraries would cost every start 0.3 s.
     if settings.generator == "openai":
+        from rag.answer.openai_client import OpenAIClient
+
         return OpenAIClient(
             settings.generator_url,
             settings.generator_model,
@@ -220,6 +221,8 @@ def _language_model(settings: Settings) -> LanguageModel:
             timeout_s=settings.generator_timeout_s,
             most_tokens=settings.generator_tokens,
         )
+    from rag.answer.causal import CausalModel
+
     return CausalModel(
         settings.generator, threads=settings.encoder_threads, most_tokens=settings.generator_tokens
     )

@@ -18,10 +18,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 METHODS = "GET|POST|PUT|PATCH|DELETE"
 
 
-def below(group: object) -> dict[str, Any]:
-    """Return the commands of a group; typer's own type of a group does not declare them."""
-    found: dict[str, Any] = vars(group)["commands"]
-    return found
+def below(group: Any) -> dict[str, Any]:
+    """Return the commands of a group; those of `ibid` itself are imported only when they are looked for."""
+    return {name: group.get_command(None, name) for name in group.list_commands(None)}
 
 
 def commands() -> set[str]:

@@ -11,6 +11,8 @@ import typer
 from api.commands.terminal import JsonOption, print_json, say
 from api.service import Service
 from rag.errors import IbidError
+from rag.models.embed import TrunkEmbedder
+from rag.models.trunk import verify_trunk
 from rag.settings import Settings, load_settings
 
 ADVISED_FREE_MB = 500
@@ -75,6 +77,8 @@ def _checked(name: str, found: Callable[[], str], check: Callable[[], None]) -> 
 
 
 def _embed(service: Service) -> None:
+    if isinstance(service.embedder, TrunkEmbedder):
+        verify_trunk()
     service.embedder.encode(["Is it there?"])
 
 

@@ -132,7 +132,7 @@ def load(job: str, name: str, *, threads: int = 0) -> Any:
 def shipped_models(settings: Settings) -> list[Shipped]:
     """Describe the five models, the embedder first."""
     weights = trunk.trunk_folder() / "model.safetensors"
-    ready = (prepare.models_folder() / trunk.trunk_fingerprint() / "trunk.int8.onnx").is_file()
+    ready = (trunk.models_folder() / trunk.trunk_fingerprint() / "trunk.int8.onnx").is_file()
     first = Shipped(
         "embedder", "all-MiniLM-L6-v2", WHAT["embedder"], weights.stat().st_size, ready, settings.embedder
     )
@@ -154,6 +154,7 @@ def is_prepared(job: str) -> bool:
 
 
 def _verify_trunk() -> str:
+    weights = trunk.verify_trunk()
     embedder = load_embedder(TRUNK, threads=1)
     asked, told, other = embedder.encode([*PROBE, "Butter melts in a warm pan."])
     if not asked @ told > 0.5 > asked @ other:
@@ -161,7 +162,7 @@ def _verify_trunk() -> str:
             f"The prepared trunk does not tell texts apart: delete {prepare.prepared_trunk()}; "
             "then run `ibid models build`."
         )
-    return f"sha256 {trunk.trunk_sha256()[:16]}, loads, and tells the probe's texts apart"
+    return f"sha256 {weights[:16]}, loads, and tells the probe's texts apart"
 
 
 def _verify(job: str) -> str:

@@ -7,19 +7,13 @@ with the installation, in a folder named by the hash of the weights, so that new
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 
 from rag.models import pack
-from rag.models.trunk import trunk_fingerprint, trunk_sha256
+from rag.models.trunk import models_folder, trunk_fingerprint, trunk_sha256
 
 # Raise it when the export changes what the pack's networks say.
 PACK_EXPORT_VERSION = 2
-
-
-def models_folder() -> Path:
-    """Return where prepared models live: with the installation, never in the data folder."""
-    return Path(sys.prefix) / "share" / "ibid" / "models"
 
 
 def prepared_trunk() -> Path:

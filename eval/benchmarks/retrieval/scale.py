@@ -44,7 +44,7 @@ def measure(chunks: int) -> dict[str, Any]:
     """Build a corpus of at least `chunks` chunks and measure a real server over it."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        built = _build(home, chunks)
+        built = build_corpus(home, chunks)
         with running_server(home) as server:
             asked = [entry["question"] for entry in records("reading/squad-dev.jsonl.gz")][
                 :: 1504 // QUESTIONS
@@ -59,7 +59,12 @@ def measure(chunks: int) -> dict[str, Any]:
             return results
 
 
-def _build(home: Path, chunks: int) -> dict[str, Any]:
+def build_corpus(home: Path, chunks: int, real: int = REAL) -> dict[str, Any]:
+    """Build the corpus CORPUS of at least `chunks` chunks in a data folder, its index snapshot included.
+
+    Args:
+        real: of these, how many are embedded for real; the others are altered copies.
+    """
     settings = replace(Settings(), home=home)
     embedder, catalog = shared_embedder(settings.embedder), Catalog(home)
     began = time.perf_counter()
@@ -67,9 +72,9 @@ def _build(home: Path, chunks: int) -> dict[str, Any]:
     sources = (Source(f"{i:03}.txt", entry["text"].encode) for i, entry in enumerate(_articles()))
     for outcome in Builder(catalog, embedder, settings).ingest(CORPUS, sources):
         made += outcome.chunks
-        if made >= min(REAL, chunks):
+        if made >= min(real, chunks):
             break
-    real, embedded_s = made, time.perf_counter() - began
+    embedded, embedded_s = made, time.perf_counter() - began
     for number, version in enumerate(_altered(catalog, embedder.fingerprint, chunks - made)):
         catalog.put_version(CORPUS, f"altered-{number:05}.txt", version)
         made += len(version.pieces.keys)
@@ -82,8 +87,8 @@ def _build(home: Path, chunks: int) -> dict[str, Any]:
     size = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
     return {
         "chunks": made,
-        "embedded_for_real": real,
-        "real_chunks_per_s": round(real / embedded_s, 1),
+        "embedded_for_real": embedded,
+        "real_chunks_per_s": round(embedded / embedded_s, 1),
         "index_rebuild_s": round(indexed_s, 1),
         "data_folder_mb": size // 1_000_000,
     }

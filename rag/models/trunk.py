@@ -66,7 +66,7 @@ def _digests() -> dict[str, str]:
     """Return sha256 and fingerprint of the weights, which are 90 MB: hashed once for each file, then noted."""
     weights = trunk_folder() / "model.safetensors"
     stat = weights.stat()
-    file = [str(weights), stat.st_size, int(stat.st_mtime), EXPORT_VERSION]
+    file: list[str | int] = [str(weights), stat.st_size, int(stat.st_mtime), EXPORT_VERSION]
     if noted := _noted(file):
         return noted
     digests = _hash(weights)

@@ -1,13 +1,15 @@
 """The service's own schedule: read from ibid.toml, due when it says, alive whatever a run does."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
 from ingest.sync.lock import sync_lock
-from rag.errors import InvalidSettings
+from rag.errors import InvalidSettings, SyncRunning
 from rag.schedule import Schedule
 from rag.settings import Settings, load_settings
 from tests.served import find, served, wait_until
@@ -92,6 +94,22 @@ def said(caplog: pytest.LogCaptureFixture, start: str) -> list[str]:
     return [line for line in lines if line.startswith(start)]
 
 
+@contextmanager
+def holding_lock(home: Path, corpus: str) -> Iterator[None]:
+    """Hold the lock of a corpus's syncs, taken as soon as no scheduled run holds it."""
+    with ExitStack() as held:
+
+        def is_taken() -> bool:
+            try:
+                held.enter_context(sync_lock(home, corpus))
+            except SyncRunning:
+                return False
+            return True
+
+        wait_until(is_taken)
+        yield
+
+
 def test_the_service_syncs_again_and_again_and_outlives_failures(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -117,7 +135,7 @@ def test_the_service_syncs_again_and_again_and_outlives_failures(
         wait_until(
             lambda: said(caplog, "sea: 0 added, 0 modified, 0 moved, 0 deleted, 1 unchanged, 1 failed")
         )
-        with sync_lock(tmp_path / "home", "sea"):
+        with holding_lock(tmp_path / "home", "sea"):
             wait_until(lambda: said(caplog, "sea: not synced. Another sync of 'sea' is running"))
     assert len(said(caplog, f"gone: not synced. {tmp_path / 'missing'} is not a folder")) > 1
     assert said(caplog, "sea: failed: 'empty.md': load: empty.md is empty")

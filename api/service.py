@@ -58,7 +58,7 @@ class Service:
         with suppress(NotFound):  # it is to be made
             embedder_of(
                 corpus,
-                self.catalog.serving(corpus).recipe,
+                self.catalog.generations.serving(corpus).recipe,
                 self.embedder,
                 threads=self.settings.encoder_threads,
             )

@@ -133,7 +133,7 @@ class _Texts:
 
     def _read_text(self, document: str, version: int) -> str | None:
         try:
-            found = self._catalog.document(self._corpus, document)
+            found = self._catalog.documents.get(self._corpus, document)
         except NotFound:
             return None
         return found.text if found.version == version else None
@@ -254,7 +254,7 @@ def _finds(subject: Subject, chunk: Chunk) -> bool:
 
 def _some_chunks(subject: Subject) -> tuple[list[Chunk], list[Chunk]]:
     """Return up to three chunks of each of the two newest documents, and of some others."""
-    infos = sorted(subject.catalog.documents(subject.corpus), key=lambda info: -info.created)
+    infos = sorted(subject.catalog.documents.infos(subject.corpus), key=lambda info: -info.created)
     generation = subject.pipeline.index(subject.corpus).generation.id
     rng = random.Random(PROBE_SEED)
     others = rng.sample(infos[2:], min(PROBED, len(infos[2:])))
@@ -262,8 +262,8 @@ def _some_chunks(subject: Subject) -> tuple[list[Chunk], list[Chunk]]:
     for group in (infos[:2], others):
         drawn.append([])
         for info in group:
-            document = subject.catalog.document(subject.corpus, info.name)
-            chunks = subject.catalog.chunks_of(document, generation)
+            document = subject.catalog.documents.get(subject.corpus, info.name)
+            chunks = subject.catalog.chunks.of(document, generation)
             telling = [chunk for chunk in chunks if len(chunk.text.strip()) >= TELLING]
             drawn[-1] += rng.sample(telling, min(3, len(telling)))
     return drawn[0], drawn[1]

@@ -44,8 +44,8 @@ def draft_questions(catalog: Catalog, corpus: str, count: int, *, seed: int = 0)
     """
     rng = random.Random(seed)
     waiting = []
-    for info in catalog.documents(corpus):
-        document = catalog.document(corpus, info.name)
+    for info in catalog.documents.infos(corpus):
+        document = catalog.documents.get(corpus, info.name)
         drafts = list(_drafts(document))
         waiting.append(rng.sample(drafts, len(drafts)))
     chosen: list[tuple[str, str, Gold]] = []

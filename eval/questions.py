@@ -133,7 +133,7 @@ def find_problems(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: s
     Raises:
         NotFound: if there is no such corpus.
     """
-    catalog.require_corpus(corpus)
+    catalog.corpora.require(corpus)
     texts: dict[str, str | None] = {}
     problems: list[LabelProblem] = []
     asked: dict[str, str] = {}
@@ -159,7 +159,7 @@ def find_leaks(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str)
     """
     wanted = {question.id: plain(question.question) for question in questions}
     found = []
-    for info in catalog.documents(corpus):
+    for info in catalog.documents.infos(corpus):
         text = plain(_text(catalog, corpus, info.name) or "")
         found += [
             LabelProblem(identity, f"stands word for word in {info.name}; was the set ingested?", False)
@@ -222,7 +222,7 @@ def _overlap(one: Gold, other: Gold) -> bool:
 
 def _text(catalog: Catalog, corpus: str, name: str) -> str | None:
     try:
-        return catalog.document(corpus, name).text
+        return catalog.documents.get(corpus, name).text
     except NotFound:
         return None
 

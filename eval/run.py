@@ -317,7 +317,7 @@ def _size(subject: Subject) -> dict[str, float]:
         )
     files = sum(path.stat().st_size for path in subject.catalog.home.rglob("*") if path.is_file())
     return {
-        "documents": subject.catalog.count_documents(subject.corpus),
+        "documents": subject.catalog.documents.count(subject.corpus),
         "chunks": chunks,
         "data folder, MB": round(files / 1e6, 1),
     }

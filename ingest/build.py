@@ -21,8 +21,10 @@ from rag.errors import IbidError, Swapped
 from rag.models.embed import Embedder, embedder_of, in_background
 from rag.recipe import recipe_of
 from rag.settings import Settings
-from rag.store.catalog import Catalog, NewVersion
-from rag.store.generations import Generation, Pieces
+from rag.store.catalog import Catalog
+from rag.store.chunks import Pieces
+from rag.store.documents import NewVersion
+from rag.store.generations import Generation
 from rag.types import Document, Metadata, document_id
 
 
@@ -98,7 +100,7 @@ class Builder:
         return held
 
     def _serving(self, corpus: str) -> PieceMaker:
-        return self.maker(self._catalog.serving(corpus))
+        return self.maker(self._catalog.generations.serving(corpus))
 
     def _build(self, corpus: str, items: Iterable[_Prepared | Outcome]) -> Iterator[Outcome]:
         group: list[_Prepared] = []
@@ -114,7 +116,7 @@ class Builder:
                 yield from self._commit(corpus, group)
                 group = []
         yield from self._commit(corpus, group)
-        self._catalog.drop_old_checkpoints()
+        self._catalog.embeddings.drop_old_checkpoints()
 
     def _prepare(self, corpus: str, source: Source) -> _Prepared | Outcome:
         stage = "read"
@@ -124,7 +126,7 @@ class Builder:
                 raise too_large(name, source.size, self._limits)
             data = source.read()
             sha256 = hashlib.sha256(data).hexdigest()
-            if self._catalog.is_current(corpus, name, sha256, _given(source)):
+            if self._catalog.documents.is_current(corpus, name, sha256, _given(source)):
                 return Outcome(name, "unchanged")
             stage = "load"
             loaded = self._parser.parse(data, name, wanted=source.wanted)
@@ -142,7 +144,7 @@ class Builder:
             document_id(corpus, one.name), one.name, one.version, one.text, one.pages, one.metadata
         )
         try:
-            if self._catalog.stands_as(document, one.sha256):
+            if self._catalog.documents.stands_as(document, one.sha256):
                 return Outcome(one.name, "unchanged")
             maker = self._serving(corpus)
             cut = maker.cut(one.text)
@@ -183,9 +185,9 @@ class Builder:
             generation=item.maker.generation.id,
             version=item.version,
         )
-        stood = self._catalog.current_versions([document_id(corpus, item.source.name)])
+        stood = self._catalog.documents.current_versions([document_id(corpus, item.source.name)])
         try:
-            version = self._catalog.put_version(corpus, item.source.name, new, wanted=item.source.wanted)
+            version = self._catalog.documents.put(corpus, item.source.name, new, wanted=item.source.wanted)
         except Swapped:
             raise
         except IbidError as error:

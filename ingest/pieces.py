@@ -14,8 +14,8 @@ from ingest.chunking.chunk import Piece, make_chunker
 from rag.errors import NotFound
 from rag.models.embed import Embedder
 from rag.store.catalog import Catalog
-from rag.store.embeddings import embedding_key
-from rag.store.generations import Generation, Pieces
+from rag.store.chunks import Pieces, embedding_key
+from rag.store.generations import Generation
 from rag.types import indexed_text
 
 # Embed once so many chunks are waiting, and no more at a time: enough to keep every core busy, few enough for the
@@ -92,7 +92,7 @@ class PieceMaker:
             for key, piece in zip(its_keys, cut.pieces, strict=True)
         }
         made = {key: piece.vector for key, (_, piece) in pieces.items() if piece.vector is not None}
-        known = self._catalog.known_vectors([key for key in pieces if key not in made])
+        known = self._catalog.embeddings.known([key for key in pieces if key not in made])
         missing = {
             key: cut.indexed(piece)
             for key, (cut, piece) in pieces.items()
@@ -114,5 +114,7 @@ class PieceMaker:
             fresh = self._embedder.encode([texts[key] for key in part])
             vectors.update(zip(part, fresh, strict=True))
             if len(vectors) < len(keys):
-                self._catalog.keep_checkpoint(part, fresh, lambda: all(cut.wanted() for cut in cuts))
+                self._catalog.embeddings.keep_checkpoint(
+                    part, fresh, lambda: all(cut.wanted() for cut in cuts)
+                )
         return vectors

@@ -44,9 +44,9 @@ def export_documents(catalog: Catalog, corpus: str) -> Iterator[str]:
 
     The same documents give the same lines: two exports can be compared line by line.
     """
-    with catalog.snapshot():
-        for info in catalog.documents(corpus):
-            document = catalog.document(corpus, info.name)
+    with catalog.database.snapshot():
+        for info in catalog.documents.infos(corpus):
+            document = catalog.documents.get(corpus, info.name)
             fields = {
                 "name": document.name,
                 "version": document.version,

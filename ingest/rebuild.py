@@ -37,7 +37,7 @@ def catch_up(catalog: Catalog, maker: PieceMaker, on_document: OnDocument = lamb
     group: list[tuple[int, Document, Cut]] = []
     for row, document in _missing(catalog, maker.generation):
         try:
-            group.append((row, document, maker.cut(document.text, partial(catalog.is_here, row))))
+            group.append((row, document, maker.cut(document.text, partial(catalog.documents.is_here, row))))
         except Exception as error:  # a chunker may embed, see `PieceMaker.embed_each`
             reasons[document.name] = str(failed(document.name, "chunk", error).error)
             on_document()
@@ -45,7 +45,7 @@ def catch_up(catalog: Catalog, maker: PieceMaker, on_document: OnDocument = lamb
             _put(catalog, maker, group, reasons, on_document)
             group = []
     _put(catalog, maker, group, reasons, on_document)
-    catalog.drop_old_checkpoints()
+    catalog.embeddings.drop_old_checkpoints()
     return reasons
 
 
@@ -73,7 +73,7 @@ def swap(catalog: Catalog, maker: PieceMaker, on_document: OnDocument = lambda: 
     """
     for _ in range(ATTEMPTS):
         complete(catalog, maker, on_document)
-        if catalog.swap(maker.generation):
+        if catalog.generations.swap(maker.generation):
             return
     raise WrongState(
         f"Documents came faster than generation {maker.generation.id} caught up; nothing was swapped. Try again "
@@ -88,7 +88,7 @@ def candidate(catalog: Catalog, corpus: str, wanted: int | None = None) -> Gener
         NotFound: if there is none.
         WrongState: if it serves already.
     """
-    known = catalog.generations(corpus)
+    known = catalog.generations.of(corpus)
     if wanted is None:
         found = [one for one in known if one.served is None]
         if not found:
@@ -113,7 +113,7 @@ def previous(catalog: Catalog, corpus: str) -> Generation:
         NotFound: if there is none.
     """
     found = [
-        (one.served, one.id, one) for one in catalog.generations(corpus) if one.served and not one.serves
+        (one.served, one.id, one) for one in catalog.generations.of(corpus) if one.served and not one.serves
     ]
     if not found:
         raise NotFound(
@@ -128,7 +128,7 @@ def needless(catalog: Catalog, corpus: str, *, everything: bool = False) -> list
     Args:
         everything: all but the one that serves.
     """
-    known = catalog.generations(corpus)
+    known = catalog.generations.of(corpus)
     serving = next(one for one in known if one.serves)
     kept = {serving.id}
     if not everything:
@@ -141,7 +141,7 @@ def needless(catalog: Catalog, corpus: str, *, everything: bool = False) -> list
 def _missing(catalog: Catalog, generation: Generation) -> Iterator[tuple[int, Document]]:
     """Yield what a generation lacks, each once, until nothing newer is missing."""
     after = 0
-    while found := catalog.documents_missing(generation, after=after, limit=DOCUMENTS):
+    while found := catalog.generations.missing(generation, after=after, limit=DOCUMENTS):
         yield from found
         after = found[-1][0]
 
@@ -157,7 +157,7 @@ def _put(
     made = maker.embed_each([cut for _, _, cut in group]) if group else []
     for (row, document, cut), pieces in zip(group, made, strict=True):
         if not isinstance(pieces, Exception):
-            catalog.put_chunks(maker.generation, row, pieces)
+            catalog.generations.put(maker.generation, row, pieces)
         elif cut.wanted():
             reasons[document.name] = str(failed(document.name, "embed", pieces).error)
         on_document()

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
+from rag.index.scores import min_max
 from rag.types import Hit
 
 
@@ -70,15 +70,6 @@ def reciprocal_rank_fusion(rankings: Sequence[Sequence[Hit]], *, k: int = 60) ->
             scores[hit.chunk.id] = scores.get(hit.chunk.id, 0.0) + 1 / (k + rank)
     fused = [replace(hit, score=scores[chunk], stage="fused") for chunk, hit in hits.items()]
     return sorted(fused, key=lambda hit: -hit.score)
-
-
-def min_max(scores: ArrayLike) -> NDArray[np.float64]:
-    """Stretch scores (n,) to [0, 1]; where all are equal they say nothing and become 0.5."""
-    values = np.asarray(scores, np.float64)
-    if not len(values):
-        return values
-    low, high = values.min(), values.max()
-    return (values - low) / (high - low) if high > low else np.full(len(values), 0.5)
 
 
 def _complete(scores: Mapping[int, float], ids: Sequence[int]) -> list[float]:

@@ -84,7 +84,9 @@ class Pipeline:
         stages = recorder.around(self._stages.over(index.generation))
         vector, depth = stages.embed(question), SEARCH_DEPTH * k
         hits, _ = self._hits(stages, recorder, Request(question, vector, index, k, depth, depth, filter_))
-        if not self._catalog.stands(index.generation):  # pruned meanwhile: it found less than there is
+        if not self._catalog.generations.exists(
+            index.generation
+        ):  # pruned meanwhile: it found less than there is
             return self.search(corpus, question, k=k, filter_=filter_, on_stage=on_stage)
         current = current_hits(hits, self._catalog)
         recorder.drop(hits, current, CHANGED)
@@ -117,7 +119,7 @@ class Pipeline:
             index = self.index(corpus)
             try:
                 answer = self._answer(index, question, memory, filter_, Recorder(question, on_stage))
-                if self._catalog.stands(index.generation):  # pruned, it found less than there is
+                if self._catalog.generations.exists(index.generation):  # pruned, it found less than there is
                     return replace(answer, recalled=memory.recalled, facts=memory.facts)
             except StaleEvidence as error:
                 changed.append(str(error))
@@ -133,7 +135,7 @@ class Pipeline:
             OtherEmbedder: if its embedding model is unavailable.
         """
         try:
-            generation = self._catalog.serving(corpus)
+            generation = self._catalog.generations.serving(corpus)
             if self._trying is not None and self._trying.corpus == corpus:
                 generation = self._trying
             dimension = self._stages.embedder(generation).dimension

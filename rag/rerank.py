@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag.fuse import min_max
+from rag.index.scores import min_max
 from rag.models.cross_encoder import CrossEncoder
 from rag.models.embed import Embedder, TokenVectors, maxsim, unit
 from rag.retrieve import Request

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag.fuse import average_scores, min_max, reciprocal_rank_fusion
+from rag.fuse import average_scores, reciprocal_rank_fusion
 from rag.index.follower import CorpusIndex, Ranking
+from rag.index.scores import min_max
 from rag.store.catalog import Catalog
 from rag.store.filters import Filter
 from rag.types import Chunk, Hit, page_at, whole_chunk
@@ -92,7 +93,7 @@ def with_neighbours(hits: Sequence[Hit], catalog: Catalog, window: int) -> list[
     """
     known = {hit.chunk.id: hit for hit in hits}
     for hit in hits if window else ():
-        for chunk in catalog.neighbours(hit.chunk, window):
+        for chunk in catalog.chunks.neighbours(hit.chunk, window):
             known.setdefault(chunk.id, whole_chunk(chunk, hit.score, hit.stage))
     return list(known.values())
 
@@ -100,7 +101,7 @@ def with_neighbours(hits: Sequence[Hit], catalog: Catalog, window: int) -> list[
 def on_their_pages(hits: Sequence[Hit], catalog: Catalog) -> list[Hit]:
     """Return the hits with the page on which each starts, which may come after the page its chunk starts on."""
     sources = {(hit.chunk.document_id, hit.chunk.version) for hit in hits if hit.chunk.page}
-    pages = {source: catalog.pages(*source) for source in sources}
+    pages = {source: catalog.documents.pages(*source) for source in sources}
     return [
         replace(hit, page=page_at(pages.get((hit.chunk.document_id, hit.chunk.version), ()), hit.start))
         for hit in hits
@@ -109,5 +110,5 @@ def on_their_pages(hits: Sequence[Hit], catalog: Catalog) -> list[Hit]:
 
 def current_hits(hits: Sequence[Hit], catalog: Catalog) -> list[Hit]:
     """Return the hits of documents that neither changed nor were deleted since they were found."""
-    versions = catalog.current_versions(hit.chunk.document_id for hit in hits)
+    versions = catalog.documents.current_versions(hit.chunk.document_id for hit in hits)
     return [hit for hit in hits if versions.get(hit.chunk.document_id) == hit.chunk.version]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag.fuse import min_max
+from rag.index.scores import min_max
 from rag.models.embed import TokenVectors
 from rag.rerank import Reranked
 from rag.retrieve import Candidates, Request, on_their_pages, with_neighbours
@@ -210,7 +210,7 @@ def trim_candidates(
         idf=index.idf,
         dense={**candidates.dense_scores, **index.dense_scores(request.vector, added)},
         vectors=reranked.vectors,
-        read=catalog.text_between,
+        read=catalog.documents.text_between,
     )
     return on_their_pages(trimmed, catalog)
 

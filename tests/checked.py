@@ -24,9 +24,9 @@ from ingest.source import Source
 from rag.errors import NotFound
 from rag.recipe import Recipe
 from rag.store.catalog import Catalog
+from rag.store.corpora import corpus_stem
 from rag.store.filters import Filter
 from rag.store.generations import Generation
-from rag.store.snapshot import corpus_stem
 from rag.types import Hit
 from tests.modelled import CORPUS, EMBEDDERS, RECIPES, WORDS, Model, Place, Process, embedded
 
@@ -69,7 +69,7 @@ class Checked(RuleBasedStateMachine):
         process = self.processes[0]
         process.catalog.create_corpus(BYSTANDER, ALONE)
         text = " ".join(COMMON)
-        process.catalog.keep_original(text.encode())
+        process.catalog.originals.keep(text.encode())
         list(process.builder.ingest(BYSTANDER, [Source("a.txt", text.encode)]))
         self._create_corpus(process, recipe)
         self._catch_up(process, self._begun(process, other))
@@ -89,13 +89,13 @@ class Checked(RuleBasedStateMachine):
             for name, held in self.model.documents.items()
         }
         for process in self.processes:
-            listed = process.catalog.documents(CORPUS)
+            listed = process.catalog.documents.infos(CORPUS)
             assert {
                 one.name: (one.version, one.metadata, one.sha256, one.chunks) for one in listed
             } == expected
-            texts = {one.name: process.catalog.document(CORPUS, one.name).text for one in listed}
+            texts = {one.name: process.catalog.documents.get(CORPUS, one.name).text for one in listed}
             assert texts == {name: held.text for name, held in self.model.documents.items()}
-            known = process.catalog.generations(CORPUS)
+            known = process.catalog.generations.of(CORPUS)
             assert {one.id: one.recipe for one in known} == self.model.recipes
             assert [one.id for one in known if one.serves] == [self.model.serving]
 
@@ -110,15 +110,17 @@ class Checked(RuleBasedStateMachine):
 
     @invariant()
     def nothing_else_is_stored(self) -> None:
-        stored, database = self._stored(), self.processes[1].catalog.read()
+        stored, database = self._stored(), self.processes[1].catalog.database.read()
         for generation, places in stored.items():
             whole = self.model.chunks(generation)
             for name in {place[0] for place in places}:  # a document is there whole or not at all
                 expected = {place for place in whole if place[0] == name}
                 assert {place for place in places if place[0] == name} == expected
             lacking = {place[0] for place in whole.keys() - places}
-            [asked] = [one for one in self.processes[1].catalog.generations(CORPUS) if one.id == generation]
-            assert self.processes[1].catalog.extent(asked).missing == len(lacking)
+            [asked] = [
+                one for one in self.processes[1].catalog.generations.of(CORPUS) if one.id == generation
+            ]
+            assert self.processes[1].catalog.generations.extent(asked).missing == len(lacking)
             assert not lacking or generation != self.model.serving
         assert database.execute("SELECT count(*) FROM chunks").fetchone()[0] == sum(
             map(len, [*stored.values(), COMMON])
@@ -151,7 +153,7 @@ class Checked(RuleBasedStateMachine):
     def _create_corpus(self, process: Process, recipe: Recipe) -> None:
         """Make it with documents that have a sentence in common."""
         process.catalog.create_corpus(CORPUS, recipe)
-        serving = process.catalog.serving(CORPUS).id
+        serving = process.catalog.generations.serving(CORPUS).id
         self.model.recipes[serving] = recipe
         self.model.serve(serving)
         for name in ("a.txt", "b.txt", "c.txt"):
@@ -184,7 +186,7 @@ class Checked(RuleBasedStateMachine):
     def _ingest(self, process: Process, name: str, text: str, shelf: str) -> None:
         given = {"shelf": shelf} if shelf else {}
         held = self.model.documents.get(name)
-        process.catalog.keep_original(text.encode())
+        process.catalog.originals.keep(text.encode())
         [outcome] = process.builder.ingest(CORPUS, [Source(name, text.encode, given)])
         if held is not None and (held.text, held.given) == (text, given):
             assert outcome.state == "unchanged"
@@ -194,13 +196,13 @@ class Checked(RuleBasedStateMachine):
         assert (outcome.state, outcome.version) == (state, version), outcome.error
 
     def _delete(self, process: Process, name: str) -> None:
-        process.catalog.delete_documents(CORPUS, [name])
+        process.catalog.documents.delete(CORPUS, [name])
         del self.model.documents[name]
 
     def _take(self, process: Process, name: str, text: str, least: int, shelf: str) -> None:
         metadata = {"format": "txt", "shelf": shelf}
         held = self.model.documents.get(name)
-        process.catalog.keep_original(text.encode())
+        process.catalog.originals.keep(text.encode())
         portable = Portable(name, least, _sha256(text), metadata, (), text)
         [outcome] = process.builder.take(CORPUS, [portable])
         if held is not None and (held.text, held.metadata) == (text, metadata):
@@ -211,7 +213,7 @@ class Checked(RuleBasedStateMachine):
         assert (outcome.state, outcome.version) == (state, version), outcome.error
 
     def _begun(self, process: Process, recipe: Recipe) -> Generation:
-        generation = process.catalog.begin_generation(CORPUS, recipe)
+        generation = process.catalog.generations.begin(CORPUS, recipe)
         waiting = [
             one for one, made in self.model.recipes.items() if made == recipe and one != self.model.serving
         ]
@@ -231,7 +233,7 @@ class Checked(RuleBasedStateMachine):
             'SELECT generation, name, k.version, start, "end", k.text FROM chunks k '
             "JOIN documents d ON d.row = k.document WHERE corpus = ?"
         )
-        rows = self.processes[1].catalog.read().execute(query, (CORPUS,))
+        rows = self.processes[1].catalog.database.read().execute(query, (CORPUS,))
         for generation, name, version, start, end, text in rows:
             assert text == self.model.documents[name].text[start:end]
             stored[generation].add((name, version, start, end))

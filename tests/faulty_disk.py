@@ -8,7 +8,7 @@ import json
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
@@ -17,8 +17,9 @@ from typing import Any
 
 from rag.store.backup import restore_backup, write_backup
 from rag.store.catalog import Catalog
+from rag.store.schema import UPGRADES
 from tests.failing_calls import ERRORS, attempt
-from tests.made_versions import CORPUS, all_chunks, bring_back, fill, follower
+from tests.made_versions import CORPUS, NEXT, all_chunks, fill, follower
 
 OLD, NEW = "old words\nof two lines", "new words\n" + "\n".join(f"line {n} of many" for n in range(40))
 DIMENSION = 384
@@ -35,16 +36,16 @@ class Act:
 
 def put(home: Path, name: str, text: str) -> None:
     with closing(Catalog(home)) as catalog:
-        fill(catalog, name, text, sha256=catalog.keep_original(text.encode()))
+        fill(catalog, name, text, sha256=catalog.originals.keep(text.encode()))
 
 
 def ingest(home: Path) -> str:
     """Change one document, delete another, and write the snapshot of their index."""
     done = "opening"
     with closing(Catalog(home)) as catalog:
-        fill(catalog, "a.txt", NEW, sha256=catalog.keep_original(NEW.encode()))
+        fill(catalog, "a.txt", NEW, sha256=catalog.originals.keep(NEW.encode()))
         done = "changed"
-        catalog.delete_documents(CORPUS, ["b.txt"])
+        catalog.documents.delete(CORPUS, ["b.txt"])
         done = "deleted"
         index = follower(catalog, dimension=DIMENSION)
         index.catch_up()
@@ -52,16 +53,19 @@ def ingest(home: Path) -> str:
     return done
 
 
-def documents(home: Path) -> dict[str, str]:
+def documents(home: Path, upgrades: Sequence[str] = UPGRADES) -> dict[str, str]:
     """Return the text of each document by name; its chunks, original and index have to be of that text."""
-    with closing(Catalog(home)) as catalog:
-        assert catalog.read().execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        held = {info.name: catalog.document(CORPUS, info.name).text for info in catalog.documents(CORPUS)}
+    with closing(Catalog(home, upgrades)) as catalog:
+        assert catalog.database.read().execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        held = {
+            info.name: catalog.documents.get(CORPUS, info.name).text
+            for info in catalog.documents.infos(CORPUS)
+        }
         chunks = list(all_chunks(catalog).values())  # which checks each chunk's id
-        for info in catalog.documents(CORPUS):
+        for info in catalog.documents.infos(CORPUS):
             own = sorted((chunk.start, chunk.text) for chunk in chunks if chunk.document == info.name)
             assert [text for _, text in own] == held[info.name].split("\n")
-            assert catalog.original(info.sha256).read_text() == held[info.name]
+            assert catalog.originals.path(info.sha256).read_text() == held[info.name]
         assert len(follower(catalog, dimension=DIMENSION)) == len(chunks)
         return held
 
@@ -95,7 +99,7 @@ def to_be_restored(home: Path) -> None:
         write_backup(other, home.parent / "ibid.tar")
     put(home, "a.txt", OLD)
     with closing(Catalog(home)) as catalog:
-        fill(catalog, "b.txt", "more words", sha256=catalog.keep_original(b"more words"))
+        fill(catalog, "b.txt", "more words", sha256=catalog.originals.keep(b"more words"))
         shutil.copytree(home, home.parent / "killed")
     shutil.rmtree(home)
     (home.parent / "killed").replace(home)
@@ -107,13 +111,8 @@ def restore(home: Path) -> str:
     return "restored"
 
 
-def of_schema_1(home: Path) -> None:
-    two_documents(home)
-    bring_back(home, 1)
-
-
 def upgrade(home: Path) -> str:
-    Catalog(home).close()
+    Catalog(home, NEXT).close()
     return "upgraded"
 
 
@@ -121,7 +120,7 @@ def schema_and_copy(home: Path) -> Any:
     """Return the schema as the failing process left it, and that of the copy; then the documents hold."""
     copy = home / "catalog.schema-1.sqlite3"
     schemas = [_schema(home / "catalog.sqlite3"), _schema(copy) if copy.exists() else None]
-    assert documents(home) == {"a.txt": OLD, "b.txt": "more words"}
+    assert documents(home, NEXT) == {"a.txt": OLD, "b.txt": "more words"}
     return schemas
 
 
@@ -134,7 +133,7 @@ ACTS: Mapping[str, Act] = {
     "ingest": Act(two_documents, ingest, documents),
     "back-up": Act(two_documents, back_up, in_archive),
     "restore": Act(to_be_restored, restore, documents),
-    "upgrade": Act(of_schema_1, upgrade, schema_and_copy),
+    "upgrade": Act(two_documents, upgrade, schema_and_copy),
 }
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, cast
 
 from ingest.load import document_name
 from ingest.source import Outcome, Source
-from ingest.uploads.jobs import Job, Jobs, Upload
+from ingest.uploads.jobs import Jobs
 from rag.errors import IbidError, StorageError
 from rag.recipe import Recipe
 from rag.store.catalog import Catalog
+from rag.store.jobs import Job, Upload
 from tests.made_versions import CORPUS, make_version, random_vectors
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class LineBuilder:
 
     def ingest(self, corpus: str, sources: Iterable[Source], *, create: bool = True) -> Iterator[Outcome]:
         assert not create  # a job must not bring a deleted corpus back
-        self._catalog.serving(corpus)
+        self._catalog.generations.serving(corpus)
         for source in list(sources):  # all are begun before the first is in, as in a group
             data = source.read()
             self._before(source.name)
@@ -33,10 +34,10 @@ class LineBuilder:
                 continue
             if data == b"bug":
                 raise ZeroDivisionError("a bug")
-            sha256 = self._catalog.keep_original(data)
+            sha256 = self._catalog.originals.keep(data)
             new = make_version(data.decode(), random_vectors(1, 0), sha256=sha256, metadata=source.metadata)
             try:
-                version = self._catalog.put_version(
+                version = self._catalog.documents.put(
                     corpus, document_name(source.name), new, wanted=source.wanted
                 )
             except StorageError:
@@ -57,7 +58,7 @@ def submit(jobs: Jobs, uploads: Sequence[Upload]) -> str:
 
 def finished(jobs: Jobs, job: str) -> Job:
     deadline = time.monotonic() + 10
-    while (found := jobs.get(job)).finished is None:
+    while (found := jobs.queue.get(job)).finished is None:
         assert time.monotonic() < deadline, found
         time.sleep(0.01)
     return found

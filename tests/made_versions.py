@@ -12,9 +12,9 @@ import numpy as np
 from rag.index.follower import CorpusIndex
 from rag.models.embed import Embedder
 from rag.recipe import Recipe
-from rag.store.catalog import Catalog, NewVersion
-from rag.store.embeddings import embedding_key
-from rag.store.generations import Pieces
+from rag.store.catalog import Catalog
+from rag.store.chunks import Pieces, embedding_key
+from rag.store.documents import NewVersion
 from rag.types import Chunk, Scalar
 
 CORPUS = "library"
@@ -77,51 +77,16 @@ def damage_inside(home: Path, *tables: str, last: bool = False) -> None:
             file.write(b"\xff" * size)
 
 
-_WITHOUT_GENERATIONS = """
-CREATE TABLE old_corpora (name TEXT PRIMARY KEY, embedder TEXT NOT NULL, created REAL NOT NULL) STRICT;
-INSERT INTO old_corpora SELECT name, embedder, c.created FROM corpora c JOIN generations ON corpus = name AND serves;
-DROP TABLE corpora;
-ALTER TABLE old_corpora RENAME TO corpora;
-ALTER TABLE documents RENAME COLUMN given TO build;
-UPDATE documents SET build = (SELECT format('%s %s(chunk_tokens=%d,other=1) v%d %s %s', embedder, chunker, chunk_tokens,
-    chunker_version, embedder, build) FROM generations g WHERE g.corpus = documents.corpus AND serves);
-ALTER TABLE synced ADD COLUMN settings TEXT NOT NULL DEFAULT 'of an older release';
-CREATE TABLE old_chunks (
-    id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES documents(row) ON DELETE CASCADE,
-    version INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, page INTEGER,
-    text TEXT NOT NULL, context TEXT NOT NULL, embedding BLOB NOT NULL) STRICT;
-INSERT INTO old_chunks SELECT k.id, document, version, start, "end", page, text, context, embedding
-    FROM chunks k JOIN generations g ON g.id = generation AND serves;
-DROP TABLE chunks;
-ALTER TABLE old_chunks RENAME TO chunks;
-CREATE INDEX chunks_in_order ON chunks (document, start);
-CREATE INDEX chunks_by_embedding ON chunks (embedding);
-CREATE TABLE old_changes (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, corpus TEXT NOT NULL, document INTEGER NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('add', 'remove'))) STRICT;
-INSERT INTO old_changes SELECT seq, corpus, document, kind
-    FROM changes JOIN generations g ON g.id = generation AND serves;
-DROP TABLE changes;
-ALTER TABLE old_changes RENAME TO changes;
-CREATE INDEX changes_of_corpus ON changes (corpus, seq);
-DROP TABLE generations;
-DROP INDEX documents_of_corpus;
-"""
+# An upgrade, as a later release may bring one.
+NEXT = (
+    "ALTER TABLE corpora ADD COLUMN note TEXT NOT NULL DEFAULT 'none';\nCREATE INDEX notes ON corpora (note)",
+)
 
 
-def bring_back(home: Path, schema: int) -> None:
-    """Make a closed data folder as an older Ibid left it: of schema 1, 3 or 4."""
+def make_unreleased(home: Path, schema: int) -> None:
+    """Make a closed data folder look as a version of Ibid left it that was never released."""
     with closing(sqlite3.connect(home / "catalog.sqlite3", isolation_level=None)) as database:
-        database.executescript(_WITHOUT_GENERATIONS)
-        database.execute(f"PRAGMA user_version = {min(schema, 4)}")
-    if schema == 4:
-        return
-    newer = ["synced", "checkpoints", *(["facts", "turns", "sessions"] if schema < 2 else [])]
-    with closing(sqlite3.connect(home / "catalog.sqlite3", isolation_level=None)) as database:
-        for table in newer:
-            database.execute(f"DROP TABLE {table}")
-        for column in ("started", "done_before"):
-            database.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
+        database.execute("PRAGMA application_id = 0")
         database.execute(f"PRAGMA user_version = {schema}")
 
 
@@ -159,7 +124,7 @@ class Library:
             pages=pages,
             context=context,
         )
-        return self.catalog.put_version(corpus, name, new)
+        return self.catalog.documents.put(corpus, name, new)
 
 
 def fill(catalog: Catalog, name: str, text: str, *, corpus: str = CORPUS, **fields: object) -> int:
@@ -167,28 +132,30 @@ def fill(catalog: Catalog, name: str, text: str, *, corpus: str = CORPUS, **fiel
     catalog.create_corpus(corpus, Recipe("random"))
     lines = sum(bool(line.strip()) for line in text.split("\n"))
     new = make_version(text, random_vectors(lines, seed=len(text)))
-    return catalog.put_version(corpus, name, replace(new, **fields))  # type: ignore[arg-type]
+    return catalog.documents.put(corpus, name, replace(new, **fields))  # type: ignore[arg-type]
 
 
 def all_chunks(catalog: Catalog) -> dict[int, Chunk]:
-    rows = catalog.read().execute("SELECT generation, id FROM chunks").fetchall()
+    rows = catalog.database.read().execute("SELECT generation, id FROM chunks").fetchall()
     found: dict[int, Chunk] = {}
     for generation in {row["generation"] for row in rows}:
-        found |= catalog.chunks(generation, [row["id"] for row in rows if row["generation"] == generation])
+        found |= catalog.chunks.get(
+            generation, [row["id"] for row in rows if row["generation"] == generation]
+        )
     return found
 
 
 def serving(catalog: Catalog, corpus: str = CORPUS) -> int:
     """Return the number of the generation that serves a corpus."""
-    return catalog.serving(corpus).id
+    return catalog.generations.serving(corpus).id
 
 
 def follower(
     catalog: Catalog, *, corpus: str = CORPUS, lexical: str = "bm25", dimension: int = 384
 ) -> CorpusIndex:
     """Return a new follower of the generation that serves a corpus."""
-    return CorpusIndex(catalog, catalog.serving(corpus), dimension, lexical)
+    return CorpusIndex(catalog, catalog.generations.serving(corpus), dimension, lexical)
 
 
 def count(catalog: Catalog, table: str) -> int:
-    return int(catalog.read().execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+    return int(catalog.database.read().execute(f"SELECT count(*) FROM {table}").fetchone()[0])

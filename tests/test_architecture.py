@@ -4,6 +4,7 @@ Which module may import which is held by import-linter: `make lint`, contracts i
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,3 +56,18 @@ def test_only_settings_reads_the_environment() -> None:
 def test_nothing_is_pickled() -> None:
     names = {name for tree in TREES.values() for name in imported(tree)}
     assert names.isdisjoint({"pickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"})
+
+
+SQL = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|PRAGMA|BEGIN|WITH) [A-Za-z_*(\"]")
+RUNS = ("execute", "executemany", "executescript")
+
+
+@pytest.mark.parametrize(("name", "tree"), TREES.items(), ids=TREES)
+def test_sql_stands_in_the_store_alone(name: str, tree: ast.Module) -> None:
+    if name.startswith("rag/store/"):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not SQL.match(node.value), node.value
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            assert node.func.attr not in RUNS, ast.unparse(node)

@@ -48,7 +48,7 @@ def client(site: Site) -> tuple[Client, Promise]:
 
 def test_a_loss_is_found(site: Site, client: tuple[Client, Promise]) -> None:
     one, promise = client
-    site.service.catalog.delete_documents(CORPUS, [promise.name])
+    site.service.catalog.documents.delete(CORPUS, [promise.name])
     one.verify(site.client)
     assert one.findings == {"lost": 1}
 

@@ -28,7 +28,6 @@ from rag.pipeline import Pipeline
 from rag.recipe import Recipe
 from rag.stages import ModelSet
 from rag.store.backup import restore_backup, write_backup
-from rag.store.rename import rename_document
 from tests.checked import COMMON, RARE, SHELVES, Checked, recipes
 from tests.modelled import CORPUS, WORDS, Process
 
@@ -74,24 +73,24 @@ class Histories(Checked):
     def delete(self, who: int, gone: list[str]) -> None:
         catalog = self.processes[who].catalog
         if set(gone) <= self.model.documents.keys():
-            catalog.delete_documents(CORPUS, gone)
+            catalog.documents.delete(CORPUS, gone)
             for name in set(gone):
                 del self.model.documents[name]
         else:
             with pytest.raises(NotFound, match="nothing was deleted"):
-                catalog.delete_documents(CORPUS, gone)
+                catalog.documents.delete(CORPUS, gone)
 
     @rule(who=who, pair=two_names)
     def rename(self, who: int, pair: list[str]) -> None:
         old, new = pair
         catalog, held = self.processes[who].catalog, self.model.documents
         if old in held and new not in held:
-            rename_document(catalog, CORPUS, old, new)
+            catalog.documents.rename(CORPUS, old, new)
             moved = held.pop(old)
             self.model.put(new, moved.text, moved.given, moved.metadata)
         else:
             with pytest.raises(NotFound):
-                rename_document(catalog, CORPUS, old, new)
+                catalog.documents.rename(CORPUS, old, new)
 
     # questions
 
@@ -151,7 +150,7 @@ class Histories(Checked):
 
     @rule(who=who)
     def set_the_clock_back(self, who: int) -> None:
-        with self.processes[who].catalog.write() as transaction:
+        with self.processes[who].catalog.database.write() as transaction:
             transaction.execute("UPDATE generations SET served = served + 3600")
 
     @rule(who=who)
@@ -192,13 +191,13 @@ class Histories(Checked):
     def build(self, who: int, recipe: Recipe) -> None:
         generation = self._begun(self.processes[who], recipe)
         self._catch_up(self.processes[who], generation)
-        assert self.processes[who].catalog.extent(generation).missing == 0
+        assert self.processes[who].catalog.generations.extent(generation).missing == 0
 
     @rule(who=who, recipe=recipes, count=st.integers(1, 3))
     def build_a_part(self, who: int, recipe: Recipe, count: int) -> None:
         catalog = self.processes[who].catalog
         generation = self._begun(self.processes[who], recipe)
-        missing = catalog.extent(generation).missing
+        missing = catalog.generations.extent(generation).missing
         done: list[None] = []
 
         def stop() -> None:
@@ -208,7 +207,7 @@ class Histories(Checked):
 
         with suppress(Stopped):
             self._catch_up(self.processes[who], generation, stop)
-        assert catalog.extent(generation).missing == max(0, missing - count)
+        assert catalog.generations.extent(generation).missing == max(0, missing - count)
 
     @precondition(lambda self: self.model.documents)
     @rule(who=who, recipe=recipes, pick=picks, event=st.sampled_from(["leaves", "changes", "is built"]))
@@ -229,7 +228,7 @@ class Histories(Checked):
 
         self._catch_up(self.processes[who], generation, change)
         self._catch_up(self.processes[who], generation)  # what came with the last group
-        assert self.processes[who].catalog.extent(generation).missing == 0
+        assert self.processes[who].catalog.generations.extent(generation).missing == 0
 
     @precondition(lambda self: len(self.model.recipes) > 1)
     @rule(who=who, pick=picks, tried=st.booleans())
@@ -254,7 +253,7 @@ class Histories(Checked):
         catalog = self.processes[who].catalog
         generation = generations.candidate(catalog, CORPUS, self._waiting(pick))
         whole = self._stored()[generation.id] == self.model.chunks(generation.id).keys()
-        assert catalog.swap(generation) == whole
+        assert catalog.generations.swap(generation) == whole
         if whole:
             self.model.serve(generation.id)
 
@@ -280,7 +279,7 @@ class Histories(Checked):
 
         sources = [Source(pair[0], texts[0].encode), Source(pair[1], read)]
         for text in texts:
-            process.catalog.keep_original(text.encode())
+            process.catalog.originals.keep(text.encode())
         outcomes = list(process.builder.ingest(CORPUS, sources))
         self.model.serve(number)
         for name, text, outcome in zip(pair, texts, outcomes, strict=True):
@@ -292,10 +291,10 @@ class Histories(Checked):
     def prune(self, who: int, everything: bool) -> None:
         catalog = self.processes[who].catalog
         for generation in generations.needless(catalog, CORPUS, everything=everything):
-            catalog.prune_generation(generation)
+            catalog.generations.prune(generation)
             self.model.forget(generation.id)
         with pytest.raises(WrongState, match="it stays"):
-            catalog.prune_generation(catalog.serving(CORPUS))
+            catalog.generations.prune(catalog.generations.serving(CORPUS))
 
     @rule(who=who, recipe=recipes, seen=st.booleans())
     def delete_the_corpus_and_make_it_again(self, who: int, recipe: Recipe, seen: bool) -> None:

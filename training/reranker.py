@@ -23,8 +23,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from eval.datasets import held_back, records
-from rag.fuse import min_max
 from rag.index.lexical import LexicalIndex
+from rag.index.scores import min_max
 from rag.models.cross_encoder import PackCrossEncoder
 from rag.models.embed import TrunkEmbedder, maxsim, unit
 from rag.models.export import export_adapted

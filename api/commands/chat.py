@@ -68,7 +68,7 @@ def list_memory(
         raise InvalidInput("Give --session or --facts, and --history with --facts alone.")
     with opened() as service:
         if corpus is not None:
-            service.catalog.require_corpus(corpus)
+            service.catalog.corpora.require(corpus)
         found: Sequence[Turn | Fact | SessionInfo]
         if corpus is not None and session is not None:
             found = service.conversations.turns(Session(corpus, session, user or ANYBODY))

@@ -60,7 +60,8 @@ def diagnose(settings: Settings) -> list[HealthCheck]:
         checks.append(_checked("catalogue", lambda: "is consistent", lambda: _check_catalogue(service)))
         if all(check.ok for check in checks):
             checks += [
-                _index_check(service, corpus.name, corpus.chunks) for corpus in service.catalog.corpora()
+                _index_check(service, corpus.name, corpus.chunks)
+                for corpus in service.catalog.corpora.infos()
             ]
         checks.append(_disk_check(settings))
     finally:
@@ -87,9 +88,9 @@ def _generate(service: Service) -> None:
 
 
 def _check_catalogue(service: Service) -> None:
-    result = service.catalog.read().execute("PRAGMA quick_check").fetchone()[0]
-    if result != "ok":
-        raise IbidError(f"SQLite reports {result!r}; restore a backup of {service.settings.home}.")
+    damage = service.catalog.database.damage(quick=True)
+    if damage:
+        raise IbidError(f"SQLite reports {damage!r}; restore a backup of {service.settings.home}.")
 
 
 def _index_check(service: Service, corpus: str, chunks: int) -> HealthCheck:

@@ -32,7 +32,9 @@ generations_app = typer.Typer(
 def list_generations(corpus: CorpusOption, as_json: JsonOption = False) -> None:
     """List the generations of a corpus: how each is made, how far it has come, and which serves."""
     with opened() as service:
-        listed = [(one, service.catalog.extent(one)) for one in service.catalog.generations(corpus)]
+        listed = [
+            (one, service.catalog.generations.extent(one)) for one in service.catalog.generations.of(corpus)
+        ]
     if as_json:
         return print_json([_to_json(*one) for one in listed])
     for one in listed:
@@ -59,17 +61,17 @@ def build(
     from ingest.rebuild import catch_up
 
     with opened(embedder=embedder, chunker=chunker, chunk_tokens=chunk_tokens) as service:
-        serving = service.catalog.serving(corpus)
+        serving = service.catalog.generations.serving(corpus)
         if serving.recipe in (service.recipe, replace(service.recipe, model="")):
             raise WrongState(
                 f"Generation {serving.id}, which serves {corpus!r}, is made so already ({_made(serving)}); "
                 "name another --embedder, --chunker or --chunk-tokens."
             )
-        generation = service.catalog.begin_generation(corpus, service.recipe)
+        generation = service.catalog.generations.begin(corpus, service.recipe)
         maker = service.builder().maker(generation)
-        with progress("Building", service.catalog.extent(generation).missing) as advance:
+        with progress("Building", service.catalog.generations.extent(generation).missing) as advance:
             reasons = catch_up(service.catalog, maker, advance)
-        extent = service.catalog.extent(generation)
+        extent = service.catalog.generations.extent(generation)
     for name, reason in reasons.items():
         note(f"failed: {name}: {reason}")
     if as_json:
@@ -137,7 +139,7 @@ def prune(
     with opened() as service:
         pruned = needless(service.catalog, corpus, everything=everything)
         for generation in pruned:
-            service.catalog.prune_generation(generation)
+            service.catalog.generations.prune(generation)
     if as_json:
         return print_json({"corpus": corpus, "pruned": [one.id for one in pruned]})
     numbers = ", ".join(str(one.id) for one in pruned)
@@ -197,9 +199,9 @@ def _swap(service: Service, generation: Generation, gate: _Gate | None, *, as_js
     from ingest import rebuild as generations
 
     catalog, corpus = service.catalog, generation.corpus
-    before = catalog.serving(corpus)
+    before = catalog.generations.serving(corpus)
     maker = service.builder().maker(generation)
-    with progress("Catching up", catalog.extent(generation).missing) as advance:
+    with progress("Catching up", catalog.generations.extent(generation).missing) as advance:
         generations.complete(catalog, maker, advance)
     trying = Pipeline(
         service.settings, catalog, ModelSet(service.settings, service.embedder), trying=generation

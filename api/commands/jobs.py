@@ -10,7 +10,7 @@ import typer
 from api.commands.terminal import JsonOption, print_json, say
 from api.render import job_to_json
 from api.service import opened
-from ingest.uploads.queue import Job
+from rag.store.jobs import Job
 
 jobs_app = typer.Typer(no_args_is_help=True, help="Uploads that a server ingests in the background.")
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="As `ibid jobs list` shows it.")]
@@ -23,7 +23,7 @@ def list_jobs(
 ) -> None:
     """List the newest jobs, newest first."""
     with opened() as service:
-        listed = service.jobs.recent(limit)
+        listed = service.catalog.jobs.recent(limit)
     if as_json:
         return print_json([job_to_json(job) for job in listed])
     for job in listed:
@@ -35,14 +35,14 @@ def list_jobs(
 def show_job(job: JobArgument, as_json: JsonOption = False) -> None:
     """Show how far a job is, and what became of each of its files."""
     with opened() as service:
-        _show(service.jobs.get(job), as_json)
+        _show(service.catalog.jobs.get(job), as_json)
 
 
 @jobs_app.command("cancel")
 def cancel_job(job: JobArgument, as_json: JsonOption = False) -> None:
     """Cancel what of a job is not yet ingested; what is in stays."""
     with opened() as service:
-        _show(service.jobs.cancel(job), as_json)
+        _show(service.catalog.jobs.cancel(job), as_json)
 
 
 @jobs_app.command("retry")

@@ -43,7 +43,7 @@ class Readiness:
         """Return why the service is not ready; empty when it is."""
         reasons = [self._pending] if self._pending else []
         try:
-            with self._service.catalog.write():
+            with self._service.catalog.database.write():
                 free_mb = shutil.disk_usage(self._service.settings.home).free // 1_000_000
         except (IbidError, OSError) as error:
             return [*reasons, f"The catalogue cannot be written: {error}"]
@@ -55,7 +55,7 @@ class Readiness:
         try:
             pipeline = self._service.pipeline  # the embedder with it
             assert pipeline.models.generator  # loads it; a server is not asked yet
-            for corpus in self._service.catalog.corpora():
+            for corpus in self._service.catalog.corpora.infos():
                 if self._stop.is_set():
                     return
                 self._load(pipeline, corpus.name)

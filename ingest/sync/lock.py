@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rag.errors import StorageError, SyncRunning
+from rag.store.corpora import corpus_stem
 from rag.store.durable import lock
-from rag.store.snapshot import corpus_stem
 from rag.types import check_corpus_name
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from ingest.sync.folder import Found
-from ingest.sync.synced import Known
+from rag.store.synced import SyncedDocument
 
 MOST_DELETED = 0.2  # of the documents that are synced from the folder, unless forced
 
@@ -56,7 +56,7 @@ class Report:
     seconds: float
 
 
-def compare(found: Found, known: Mapping[str, Known], order: Order) -> Plan:
+def compare(found: Found, known: Mapping[str, SyncedDocument], order: Order) -> Plan:
     """Plan how the documents come to follow the folder.
 
     A file whose bytes are those of a document that the folder now lacks was moved: that is no deletion, no
@@ -94,7 +94,7 @@ def compare(found: Found, known: Mapping[str, Known], order: Order) -> Plan:
     )
 
 
-def _moves(added: Sequence[tuple[str, str]], missing: Iterable[Known]) -> list[tuple[str, str]]:
+def _moves(added: Sequence[tuple[str, str]], missing: Iterable[SyncedDocument]) -> list[tuple[str, str]]:
     """Pair new names with missing documents of the same bytes, read in the same way: by the same suffix."""
     left: dict[tuple[str, str], list[str]] = defaultdict(list)
     for document in missing:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 from ingest.sync.folder import Found
 from ingest.sync.plan import Order, Plan, compare
-from ingest.sync.synced import Known, Synced
 from rag.errors import NotFound, SyncRefused
 from rag.store.catalog import Catalog
-from rag.store.rename import rename_document
+from rag.store.synced import SyncedDocument
 from rag.types import check_corpus_name
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Sync:
     """
 
     def __init__(self, catalog: Catalog, make_builder: Callable[[], Builder]) -> None:
-        self._catalog, self._synced = catalog, Synced(catalog)
+        self._catalog, self._synced = catalog, catalog.synced
         self._builder = cache(make_builder)
 
     def plan(self, order: Order, found: Found) -> Plan:
@@ -44,7 +43,7 @@ class Sync:
             InvalidName: if a corpus cannot have this name.
         """
         check_corpus_name(order.corpus)
-        return compare(found, self._synced.known(order.corpus), order)
+        return compare(found, self._synced.documents(order.corpus), order)
 
     def carry_out(
         self, order: Order, found: Found, plan: Plan, on_file: Callable[[], None] = _nothing
@@ -66,25 +65,25 @@ class Sync:
             **self._move(order.corpus, plan),
             **self._ingest(order, found, plan, on_file),
         }
-        known = self._synced.known(order.corpus)  # as it is by now: others may have changed it
+        known = self._synced.documents(order.corpus)  # as it is by now: others may have changed it
         done = plan.after(failed, self._delete(order, plan))
         self._mark(order, found, done, known)
         return done
 
-    def _may_take_over(self, document: Known, folder: str, found: Found) -> bool:
+    def _may_take_over(self, document: SyncedDocument, folder: str, found: Found) -> bool:
         """Tell whether a document of a file's bytes is the folder's: not one that is another's, or was uploaded.
 
         A client's folder, of which there are no sources here, comes in by uploads.
         """
         if document.folder is None:
-            return not (found.sources and self._catalog.original(document.sha256).is_file())
+            return not (found.sources and self._catalog.originals.path(document.sha256).is_file())
         return document.folder == folder
 
     def _move(self, corpus: str, plan: Plan) -> dict[str, str]:
         failed = {}
         for old, new in plan.moved:
             try:
-                rename_document(self._catalog, corpus, old, new)
+                self._catalog.documents.rename(corpus, old, new)
             except NotFound as error:
                 failed[new] = str(error)
         return failed
@@ -94,11 +93,11 @@ class Sync:
         deleted, originals = list[str](), list[str]()
         for name in plan.deleted:
             own = partial(self._synced.is_of, order.corpus, name, order.folder)
-            gone = self._catalog.delete_if(order.corpus, name, own)
+            gone = self._catalog.documents.delete_if(order.corpus, name, own)
             if gone is not None:
                 deleted.append(name)
                 originals += gone
-        self._catalog.drop_unused_originals(originals)
+        self._catalog.originals.drop_unused(originals)
         return deleted
 
     def _ingest(self, order: Order, found: Found, plan: Plan, on_file: Callable[[], None]) -> dict[str, str]:
@@ -110,7 +109,7 @@ class Sync:
             on_file()
         return failed
 
-    def _mark(self, order: Order, found: Found, done: Plan, known: Mapping[str, Known]) -> None:
+    def _mark(self, order: Order, found: Found, done: Plan, known: Mapping[str, SyncedDocument]) -> None:
         """Note where the documents were seen, those alone of which that is not noted yet."""
         up_to_date = [*done.unchanged, *(new for _, new in done.moved)]
         up_to_date += [name for name in (*done.added, *done.modified) if name in found.sources]

@@ -1,32 +1,30 @@
 """Jobs: uploads that were acknowledged and are ingested in the background, across restarts.
 
-One process at a time works them off, the one that holds the lock on `worker.lock`. A dead process cannot hold
-it, so that another one takes over at its next look, after POLL_S.
+One process at a time works them off, the one that holds the lock of the queue. A dead process cannot hold it, so
+that another one takes over at its next look, after POLL_S.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ingest.load import document_name
 from ingest.source import Outcome, Source
-from ingest.uploads.queue import UNFINISHED, WORKER_LOCK, Job, JobFile, JobQueue, Upload
-from rag.errors import IbidError, ProcessError, StorageError, UnreadableFile
+from rag.errors import IbidError, InvalidName, ProcessError, StorageError, UnreadableFile
+from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.durable import locked
-from rag.store.originals import RETRY_S
+from rag.store.jobs import Job, QueuedFile, Upload
 
 if TYPE_CHECKING:
     from ingest.build import Builder
-
-__all__ = ["Job", "JobFile", "Jobs", "Upload"]
 
 log = logging.getLogger(__name__)
 POLL_S = 0.5  # how soon a job submitted by another process is noticed
@@ -36,16 +34,37 @@ STOP_S = 3  # how long stopping waits for the file at hand
 ATTEMPTS = 3  # how often a file is begun: one that ends the process each time must not do so for ever
 
 
-class Jobs(JobQueue):
-    """The queue of a catalogue, and the thread that works it off."""
+class Jobs:
+    """The thread that works off a catalogue's queue of uploads, and is woken by new ones.
+
+    Attributes:
+        queue: the jobs themselves, of every process.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
-        super().__init__(catalog)
-        self._stop = threading.Event()
+        self._catalog, self.queue = catalog, catalog.jobs
+        self._wake, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._at_work = ""  # id of the job
         self._holds_lock = False
         self._sweep_at = 0.0
+
+    def submit(self, corpus: str, uploads: Sequence[Upload], recipe: Recipe) -> str:
+        """Store uploads durably and acknowledge them; return the job's id. See `JobQueue.submit`.
+
+        Raises:
+            InvalidName: if a name cannot be a document's or a corpus's, or two uploads have the same.
+            StorageError: if they could not be stored; nothing was accepted.
+        """
+        job = self.queue.submit(corpus, _named(uploads), recipe)
+        self._wake.set()
+        return job
+
+    def retry(self, job: str) -> Job:
+        """Queue the files of a finished job again. See `JobQueue.retry`."""
+        retried = self.queue.retry(job)
+        self._wake.set()
+        return retried
 
     def start(self, make_builder: Callable[[], Builder], after: Callable[[str], None]) -> None:
         """Work jobs off in a thread until `stop`.
@@ -60,7 +79,7 @@ class Jobs(JobQueue):
         self._thread.start()
 
     def stop(self, *, wait_s: float = STOP_S) -> bool:
-        """Stop after the file at hand, and tell whether that came to its end in time.
+        """Stop after the file at hand, and return whether that came to its end in time.
 
         What is left goes on at the next start.
         """
@@ -73,7 +92,7 @@ class Jobs(JobQueue):
 
     def _work(self, make_builder: Callable[[], Builder], after: Callable[[str], None]) -> None:
         builder = functools.cache(make_builder)
-        self._catalog.drop_unfinished_originals()  # what a kill left behind
+        self._catalog.originals.drop_unfinished()  # what a kill left behind
         pause_s = 0.0
         with ExitStack() as held:
             while not self._stop.is_set():
@@ -91,19 +110,19 @@ class Jobs(JobQueue):
         """Delete now and then what nothing needs any more: of retries that nobody made, of a killed backup."""
         if time.monotonic() >= self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_S
-            self._forget_expired()
-            self._catalog.drop_unused_originals()
-            self._catalog.drop_old_checkpoints()
+            self.queue.forget_expired()
+            self._catalog.originals.drop_unused()
+            self._catalog.embeddings.drop_old_checkpoints()
 
     def _work_one(
         self, held: ExitStack, builder: Callable[[], Builder], after: Callable[[str], None]
     ) -> bool:
-        """Work the oldest job off, if there is one and no other process is at work; tell whether.
+        """Work the oldest job off, if there is one and no other process is at work; return whether it did.
 
         Args:
             held: keeps the worker's lock, once it is this process's, to the end.
         """
-        job = self._next() if self._is_worker(held) else None
+        job = self.queue.oldest() if self._is_worker(held) else None
         if job is not None:
             self._run(job, builder)
             after(job.corpus)
@@ -112,147 +131,86 @@ class Jobs(JobQueue):
     def _is_worker(self, held: ExitStack) -> bool:
         if not self._holds_lock:
             with suppress(BlockingIOError):
-                held.enter_context(locked(self._catalog.home / WORKER_LOCK, shared=False))
+                held.enter_context(locked(self.queue.lock, shared=False))
                 self._holds_lock = True
                 held.callback(setattr, self, "_holds_lock", False)
         return self._holds_lock
 
-    def _next(self) -> Job | None:
-        row = (
-            self._catalog.read()
-            .execute(f"SELECT * FROM jobs WHERE {UNFINISHED} ORDER BY created LIMIT 1")
-            .fetchone()
-        )
-        return self._job(row) if row else None
-
     def _run(self, job: Job, builder: Callable[[], Builder]) -> None:
         self._give_back()  # what the last try could not
         self._at_work = job.id
-        self._change(
-            f"UPDATE jobs SET state = 'running', started = ?, done_before = ? WHERE id = ? AND {UNFINISHED}",
-            time.time(),
-            job.done,
-            job.id,
-        )
-        rows = (
-            self._catalog.read()
-            .execute(f"SELECT * FROM job_files WHERE job = ? AND {UNFINISHED} ORDER BY rowid", (job.id,))
-            .fetchall()
-        )
+        files = self.queue.begin(job)
         error = None
         try:
-            for outcome in self._ingest(job, rows, builder):
-                self._record(job.id, outcome)
+            for outcome in self._ingest(job, files, builder):
+                self.queue.record(job.id, outcome.name, outcome.state, outcome.error)
         except (StorageError, ProcessError):
             raise  # no fault of the job, which stays unfinished and is tried again
         except Exception as raised:  # the job says what happened, and the next one goes on
             if not isinstance(raised, IbidError):
                 log.exception("Job %s failed", job.id)
             error = str(raised) if isinstance(raised, IbidError) else f"{type(raised).__name__}: {raised}"
-        if error is None and self.get(job.id).done < len(job.files):  # stopped, or retried meanwhile
+        if error is None and self.queue.get(job.id).done < len(job.files):  # stopped, or retried meanwhile
             return
-        self._finish(job.id, error)
-        self._catalog.drop_unused_originals([row["sha256"] for row in rows])
+        self.queue.finish(job.id, error)
+        self._at_work = ""
+        self._catalog.originals.drop_unused([file.sha256 for file in files])
 
     def _ingest(
-        self, job: Job, rows: Sequence[sqlite3.Row], builder: Callable[[], Builder]
+        self, job: Job, files: Sequence[QueuedFile], builder: Callable[[], Builder]
     ) -> Iterator[Outcome]:
         """Ingest a job's files; one that was begun before goes alone: it may end the process once more."""
-        begun, fresh = [row for row in rows if row["attempts"]], [row for row in rows if not row["attempts"]]
-        for part in [*([row] for row in begun), *([fresh] if fresh else [])]:
+        begun, fresh = (
+            [file for file in files if file.attempts],
+            [file for file in files if not file.attempts],
+        )
+        for part in [*([file] for file in begun), *([fresh] if fresh else [])]:
             yield from builder().ingest(job.corpus, self._sources(job.id, part), create=False)
 
-    def _sources(self, job: str, rows: Sequence[sqlite3.Row]) -> Iterator[Source]:
+    def _sources(self, job: str, files: Sequence[QueuedFile]) -> Iterator[Source]:
         """Yield what is still wanted, each counted as begun, until `stop`."""
-        for row in rows:
+        for file in files:
             if self._stop.is_set():
                 return
-            if row["attempts"] >= ATTEMPTS:
+            if file.attempts >= ATTEMPTS:
                 message = (
                     f"The service ended {ATTEMPTS} times while it read this file; it is not tried again. "
                     "Split it or save it again, then upload that."
                 )
-                self._record(job, Outcome(row["name"], "failed", error=message))
-            elif self._change(
-                "UPDATE job_files SET state = 'running', attempts = attempts + 1 "
-                f"WHERE job = ? AND name = ? AND {UNFINISHED}",
-                job,
-                row["name"],
-            ):
-                yield self._source(row)
+                self.queue.record(job, file.name, "failed", message)
+            elif self.queue.begin_file(job, file.name):
+                yield self._source(job, file)
 
-    def _source(self, row: sqlite3.Row) -> Source:
-        original = self._catalog.original(row["sha256"])
-
-        def wanted() -> bool:
-            query = f"SELECT 1 FROM job_files WHERE job = ? AND name = ? AND {UNFINISHED}"
-            found = self._catalog.read().execute(query, (row["job"], row["name"]))
-            return found.fetchone() is not None
+    def _source(self, job: str, file: QueuedFile) -> Source:
+        original = self._catalog.originals.path(file.sha256)
 
         def read() -> bytes:
             try:
                 return original.read_bytes()
             except FileNotFoundError as error:
                 raise UnreadableFile(
-                    f"The bytes of {row['name']!r} are no longer kept; upload it again."
+                    f"The bytes of {file.name!r} are no longer kept; upload it again."
                 ) from error
 
-        return Source(row["name"], read, json.loads(row["metadata"]), wanted=wanted)
-
-    def _record(self, job: str, outcome: Outcome) -> None:
-        self._change(
-            f"UPDATE job_files SET state = ?, error = ? WHERE job = ? AND name = ? AND {UNFINISHED}",
-            outcome.state,
-            outcome.error,
-            job,
-            outcome.name,
-        )
-
-    def _finish(self, job: str, error: str | None) -> None:
-        with self._catalog.write() as transaction:
-            struck = transaction.execute(
-                f"UPDATE job_files SET state = 'failed', error = ? WHERE job = ? AND {UNFINISHED}",
-                (error, job),
-            ).rowcount
-            files = transaction.execute("SELECT state FROM job_files WHERE job = ?", (job,)).fetchall()
-            state = "failed" if struck else _end({row["state"] for row in files})
-            transaction.execute(
-                f"UPDATE jobs SET state = ?, finished = ?, error = ? WHERE id = ? AND {UNFINISHED}",  # not cancelled
-                (state, time.time(), error if struck else None, job),
-            )
-        self._at_work = ""
-
-    def _forget_expired(self) -> None:
-        """Give up the bytes of files that nobody retried in time."""
-        self._change(
-            "UPDATE job_files SET sha256 = '' WHERE state IN ('failed', 'cancelled') AND sha256 != '' AND job IN "
-            "(SELECT id FROM jobs WHERE finished <= unixepoch() - ?)",
-            RETRY_S,
-        )
+        wanted = functools.partial(self.queue.is_wanted, job, file.name)
+        return Source(file.name, read, file.metadata, wanted=wanted)
 
     def _give_back(self) -> None:
         """Let the files that were begun and not finished count as not begun: it was not they who ended it."""
         if not self._at_work:
             return
         try:
-            self._change(
-                "UPDATE job_files SET state = 'queued', attempts = attempts - 1 "
-                "WHERE job = ? AND state = 'running'",
-                self._at_work,
-            )
+            self.queue.give_back(self._at_work)
         except StorageError as error:
             log.warning("The files that were begun still count as such (%s).", error)
 
-    def _change(self, statement: str, *values: object) -> int:
-        """Run one statement in a transaction of its own; return how many rows it changed."""
-        with self._catalog.write() as transaction:
-            return transaction.execute(statement, values).rowcount
 
-
-def _end(states: set[str]) -> str:
-    """Name how a job ended from how its files did."""
-    if states == {"cancelled"}:
-        return "cancelled"
-    if "failed" not in states:
-        return "completed"
-    return "completed_with_errors" if states & {"added", "updated", "unchanged"} else "failed"
+def _named(uploads: Sequence[Upload]) -> list[Upload]:
+    """Return uploads under the names that they get as documents, each of its own."""
+    named: dict[str, Upload] = {}
+    for upload in uploads:
+        name = document_name(upload.name)
+        if name in named:
+            raise InvalidName(f"Two of the files are named {name!r}; expected a name of its own for each.")
+        named[name] = replace(upload, name=name)
+    return list(named.values())

@@ -19,7 +19,7 @@ from rag.answer.prompts import fenced
 from rag.answer.relevance import sentences_of
 from rag.models.embed import Embedder, unit
 from rag.store.catalog import Catalog
-from rag.store.embeddings import embedding_key
+from rag.store.chunks import embedding_key
 from rag.text.words import question_terms, text_terms
 from rag.types import Chunk, Evidence, Hit, whole_chunk
 
@@ -100,7 +100,7 @@ class Selector:
         documents = {hit.chunk.document_id: hit.chunk for hit in reversed(evidence)}
         for identity in dict.fromkeys(hit.chunk.document_id for hit in evidence):
             most = room // _LEAST_TOKENS
-            chunks = self._catalog.siblings(documents[identity], limit=most + 1)
+            chunks = self._catalog.chunks.siblings(documents[identity], limit=most + 1)
             others = [hit for hit in chosen if hit.chunk.document_id != identity]
             tried = [*_with_scores(chunks, evidence), *others]
             fits = 0 < len(chunks) <= most
@@ -110,9 +110,9 @@ class Selector:
         return sorted(chosen, key=lambda hit: -hit.score) if found else []
 
     def _summary(self, meant: Chunk, evidence: Sequence[Hit]) -> list[Hit]:
-        chunks = self._catalog.siblings(meant)
+        chunks = self._catalog.chunks.siblings(meant)
         keys = [embedding_key(self._embedder.fingerprint, chunk.indexed_text) for chunk in chunks]
-        known = self._catalog.known_vectors(keys)
+        known = self._catalog.embeddings.known(keys)
         if not keys or len(known) < len(set(keys)):  # the document changed meanwhile: verification tells
             return list(evidence)
         vectors = np.array([known[key] for key in keys], np.float32)  # (n_chunks, dim)

@@ -57,7 +57,7 @@ def current_document(source: Citation | Chunk, corpus: str, catalog: Catalog) ->
         StaleEvidence: if it was deleted, or is of another version by now.
     """
     try:
-        document = catalog.document(corpus, source.document)
+        document = catalog.documents.get(corpus, source.document)
     except NotFound as error:
         raise StaleEvidence(str(error)) from error
     if document.version != source.version:

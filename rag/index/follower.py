@@ -17,10 +17,11 @@ import numpy as np
 from rag.index.dense import DenseIndex
 from rag.index.lexical import LexicalIndex
 from rag.index.reference import RankBm25Index
-from rag.store.catalog import Catalog, Change
+from rag.index.snapshot import read_snapshot, write_snapshot
+from rag.store.catalog import Catalog
+from rag.store.chunks import Change
 from rag.store.filters import Filter
-from rag.store.generations import Generation
-from rag.store.snapshot import read_snapshot, snapshot_path, write_snapshot
+from rag.store.generations import Generation, snapshot_path
 from rag.types import Chunk
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class CorpusIndex:
     ) -> None:
         self.generation = generation
         self._catalog, self._dimension, self._engine = catalog, dimension, lexical
-        self._history = catalog.identity()
+        self._history = catalog.database.identity()
         self._lock = threading.RLock()
         self._unsaved = 0  # chunks changed since the snapshot
         self._load_or_start()
@@ -102,7 +103,7 @@ class CorpusIndex:
         Args:
             vector: the question's unit vector (dim,).
         """
-        with self._lock, self._catalog.snapshot():
+        with self._lock, self._catalog.database.snapshot():
             self.catch_up()
             allowed = None if filter_ is None else self._allowed(filter_)
             dense = self._dense.search(vector, dense_k, allowed=allowed) if dense_k else []
@@ -113,7 +114,7 @@ class CorpusIndex:
                 lexical,
                 dict(zip(ids, self._dense.score(vector, ids).tolist(), strict=True)),
                 dict(zip(ids, self._lexical.score(question, ids).tolist(), strict=True)),
-                self._catalog.chunks(self.generation.id, ids),
+                self._catalog.chunks.get(self.generation.id, ids),
             )
 
     def dense_scores(self, vector: np.ndarray, ids: Sequence[int]) -> dict[int, float]:
@@ -134,10 +135,10 @@ class CorpusIndex:
 
     def catch_up(self) -> None:
         """Apply every change that the log holds beyond this follower."""
-        with self._lock, self._catalog.snapshot():
-            if self._catalog.last_change(self.generation.id) > self._seq:
+        with self._lock, self._catalog.database.snapshot():
+            if self._catalog.changes.last(self.generation.id) > self._seq:
                 try:
-                    self._apply(self._catalog.changes_after(self.generation.id, self._seq))
+                    self._apply(self._catalog.changes.after(self.generation.id, self._seq))
                 except BaseException:
                     self._start()  # one index may be ahead of the other
                     raise
@@ -157,7 +158,9 @@ class CorpusIndex:
                     "The index snapshot of %r was not written (%s); the next start is slower.", corpus, error
                 )
             else:
-                self._catalog.drop_needless_snapshots(corpus)  # this one too, where it was deleted meanwhile
+                self._catalog.generations.drop_needless_snapshots(
+                    corpus
+                )  # this one too, where it was deleted meanwhile
 
     # following
 
@@ -173,7 +176,7 @@ class CorpusIndex:
             return
         arrays, stated = snapshot
         seq = int(stated.pop("seq", -1))
-        if stated == self._identity() and 0 <= seq <= self._catalog.last_change(self.generation.id):
+        if stated == self._identity() and 0 <= seq <= self._catalog.changes.last(self.generation.id):
             try:
                 self._dense = DenseIndex.from_arrays(arrays, self._dimension)
                 self._lexical = self._new_lexical().from_arrays(arrays)
@@ -201,7 +204,7 @@ class CorpusIndex:
             self._lexical.remove(gone.tolist())
             kept = ~np.isin(self._ids, gone)
             self._ids, self._rows = self._ids[kept], self._rows[kept]
-        added = list(self._catalog.indexed_chunks(self.generation.id, sorted(touched)))
+        added = list(self._catalog.chunks.indexed(self.generation.id, sorted(touched)))
         if added:
             ids, rows, texts, vectors = zip(*added, strict=True)
             self._dense.add(ids, np.frombuffer(b"".join(vectors), np.float16).reshape(len(ids), -1))
@@ -212,7 +215,7 @@ class CorpusIndex:
         self._seq = changes[-1].seq
 
     def _allowed(self, filter_: Filter) -> np.ndarray:
-        rows = self._catalog.matching_documents(self.generation.corpus, filter_)
+        rows = self._catalog.documents.matching(self.generation.corpus, filter_)
         return np.sort(self._ids[np.isin(self._rows, rows)])
 
     def _rows_to_arrays(self) -> dict[str, np.ndarray]:

@@ -6,111 +6,104 @@ session about the same is recalled beside the answer. A session is forgotten on 
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
-from rag.answer.generator import LABEL
+from rag.answer.generator import LABEL, Generator
 from rag.errors import InvalidInput, NotFound
-from rag.memory import tiers as memory
 from rag.memory.facts import Facts
-from rag.memory.recall import Said, Turns
+from rag.memory.recall import TurnIndex, TurnText
 from rag.memory.statements import Statement, statements, supersedes
+from rag.memory.tiers import Exchange, evict, what_was_said
 from rag.models.embed import Embedder
-from rag.pipeline import Pipeline
-from rag.recorder import OnStage
 from rag.store.catalog import Catalog
 from rag.store.filters import Filter
+from rag.store.sessions import ANYBODY, Session, SessionInfo, Turn, TurnRow
 from rag.types import Answer, Fact, Memory, Recalled
 
+__all__ = ["ANYBODY", "Conversations", "QuestionPath", "Session", "SessionInfo", "Turn", "check_name"]
+
 RECALLED = 2  # earlier exchanges that are shown beside an answer
-ABOUT_THE_SAME = 0.5  # cosine of question and exchange from which it is shown
+EXCHANGE_COSINE = 0.5  # of question and exchange, from which it is shown
 MOST_STATED = 20  # facts of the session in its summary, the newest
 MOST_SEARCHED = 1_000  # exchanges of a user, the newest; indexing their words takes some 70 ms
 LONGEST_NAME = 64  # characters of a session's or user's name
-ANYBODY = ""  # the user where none is named
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A conversation: its name, and whose and about which corpus it is."""
+class AnsweringModels(Protocol):
+    """The models that memory uses of those that answer: `rag.stages.ModelSet` has them."""
 
-    corpus: str
-    name: str
-    user: str = ANYBODY
+    @property
+    def embedder(self) -> Embedder: ...
 
+    @property
+    def generator(self) -> Generator: ...
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One exchange."""
-
-    question: str  # as asked
-    rewritten: str  # as retrieved with
-    answer: str  # without the labels of its citations; "" for a refusal
-    asked: float  # seconds since the epoch
-    tier: str = "active"  # of memory
-    gist: str = ""  # what the session's tier shows of it
+    @property
+    def summarize(self) -> Callable[[str], str] | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class SessionInfo:
-    """What a listing says of a session."""
+class QuestionPath(Protocol):
+    """What answers questions: `rag.pipeline.Pipeline` does."""
 
-    corpus: str
-    name: str
-    user: str
-    turns: int
-    last: float  # seconds since the epoch
+    @property
+    def models(self) -> AnsweringModels: ...
+
+    def check_question(self, question: str) -> None: ...
+
+    def ask(
+        self,
+        corpus: str,
+        question: str,
+        *,
+        filter_: Filter | None,
+        on_stage: Callable[[str, float], None] | None,
+        memory: Memory,
+    ) -> Answer: ...
 
 
 class Conversations:
     """The sessions of a catalogue. Safe for several threads and several processes."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+        self._catalog, self._sessions = catalog, catalog.sessions
         self.facts = Facts(catalog)
 
     def ask(
         self,
-        pipeline: Pipeline,
+        path: QuestionPath,
         session: Session,
         question: str,
         *,
         filter_: Filter | None = None,
-        on_stage: OnStage | None = None,
+        on_stage: Callable[[str, float], None] | None = None,
     ) -> Answer:
         """Answer a question in the light of the session, and remember the exchange.
 
-        Where the documents do not answer, what the user stated about it before is said instead. Call `tidy` when
-        the answer was given.
+        Where the documents do not answer, the answer says instead what the user stated about it before. Call `tidy`
+        once the answer is given.
 
         Raises:
-            InvalidInput: for a bad name; and what `Pipeline.ask` raises. Then nothing is remembered.
+            InvalidInput: for a bad name; and what `QuestionPath.ask` raises. Then nothing is remembered.
         """
         _check(session)
-        pipeline.check_question(question)  # before anything is recalled for it
-        held = self.held(session)
-        known = self._known(pipeline.models.embedder, session, question, held)
-        answer = pipeline.ask(session.corpus, question, filter_=filter_, on_stage=on_stage, memory=known)
+        path.check_question(question)  # before anything is recalled for it
+        exchanges = self.exchanges(session)
+        memory = self._memory(path.models.embedder, session, question, exchanges)
+        answer = path.ask(session.corpus, question, filter_=filter_, on_stage=on_stage, memory=memory)
         turn = Turn(question, answer.trace.question, _plain(answer.text), time.time())
-        learned = self._remember(session, pipeline.models.embedder, turn, known.recalled, begun=bool(held))
-        return _with_what_was_stated(answer, known.facts, learned)
+        learned = self._remember(session, path.models.embedder, turn, memory.recalled, begun=bool(exchanges))
+        return _with_statements(answer, memory.facts, learned)
 
-    def tidy(self, session: Session, pipeline: Pipeline) -> None:
+    def tidy(self, session: Session, path: QuestionPath) -> None:
         """Move what no longer fits its tier of memory to the one below; a language model, if any, sums it up."""
-        moved = memory.evict(
-            self.held(session), pipeline.models.generator.count_tokens, pipeline.models.summarize
-        )
-        if not moved:
-            return
-        with self._catalog.write() as transaction:
-            transaction.executemany(
-                "UPDATE turns SET tier = ?, gist = ? WHERE row = ?",
-                [(one.tier, one.gist, one.row) for one in moved],
-            )
+        moved = evict(self.exchanges(session), path.models.generator.count_tokens, path.models.summarize)
+        if moved:
+            self._sessions.move((one.row, one.tier, one.gist) for one in moved)
 
     def recall(
         self, corpus: str, user: str, question: str, vector: np.ndarray, embedder: str, skip: Collection[str]
@@ -122,41 +115,27 @@ class Conversations:
             embedder: fingerprint of the model that made it.
             skip: questions, as they were understood, whose exchanges are at hand already.
         """
-        rows = self._rows(corpus, user, embedder)
+        rows = self._sessions.newest_turns(corpus, user, embedder, MOST_SEARCHED)
         if not rows:
             return []
-        stored = np.frombuffer(b"".join(row["vector"] for row in rows), np.float16).astype(np.float32)
-        vectors = stored.reshape(len(rows), -1)  # (n_turns, dim)
-        if (vectors @ vector).max() < ABOUT_THE_SAME:
+        vectors = np.stack([row.vector for row in rows]).astype(np.float32)  # (n_turns, dim)
+        if (vectors @ vector).max() < EXCHANGE_COSINE:
             return []  # the rule; only otherwise are the words indexed
-        turns = Turns([Said(row["session"], _exchange(row)) for row in rows], vectors)
+        turns = TurnIndex([TurnText(row.session, _text(row.turn)) for row in rows], vectors)
         ranked = turns.rank(question, vector, RECALLED + len(skip))
-        found = [
-            Recalled(row["row"], row["name"], row["rewritten"], row["answer"], row["asked"], cosine)
-            for n, _, cosine in ranked
-            if cosine >= ABOUT_THE_SAME and (row := rows[n])["rewritten"] not in skip
-        ]
+        near = [(rows[n], cosine) for n, _, cosine in ranked if cosine >= EXCHANGE_COSINE]
+        found = [_recalled(row, cosine) for row, cosine in near if row.turn.rewritten not in skip]
         return found[:RECALLED]
 
-    def held(self, session: Session) -> list[memory.Held]:
+    def exchanges(self, session: Session) -> list[Exchange]:
         """Return the exchanges of a session as memory holds them, oldest first."""
         _check(session)
-        rows = self._catalog.read().execute(
-            "SELECT t.row, t.question, t.rewritten, t.answer, t.tier, t.gist, t.uses FROM turns t "
-            "JOIN sessions s ON s.row = t.session WHERE s.corpus = ? AND s.user = ? AND s.name = ? ORDER BY t.row",
-            (session.corpus, session.user, session.name),
-        )
-        return [memory.Held(*tuple(row)) for row in rows]
+        return [_exchange(row) for row in self._sessions.turns(session)]
 
     def turns(self, session: Session) -> list[Turn]:
         """Return the exchanges of a session, oldest first; none where there is no such session."""
         _check(session)
-        rows = self._catalog.read().execute(
-            "SELECT t.question, t.rewritten, t.answer, t.asked, t.tier, t.gist FROM turns t "
-            "JOIN sessions s ON s.row = t.session WHERE s.corpus = ? AND s.user = ? AND s.name = ? ORDER BY t.row",
-            (session.corpus, session.user, session.name),
-        )
-        return [Turn(*tuple(row)) for row in rows]
+        return [row.turn for row in self._sessions.turns(session)]
 
     def sessions(self, *, corpus: str | None = None, user: str | None = None) -> list[SessionInfo]:
         """Return what is known of the sessions, the last used first.
@@ -164,13 +143,7 @@ class Conversations:
         Args:
             corpus, user: only theirs.
         """
-        rows = self._catalog.read().execute(
-            "SELECT s.corpus, s.name, s.user, count(t.row), max(t.asked) FROM sessions s "
-            "JOIN turns t ON t.session = s.row WHERE (?1 IS NULL OR s.corpus = ?1) AND (?2 IS NULL OR s.user = ?2) "
-            "GROUP BY s.row ORDER BY max(t.asked) DESC",
-            (corpus, user),
-        )
-        return [SessionInfo(*tuple(row)) for row in rows]
+        return self._sessions.infos(corpus=corpus, user=user)
 
     def forget(self, session: Session) -> int:
         """Delete a session; what it held is overwritten on disk. Return how many exchanges it held.
@@ -178,48 +151,32 @@ class Conversations:
         Raises:
             NotFound: if there is none.
         """
-        _check(session)
-        held = len(self.turns(session))
-        with self._catalog.write() as transaction:
-            gone = transaction.execute(
-                "DELETE FROM sessions WHERE corpus = ? AND user = ? AND name = ?",
-                (session.corpus, session.user, session.name),
+        turns = len(self.turns(session))
+        if not self._sessions.delete(session):
+            raise NotFound(
+                f"There is no session {session.name!r} about {session.corpus!r}"
+                f"{f' of user {session.user!r}' if session.user else ''}; `ibid memory list` shows the sessions."
             )
-            if not gone.rowcount:
-                raise NotFound(
-                    f"There is no session {session.name!r} about {session.corpus!r}"
-                    f"{f' of user {session.user!r}' if session.user else ''}; `ibid memory list` shows the sessions."
-                )
-        self._catalog.empty_log()
-        return held
+        return turns
 
-    def _known(
-        self, embedder: Embedder, session: Session, question: str, held: Sequence[memory.Held]
+    def _memory(
+        self, embedder: Embedder, session: Session, question: str, exchanges: Sequence[Exchange]
     ) -> Memory:
+        """Return what is known of the conversation, and of the user, when a question is asked."""
         of, model = (session.corpus, session.user), embedder.fingerprint
-        earlier = memory.what_was_said(held)
+        earlier = what_was_said(exchanges)
         vector = embedder.encode([question])[0]
         recalled = self.recall(*of, question, vector, model, skip=set(earlier))
         new = statements(question)
-        holding = [fact for fact in self.facts.all(*of) if not _is_superseded(fact, new)]
-        facts = [fact for fact in self.facts.recall(*of, vector, model) if fact in holding]
+        standing = [fact for fact in self.facts.all(*of) if not _is_superseded(fact, new)]
+        facts = [fact for fact in self.facts.recall(*of, vector, model) if fact in standing]
         stated = [
-            f"Stated: {fact.text}" for fact in holding if fact.session == session.name and fact not in facts
+            f"Stated: {fact.text}" for fact in standing if fact.session == session.name and fact not in facts
         ]
-        active = [one.shown for one in held if one.tier == "active"]
-        gists = [one.shown for one in held if one.tier == "session" and one.shown]
+        active = [one.shown for one in exchanges if one.tier == "active"]
+        gists = [one.shown for one in exchanges if one.tier == "session" and one.shown]
         summary = (*gists, *stated[-MOST_STATED:])
         return Memory(tuple(earlier), tuple(active), summary, tuple(recalled), tuple(facts))
-
-    def _rows(self, corpus: str, user: str, embedder: str) -> list[sqlite3.Row]:
-        """Return the newest exchanges of a user, oldest first, as far as this model embedded them."""
-        rows = self._catalog.read().execute(
-            "SELECT t.row, t.session, s.name, t.rewritten, t.answer, t.asked, t.vector FROM turns t "
-            "JOIN sessions s ON s.row = t.session WHERE s.corpus = ? AND s.user = ? AND t.embedder = ? "
-            "ORDER BY t.row DESC LIMIT ?",
-            (corpus, user, embedder, MOST_SEARCHED),
-        )
-        return sorted(rows.fetchall(), key=lambda row: (row["session"], row["row"]))
 
     def _remember(
         self, session: Session, embedder: Embedder, turn: Turn, recalled: Sequence[Recalled], *, begun: bool
@@ -229,28 +186,15 @@ class Conversations:
         Nothing is kept where the session, begun before, was forgotten while the question was answered.
         """
         stated = statements(turn.question)
-        vectors = embedder.encode([f"{turn.rewritten}\n{turn.answer}", *(one.text for one in stated)])
-        with self._catalog.write() as transaction:
-            key = (session.corpus, session.user, session.name)
-            self._catalog.require_corpus(session.corpus)  # it may have been deleted while it was asked
-            if not begun:
-                transaction.execute(
-                    "INSERT OR IGNORE INTO sessions (corpus, user, name) VALUES (?, ?, ?)", key
-                )
-            inserted = transaction.execute(
-                "INSERT INTO turns (session, question, rewritten, answer, asked, embedder, vector) "
-                "SELECT row, ?, ?, ?, ?, ?, ? FROM sessions WHERE corpus = ? AND user = ? AND name = ? RETURNING row",
-                (turn.question, turn.rewritten, turn.answer, turn.asked, embedder.fingerprint,
-                 vectors[0].astype(np.float16).tobytes(), *key),
-            ).fetchone()  # fmt: skip
-            if inserted is None:
+        vectors = embedder.encode([_text(turn), *(one.text for one in stated)])
+        model = embedder.fingerprint
+        with self._catalog.database.write() as transaction:
+            row = self._sessions.add_turn(transaction, session, turn, model, vectors[0], begun=begun)
+            if row is None:
                 return []
-            self.facts.learn(transaction, inserted["row"], stated, vectors[1:], embedder)
-            transaction.executemany(
-                "UPDATE turns SET uses = uses + 1, tier = CASE WHEN tier = 'persistent' THEN 'session' ELSE tier END "
-                "WHERE row = ?",
-                [(one.turn,) for one in recalled],
-            )
+            source = (session.corpus, session.user, row, turn.asked)
+            self.facts.learn(transaction, source, stated, model, vectors[1:])
+            self._sessions.count_uses(transaction, [one.turn for one in recalled])
         return [one.text for one in stated]
 
 
@@ -280,7 +224,7 @@ def _encodable(name: str) -> bool:
     return True
 
 
-def _with_what_was_stated(answer: Answer, facts: Sequence[Fact], learned: Sequence[str]) -> Answer:
+def _with_statements(answer: Answer, facts: Sequence[Fact], learned: Sequence[str]) -> Answer:
     """Add what was remembered now, and to a refusal what the user stated about it before."""
     remarks = (*answer.trace.remarks, *(f"Remembered: {text}" for text in learned))
     reason = answer.reason
@@ -291,13 +235,23 @@ def _with_what_was_stated(answer: Answer, facts: Sequence[Fact], learned: Sequen
 
 
 def _is_superseded(fact: Fact, new: Sequence[Statement]) -> bool:
-    """Tell whether what is being stated takes the place of a fact."""
+    """Return whether what is being stated takes the place of a fact."""
     old = next(iter(statements(fact.text)), Statement(fact.text, ""))
     return any(supersedes(one, old) for one in new)
 
 
-def _exchange(row: sqlite3.Row) -> str:
-    return f"{row['rewritten']}\n{row['answer']}"
+def _exchange(row: TurnRow) -> Exchange:
+    turn = row.turn
+    return Exchange(row.row, turn.question, turn.rewritten, turn.answer, turn.tier, turn.gist, row.uses)
+
+
+def _recalled(row: TurnRow, cosine: float) -> Recalled:
+    turn = row.turn
+    return Recalled(row.row, row.name, turn.rewritten, turn.answer, turn.asked, cosine)
+
+
+def _text(turn: Turn) -> str:
+    return f"{turn.rewritten}\n{turn.answer}"
 
 
 def _plain(text: str) -> str:

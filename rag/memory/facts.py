@@ -9,33 +9,30 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from rag.errors import InvalidInput, NotFound
-from rag.memory.statements import LONGEST, Statement, statements, supersedes
+from rag.memory.statements import LONGEST_STATEMENT, Statement, statements, supersedes
 from rag.models.embed import Embedder
 from rag.store.catalog import Catalog
+from rag.store.sessions import FactRow, NewFact
 from rag.types import Fact
 
-SHOWN = 3  # facts beside an answer
-ABOUT_THE_SAME = 0.4  # cosine of question and fact from which it is shown; facts are short
-_SELECT = (
-    "SELECT f.row, f.text, s.name, f.stated, f.superseded, f.corrected, f.chain, f.slot, f.turn, f.vector "
-    "FROM facts f JOIN turns t ON t.row = f.turn JOIN sessions s ON s.row = t.session "
-    "WHERE f.corpus = ? AND f.user = ?"
-)
+FACTS_SHOWN = 3  # beside an answer
+FACT_COSINE = 0.4  # of question and fact, from which it is shown; facts are short
+Source = tuple[str, str, int, float]
+"""Corpus and user whose a fact is, and the row and time of the turn in which it was stated."""
 
 
 class Facts:
     """The facts of a catalogue. Safe for several threads and several processes."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+        self._database, self._stored = catalog.database, catalog.facts
 
     def recall(
-        self, corpus: str, user: str, vector: np.ndarray, embedder: str, *, k: int = SHOWN
+        self, corpus: str, user: str, vector: np.ndarray, embedder: str, *, k: int = FACTS_SHOWN
     ) -> list[Fact]:
         """Return up to k facts that hold now and that a question is about, the nearest first.
 
@@ -43,14 +40,12 @@ class Facts:
             vector: the question's unit vector (dim,).
             embedder: fingerprint of the model that made it.
         """
-        query = f"{_SELECT} AND f.superseded IS NULL AND f.embedder = ?"
-        rows = self._catalog.read().execute(query, (corpus, user, embedder)).fetchall()
+        rows = self._stored.embedded(corpus, user, embedder)
         if not rows:
             return []
-        stored = np.frombuffer(b"".join(row["vector"] for row in rows), np.float16).astype(np.float32)
-        cosines = stored.reshape(len(rows), -1) @ vector  # (n_facts,)
+        cosines = np.stack([row.vector for row in rows]).astype(np.float32) @ vector  # (n_facts,)
         nearest = np.argsort(-cosines, kind="stable")[:k]
-        return [_fact(rows[n]) for n in nearest if cosines[n] >= ABOUT_THE_SAME]
+        return [rows[n].fact for n in nearest if cosines[n] >= FACT_COSINE]
 
     def all(self, corpus: str, user: str, *, history: bool = False) -> list[Fact]:
         """Return a user's facts about a corpus, in the order in which they were first stated.
@@ -58,38 +53,30 @@ class Facts:
         Args:
             history: superseded ones too, each before the one that took its place.
         """
-        now = "" if history else "AND f.superseded IS NULL "
-        rows = self._catalog.read().execute(f"{_SELECT} {now}ORDER BY f.chain, f.row", (corpus, user))
-        return list(map(_fact, rows.fetchall()))
+        return [row.fact for row in self._stored.of(corpus, user, history=history)]
 
     def learn(
         self,
         transaction: sqlite3.Connection,
-        turn: int,
+        source: Source,
         found: Sequence[Statement],
+        embedder: str,
         vectors: np.ndarray,
-        embedder: Embedder,
     ) -> None:
         """Keep what was stated in a turn; what it supersedes becomes history.
 
         Args:
-            turn: its row.
+            embedder: fingerprint of the model that made the vectors.
             vectors: unit vectors (n_statements, dim).
         """
+        corpus, user, turn, stated = source
         for statement, vector in zip(found, vectors, strict=True):
-            corpus, user, stated = transaction.execute(
-                "SELECT s.corpus, s.user, t.asked FROM turns t JOIN sessions s ON s.row = t.session WHERE t.row = ?",
-                (turn,),
-            ).fetchone()
-            query = f"{_SELECT} AND f.superseded IS NULL ORDER BY f.row DESC"
-            held = transaction.execute(query, (corpus, user)).fetchall()
-            if any(row["text"].casefold() == statement.text.casefold() for row in held):
+            standing = sorted(self._stored.of(corpus, user), key=lambda row: row.fact.id, reverse=True)
+            if any(row.fact.text.casefold() == statement.text.casefold() for row in standing):
                 continue
-            old = next(
-                (row for row in held if supersedes(statement, Statement(row["text"], row["slot"]))), None
-            )
-            source = _Source(corpus, user, turn, stated)
-            _insert(transaction, source, statement, old, (embedder.fingerprint, vector))
+            replaced = (row for row in standing if supersedes(statement, Statement(row.fact.text, row.slot)))
+            new = NewFact(statement.text, statement.slot, turn, stated, False, embedder, vector)
+            self._stored.add(transaction, corpus, user, new, instead_of=next(replaced, None))
 
     def correct(self, embedder: Embedder, corpus: str, user: str, fact: int, text: str) -> Fact:
         """Put a fact right in the user's words; the wrong one is kept as history, until the fact is forgotten.
@@ -99,21 +86,20 @@ class Facts:
             InvalidInput: for a text that is empty, too long to be a fact, or of characters that cannot be seen.
         """
         text = " ".join(text.split()).rstrip(" .")
-        if not text or len(text) > LONGEST or not text.isprintable():
+        if not text or len(text) > LONGEST_STATEMENT or not text.isprintable():
             raise InvalidInput(
-                f"The corrected fact has {len(text)} characters; expected 1 to {LONGEST}, all printable."
+                f"The corrected fact has {len(text)} characters; expected 1 to {LONGEST_STATEMENT}, all printable."
             )
         vector = embedder.encode([text])[0]
-        with self._catalog.write() as transaction:
-            query = f"{_SELECT} AND f.row = ? AND f.superseded IS NULL"
-            old = transaction.execute(query, (corpus, user, fact)).fetchone()
+        with self._database.write() as transaction:
+            old = _numbered(fact, self._stored.of(corpus, user))
             if old is None:
                 raise _no_fact(corpus, user, fact)
-            if old["text"] == text:
-                return _fact(old)
-            slot = next((one.slot for one in statements(text)), old["slot"])
-            source = _Source(corpus, user, old["turn"], time.time(), corrected=True)
-            row = _insert(transaction, source, Statement(text, slot), old, (embedder.fingerprint, vector))
+            if old.fact.text == text:
+                return old.fact
+            slot = next((one.slot for one in statements(text)), old.slot)
+            new = NewFact(text, slot, old.turn, time.time(), True, embedder.fingerprint, vector)
+            row = self._stored.add(transaction, corpus, user, new, instead_of=old)
         return next(one for one in self.all(corpus, user) if one.id == row)
 
     def forget(self, corpus: str, user: str, fact: int) -> int:
@@ -124,69 +110,20 @@ class Facts:
         Raises:
             NotFound: if there is none.
         """
-        with self._catalog.write() as transaction:
-            query = (
-                f"{_SELECT} AND f.chain = (SELECT chain FROM facts WHERE row = ? AND corpus = ? AND user = ?)"
-            )
-            chain = transaction.execute(query, (corpus, user, fact, corpus, user)).fetchall()
-            named = next((row for row in chain if row["row"] == fact), None)
+        with self._database.write() as transaction:
+            known = self._stored.of(corpus, user, history=True)
+            named = _numbered(fact, known)
             if named is None:
                 raise _no_fact(corpus, user, fact)
-            gone = [named] if named["superseded"] else chain
-            for row in gone:
-                transaction.execute("DELETE FROM facts WHERE row = ?", (row["row"],))
-                _redact(transaction, corpus, user, row["text"])
-        self._catalog.empty_log()
+            chain = [row.fact for row in known if row.chain == named.chain]
+            gone = [named.fact] if named.fact.superseded else chain
+            self._stored.delete(transaction, corpus, user, gone)
+        self._database.empty_log()
         return len(gone)
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Whose a fact is, and where and when it was stated."""
-
-    corpus: str
-    user: str
-    turn: int
-    stated: float
-    corrected: bool = False
-
-
-def _insert(
-    transaction: sqlite3.Connection,
-    source: _Source,
-    statement: Statement,
-    old: sqlite3.Row | None,
-    embedded: tuple[str, np.ndarray],
-) -> int:
-    """Insert a fact, in the place of an old one; return its row."""
-    row = transaction.execute(
-        "INSERT INTO facts (corpus, user, turn, corrected, stated, text, slot, chain, embedder, vector) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (source.corpus, source.user, source.turn, source.corrected, source.stated, statement.text, statement.slot,
-         old["chain"] if old else 0, embedded[0], embedded[1].astype(np.float16).tobytes()),
-    ).lastrowid  # fmt: skip
-    if old:
-        transaction.execute("UPDATE facts SET superseded = ? WHERE row = ?", (source.stated, old["row"]))
-    else:
-        transaction.execute("UPDATE facts SET chain = row WHERE row = ?", (row,))
-    return int(row or 0)
-
-
-def _redact(transaction: sqlite3.Connection, corpus: str, user: str, text: str) -> None:
-    """Take a text out of the user's exchanges; what held it is no longer at hand, nor found."""
-    transaction.execute(
-        "UPDATE turns SET question = replace(question, ?1, '[forgotten]'), gist = '', tier = 'persistent', "
-        "rewritten = replace(question, ?1, '[forgotten]'), vector = zeroblob(length(vector)) "
-        "WHERE session IN (SELECT row FROM sessions WHERE corpus = ?2 AND user = ?3) "
-        "AND (instr(question, ?1) OR instr(rewritten, ?1))",
-        (text, corpus, user),
-    )
-
-
-def _fact(row: sqlite3.Row) -> Fact:
-    return Fact(
-        row["row"], row["text"], row["name"], row["stated"], row["superseded"], bool(row["corrected"])
-    )
+def _numbered(fact: int, rows: Sequence[FactRow]) -> FactRow | None:
+    return next((row for row in rows if row.fact.id == fact), None)
 
 
 def _no_fact(corpus: str, user: str, fact: int) -> NotFound:

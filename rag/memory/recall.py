@@ -12,28 +12,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag.fuse import min_max
 from rag.index.lexical import LexicalIndex
+from rag.index.scores import min_max
 
 BEFORE = 2  # turns whose words count for a turn, of the same session
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A turn as text, and which session it is of."""
+class TurnText:
+    """A turn as text, and the session that it belongs to."""
 
     session: int
     text: str
 
 
-class Turns:
+class TurnIndex:
     """Turns in order, indexed once and searched many times.
 
     Args:
         vectors: unit vectors (n_turns, dim) of the texts.
     """
 
-    def __init__(self, turns: Sequence[Said], vectors: np.ndarray) -> None:
+    def __init__(self, turns: Sequence[TurnText], vectors: np.ndarray) -> None:
         self._vectors = vectors
         self._words = LexicalIndex()
         if turns:
@@ -55,7 +55,7 @@ class Turns:
         return [(int(n), float(scores[n]), float(cosines[n])) for n in best]
 
 
-def _with_words_before(turns: Sequence[Said], number: int) -> str:
+def _with_words_before(turns: Sequence[TurnText], number: int) -> str:
     own = turns[number]
     around = turns[max(0, number - BEFORE) : number + 1]
     return "\n".join(turn.text for turn in around if turn.session == own.session)

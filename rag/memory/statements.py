@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from rag.text.sentences import split_sentences
 from rag.text.words import question_terms
 
-LEAST_WORDS = 3  # "I do."
-LONGEST = 300  # characters; a longer sentence is a pasted text
+LEAST_STATED_WORDS = 3  # "I do."
+LONGEST_STATEMENT = 300  # characters; a longer sentence is a pasted text
 
 _QUESTION = (
     r"(?:how|what|when|where|who|whom|whose|which|why|can|could|do|does|did|may|must|should|will|would|is|are|am)"
@@ -108,7 +108,7 @@ def statements(message: str) -> list[Statement]:
 
 
 def supersedes(new: Statement, old: Statement) -> bool:
-    """Tell whether a newer statement takes the place of an older one, by another user's or day's word of the same.
+    """Return whether a newer statement takes the place of an older one, by another user's or day's word of the same.
 
     "I live in Lund" takes that of "I live in Kiel"; "We use SQLite for the catalogue" that of "We use Postgres for
     the catalogue"; "I like tea" not that of "I like coffee". What is negated takes the place of what it negates.
@@ -137,7 +137,12 @@ def _statement(sentence: str) -> Statement | None:
     text = said[remembered.end() :].strip() if remembered else said
     if _SECRET.search(text):
         return None  # it is not for keeping
-    if len(_words(text)) < LEAST_WORDS or len(text) > LONGEST or "\n" in text or _BEGINS_ASKING.match(text):
+    if (
+        len(_words(text)) < LEAST_STATED_WORDS
+        or len(text) > LONGEST_STATEMENT
+        or "\n" in text
+        or _BEGINS_ASKING.match(text)
+    ):
         return None
     slot = _slot(text)
     return Statement(text, slot or "") if remembered or slot is not None else None
@@ -167,7 +172,7 @@ def _slot(text: str) -> str | None:
 
 
 def _differ_in_one_place(new: list[str], old: list[str]) -> bool:
-    """Tell whether two statements say another value of the same.
+    """Return whether two statements say another value of the same.
 
     "the audit is on 4 May" does of "the audit is on 3 May": they part after what is said to be. Of what a person chose,
     "we use SQLite for the catalogue", they begin and end alike. What a person is may be several things.

@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from rag.memory.statements import statements
+from rag.store.sessions import Tier
 from rag.text.sentences import split_sentences
 
-Tier = Literal["active", "session", "persistent"]
 CountTokens = Callable[[str], int]
 Summarize = Callable[[str], str]  # an exchange to what a language model makes of it; "" where nothing stands
 
@@ -32,7 +31,7 @@ _FADES = 0.98  # usefulness of each older exchange
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Exchange:
     """An exchange as memory holds it."""
 
     row: int
@@ -53,18 +52,20 @@ class Held:
         return (self.gist or gist_of(self)) if self.tier == "session" else ""
 
 
-def evict(held: Sequence[Held], count: CountTokens, summarize: Summarize | None = None) -> list[Held]:
+def evict(
+    exchanges: Sequence[Exchange], count: CountTokens, summarize: Summarize | None = None
+) -> list[Exchange]:
     """Return the exchanges that have to leave their tier, as they are in the next.
 
     The oldest leaves the active tier, the least useful the session's; the last exchange stays.
 
     Args:
-        held: of one session, oldest first.
+        exchanges: of one session, oldest first.
         summarize: makes the gist of a long exchange; otherwise, and where it fails, rules do.
     """
-    kept = {one.row: one for one in held}
-    active = [one for one in held if one.tier == "active"]
-    leaving: list[Held] = []
+    kept = {one.row: one for one in exchanges}
+    active = [one for one in exchanges if one.tier == "active"]
+    leaving: list[Exchange] = []
     while len(active) > MOST_ACTIVE or (
         len(active) > 1 and _tokens(active, count) >= EVICT_FROM * ACTIVE_TOKENS
     ):
@@ -80,16 +81,16 @@ def evict(held: Sequence[Held], count: CountTokens, summarize: Summarize | None 
             break
         del tokens[row]
         kept[row] = replace(kept[row], tier="persistent")
-    return [kept[one.row] for one in held if kept[one.row] != one]
+    return [kept[one.row] for one in exchanges if kept[one.row] != one]
 
 
-def tier_tokens(held: Sequence[Held], count: CountTokens) -> dict[Tier, int]:
+def tier_tokens(exchanges: Sequence[Exchange], count: CountTokens) -> dict[Tier, int]:
     """Return the tokens that the active and the session tier hold."""
     tiers: tuple[Tier, ...] = ("active", "session")
-    return {tier: _tokens([one for one in held if one.tier == tier], count) for tier in tiers}
+    return {tier: _tokens([one for one in exchanges if one.tier == tier], count) for tier in tiers}
 
 
-def usefulness(one: Held, age: int) -> float:
+def usefulness(one: Exchange, age: int) -> float:
     """Return how useful an exchange is to keep: what it states, leaves open, and how often it was wanted; it fades.
 
     Args:
@@ -99,7 +100,7 @@ def usefulness(one: Held, age: int) -> float:
     return worth * _FADES**age
 
 
-def gist_of(one: Held) -> str:
+def gist_of(one: Exchange) -> str:
     """Return an exchange in a line: what was asked, and the first sentence of the answer; "" where nothing was.
 
     What the user stated is left to the facts, which know when it holds no longer.
@@ -112,13 +113,13 @@ def gist_of(one: Held) -> str:
     return f"Asked: {asked} {answer}" if answer else f"Open: {asked}"
 
 
-def what_was_said(held: Sequence[Held]) -> list[str]:
+def what_was_said(exchanges: Sequence[Exchange]) -> list[str]:
     """Return what a follow-up is rewritten from, oldest first: the first question, and the last few exchanges.
 
     Questions as they were understood: "where was she born?" says less than what it was rewritten to.
     """
-    recent = held[-RECENT:]
-    first = [held[0].understood] if len(held) > len(recent) else []
+    recent = exchanges[-RECENT:]
+    first = [exchanges[0].understood] if len(exchanges) > len(recent) else []
     return first + [text for one in recent for text in (one.understood, one.answer) if text]
 
 
@@ -128,14 +129,14 @@ def first_words(text: str, most: int) -> str:
     return text if len(words) <= most else "".join(words[:most]).rstrip() + " ..."
 
 
-def _summed_up(one: Held, count: CountTokens, summarize: Summarize | None) -> str:
+def _summed_up(one: Exchange, count: CountTokens, summarize: Summarize | None) -> str:
     exchange = f"{one.asked}\n{one.answer}"
     written = summarize(exchange) if summarize and one.answer and count(exchange) >= LONG else ""
     return written or gist_of(one)
 
 
-def _tokens(held: Sequence[Held], count: CountTokens) -> int:
-    return sum(count(one.shown) for one in held)
+def _tokens(exchanges: Sequence[Exchange], count: CountTokens) -> int:
+    return sum(count(one.shown) for one in exchanges)
 
 
 def _question_in(message: str) -> str:

@@ -24,9 +24,9 @@ from rag.errors import InvalidInput, StorageError
 from rag.store.catalog import Catalog
 from rag.store.database import CATALOG
 from rag.store.durable import alone, put_in_place, sync
-from rag.store.schema import SCHEMA_VERSION
+from rag.store.schema import read_version
 
-FORMAT = "ibid backup 1"
+BACKUP_FORMAT = "ibid backup 1"
 MANIFEST, ORIGINALS = "manifest.json", "originals"
 PART_BYTES = 1 << 20
 RESTORING = "restoring"  # in a data folder: what is unpacked and not yet in place
@@ -59,8 +59,8 @@ def write_backup(catalog: Catalog, archive: Path) -> Backup:
     try:
         with tempfile.TemporaryDirectory(prefix=f".{archive.name}.", dir=archive.parent) as scratch:
             written = Path(scratch) / "backup.tar"
-            with catalog.keeping_originals():
-                catalog.copy_to(Path(scratch) / CATALOG)
+            with catalog.originals.protected():
+                catalog.database.copy_to(Path(scratch) / CATALOG)
                 damaged = _write_archive(catalog, Path(scratch) / CATALOG, written)
             found = _unpack(written, None)
             put_in_place(written, archive)
@@ -79,7 +79,7 @@ def restore_backup(archive: Path, home: Path, *, force: bool = False) -> Backup:
 
     Raises:
         InvalidInput: if the archive is not a whole backup, or a catalogue is there.
-        StorageError: if the folder is in use or cannot be written, or the backup is of a newer Ibid.
+        StorageError: if the folder is in use or cannot be written, or the backup is of a newer or an unreleased Ibid.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def restore_backup(archive: Path, home: Path, *, force: bool = False) -> Backup:
                 )
             found = _restore(archive, home)
         with closing(Catalog(home)) as catalog:  # which brings an older schema up to date
-            catalog.drop_unused_originals()
+            catalog.originals.drop_unused()
     except (OSError, sqlite3.Error) as error:
         raise StorageError(
             f"{home} could not be written ({error}); free its disk, and run the restore again."
@@ -104,11 +104,11 @@ def _write_archive(catalog: Catalog, copy: Path, written: Path) -> tuple[str, ..
     with closing(sqlite3.connect(copy)) as database:
         needed = [row[0] for row in database.execute(_NEEDED)]
         [schema] = database.execute("PRAGMA user_version").fetchone()
-    present = [sha256 for sha256 in needed if catalog.original(sha256).is_file()]
-    damaged = tuple(sha256 for sha256 in present if _sha256(catalog.original(sha256)) != sha256)
+    present = [sha256 for sha256 in needed if catalog.originals.path(sha256).is_file()]
+    damaged = tuple(sha256 for sha256 in present if _sha256(catalog.originals.path(sha256)) != sha256)
     kept = [sha256 for sha256 in present if sha256 not in damaged]
     manifest = {
-        "format": FORMAT,
+        "format": BACKUP_FORMAT,
         "schema": schema,
         "created": time.time(),
         "catalog": _sha256(copy),
@@ -117,7 +117,7 @@ def _write_archive(catalog: Catalog, copy: Path, written: Path) -> tuple[str, ..
     with tarfile.open(written, "w") as tar:
         tar.add(copy, CATALOG)
         for sha256 in kept:
-            tar.add(catalog.original(sha256), f"{ORIGINALS}/{sha256}")
+            tar.add(catalog.originals.path(sha256), f"{ORIGINALS}/{sha256}")
         entry = tarfile.TarInfo(MANIFEST)
         encoded = json.dumps(manifest).encode()
         entry.size = len(encoded)
@@ -137,7 +137,7 @@ def _unpack(archive: Path, into: Path | None) -> Backup:
         expected = {CATALOG: manifest["catalog"]} | {
             f"{ORIGINALS}/{one}": one for one in manifest["originals"]
         }
-        if manifest["format"] != FORMAT or checksums != expected:
+        if manifest["format"] != BACKUP_FORMAT or checksums != expected:
             raise ValueError("its checksums are not those of its manifest")
         return Backup(
             int(manifest["schema"]), float(manifest["created"]), len(expected) - 1, archive.stat().st_size
@@ -208,14 +208,10 @@ def _restore(archive: Path, home: Path) -> Backup:
 
 
 def _begin_history(catalog: Path) -> None:
-    """Refuse a newer Ibid's catalogue; take its identity, so that the next process to open it draws a new one."""
+    """Give the catalogue of a backup an identity of its own; refuse one of another version of Ibid."""
     with closing(sqlite3.connect(catalog, isolation_level=None)) as database:
-        [schema] = database.execute("PRAGMA user_version").fetchone()
-        if schema > SCHEMA_VERSION:
-            raise StorageError(
-                f"The backup has schema {schema}, newer than this Ibid's {SCHEMA_VERSION}; upgrade Ibid."
-            )
-        database.execute("DROP TABLE IF EXISTS identity")
+        read_version(database, "The backup")
+        database.execute("UPDATE identity SET id = lower(hex(randomblob(16)))")
 
 
 def _fold_log_in(catalog: Path) -> None:

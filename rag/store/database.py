@@ -12,13 +12,13 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from rag.errors import StorageError
 from rag.store.durable import put_in_place, take_part
-from rag.store.schema import IDENTITY, SCHEMA, SCHEMA_VERSION, UPGRADES
+from rag.store.schema import UPGRADES, bring_up_to_date, newest_version, read_version
 
 log = logging.getLogger(__name__)
 _WAIT_S = 60  # for another writer
@@ -86,13 +86,17 @@ class Connection(sqlite3.Connection):
 class Database:
     """A SQLite database in a data folder. Safe for several threads and several processes.
 
-    Readers never wait; writers take turns (WAL mode, one connection for each thread).
+    Readers never wait; writers take turns (WAL mode, one connection for each thread). A folder of an older version is
+    brought up to date; a copy of the catalogue as it was stays beside it.
+
+    Args:
+        upgrades: what brings older versions up to date, see rag/store/schema.py.
 
     Raises:
-        StorageError: if the folder cannot be used, or was written by a newer Ibid.
+        StorageError: if the folder cannot be used, or was made by a newer Ibid or one that was never released.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, upgrades: Sequence[str] = UPGRADES) -> None:
         self.home = home
         self._local = threading.local()
         self._connections: dict[threading.Thread, Connection] = {}
@@ -104,7 +108,7 @@ class Database:
                 f"The data folder {home} cannot be made ({error}); set IBID_HOME elsewhere."
             ) from error
         self._leave = weakref.finalize(self, os.close, take_part(home))
-        self._prepare_schema()
+        self._prepare_schema(upgrades)
 
     def read(self) -> Connection:
         """Return this thread's connection."""
@@ -160,6 +164,16 @@ class Database:
             log.warning(
                 "A reader holds the log of %s; what was deleted stays in it until the next.", self.home
             )
+
+    def damage(self, *, quick: bool = False) -> str:
+        """Return what SQLite finds wrong with the file, "" where nothing.
+
+        Args:
+            quick: leave out whether indexes agree with their tables.
+        """
+        check = "quick_check" if quick else "integrity_check"
+        found = str(self.read().execute(f"PRAGMA {check}").fetchone()[0])
+        return "" if found == "ok" else found
 
     def copy_to(self, path: Path) -> None:
         """Write the catalogue as it is now to one file, while others read and write, and check that copy.
@@ -218,28 +232,20 @@ class Database:
         query = "SELECT id FROM identity"
         return str(self.read().execute(query).fetchone()["id"])
 
-    def _prepare_schema(self) -> None:
-        found = self.read().execute("PRAGMA user_version").fetchone()[0]
-        if found < SCHEMA_VERSION:
-            with self.write() as transaction:  # asked again: another process may have come first
-                held = transaction.execute("PRAGMA user_version").fetchone()[0]
-                if 0 < held < SCHEMA_VERSION:
-                    self._keep_copy(held)
-                steps = [] if held else [SCHEMA]
-                steps += [added for version, added in UPGRADES.items() if version > held]
-                for statement in ";\n".join(steps).split(";\n"):
-                    transaction.execute(statement)
-                transaction.execute(f"PRAGMA user_version = {max(held, SCHEMA_VERSION)}")
-        if found > SCHEMA_VERSION:
-            raise StorageError(
-                f"The data folder {self.home} has schema {found}, newer than this Ibid's {SCHEMA_VERSION}; "
-                "upgrade Ibid."
-            )
-        if not self.read().execute("SELECT 1 FROM sqlite_schema WHERE name = 'identity'").fetchone():
-            with self.write() as transaction:
-                transaction.execute(IDENTITY)
+    def _prepare_schema(self, upgrades: Sequence[str]) -> None:
+        what, newest = f"The data folder {self.home}", newest_version(upgrades)
+        with self.snapshot() as connection:
+            if read_version(connection, what, upgrades) == newest:
+                return
+        with self.write() as transaction:
+            # Asked again: another process may have come first.
+            version = read_version(transaction, what, upgrades)
+            if 0 < version < newest:
+                self._keep_copy(version, newest)
+            if version < newest:
+                bring_up_to_date(transaction, version, upgrades)
 
-    def _keep_copy(self, schema: int) -> None:
+    def _keep_copy(self, schema: int, newest: int) -> None:
         """Copy the catalogue before it is brought up to date; the copy stays until the operator deletes it."""
         copy = self.home / f"catalog.schema-{schema}.sqlite3"
         unfinished = copy.with_name(f".{copy.name}.{os.getpid()}.{threading.get_ident()}")
@@ -256,7 +262,7 @@ class Database:
         log.warning(
             "The data folder %s is brought from schema %s to %s. As it was, the catalogue is kept in %s: delete that "
             "once all is well, for it also holds what is deleted later.",
-            self.home, schema, SCHEMA_VERSION, copy,
+            self.home, schema, newest, copy,
         )  # fmt: skip
 
 

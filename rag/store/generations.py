@@ -7,19 +7,21 @@ from every generation at once, and a generation that lacks a document can be tol
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-
-import numpy as np
+from pathlib import Path
 
 from rag.errors import NotFound, WrongState
 from rag.recipe import Recipe
-from rag.store.embeddings import Embeddings
-from rag.store.snapshot import keep_snapshots
-from rag.types import Chunk, Document, check_corpus_name
+from rag.store.chunks import Pieces, insert_chunks
+from rag.store.corpora import Corpora, corpus_stem
+from rag.store.database import Database
+from rag.types import Document
 
+log = logging.getLogger(__name__)
 _TICK_S = 0.001  # between two swaps, at least
 
 
@@ -44,15 +46,6 @@ class Extent:
     chunks: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pieces:
-    """The chunks of a document in one generation, and their embeddings."""
-
-    spans: Sequence[tuple[int, int, str]]  # (start, end, context) of each chunk, in order
-    vectors: np.ndarray  # (n_chunks, dim) float32 or float16
-    keys: Sequence[bytes]  # embedding key of each chunk
-
-
 _SELECT = (
     "SELECT id, corpus, created, served, serves, embedder, model, chunker, chunk_tokens, chunker_version "
     "FROM generations"
@@ -63,43 +56,45 @@ _LACKS = (
 )
 
 
-class Generations(Embeddings):
-    """The part of the catalogue that knows how corpora are cut and embedded.
+class Generations:
+    """The generations of a catalogue's corpora."""
 
-    Raises:
-        StorageError: if the folder cannot be used, or was written by a newer Ibid.
-    """
-
-    def create_corpus(self, corpus: str, recipe: Recipe) -> None:
-        """Create a corpus where it does not exist; one that does goes on as it is made."""
-        check_corpus_name(corpus)
-        with self.write() as transaction:
-            create_corpus(transaction, corpus, recipe)
+    def __init__(self, database: Database, corpora: Corpora) -> None:
+        self._database, self._corpora = database, corpora
 
     def serving(self, corpus: str) -> Generation:
         """Return the generation that answers, or raise NotFound."""
-        row = self.read().execute(f"{_SELECT} WHERE corpus = ? AND serves", (corpus,)).fetchone()
+        row = self._database.read().execute(f"{_SELECT} WHERE corpus = ? AND serves", (corpus,)).fetchone()
         if row is None:
-            self.require_corpus(corpus)
+            self._corpora.require(corpus)
             raise NotFound(f"Corpus {corpus!r} was deleted meanwhile.")
         return _generation(row)
 
-    def generations(self, corpus: str) -> list[Generation]:
+    def of(self, corpus: str) -> list[Generation]:
         """Return the generations of a corpus, the oldest first."""
-        self.require_corpus(corpus)
-        rows = self.read().execute(f"{_SELECT} WHERE corpus = ? ORDER BY id", (corpus,))
+        self._corpora.require(corpus)
+        rows = self._database.read().execute(f"{_SELECT} WHERE corpus = ? ORDER BY id", (corpus,))
         return [_generation(row) for row in rows]
 
-    def begin_generation(self, corpus: str, recipe: Recipe) -> Generation:
+    def begin(self, corpus: str, recipe: Recipe) -> Generation:
         """Begin a generation, or return the newest that was begun to the same recipe and does not serve."""
-        with self.write() as transaction:
-            known = [one for one in self.generations(corpus) if one.recipe == recipe and not one.serves]
+        with self._database.write() as transaction:
+            known = [one for one in self.of(corpus) if one.recipe == recipe and not one.serves]
             if known:
                 return known[-1]
             return _begin(transaction, corpus, recipe, serves=False)
 
-    def stands(self, generation: Generation) -> bool:
-        """Tell whether a generation is still there: what a pruned one finds, it finds no chunk of."""
+    def begun(self) -> int:
+        """Return how many generations were ever begun, pruned ones included."""
+        row = (
+            self._database.read()
+            .execute("SELECT seq FROM sqlite_sequence WHERE name = 'generations'")
+            .fetchone()
+        )
+        return int(row["seq"]) if row else 0
+
+    def exists(self, generation: Generation) -> bool:
+        """Return whether a generation is still there: of what a pruned one finds, no chunk is left."""
         return self._generation(generation.corpus, generation.id) is not None
 
     def extent(self, generation: Generation) -> Extent:
@@ -109,29 +104,23 @@ class Generations(Embeddings):
             f"SELECT (SELECT count(*) FROM documents WHERE corpus = :corpus), (SELECT count(*) {_LACKS}), "
             "(SELECT count(*) FROM chunks WHERE generation = :id)"
         )
-        documents, missing, chunks = self.read().execute(query, given).fetchone()
+        documents, missing, chunks = self._database.read().execute(query, given).fetchone()
         return Extent(documents - missing, missing, chunks)
 
-    def documents_missing(
-        self, generation: Generation, *, after: int, limit: int
-    ) -> list[tuple[int, Document]]:
+    def missing(self, generation: Generation, *, after: int, limit: int) -> list[tuple[int, Document]]:
         """Return (row, document) of those that a generation lacks, by row.
 
         Args:
             after: only rows beyond this one.
             limit: most documents.
         """
-        rows = self.read().execute(
+        rows = self._database.read().execute(
             f"SELECT d.* {_LACKS} AND d.row > :after ORDER BY d.row LIMIT :limit",
             {"corpus": generation.corpus, "id": generation.id, "after": after, "limit": limit},
         )
         return [(row["row"], document_of(row)) for row in rows]
 
-    def is_here(self, row: int) -> bool:
-        """Tell whether the document of a row was neither deleted nor replaced."""
-        return self.read().execute("SELECT 1 FROM documents WHERE row = ?", (row,)).fetchone() is not None
-
-    def put_chunks(self, generation: Generation, row: int, pieces: Pieces) -> bool:
+    def put(self, generation: Generation, row: int, pieces: Pieces) -> bool:
         """Give a generation the chunks of a document, in one transaction.
 
         Returns:
@@ -140,7 +129,7 @@ class Generations(Embeddings):
         Raises:
             NotFound: if the generation was pruned.
         """
-        with self.write() as transaction:
+        with self._database.write() as transaction:
             self._require(generation)
             found = transaction.execute("SELECT * FROM documents WHERE row = ?", (row,)).fetchone()
             held = "SELECT 1 FROM chunks WHERE document = ? AND generation = ? LIMIT 1"
@@ -155,11 +144,11 @@ class Generations(Embeddings):
         Raises:
             NotFound: if it was pruned.
         """
-        with self.write() as transaction:
+        with self._database.write() as transaction:
             self._require(generation)
             if self.extent(generation).missing:
                 return False
-            latest = max(one.served or 0.0 for one in self.generations(generation.corpus))
+            latest = max(one.served or 0.0 for one in self.of(generation.corpus))
             served = max(time.time(), latest + _TICK_S)  # the newest, also where the clock was set back
             transaction.execute("UPDATE generations SET serves = 0 WHERE corpus = ?", (generation.corpus,))
             transaction.execute(
@@ -167,13 +156,13 @@ class Generations(Embeddings):
             )
         return True
 
-    def prune_generation(self, generation: Generation) -> None:
+    def prune(self, generation: Generation) -> None:
         """Delete a generation, the embeddings that only it needs, and its snapshot.
 
         Raises:
             WrongState: if it serves.
         """
-        with self.write() as transaction:
+        with self._database.write() as transaction:
             held = self._generation(generation.corpus, generation.id)
             if held is not None and held.serves:
                 raise WrongState(f"Generation {generation.id} of {generation.corpus!r} serves; it stays.")
@@ -188,17 +177,35 @@ class Generations(Embeddings):
 
     def drop_needless_snapshots(self, corpus: str) -> None:
         """Delete the index snapshots of generations that are no more; of a deleted corpus all."""
-        rows = self.read().execute("SELECT id FROM generations WHERE corpus = ?", (corpus,)).fetchall()
-        keep_snapshots(self.home, corpus, [row["id"] for row in rows])
+        rows = (
+            self._database.read().execute("SELECT id FROM generations WHERE corpus = ?", (corpus,)).fetchall()
+        )
+        keep_snapshots(self._database.home, corpus, [row["id"] for row in rows])
 
     def _require(self, generation: Generation) -> None:
-        if not self.stands(generation):
+        if not self.exists(generation):
             raise NotFound(f"Generation {generation.id} of {generation.corpus!r} was pruned meanwhile.")
 
     def _generation(self, corpus: str, identity: int) -> Generation | None:
         query = f"{_SELECT} WHERE corpus = ? AND id = ?"
-        row = self.read().execute(query, (corpus, identity)).fetchone()
+        row = self._database.read().execute(query, (corpus, identity)).fetchone()
         return None if row is None else _generation(row)
+
+
+def snapshot_path(home: Path, corpus: str, generation: int, engine: str) -> Path:
+    """Return where the snapshot of a generation's indexes lies; `engine` is the lexical one."""
+    return home / "indexes" / f"{corpus_stem(corpus)}-{generation}-{engine}.snapshot"
+
+
+def keep_snapshots(home: Path, corpus: str, generations: Collection[int]) -> None:
+    """Delete the snapshots of a corpus, half-written ones included, but for those of some generations."""
+    kept = tuple(f"{corpus_stem(corpus)}-{generation}-" for generation in generations)
+    for path in (home / "indexes").glob(f"*{corpus_stem(corpus)}-*"):
+        try:
+            if not path.name.lstrip(".").startswith(kept):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("The index snapshot %s is needed no more, and stays (%s); delete it.", path, error)
 
 
 def document_of(row: sqlite3.Row) -> Document:
@@ -212,34 +219,6 @@ def create_corpus(transaction: sqlite3.Connection, corpus: str, recipe: Recipe) 
     made = transaction.execute("INSERT OR IGNORE INTO corpora VALUES (?, ?)", (corpus, time.time())).rowcount
     if made:
         _begin(transaction, corpus, recipe, serves=True)
-
-
-def insert_chunks(
-    transaction: sqlite3.Connection, generation: int, row: int, document: Document, pieces: Pieces
-) -> None:
-    """Write the chunks of a document version and their embeddings, and tell the followers of their generation."""
-    transaction.executemany(
-        "INSERT OR IGNORE INTO embeddings VALUES (?, ?)",
-        zip(pieces.keys, map(np.ndarray.tobytes, pieces.vectors.astype(np.float16)), strict=True),
-    )
-    transaction.executemany("DELETE FROM checkpoints WHERE key = ?", ((key,) for key in pieces.keys))
-    transaction.executemany(
-        "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        _chunk_rows(generation, row, document, pieces),
-    )
-    transaction.execute(
-        "INSERT INTO changes (generation, document, kind) VALUES (?, ?, 'add')", (generation, row)
-    )
-
-
-def _chunk_rows(
-    generation: int, row: int, document: Document, pieces: Pieces
-) -> Iterator[tuple[object, ...]]:
-    for (start, end, context), key in zip(pieces.spans, pieces.keys, strict=True):
-        text = document.text[start:end]
-        page = document.page_at(start)
-        chunk = Chunk(document.id, document.name, document.version, start, end, text, page, context)
-        yield generation, chunk.id, row, document.version, start, end, page, text, context, key
 
 
 def _begin(transaction: sqlite3.Connection, corpus: str, recipe: Recipe, *, serves: bool) -> Generation:

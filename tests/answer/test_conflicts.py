@@ -283,7 +283,7 @@ def test_what_the_answer_does_not_quote_is_not_compared(library: Library) -> Non
 
 def test_a_side_that_changes_meanwhile_is_asked_again(library: Library) -> None:
     def change(done: str, _: float) -> None:
-        if done == "verify" and library.catalog.document(CORPUS, "claims-2024.md").version == 1:
+        if done == "verify" and library.catalog.documents.get(CORPUS, "claims-2024.md").version == 1:
             library.put("claims-2024.md", OLD.replace("60", "45"))
 
     for name, text in (("claims-2024.md", OLD), ("claims-2026.md", NEW)):

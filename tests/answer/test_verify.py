@@ -104,7 +104,7 @@ def test_a_stale_version_asks_again_even_with_the_same_words(mast: Library) -> N
 
 def test_a_deleted_document_asks_again(mast: Library) -> None:
     mast.put("other.txt", TEXT)
-    mast.catalog.delete_documents(CORPUS, ["mast.txt"])
+    mast.catalog.documents.delete(CORPUS, ["mast.txt"])
     with pytest.raises(StaleEvidence, match=r"no document 'mast.txt'"):
         verify(cite(), WHOLE, CORPUS, mast.catalog)
     mast.catalog.delete_corpus(CORPUS)

@@ -101,7 +101,7 @@ def test_deletion_is_immediate_in_search_and_ask(site: Site) -> None:
     assert "eleven" not in answer
     for kind in ("documents", "originals"):
         assert site.client.get(f"/v1/corpora/deletion/{kind}/canteen.txt").status_code == 404
-    assert not site.service.catalog.original(hashlib.sha256(fact.encode()).hexdigest()).exists()
+    assert not site.service.catalog.originals.path(hashlib.sha256(fact.encode()).hexdigest()).exists()
 
 
 def test_a_deletion_beats_an_upload_that_is_on_its_way(site: Site) -> None:

@@ -172,7 +172,7 @@ def test_a_failure_inside_is_a_500_that_shows_nothing_of_it(
 def test_a_catalogue_damaged_inside_is_a_500_that_says_what_to_do(tmp_path: Path) -> None:
     with served(Settings(home=tmp_path)) as site:
         upload(site.client, "handbook", {"travel.md": TRAVEL})
-        site.service.catalog.read().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        site.service.catalog.database.read().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         damage_inside(tmp_path, "chunks_in_order", "chunks", "documents")
         for response in (
             site.client.get(DOCUMENTS),

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.uploads.jobs import Jobs, Upload
+from ingest.uploads.jobs import Jobs
 from rag.recipe import Recipe
 from rag.store.catalog import Catalog
+from rag.store.jobs import Upload
+from rag.store.schema import APPLICATION_ID
 from tests.made_versions import damage_inside
 from tests.typed import Ibid
 
@@ -248,6 +250,7 @@ def test_a_bad_setting_names_key_value_and_remedy(ibid: Ibid, monkeypatch: pytes
 def newer(folder: Path) -> None:
     folder.mkdir()
     with sqlite3.connect(folder / "catalog.sqlite3") as database:
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         database.execute("PRAGMA user_version = 99")
     database.close()
 

@@ -108,7 +108,9 @@ def test_a_running_server_goes_over_to_another_model_and_back(sea: Ibid, site: S
     found = site.client.post("/v1/corpora/sea/search", json={"question": "cat"}).json()["hits"]
     assert found[0]["document"] == "cat.txt"
     kept = Service(site.service.settings)
-    used = kept.catalog.read().execute("SELECT count(*) FROM chunks WHERE generation = 2").fetchone()[0]
+    used = (
+        kept.catalog.database.read().execute("SELECT count(*) FROM chunks WHERE generation = 2").fetchone()[0]
+    )
     assert used == 4
     kept.close()
     session = {"question": LAMP_QUESTION, "session": "s"}

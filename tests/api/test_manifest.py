@@ -25,7 +25,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture
 def site(running: Site) -> Iterator[Site]:
     yield running
-    for corpus in running.service.catalog.corpora():
+    for corpus in running.service.catalog.corpora.infos():
         running.service.catalog.delete_corpus(corpus.name)
 
 
@@ -156,7 +156,7 @@ def test_what_is_no_manifest_is_refused(site: Site, body: dict[str, Any]) -> Non
 
 def test_no_corpus_is_made_and_no_bad_name_taken(site: Site, tmp_path: Path) -> None:
     assert sync(site, FILES)["added"] == sorted(FILES)
-    assert site.service.catalog.corpora() == []
+    assert site.service.catalog.corpora.infos() == []
     body = {"files": manifest(FILES)}
     assert (
         "is not a corpus name"

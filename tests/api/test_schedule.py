@@ -153,5 +153,5 @@ def test_stopping_the_service_stops_a_long_sync_after_the_file_at_hand(
     schedule = (Schedule("sea", folder, every=timedelta(hours=1)),)
     with served(Settings(home=tmp_path / "home", schedule=schedule)) as site:
         count = "SELECT count(*) FROM documents"
-        wait_until(lambda: site.service.catalog.read().execute(count).fetchone()[0] > 0)
+        wait_until(lambda: site.service.catalog.database.read().execute(count).fetchone()[0] > 0)
     wait_until(lambda: said(caplog, "sea: the sync stopped with the service"))

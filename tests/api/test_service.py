@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from api.service import Service
-from ingest.uploads.jobs import Job, Upload
 from rag.settings import Settings
+from rag.store.jobs import Job, Upload
 from tests.served import TRAVEL, wait_until
 
 
@@ -21,8 +21,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 def run(service: Service, name: str, data: bytes) -> Job:
     job = service.jobs.submit("handbook", [Upload(name, data, {})], service.recipe)
-    wait_until(lambda: service.jobs.get(job).finished)
-    return service.jobs.get(job)
+    wait_until(lambda: service.catalog.jobs.get(job).finished)
+    return service.catalog.jobs.get(job)
 
 
 def test_the_index_follows_a_job_before_anyone_asks(service: Service, tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_the_index_follows_a_job_before_anyone_asks(service: Service, tmp_path: 
 
 
 def test_stopping_a_server_leaves_the_connections_of_requests_open(service: Service) -> None:
-    connection = service.catalog.read()
+    connection = service.catalog.database.read()
     assert service.stop()
     assert connection.execute("SELECT 1").fetchone()[0] == 1
 
@@ -42,9 +42,9 @@ def test_a_corpus_deleted_after_its_job_disturbs_nothing(
 ) -> None:
     slow = "".join(f"Line {n} of the long report tells of reading {n * 7}. " for n in range(600))
     job = service.jobs.submit("handbook", [Upload("slow.txt", slow.encode(), {})], service.recipe)
-    wait_until(lambda: service.jobs.get(job).state == "running")
+    wait_until(lambda: service.catalog.jobs.get(job).state == "running")
     service.catalog.delete_corpus("handbook")
-    wait_until(lambda: service.jobs.get(job).finished)
-    assert service.jobs.get(job).state == "cancelled"
+    wait_until(lambda: service.catalog.jobs.get(job).finished)
+    assert service.catalog.jobs.get(job).state == "cancelled"
     assert run(service, "travel.md", TRAVEL.encode()).state == "completed"
     assert not [record for record in caplog.records if record.exc_info]

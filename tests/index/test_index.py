@@ -16,7 +16,7 @@ from rag.recipe import Recipe
 from rag.retrieve import Request, retrieve
 from rag.store.catalog import Catalog
 from rag.store.filters import Filter
-from rag.store.snapshot import keep_snapshots
+from rag.store.generations import keep_snapshots
 from rag.types import Chunk
 from tests import made_versions
 from tests.made_versions import CORPUS, Library, make_version, random_vectors
@@ -35,9 +35,11 @@ def follower(library: Library, catalog: Catalog | None = None, lexical: str = "b
 
 
 def living(catalog: Catalog, filter_: Filter | None = None) -> dict[int, Chunk]:
-    rows = catalog.matching_documents(CORPUS, filter_ or {})
-    ids = catalog.read().execute(f"SELECT id FROM chunks WHERE document IN ({','.join(map(str, rows))})")
-    return catalog.chunks(made_versions.serving(catalog), [row["id"] for row in ids])
+    rows = catalog.documents.matching(CORPUS, filter_ or {})
+    ids = catalog.database.read().execute(
+        f"SELECT id FROM chunks WHERE document IN ({','.join(map(str, rows))})"
+    )
+    return catalog.chunks.get(made_versions.serving(catalog), [row["id"] for row in ids])
 
 
 def assert_equals_brute_force(
@@ -86,7 +88,7 @@ def test_any_history_equals_brute_force_and_a_rebuild(library: Library, seed: in
             present = sorted({*present, name})
         elif kind < 0.95:
             gone = chance.sample(present, min(len(present), chance.randrange(1, 3)))
-            catalog.delete_documents(CORPUS, gone)
+            catalog.documents.delete(CORPUS, gone)
             present = [name for name in present if name not in gone]
         else:
             catalog.delete_corpus(CORPUS)
@@ -133,7 +135,7 @@ def test_a_deletion_is_immediate_for_a_follower_elsewhere(library: Library) -> N
     index = follower(library, second)
     vector = library.vectors(["heron"])[0]
     assert len(index.search("heron", vector, dense_k=5, lexical_k=5).dense) == 2
-    library.catalog.delete_documents(CORPUS, ["a"])
+    library.catalog.documents.delete(CORPUS, ["a"])
     found = index.search("heron", vector, dense_k=5, lexical_k=5)
     assert [chunk.document for chunk in found.chunks.values()] == ["b"]
     assert found.lexical == []
@@ -156,7 +158,7 @@ def test_a_follower_in_another_process_agrees_at_once(catalog: Catalog) -> None:
     catalog.create_corpus(CORPUS, Recipe("random"))
 
     def put(name: str, text: str) -> None:
-        catalog.put_version(CORPUS, name, make_version(text, random_vectors(1, 1)))
+        catalog.documents.put(CORPUS, name, make_version(text, random_vectors(1, 1)))
 
     put("a", "heron")
     with subprocess.Popen(
@@ -179,7 +181,7 @@ def test_a_follower_in_another_process_agrees_at_once(catalog: Catalog) -> None:
         assert asked() == "heron,puffin"
         put("a", "grey heron")
         assert asked() == "grey heron,puffin"
-        catalog.delete_documents(CORPUS, ["a"])
+        catalog.documents.delete(CORPUS, ["a"])
         assert asked() == "puffin"
         assert process.stdin
         process.stdin.close()
@@ -194,7 +196,9 @@ def test_a_reader_sees_the_old_version_or_the_new_one(catalog: Catalog) -> None:
 
     def put(turn: int) -> None:
         text = "\n".join(f"heron {turn} {part}" for part in "abc")
-        catalog.put_version(CORPUS, "a", make_version(text, random_vectors(3, turn), metadata={"bird": True}))
+        catalog.documents.put(
+            CORPUS, "a", make_version(text, random_vectors(3, turn), metadata={"bird": True})
+        )
 
     def read(reader: int) -> None:
         own = index if reader < 2 else made_versions.follower(catalog)
@@ -225,7 +229,7 @@ def test_a_follower_recovers_from_a_vector_that_does_not_fit(library: Library) -
     library.put("a", "the grey heron")
     index = follower(library)
     assert len(index) == 1
-    with library.catalog.write() as transaction:
+    with library.catalog.database.write() as transaction:
         transaction.execute("UPDATE embeddings SET vector = x'0000'")
         transaction.execute(
             "INSERT INTO changes (generation, document, kind) VALUES (?, 1, 'add')",
@@ -245,7 +249,7 @@ def test_idf_is_that_of_the_living_chunks(library: Library) -> None:
     index = follower(library)
     index.catch_up()
     assert index.idf("heron") == pytest.approx(np.log(1 + 1.5 / 2.5))
-    library.catalog.delete_documents(CORPUS, ["a"])
+    library.catalog.documents.delete(CORPUS, ["a"])
     index.catch_up()
     assert index.idf("heron") == pytest.approx(np.log(1 + 0.5 / 0.5))
 
@@ -253,12 +257,12 @@ def test_idf_is_that_of_the_living_chunks(library: Library) -> None:
 def test_catching_up_on_a_small_document_is_quick(catalog: Catalog) -> None:
     catalog.create_corpus(CORPUS, Recipe("random"))
     text = "\n".join(f"line {n} {n % 13}" for n in range(20_000))
-    catalog.put_version(CORPUS, "large", make_version(text, random_vectors(20_000, 0)))
+    catalog.documents.put(CORPUS, "large", make_version(text, random_vectors(20_000, 0)))
     index = made_versions.follower(catalog)
     index.catch_up()
     times = []
     for turn in range(5):
-        catalog.put_version(CORPUS, "small", make_version(f"one\ntwo {turn}", random_vectors(2, turn)))
+        catalog.documents.put(CORPUS, "small", make_version(f"one\ntwo {turn}", random_vectors(2, turn)))
         began = time.perf_counter()
         index.catch_up()
         times.append(time.perf_counter() - began)

@@ -82,22 +82,29 @@ def test_a_file_that_cannot_be_embedded_fails_alone(
     assert failed.error
     stage = "embed" if chunker == "packed" else "chunk"
     assert failed.error.startswith(f"{stage}: poison.txt could not be ingested ({told}")
-    assert catalog.count_documents(CORPUS) == 3
+    assert catalog.documents.count(CORPUS) == 3
 
 
-@pytest.mark.parametrize("call", ["is_current", "known_vectors", "put_version"])
+class Full:
+    """A part of a catalogue whose disk fails in one call."""
+
+    def __init__(self, part: object, call: str) -> None:
+        self._part, self._call = part, call
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._call:
+            raise StorageError("The disk is full.")
+        return getattr(self._part, name)
+
+
+@pytest.mark.parametrize(
+    ("part", "call"), [("documents", "is_current"), ("embeddings", "known"), ("documents", "put")]
+)
 def test_a_disk_that_fails_ends_the_run_and_fails_no_file(
-    tmp_path: Path, embedder: Embedder, call: str
+    tmp_path: Path, embedder: Embedder, part: str, call: str
 ) -> None:
-    class Full(Catalog):
-        """A catalogue whose disk fails in one call."""
-
-        def __getattribute__(self, name: str) -> Any:
-            if name == call:
-                raise StorageError("The disk is full.")
-            return super().__getattribute__(name)
-
-    catalog = Full(tmp_path)
+    catalog = Catalog(tmp_path)
+    setattr(catalog, part, Full(getattr(catalog, part), call))
     with pytest.raises(StorageError, match="The disk is full"):
         build(catalog, embedder, *FILES)
     catalog.close()
@@ -111,18 +118,18 @@ def test_unchanged_files_do_nothing(catalog: Catalog, embedder: Embedder) -> Non
 
 def test_a_version_that_is_no_longer_wanted_is_not_shown(catalog: Catalog, embedder: Embedder) -> None:
     def wanted() -> bool:
-        return not catalog.read().in_transaction  # until the version would become visible
+        return not catalog.database.read().in_transaction  # until the version would become visible
 
     [outcome] = build(catalog, embedder, Source("a.txt", b"Some text.".strip, wanted=wanted))
     assert (outcome.state, outcome.error) == ("failed", "store: 'a.txt' was deleted before it was ingested.")
-    assert catalog.documents(CORPUS) == []
+    assert catalog.documents.infos(CORPUS) == []
 
 
 def test_a_corpus_is_made_only_where_it_may_be(catalog: Catalog, embedder: Embedder) -> None:
     builder = Builder(catalog, embedder, Settings(home=Path()))
     with pytest.raises(NotFound):
         list(builder.ingest(CORPUS, FILES, create=False))
-    assert catalog.corpora() == []
+    assert catalog.corpora.infos() == []
     catalog.create_corpus(CORPUS, Recipe("another model"))
     with pytest.raises(OtherEmbedder):
         list(builder.ingest(CORPUS, FILES))
@@ -161,10 +168,10 @@ def test_a_large_file_goes_on_where_a_kill_ended_it(catalog: Catalog, embedder: 
     assert (outcome.state, outcome.chunks) == ("added", SENTENCES)
     assert again.encoded == SENTENCES - kept
     assert (count(catalog, "checkpoints"), count(catalog, "embeddings")) == (0, SENTENCES)
-    stored = catalog.known_vectors(
-        [row["embedding"] for row in catalog.read().execute("SELECT embedding FROM chunks")]
+    stored = catalog.embeddings.known(
+        [row["embedding"] for row in catalog.database.read().execute("SELECT embedding FROM chunks")]
     )
-    first = catalog.read().execute("SELECT * FROM chunks ORDER BY start").fetchone()
+    first = catalog.database.read().execute("SELECT * FROM chunks ORDER BY start").fetchone()
     text = indexed_text(first["text"], first["context"])
     assert np.array_equal(stored[first["embedding"]], embedder.encode([text])[0].astype(np.float16))
 

@@ -94,7 +94,7 @@ def test_versions_never_go_back(ibid: Ibid, home: Path) -> None:
     (home / "in.jsonl").write_text('{"name": "a.txt", "text": "Herons rest.", "version": 2}\n')
     assert "1 updated" in ibid("import", home / "in.jsonl", "--corpus", "birds").out
     with closing(Catalog(home / "home")) as catalog:
-        assert catalog.document("birds", "a.txt").version == 8
+        assert catalog.documents.get("birds", "a.txt").version == 8
 
 
 def test_what_another_tool_writes_needs_a_name_and_a_text_alone(ibid: Ibid, home: Path) -> None:

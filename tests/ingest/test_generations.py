@@ -18,9 +18,8 @@ from rag.settings import Settings
 from rag.stages import ModelSet
 from rag.store.catalog import Catalog
 from rag.store.generations import Generation
-from rag.store.rename import rename_document
 from tests.ingest.test_build import Choking
-from tests.made_versions import CORPUS, bring_back, count
+from tests.made_versions import CORPUS, count
 
 LAMP = (
     "The lamp of the lighthouse burns whale oil. It is lit at dusk and put out at dawn. "
@@ -49,7 +48,7 @@ class Corpus:
 
     def begin(self, chunker: str = "token", chunk_tokens: int = 16) -> Generation:
         made = Recipe(self.embedder.fingerprint, "trunk", chunker, chunk_tokens)
-        return self.catalog.begin_generation(CORPUS, made)
+        return self.catalog.generations.begin(CORPUS, made)
 
     def build(
         self, generation: Generation, on_document: Callable[[], object] = lambda: None
@@ -78,14 +77,14 @@ def corpus(catalog: Catalog, embedder: Embedder) -> Corpus:
 
 def test_one_is_built_beside_the_one_that_serves_and_swapped(corpus: Corpus) -> None:
     before = corpus.found(LAMP_QUESTION)
-    documents = corpus.catalog.documents(CORPUS)
+    documents = corpus.catalog.documents.infos(CORPUS)
     new = corpus.begin()
     assert corpus.build(new) == {}
 
     assert corpus.found(LAMP_QUESTION) == before
     assert before["lamp.txt"] == len(LAMP)
-    assert [(one.version, one.chunks) for one in corpus.catalog.documents(CORPUS)] == [(1, 1)] * 3
-    extent = corpus.catalog.extent(new)
+    assert [(one.version, one.chunks) for one in corpus.catalog.documents.infos(CORPUS)] == [(1, 1)] * 3
+    extent = corpus.catalog.generations.extent(new)
     assert (extent.documents, extent.missing) == (3, 0)
     assert extent.chunks == 6
 
@@ -95,19 +94,21 @@ def test_one_is_built_beside_the_one_that_serves_and_swapped(corpus: Corpus) -> 
     assert "whale oil" in answer.text
     [citation, *_] = answer.citations
     assert (citation.version, LAMP[citation.start : citation.end]) == (1, citation.quote)
-    assert [one.version for one in corpus.catalog.documents(CORPUS)] == [1, 1, 1]
-    assert sum(one.chunks for one in corpus.catalog.documents(CORPUS)) == extent.chunks
-    assert [one.created for one in corpus.catalog.documents(CORPUS)] == [one.created for one in documents]
+    assert [one.version for one in corpus.catalog.documents.infos(CORPUS)] == [1, 1, 1]
+    assert sum(one.chunks for one in corpus.catalog.documents.infos(CORPUS)) == extent.chunks
+    assert [one.created for one in corpus.catalog.documents.infos(CORPUS)] == [
+        one.created for one in documents
+    ]
     assert [outcome.state for outcome in corpus.put(lamp=LAMP)] == ["unchanged"]
 
 
 def test_what_changed_meanwhile_is_built_before_a_swap_and_before_a_rollback(corpus: Corpus) -> None:
-    first, new = corpus.catalog.serving(CORPUS), corpus.begin()
+    first, new = corpus.catalog.generations.serving(CORPUS), corpus.begin()
     corpus.build(new)
     corpus.put(lamp="The lamp burns paraffin by now.", cat="The cat of the keeper is called Gannet.")
-    corpus.catalog.delete_documents(CORPUS, ["bell.txt"])
-    rename_document(corpus.catalog, CORPUS, "boat.txt", "ship.txt")
-    assert corpus.catalog.extent(new).missing == 3
+    corpus.catalog.documents.delete(CORPUS, ["bell.txt"])
+    corpus.catalog.documents.rename(CORPUS, "boat.txt", "ship.txt")
+    assert corpus.catalog.generations.extent(new).missing == 3
     corpus.swap(new)
     for question, document in (
         (LAMP_QUESTION, "lamp.txt"),
@@ -118,9 +119,9 @@ def test_what_changed_meanwhile_is_built_before_a_swap_and_before_a_rollback(cor
     assert set(corpus.found("fog bell")) == {"lamp.txt", "cat.txt", "ship.txt"}
 
     corpus.put(cat="The cat is called Puffin, and sleeps in the lantern room.")
-    corpus.catalog.delete_documents(CORPUS, ["lamp.txt"])
+    corpus.catalog.documents.delete(CORPUS, ["lamp.txt"])
     back = generations.previous(corpus.catalog, CORPUS)
-    assert (back.id, corpus.catalog.extent(back).missing) == (first.id, 1)
+    assert (back.id, corpus.catalog.generations.extent(back).missing) == (first.id, 1)
     corpus.swap(back)
     assert corpus.found("What is the cat called?").keys() == {"cat.txt", "ship.txt"}
     assert "Puffin" in corpus.pipeline.ask(CORPUS, "What is the cat called?").text
@@ -131,8 +132,8 @@ def test_a_generation_that_lacks_a_document_does_not_serve(corpus: Corpus) -> No
     new = corpus.begin()
     corpus.build(new)
     corpus.put(cat="The cat is called Gannet.")
-    assert not corpus.catalog.swap(new)
-    assert corpus.catalog.serving(CORPUS).id != new.id
+    assert not corpus.catalog.generations.swap(new)
+    assert corpus.catalog.generations.serving(CORPUS).id != new.id
 
 
 def test_a_document_that_cannot_be_made_is_named_and_nothing_is_swapped(
@@ -142,12 +143,12 @@ def test_a_document_that_cannot_be_made_is_named_and_nothing_is_swapped(
     Corpus(catalog, embedder).put(lamp=LAMP, boat=TEXTS["boat.txt"])
     new = choking.begin()
     assert choking.build(new) == {"lamp.txt": "embed: lamp.txt could not be ingested (MemoryError)."}
-    assert catalog.extent(new).missing == 1
+    assert catalog.generations.extent(new).missing == 1
     with pytest.raises(WrongState, match=r"lacks 1 documents .*'lamp.txt' \(embed: .*nothing was swapped"):
         choking.swap(new)
-    catalog.delete_documents(CORPUS, ["lamp.txt"])
+    catalog.documents.delete(CORPUS, ["lamp.txt"])
     choking.swap(new)
-    assert catalog.serving(CORPUS).id == new.id
+    assert catalog.generations.serving(CORPUS).id == new.id
 
 
 _KILLED = """
@@ -169,8 +170,8 @@ def test_a_build_that_was_killed_goes_on(corpus: Corpus, embedder: Embedder) -> 
         check=False,
     )
     assert killed.returncode == -9
-    [_, begun] = corpus.catalog.generations(CORPUS)
-    done = corpus.catalog.extent(begun)
+    [_, begun] = corpus.catalog.generations.of(CORPUS)
+    done = corpus.catalog.generations.extent(begun)
     assert 0 < done.documents < 33
 
     again = Corpus(corpus.catalog, Choking(embedder, "\0", Exception()))
@@ -178,7 +179,7 @@ def test_a_build_that_was_killed_goes_on(corpus: Corpus, embedder: Embedder) -> 
     made: list[int] = []
     again.build(begun, lambda: made.append(1))
     assert len(made) == done.missing
-    assert corpus.catalog.extent(begun).missing == 0
+    assert corpus.catalog.generations.extent(begun).missing == 0
 
 
 def test_a_file_that_is_read_while_another_generation_comes_to_serve_is_made_for_that(corpus: Corpus) -> None:
@@ -186,20 +187,20 @@ def test_a_file_that_is_read_while_another_generation_comes_to_serve_is_made_for
     corpus.build(new)
 
     def wanted() -> bool:
-        if corpus.catalog.serving(CORPUS).id != new.id:
+        if corpus.catalog.generations.serving(CORPUS).id != new.id:
             corpus.swap(new)
         return True
 
     late = Source("late.txt", f"The late boat. {LAMP}".encode, wanted=wanted)
     [outcome] = corpus.builder.ingest(CORPUS, [late])
-    assert (outcome.state, corpus.catalog.extent(new).missing) == ("added", 0)
+    assert (outcome.state, corpus.catalog.generations.extent(new).missing) == ("added", 0)
     assert corpus.found("late boat")["late.txt"] < len(LAMP)
 
 
 def test_a_question_ends_in_the_generation_that_it_began_in(corpus: Corpus) -> None:
     new = corpus.begin()
     corpus.build(new)
-    first = corpus.catalog.serving(CORPUS).id
+    first = corpus.catalog.generations.serving(CORPUS).id
 
     def swapping(stage: str, *_: object) -> None:
         if stage == "retrieve":
@@ -215,7 +216,7 @@ def test_a_question_ends_in_the_generation_that_it_began_in(corpus: Corpus) -> N
 def test_a_clock_that_was_set_back_changes_nothing_of_a_rollback(corpus: Corpus) -> None:
     second, third = corpus.begin(), corpus.begin(chunk_tokens=20)
     corpus.swap(second)
-    with corpus.catalog.write() as transaction:
+    with corpus.catalog.database.write() as transaction:
         transaction.execute("UPDATE generations SET served = served + 3600")  # as the clock was then
     corpus.swap(third)
     assert generations.previous(corpus.catalog, CORPUS).id == second.id
@@ -227,7 +228,7 @@ def test_a_clock_that_was_set_back_changes_nothing_of_a_rollback(corpus: Corpus)
 def test_pruning_leaves_what_is_needed(corpus: Corpus) -> None:
     catalog = corpus.catalog
     first, second, third = (
-        catalog.serving(CORPUS), corpus.begin(), corpus.begin(chunker="max_min", chunk_tokens=32)
+        catalog.generations.serving(CORPUS), corpus.begin(), corpus.begin(chunker="max_min", chunk_tokens=32)
     )  # fmt: skip
     for generation in (second, third):
         corpus.build(generation)
@@ -240,15 +241,15 @@ def test_pruning_leaves_what_is_needed(corpus: Corpus) -> None:
     corpus.pipeline.index(CORPUS).catch_up()
     corpus.pipeline.save_indexes(always=True)
     for generation in (first, second, newest):
-        catalog.prune_generation(generation)
-    assert [one.id for one in catalog.generations(CORPUS)] == [third.id]
-    assert count(catalog, "chunks") == catalog.extent(third).chunks
+        catalog.generations.prune(generation)
+    assert [one.id for one in catalog.generations.of(CORPUS)] == [third.id]
+    assert count(catalog, "chunks") == catalog.generations.extent(third).chunks
     used = "SELECT count(DISTINCT embedding) FROM chunks"
-    assert count(catalog, "embeddings") == catalog.read().execute(used).fetchone()[0]
+    assert count(catalog, "embeddings") == catalog.database.read().execute(used).fetchone()[0]
     assert len(list((catalog.home / "indexes").iterdir())) == 1
     assert "whale oil" in corpus.pipeline.ask(CORPUS, LAMP_QUESTION).text
     with pytest.raises(WrongState, match="serves; it stays"):
-        catalog.prune_generation(third)
+        catalog.generations.prune(third)
     with pytest.raises(NotFound, match="pruned meanwhile"):
         corpus.build(second)
     with pytest.raises(NotFound, match="nothing to go back to"):
@@ -277,37 +278,6 @@ def test_no_snapshot_stays_of_a_corpus_that_was_deleted_while_it_was_written(cor
 
 
 def test_a_model_that_is_not_to_be_had_is_named(corpus: Corpus) -> None:
-    stranger = corpus.catalog.begin_generation(CORPUS, Recipe("0123", "trunk"))
+    stranger = corpus.catalog.generations.begin(CORPUS, Recipe("0123", "trunk"))
     with pytest.raises(OtherEmbedder, match=r"'trunk' is by now; set IBID_EMBEDDER .*ibid generations build"):
         corpus.builder.maker(stranger)
-
-
-def test_a_folder_from_before_generations_says_how_it_was_made(tmp_path: Path, embedder: Embedder) -> None:
-    catalog = Catalog(tmp_path)
-    made = Builder(catalog, embedder, Settings(home=tmp_path, chunker="token", chunk_tokens=16))
-    list(made.ingest("fine", [Source("lamp.txt", LAMP.encode, {"kind": "note"})]))
-    list(Builder(catalog, embedder, Settings(home=tmp_path)).ingest("plain", [Source("a.txt", LAMP.encode)]))
-    catalog.create_corpus("empty", Recipe(embedder.fingerprint))
-    chunks = catalog.corpora()
-    catalog.close()
-    bring_back(tmp_path, 4)
-
-    catalog = Catalog(tmp_path)
-    own = embedder.fingerprint
-    assert [
-        (one.corpus, one.recipe) for name in ("empty", "fine", "plain") for one in catalog.generations(name)
-    ] == [
-        ("empty", Recipe(own)),
-        ("fine", Recipe(own, "", "token", 16)),
-        ("plain", Recipe(own)),
-    ]
-    assert catalog.corpora() == chunks
-    builder = Builder(catalog, embedder, Settings(home=tmp_path))
-    again = [Source("lamp.txt", LAMP.encode, {"kind": "note"})]
-    assert [outcome.state for outcome in builder.ingest("fine", again)] == ["unchanged"]
-    assert (
-        Pipeline(Settings(home=tmp_path), catalog, ModelSet(Settings(home=tmp_path), embedder))
-        .ask("fine", LAMP_QUESTION)
-        .answerable
-    )
-    catalog.close()

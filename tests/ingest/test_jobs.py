@@ -15,6 +15,8 @@ from ingest.uploads.jobs import Jobs
 from rag.errors import InvalidName, ModelError, NotFound, StorageError
 from rag.recipe import Recipe
 from rag.store.catalog import Catalog
+from rag.store.jobs import JobQueue
+from rag.store.originals import Originals
 from tests.line_builder import finished, originals, run, states, submit, upload
 from tests.made_versions import CORPUS, make_version, random_vectors
 
@@ -30,16 +32,16 @@ def test_a_job_is_worked_off_and_says_what_became_of_each_file(jobs: Jobs, catal
         ("a.txt", "added", None),
         ("b.txt", "failed", "It is bad."),
     ]
-    assert catalog.document(CORPUS, "a.txt").metadata == {"from": "test"}
+    assert catalog.documents.get(CORPUS, "a.txt").metadata == {"from": "test"}
     assert finished(jobs, submit(jobs, [upload("c.txt", b"bad")])).state == "failed"
-    assert [entry.id for entry in jobs.recent(1)] != [job.id]
+    assert [entry.id for entry in jobs.queue.recent(1)] != [job.id]
 
 
 def test_names_are_those_of_documents(jobs: Jobs, catalog: Catalog) -> None:
     run(jobs, catalog)
     job = finished(jobs, submit(jobs, [upload("./reports\\a\u0308.txt")]))
     assert [(file.name, file.state) for file in job.files] == [("reports/\u00e4.txt", "added")]
-    assert catalog.document(CORPUS, "reports/\u00e4.txt").text == "words"
+    assert catalog.documents.get(CORPUS, "reports/\u00e4.txt").text == "words"
 
 
 @pytest.mark.parametrize("names", [["../a"], [""], ["a", "a"], ["a", "./a"], ["\u00e4", "a\u0308"], ["a\0"]])
@@ -48,7 +50,7 @@ def test_names_that_cannot_be_are_refused_before_anything_is_kept(
 ) -> None:
     with pytest.raises(InvalidName):
         submit(jobs, [upload(name, name.encode()) for name in names])
-    assert (jobs.recent(), originals(catalog)) == ([], 0)
+    assert (jobs.queue.recent(), originals(catalog)) == ([], 0)
 
 
 def test_a_bug_in_one_job_leaves_the_next_one_alone(jobs: Jobs, catalog: Catalog) -> None:
@@ -56,7 +58,7 @@ def test_a_bug_in_one_job_leaves_the_next_one_alone(jobs: Jobs, catalog: Catalog
     second = submit(jobs, [upload("d.txt", b"good")])
     run(jobs, catalog)
     assert finished(jobs, second).state == "completed"
-    job = jobs.get(first)
+    job = jobs.queue.get(first)
     assert (job.state, job.error) == ("failed", "ZeroDivisionError: a bug")
     assert [file.state for file in job.files] == ["added", "failed", "failed"]
 
@@ -102,10 +104,10 @@ def test_a_disk_that_fails_for_a_while_fails_no_upload(jobs: Jobs, catalog: Cata
 def test_an_unfinished_job_goes_on_with_another_process_and_its_originals_are_kept(catalog: Catalog) -> None:
     job = submit(Jobs(catalog), [upload("a.txt", b"one"), upload("b.txt", b"two")])
     catalog.create_corpus(CORPUS, Recipe("random"))
-    new = make_version("one", random_vectors(1, 0), sha256=catalog.keep_original(b"one"))
-    catalog.put_version(CORPUS, "same.txt", new)
-    catalog.delete_documents(CORPUS, ["same.txt"])
-    catalog.drop_unused_originals()
+    new = make_version("one", random_vectors(1, 0), sha256=catalog.originals.keep(b"one"))
+    catalog.documents.put(CORPUS, "same.txt", new)
+    catalog.documents.delete(CORPUS, ["same.txt"])
+    catalog.originals.drop_unused()
     assert originals(catalog) == 2  # the job still needs both
     later = Jobs(catalog)
     run(later, catalog)
@@ -128,7 +130,7 @@ def test_one_worker_at_a_time(catalog: Catalog) -> None:
 
 def test_an_unknown_job_is_not_found(jobs: Jobs) -> None:
     with pytest.raises(NotFound, match="There is no job 'x'"):
-        jobs.get("x")
+        jobs.queue.get("x")
 
 
 # a deletion beats an upload that is on its way
@@ -138,24 +140,24 @@ def test_a_name_deleted_while_its_upload_is_queued_stays_deleted(jobs: Jobs, cat
     first = submit(jobs, [upload("a.txt", b"one"), upload("b.txt", b"two")])
     second = submit(jobs, [upload("a.txt", b"three")])
     other = jobs.submit("other", [upload("a.txt", b"elsewhere")], Recipe("random"))
-    catalog.delete_documents(CORPUS, ["a.txt"])  # only queued, and found all the same
+    catalog.documents.delete(CORPUS, ["a.txt"])  # only queued, and found all the same
     assert originals(catalog) == 2
     run(jobs, catalog)
     assert finished(jobs, other).state == "completed"
-    assert states(jobs.get(first)) == [("a.txt", "cancelled"), ("b.txt", "added")]
-    assert jobs.get(first).files[0].error == "It was deleted before it was ingested."
-    assert [jobs.get(first).state, jobs.get(second).state] == ["completed", "cancelled"]
-    assert [info.name for info in catalog.documents(CORPUS)] == ["b.txt"]
-    assert catalog.document("other", "a.txt").text == "elsewhere"
+    assert states(jobs.queue.get(first)) == [("a.txt", "cancelled"), ("b.txt", "added")]
+    assert jobs.queue.get(first).files[0].error == "It was deleted before it was ingested."
+    assert [jobs.queue.get(first).state, jobs.queue.get(second).state] == ["completed", "cancelled"]
+    assert [info.name for info in catalog.documents.infos(CORPUS)] == ["b.txt"]
+    assert catalog.documents.get("other", "a.txt").text == "elsewhere"
     later = finished(jobs, submit(jobs, [upload("a.txt", b"four")]))
-    assert (later.state, catalog.document(CORPUS, "a.txt").text) == ("completed", "four")
+    assert (later.state, catalog.documents.get(CORPUS, "a.txt").text) == ("completed", "four")
 
 
 def test_deleting_is_all_or_none_for_queued_names_too(jobs: Jobs, catalog: Catalog) -> None:
     job = submit(jobs, [upload("a.txt")])
     with pytest.raises(NotFound, match=r"'b.txt' .*nothing was deleted"):
-        catalog.delete_documents(CORPUS, ["a.txt", "b.txt"])
-    assert states(jobs.get(job)) == [("a.txt", "queued")]
+        catalog.documents.delete(CORPUS, ["a.txt", "b.txt"])
+    assert states(jobs.queue.get(job)) == [("a.txt", "queued")]
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -164,7 +166,7 @@ def test_a_deletion_while_the_file_is_being_read_wins(jobs: Jobs, catalog: Catal
 
     def delete(name: str) -> None:
         if name == "a.txt":
-            elsewhere.delete_corpus(CORPUS) if whole else elsewhere.delete_documents(CORPUS, ["a.txt"])
+            elsewhere.delete_corpus(CORPUS) if whole else elsewhere.documents.delete(CORPUS, ["a.txt"])
 
     job = submit(jobs, [upload("a.txt", b"one"), upload("b.txt", b"two")])
     run(jobs, catalog, before=delete)
@@ -172,7 +174,7 @@ def test_a_deletion_while_the_file_is_being_read_wins(jobs: Jobs, catalog: Catal
     assert ended.state == ("cancelled" if whole else "completed")
     assert [state for _, state in states(ended)] == ["cancelled", "cancelled" if whole else "added"]
     if not whole:
-        assert [info.name for info in catalog.documents(CORPUS)] == ["b.txt"]
+        assert [info.name for info in catalog.documents.infos(CORPUS)] == ["b.txt"]
     jobs.stop()
     assert originals(catalog) == (0 if whole else 1)
     elsewhere.close()
@@ -190,24 +192,26 @@ def test_a_deleted_corpus_does_not_come_back_before_it_is_uploaded_to_again(
         None,
         ["cancelled", "cancelled"],
     )
-    assert catalog.corpora() == []
+    assert catalog.corpora.infos() == []
     assert finished(jobs, submit(jobs, [upload("c.txt")])).state == "completed"
-    assert [info.name for info in catalog.documents(CORPUS)] == ["c.txt"]
+    assert [info.name for info in catalog.documents.infos(CORPUS)] == ["c.txt"]
 
 
 def test_a_corpus_deleted_during_an_upload_is_made_anew_with_the_job(tmp_path: Path) -> None:
-    class Raced(Catalog):
+    catalog = Catalog(tmp_path)
+
+    class Raced(Originals):
         """Another process deletes the corpus while the first original is being stored."""
 
         stored = False
 
-        def keep_original(self, data: bytes) -> str:
+        def keep(self, data: bytes, sha256: str | None = None) -> str:
             if not self.stored:
                 self.stored = True
-                self.delete_corpus(CORPUS)
-            return super().keep_original(data)
+                catalog.delete_corpus(CORPUS)
+            return super().keep(data, sha256)
 
-    catalog = Raced(tmp_path)
+    catalog.jobs = JobQueue(catalog.database, Raced(catalog.database))
     jobs = Jobs(catalog)
     job = submit(jobs, [upload("a.txt")])
     run(jobs, catalog)
@@ -238,11 +242,11 @@ def worker(catalog: Catalog, *words: str) -> "subprocess.Popen[bytes]":
 def test_a_dead_worker_is_noticed_and_another_process_takes_over(jobs: Jobs, catalog: Catalog) -> None:
     job = submit(jobs, [upload("a.txt", b"one"), upload("b.txt", b"two")])
     with worker(catalog, "slow") as first:
-        until(lambda: jobs.get(job).files[0].state == "running")
-        assert jobs.get(job).state == "running"
+        until(lambda: jobs.queue.get(job).files[0].state == "running")
+        assert jobs.queue.get(job).state == "running"
         with worker(catalog) as second:
             time.sleep(1)  # it waits for its turn
-            assert jobs.get(job).done == 0
+            assert jobs.queue.get(job).done == 0
             first.kill()
             killed = time.monotonic()
             assert finished(jobs, job).state == "completed"
@@ -253,9 +257,9 @@ def test_a_dead_worker_is_noticed_and_another_process_takes_over(jobs: Jobs, cat
 def test_a_job_whose_worker_died_is_queued_again(jobs: Jobs, catalog: Catalog) -> None:
     job = submit(jobs, [upload("a.txt", b"one")])
     with worker(catalog, "slow") as only:
-        until(lambda: jobs.get(job).state == "running")
+        until(lambda: jobs.queue.get(job).state == "running")
         only.kill()
-    assert jobs.get(job).state == "queued"
+    assert jobs.queue.get(job).state == "queued"
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -275,7 +279,7 @@ from tests.line_builder import LineBuilder
 catalog = Catalog(Path(sys.argv[1]))
 jobs = Jobs(catalog)
 jobs.start(lambda: LineBuilder(catalog, lambda name: name == "b.txt" and os.kill(os.getpid(), 9)), lambda _: None)
-while jobs.get(sys.argv[2]).finished is None:
+while jobs.queue.get(sys.argv[2]).finished is None:
     time.sleep(0.02)
 jobs.stop()
 """
@@ -287,10 +291,10 @@ def test_a_file_that_ends_the_process_is_given_up_and_the_others_are_not(catalog
     command = [sys.executable, "-c", _POISONED, str(catalog.home), job]
     codes = [subprocess.run(command, cwd=Path(__file__).parents[2]).returncode for _ in range(4)]
     assert codes == [-signal.SIGKILL] * 3 + [0]
-    assert states(jobs.get(job)) == [("a.txt", "added"), ("b.txt", "failed"), ("c.txt", "added")]
-    assert "ended 3 times while it read this file" in (jobs.get(job).files[1].error or "")
-    assert "Split it or save it again" in (jobs.get(job).files[1].error or "")
-    assert jobs.get(job).state == "completed_with_errors"
+    assert states(jobs.queue.get(job)) == [("a.txt", "added"), ("b.txt", "failed"), ("c.txt", "added")]
+    assert "ended 3 times while it read this file" in (jobs.queue.get(job).files[1].error or "")
+    assert "Split it or save it again" in (jobs.queue.get(job).files[1].error or "")
+    assert jobs.queue.get(job).state == "completed_with_errors"
 
 
 def test_stopping_does_not_wait_for_a_slow_file_nor_count_against_it(catalog: Catalog) -> None:
@@ -308,12 +312,12 @@ def test_stopping_does_not_wait_for_a_slow_file_nor_count_against_it(catalog: Ca
         began = time.monotonic()
         assert not jobs.stop(wait_s=0.1)
         assert time.monotonic() - began < 5
-        assert states(jobs.get(job)) == [("a.txt", "queued"), ("b.txt", "queued")]
+        assert states(jobs.queue.get(job)) == [("a.txt", "queued"), ("b.txt", "queued")]
         go_on.set()
         assert jobs.stop()
         reading.clear()
         go_on.clear()
-        with catalog.write() as transaction:  # as if the process had ended before the file was in
+        with catalog.database.write() as transaction:  # as if the process had ended before the file was in
             transaction.execute("UPDATE jobs SET state = 'running', finished = NULL")
             transaction.execute("UPDATE job_files SET state = 'queued'")
     go_on.set()

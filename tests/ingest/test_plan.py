@@ -7,18 +7,18 @@ from hypothesis import strategies as st
 
 from ingest.sync.folder import Found
 from ingest.sync.plan import Order, Plan, compare
-from ingest.sync.synced import Known
+from rag.store.synced import SyncedDocument
 
 HERE, THERE = "/srv/handbook", "/srv/other"
 FOLLOW = Order("handbook", HERE, delete_missing=True)
 FORCED = Order("handbook", HERE, delete_missing=True, force=True)
 
 
-def known(*documents: tuple[str, str, str | None]) -> dict[str, Known]:
-    return {name: Known(name, sha256, folder) for name, sha256, folder in documents}
+def known(*documents: tuple[str, str, str | None]) -> dict[str, SyncedDocument]:
+    return {name: SyncedDocument(name, sha256, folder) for name, sha256, folder in documents}
 
 
-def planned(files: dict[str, str], documents: dict[str, Known], order: Order = FORCED) -> Plan:
+def planned(files: dict[str, str], documents: dict[str, SyncedDocument], order: Order = FORCED) -> Plan:
     return compare(Found(files), documents, order)
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ingest.uploads.jobs import Job, Jobs
+from ingest.uploads.jobs import Jobs
 from rag.errors import NotFound, WrongState
 from rag.store.catalog import Catalog
+from rag.store.jobs import Job
 from tests.line_builder import finished, originals, run, states, submit, upload
 from tests.made_versions import CORPUS, make_version, random_vectors
 
@@ -18,25 +19,25 @@ if TYPE_CHECKING:
 
 def test_a_job_that_waits_can_be_cancelled(jobs: Jobs, catalog: Catalog) -> None:
     job = submit(jobs, [upload("a.txt", b"one"), upload("b.txt", b"two")])
-    cancelled = jobs.cancel(job)
+    cancelled = jobs.queue.cancel(job)
     assert (cancelled.state, cancelled.done) == ("cancelled", 2)
     assert cancelled.finished is not None
     assert {file.error for file in cancelled.files} == {"Its job was cancelled before it was ingested."}
     run(jobs, catalog)
     assert finished(jobs, submit(jobs, [upload("c.txt")])).state == "completed"
-    assert [info.name for info in catalog.documents(CORPUS)] == ["c.txt"]
-    assert jobs.get(job) == cancelled
+    assert [info.name for info in catalog.documents.infos(CORPUS)] == ["c.txt"]
+    assert jobs.queue.get(job) == cancelled
 
 
 def test_a_job_at_work_can_be_cancelled_and_what_is_in_stays(jobs: Jobs, catalog: Catalog) -> None:
-    elsewhere = Jobs(Catalog(catalog.home))  # as another process would
+    elsewhere = Catalog(catalog.home).jobs  # as another process would
     job = submit(jobs, [upload("a.txt", b"one"), upload("b.txt", b"two"), upload("c.txt", b"three")])
     run(jobs, catalog, before=lambda name: elsewhere.cancel(job) if name == "b.txt" else None)
     later = finished(jobs, submit(jobs, [upload("d.txt", b"four")]))
     assert later.state == "completed"
-    assert states(jobs.get(job)) == [("a.txt", "added"), ("b.txt", "cancelled"), ("c.txt", "cancelled")]
-    assert jobs.get(job).state == "cancelled"
-    assert [info.name for info in catalog.documents(CORPUS)] == ["a.txt", "d.txt"]
+    assert states(jobs.queue.get(job)) == [("a.txt", "added"), ("b.txt", "cancelled"), ("c.txt", "cancelled")]
+    assert jobs.queue.get(job).state == "cancelled"
+    assert [info.name for info in catalog.documents.infos(CORPUS)] == ["a.txt", "d.txt"]
 
 
 def test_what_failed_or_was_cancelled_is_tried_again(jobs: Jobs, catalog: Catalog) -> None:
@@ -59,7 +60,7 @@ def test_what_failed_or_was_cancelled_is_tried_again(jobs: Jobs, catalog: Catalo
     assert finished(jobs, waiting).state == "failed"
     jobs.stop()
     other = submit(jobs, [upload("e.txt", b"five")])
-    jobs.cancel(other)
+    jobs.queue.cancel(other)
     assert states(jobs.retry(other)) == [("e.txt", "queued")]
 
 
@@ -70,10 +71,10 @@ def test_only_what_can_be_done_to_a_job_is(jobs: Jobs, catalog: Catalog) -> None
     run(jobs, catalog)
     finished(jobs, job)
     with pytest.raises(WrongState, match=r"is finished \(completed\)"):
-        jobs.cancel(job)
+        jobs.queue.cancel(job)
     with pytest.raises(WrongState, match="has no file to retry"):
         jobs.retry(job)
-    for change in (jobs.cancel, jobs.retry):
+    for change in (jobs.queue.cancel, jobs.retry):
         with pytest.raises(NotFound, match="There is no job 'x'"):
             change("x")
 
@@ -84,9 +85,9 @@ def test_a_retry_replaces_nothing_newer_and_brings_nothing_deleted_back(jobs: Jo
     job = submit(jobs, [upload(name, b"bad") for name in names])
     assert finished(jobs, job).state == "failed"
     finished(jobs, submit(jobs, [upload("new.txt", b"newer")]))
-    catalog.delete_documents(CORPUS, ["gone.txt"])  # it counts as a document as long as it could be retried
+    catalog.documents.delete(CORPUS, ["gone.txt"])  # it counts as a document as long as it could be retried
     with pytest.raises(NotFound):
-        catalog.delete_documents(CORPUS, ["gone.txt"])
+        catalog.documents.delete(CORPUS, ["gone.txt"])
     jobs.stop()
     assert states(jobs.retry(job)) == [
         ("new.txt", "failed"),
@@ -95,7 +96,7 @@ def test_a_retry_replaces_nothing_newer_and_brings_nothing_deleted_back(jobs: Jo
     ]
     catalog.delete_corpus(CORPUS)
     assert originals(catalog) == 0
-    assert states(jobs.get(job)) == [
+    assert states(jobs.queue.get(job)) == [
         (name, "cancelled" if name == "left.txt" else "failed") for name in names
     ]
 
@@ -106,7 +107,7 @@ def test_the_bytes_of_what_failed_are_kept_for_a_week(jobs: Jobs, catalog: Catal
     finished(jobs, job)
     finished(jobs, submit(jobs, [upload("b.txt", b"two")]))
     assert originals(catalog) == 2
-    with catalog.write() as transaction:
+    with catalog.database.write() as transaction:
         transaction.execute("UPDATE jobs SET finished = finished - 7.1 * 86400 WHERE id = ?", (job,))
     jobs.stop()
     later = Jobs(catalog)  # it looks at its start, and every hour
@@ -123,7 +124,7 @@ def test_a_running_job_tells_its_rate_and_the_time_left(jobs: Jobs, catalog: Cat
 
     def look(name: str) -> None:
         time.sleep(0.2)
-        seen.append(jobs.get(job))
+        seen.append(jobs.queue.get(job))
 
     job = submit(jobs, [upload(f"{n}.txt", b"%d" % n) for n in range(4)])
     began = time.monotonic()
@@ -144,7 +145,7 @@ def test_a_retry_replaces_nothing_that_came_by_another_way(jobs: Jobs, catalog: 
     run(jobs, catalog)
     job = submit(jobs, [upload("price.txt", b"bad")])
     assert finished(jobs, job).state == "failed"
-    catalog.put_version(CORPUS, "price.txt", make_version("9", random_vectors(1, 0)))  # such as a sync's
+    catalog.documents.put(CORPUS, "price.txt", make_version("9", random_vectors(1, 0)))  # such as a sync's
     with pytest.raises(WrongState, match="of whose name nothing came since"):
         jobs.retry(job)
 

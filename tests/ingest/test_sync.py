@@ -16,7 +16,6 @@ import pytest
 from ingest.sync.lock import sync_lock
 from rag.recipe import Recipe
 from rag.store.catalog import Catalog
-from tests.made_versions import bring_back
 from tests.receiving import Receiver, receiving
 from tests.served import wait_until
 from tests.typed import Done, Ibid
@@ -285,7 +284,7 @@ def test_a_sync_that_is_killed_is_gone_on_with(ibid: Ibid, folder: Path, home: P
     sync(ibid, folder, "--dry-run")  # makes the data folder
     with subprocess.Popen([sys.executable, "-m", "api.cli", "sync", str(folder), "-c", "sea"]) as process:
         catalog = Catalog(home / "home")
-        documents = catalog.read()
+        documents = catalog.database.read()
         wait_until(lambda: documents.execute("SELECT count(*) FROM documents").fetchone()[0] > 50)
         process.kill()
     held = documents.execute("SELECT count(*) FROM documents").fetchone()[0]
@@ -347,9 +346,8 @@ def test_what_cannot_be_done_exits_1_with_one_line(
     assert message in done.err
 
 
-def test_a_data_folder_from_before_sync_is_brought_up_to_date(ibid: Ibid, folder: Path, home: Path) -> None:
+def test_what_was_ingested_without_a_sync_is_unchanged(ibid: Ibid, folder: Path) -> None:
     ibid("ingest", folder, "--corpus", "sea")
-    bring_back(home / "home", 3)
     assert sync(ibid, folder, "--json").json()["unchanged"] == 7
 
 

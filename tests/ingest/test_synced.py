@@ -9,12 +9,12 @@ from ingest.source import Source
 from ingest.sync.folder import Found
 from ingest.sync.plan import Order, Plan
 from ingest.sync.sync import Sync
-from ingest.sync.synced import Synced
-from ingest.uploads.jobs import Jobs, Upload
+from ingest.uploads.jobs import Jobs
 from rag.models.embed import Embedder
 from rag.recipe import Recipe
 from rag.settings import Settings
 from rag.store.catalog import Catalog
+from rag.store.jobs import Upload
 
 HERE = Order("sea", "/srv/sea", delete_missing=True, force=True)
 THERE = Order("sea", "/srv/other", delete_missing=True, force=True)
@@ -53,7 +53,7 @@ def test_what_was_uploaded_after_the_plan_is_not_deleted(
 
     assert follow.carry_out(HERE, seen, plan).deleted == ()
 
-    assert catalog.document("sea", "Arco.txt").text == "Arco has a new harbour."
+    assert catalog.documents.get("sea", "Arco.txt").text == "Arco has a new harbour."
 
 
 def test_what_was_deleted_or_moved_by_others_after_the_plan_fails_alone(
@@ -65,7 +65,7 @@ def test_what_was_deleted_or_moved_by_others_after_the_plan_fails_alone(
     seen = found(moved)
     plan = follow.plan(HERE, seen)
     assert (plan.moved, plan.deleted) == ((("Arco.txt", "moved.txt"),), ("Brema.txt",))
-    catalog.delete_documents("sea", ["Arco.txt", "Brema.txt"])
+    catalog.documents.delete("sea", ["Arco.txt", "Brema.txt"])
     done = follow.carry_out(HERE, seen, plan)
     assert (done.moved, done.deleted) == ((), ())
     assert "There is no document 'Arco.txt'" in done.failed["moved.txt"]
@@ -80,9 +80,15 @@ def test_a_document_belongs_to_the_folder_that_it_was_last_seen_in(follow: Sync)
 
 def test_nothing_is_written_where_nothing_is_new(follow: Sync, catalog: Catalog) -> None:
     carried_out(follow, TEXTS)
-    before = catalog.read().execute("PRAGMA data_version").fetchone()[0], catalog.read().total_changes
+    before = (
+        catalog.database.read().execute("PRAGMA data_version").fetchone()[0],
+        catalog.database.read().total_changes,
+    )
     assert carried_out(follow, TEXTS).unchanged == tuple(TEXTS)
-    after = catalog.read().execute("PRAGMA data_version").fetchone()[0], catalog.read().total_changes
+    after = (
+        catalog.database.read().execute("PRAGMA data_version").fetchone()[0],
+        catalog.database.read().total_changes,
+    )
     assert after == before
 
 
@@ -93,18 +99,18 @@ def test_a_file_that_two_folders_hold_stays_with_the_first(follow: Sync, catalog
     other = {f"{n}.txt": f"Buoy {n} is green." for n in range(9)}
     carried_out(follow, other, gentle[1])
 
-    assert "LICENSE.txt" in {info.name for info in catalog.documents("sea")}
-    assert Synced(catalog).known("sea")["LICENSE.txt"].folder == "/srv/sea"
+    assert "LICENSE.txt" in {info.name for info in catalog.documents.infos("sea")}
+    assert catalog.synced.documents("sea")["LICENSE.txt"].folder == "/srv/sea"
 
 
 def test_what_was_uploaded_is_not_taken_over_for_its_bytes(follow: Sync, catalog: Catalog) -> None:
     carried_out(follow, TEXTS)
-    with catalog.write() as transaction:  # as if they had come in by another way
+    with catalog.database.write() as transaction:  # as if they had come in by another way
         transaction.execute("DELETE FROM synced")
-    catalog.keep_original(TEXTS["Arco.txt"].encode())  # as an upload is kept
+    catalog.originals.keep(TEXTS["Arco.txt"].encode())  # as an upload is kept
     gentle = Order("sea", "/srv/sea", delete_missing=True)
     carried_out(follow, TEXTS, gentle)
-    folders = {name: known.folder for name, known in Synced(catalog).known("sea").items()}
+    folders = {name: known.folder for name, known in catalog.synced.documents("sea").items()}
 
     assert folders == {"Arco.txt": None, "Brema.txt": "/srv/sea", "Cadiz.txt": "/srv/sea"}
 
@@ -113,10 +119,10 @@ def test_what_is_deleted_meanwhile_stops_no_other_deletion(follow: Sync, catalog
     carried_out(follow, TEXTS)
     seen = found({"Cadiz.txt": TEXTS["Cadiz.txt"]})
     plan = follow.plan(HERE, seen)
-    catalog.delete_documents("sea", ["Arco.txt"])
+    catalog.documents.delete("sea", ["Arco.txt"])
 
     assert follow.carry_out(HERE, seen, plan).deleted == ("Brema.txt",)
-    assert [info.name for info in catalog.documents("sea")] == ["Cadiz.txt"]
+    assert [info.name for info in catalog.documents.infos("sea")] == ["Cadiz.txt"]
 
 
 def test_a_deletion_leaves_an_upload_on_its_way_alone(
@@ -125,5 +131,5 @@ def test_a_deletion_leaves_an_upload_on_its_way_alone(
     carried_out(follow, TEXTS)
     job = Jobs(catalog).submit("sea", [Upload("Arco.txt", b"Arco anew.", {})], Recipe("random"))
     assert carried_out(follow, without("Arco.txt")).deleted == ("Arco.txt",)
-    assert Jobs(catalog).get(job).state == "queued"
-    assert [file.state for file in Jobs(catalog).get(job).files] == ["queued"]
+    assert catalog.jobs.get(job).state == "queued"
+    assert [file.state for file in catalog.jobs.get(job).files] == ["queued"]

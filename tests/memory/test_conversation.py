@@ -1,19 +1,15 @@
 """Conversations: follow-ups are understood, exchanges remembered, sessions kept apart and forgotten for good."""
 
 import io
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from ingest.uploads.jobs import Jobs
 from rag.errors import InvalidInput, NotFound
 from rag.memory.conversation import RECALLED, Conversations, Session
 from rag.pipeline import Pipeline
 from rag.store.catalog import Catalog
-from rag.store.schema import SCHEMA, SCHEMA_VERSION, UPGRADES
-from tests.made_versions import CORPUS, QUILL, bring_back
+from tests.made_versions import CORPUS, QUILL
 from tests.typed import Ibid
 
 SESSION = Session(CORPUS, "tuesday")
@@ -144,44 +140,14 @@ def test_a_corpus_takes_its_sessions_with_it(
     assert conversations.sessions() == []
 
 
-def test_a_folder_of_schema_1_is_brought_up_to_date(tmp_path: Path) -> None:
-    Catalog(tmp_path).close()
-    bring_back(tmp_path, 1)
-    catalog = Catalog(tmp_path)
-
-    assert catalog.read().execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
-    assert Conversations(catalog).sessions() == []
-    assert (Jobs(catalog).recent(), catalog.known_vectors([b"key"])) == ([], {})
-    catalog.close()
-
-
-def test_the_exchanges_of_schema_2_are_kept_and_only_the_last_are_at_hand(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "catalog.sqlite3", isolation_level=None)) as old:
-        for statement in (*SCHEMA.split(";\n"), *UPGRADES[2].split(";\n"), "PRAGMA user_version = 2"):
-            old.execute(statement)
-        old.execute("INSERT INTO corpora VALUES (?, 'model', 0.0)", (CORPUS,))
-        old.execute("INSERT INTO sessions VALUES (7, ?, '', 'tuesday')", (CORPUS,))
-        for n in range(5):
-            row = (n + 1, f"q{n}", f"Q{n}", f"A{n}")
-            old.execute("INSERT INTO turns VALUES (?, 7, ?, ?, ?, 0.0, 'model', x'00')", row)
-    with closing(Catalog(tmp_path)) as catalog:
-        held = Conversations(catalog).held(SESSION)
-        assert [(one.asked, one.understood, one.answer) for one in held] == [
-            (f"q{n}", f"Q{n}", f"A{n}") for n in range(5)
-        ]
-        assert [one.tier for one in held] == ["persistent"] * 2 + ["active"] * 3
-        catalog.delete_corpus(CORPUS)
-        assert Conversations(catalog).sessions() == []
-
-
 def test_a_forgotten_session_s_place_is_never_another_s(
     conversations: Conversations, pipeline: Pipeline, catalog: Catalog
 ) -> None:
     conversations.ask(pipeline, SESSION, "Who was Ada Quill?")
-    [before] = conversations.held(SESSION)
+    [before] = conversations.exchanges(SESSION)
     conversations.forget(SESSION)
     conversations.ask(pipeline, Session(CORPUS, "wednesday", "bo"), "Who was the miller?")
-    [after] = conversations.held(Session(CORPUS, "wednesday", "bo"))
+    [after] = conversations.exchanges(Session(CORPUS, "wednesday", "bo"))
 
     assert after.row > before.row
 

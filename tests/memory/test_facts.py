@@ -140,7 +140,7 @@ def test_two_hundred_turns_later_the_third_is_still_known(
         )
         conversations.ask(pipeline, SESSION, question)
         conversations.tidy(SESSION, pipeline)
-    tiers = [one.tier for one in conversations.held(SESSION)]
+    tiers = [one.tier for one in conversations.exchanges(SESSION)]
     asked = conversations.ask(pipeline, SESSION, "What is our project called?")
     again = conversations.ask(pipeline, SESSION, "Tell me who Ada Quill was.")
 
@@ -148,7 +148,7 @@ def test_two_hundred_turns_later_the_third_is_still_known(
     assert tiers.count("persistent") > 0
     assert [one.text for one in asked.facts] == ["Our project is called Heron"]
     assert [one.question for one in again.recalled] == ["Our project is called Heron. Who was Ada Quill?"]
-    third = conversations.held(SESSION)[2]
+    third = conversations.exchanges(SESSION)[2]
     assert (third.uses, third.tier) == (1, "session")  # it came back
 
 

@@ -12,25 +12,25 @@ from rag.memory.tiers import (
     MOST_SUMMED_UP,
     RECENT,
     SESSION_TOKENS,
-    Held,
-    Tier,
+    Exchange,
     evict,
     gist_of,
     tier_tokens,
     usefulness,
     what_was_said,
 )
+from rag.store.sessions import Tier
 
 
 def words(text: str) -> int:
     return len(text.split())
 
 
-def held(row: int, *, length: int = 20, tier: Tier = "active", gist: str = "", uses: int = 0) -> Held:
-    return Held(row, f"asked {row}?", f"asked {row}?", "word " * length, tier, gist, uses)
+def held(row: int, *, length: int = 20, tier: Tier = "active", gist: str = "", uses: int = 0) -> Exchange:
+    return Exchange(row, f"asked {row}?", f"asked {row}?", "word " * length, tier, gist, uses)
 
 
-def after(before: list[Held], moved: list[Held]) -> list[Held]:
+def after(before: list[Exchange], moved: list[Exchange]) -> list[Exchange]:
     new = {one.row: one for one in moved}
     return [new.get(one.row, one) for one in before]
 
@@ -51,8 +51,8 @@ TIERS: st.SearchStrategy[Tier] = st.sampled_from(["active", "session", "persiste
         max_size=12,
     )
 )
-def test_after_evicting_every_tier_is_below_its_share(made: list[Held]) -> None:
-    exchanges = [Held(n, *_rest(one)) for n, one in enumerate(made)]
+def test_after_evicting_every_tier_is_below_its_share(made: list[Exchange]) -> None:
+    exchanges = [Exchange(n, *_rest(one)) for n, one in enumerate(made)]
     moved = evict(exchanges, words)
     kept = after(exchanges, moved)
     tokens = tier_tokens(kept, words)
@@ -69,7 +69,7 @@ def test_after_evicting_every_tier_is_below_its_share(made: list[Held]) -> None:
     assert evict(kept, words) == []
 
 
-def _rest(one: Held) -> tuple[str, str, str, Tier, str, int]:
+def _rest(one: Exchange) -> tuple[str, str, str, Tier, str, int]:
     return one.asked, one.understood, one.answer, one.tier, one.gist, one.uses
 
 
@@ -93,16 +93,16 @@ def test_the_least_useful_gist_leaves_first() -> None:
 
 
 def test_what_is_useful() -> None:
-    plain = Held(0, "Who is Ada?", "Who is Ada?", "The keeper.")
+    plain = Exchange(0, "Who is Ada?", "Who is Ada?", "The keeper.")
     assert usefulness(plain, 0) == 1.0
-    assert usefulness(Held(0, "I live in Kiel. Who?", "Who?", "Ada."), 0) == 3.0
-    assert usefulness(Held(0, "Who is Bo?", "Who is Bo?", ""), 0) == 2.0  # open
+    assert usefulness(Exchange(0, "I live in Kiel. Who?", "Who?", "Ada."), 0) == 3.0
+    assert usefulness(Exchange(0, "Who is Bo?", "Who is Bo?", ""), 0) == 2.0  # open
     assert usefulness(plain, 1) == pytest.approx(0.98)
 
 
 def test_a_gist_is_what_was_asked_and_answered() -> None:
     def gist(asked: str, answer: str = "") -> str:
-        return gist_of(Held(0, asked, asked, answer))
+        return gist_of(Exchange(0, asked, asked, answer))
 
     assert (
         gist("Who is Ada?", "The keeper of the lamp. She wrote.")
@@ -135,7 +135,7 @@ def test_a_model_sums_long_exchanges_up_and_rules_stand_in() -> None:
 
 
 def test_what_was_said_is_the_first_question_and_the_last_exchanges() -> None:
-    said = [Held(n, f"q{n}", f"Q{n}", f"A{n}" if n % 2 else "") for n in range(10)]
+    said = [Exchange(n, f"q{n}", f"Q{n}", f"A{n}" if n % 2 else "") for n in range(10)]
 
     assert RECENT == 3
     assert what_was_said(said) == ["Q0", "Q7", "A7", "Q8", "Q9", "A9"]

@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 
 from eval.datasets import available
-from rag.memory.recall import BEFORE, Said, Turns
+from rag.memory.recall import BEFORE, TurnIndex, TurnText
 from rag.models.embed import Embedder
 
 SAID = [
-    Said(1, "What is the limit for hotels in Lund?"),
-    Said(1, "It is 900 kronor."),
-    Said(1, "And breakfast?"),
-    Said(1, "That is included."),
-    Said(2, "Who lights the lamp?"),
-    Said(2, "Ada Quill does."),
+    TurnText(1, "What is the limit for hotels in Lund?"),
+    TurnText(1, "It is 900 kronor."),
+    TurnText(1, "And breakfast?"),
+    TurnText(1, "That is included."),
+    TurnText(2, "Who lights the lamp?"),
+    TurnText(2, "Ada Quill does."),
 ]
 
 
-def turns_of(embedder: Embedder, said: list[Said]) -> Turns:
-    return Turns(said, embedder.encode([one.text for one in said]))
+def turns_of(embedder: Embedder, said: list[TurnText]) -> TurnIndex:
+    return TurnIndex(said, embedder.encode([one.text for one in said]))
 
 
 def test_a_turn_is_found_by_its_own_words(embedder: Embedder) -> None:
@@ -34,7 +34,7 @@ def test_a_turn_is_found_by_its_own_words(embedder: Embedder) -> None:
 def test_a_turn_is_found_by_the_words_before_it_within_its_session(embedder: Embedder) -> None:
     """With vectors that say nothing the words alone decide: the turns after the one that names the hotel share it."""
     same = np.ones(4, np.float32) / 2
-    blind = Turns(SAID, np.tile(same, (len(SAID), 1)))
+    blind = TurnIndex(SAID, np.tile(same, (len(SAID), 1)))
 
     def found(question: str) -> set[int]:
         ranked = blind.rank(question, same, len(SAID))
@@ -47,7 +47,7 @@ def test_a_turn_is_found_by_the_words_before_it_within_its_session(embedder: Emb
 
 
 def test_nothing_is_found_among_nothing(embedder: Embedder) -> None:
-    assert Turns([], np.zeros((0, 384), np.float32)).rank("Who?", np.zeros(384, np.float32), 5) == []
+    assert TurnIndex([], np.zeros((0, 384), np.float32)).rank("Who?", np.zeros(384, np.float32), 5) == []
 
 
 @pytest.mark.skipif(not available("conversation"), reason="needs ../shared/data/conversation")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.memory.statements import LONGEST, Statement, statements, supersedes
+from rag.memory.statements import LONGEST_STATEMENT, Statement, statements, supersedes
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_statements_are_found(message: str, stated: list[tuple[str, str]]) -> No
         "I read that the lamp burns oil. Is that true?",
         "Thanks, I see. Yes, I do.",
         "The lamp of the lighthouse burns whale oil.",
-        "I " + "very " * LONGEST + "much agree.",
+        "I " + "very " * LONGEST_STATEMENT + "much agree.",
         "My notes\nare long",
         "My question is about hotels.",
         "My guess is that it is 30 days.",

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.fuse import average_scores, min_max, reciprocal_rank_fusion
+from rag.fuse import average_scores, reciprocal_rank_fusion
+from rag.index.scores import min_max
 from rag.types import Chunk, Hit
 
 SCORES = st.dictionaries(st.integers(0, 30), st.floats(-1, 50), max_size=12)

@@ -152,14 +152,14 @@ def test_an_unknown_corpus_names_the_known_ones(filled: Library) -> None:
 def test_sentences_found_alone_are_answered_with_their_neighbours(filled: Library) -> None:
     """Each line is a chunk of its own; one found by its words brings those around it into the pool."""
     alone = pipeline_of(filled, lexical_candidates=1).search(CORPUS, "whale oil", k=1)
-    with filled.catalog.write() as transaction:
+    with filled.catalog.database.write() as transaction:
         transaction.execute("UPDATE generations SET chunker = 'sentence_window'")
     grown = pipeline_of(filled).search(CORPUS, "whale oil", k=1)
 
     [hit] = grown.hits
     assert hit.text.startswith(alone.hits[0].text)
     assert SEA[hit.start : hit.end] == hit.text
-    around = filled.catalog.neighbours(alone.hits[0].chunk, 2)
+    around = filled.catalog.chunks.neighbours(alone.hits[0].chunk, 2)
     assert [chunk.text for chunk in around] == SEA.splitlines()[1:]
 
 
@@ -204,7 +204,7 @@ def test_evidence_that_never_rests_is_an_error_not_a_stale_quote(filled: Library
 def test_what_is_deleted_while_it_works_is_not_found(filled: Library, stage: str) -> None:
     def delete(done: str, _: float) -> None:
         if done == stage:
-            filled.catalog.delete_documents(CORPUS, ["sea.txt"])
+            filled.catalog.documents.delete(CORPUS, ["sea.txt"])
 
     found = pipeline_of(filled).search(CORPUS, "the lamp and the mill", on_stage=delete)
     assert {hit.chunk.document for hit in found.hits} == {"land.txt"}
@@ -213,8 +213,8 @@ def test_what_is_deleted_while_it_works_is_not_found(filled: Library, stage: str
 @pytest.mark.parametrize("stage", ["trim", "assemble", "generate"])
 def test_what_is_deleted_while_it_works_is_not_nearest(filled: Library, stage: str) -> None:
     def delete(done: str, _: float) -> None:
-        if done == stage and "sea.txt" in [info.name for info in filled.catalog.documents(CORPUS)]:
-            filled.catalog.delete_documents(CORPUS, ["sea.txt"])
+        if done == stage and "sea.txt" in [info.name for info in filled.catalog.documents.infos(CORPUS)]:
+            filled.catalog.documents.delete(CORPUS, ["sea.txt"])
 
     class Silent(Extractive):
         def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:

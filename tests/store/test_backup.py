@@ -15,27 +15,41 @@ from pathlib import Path
 
 import pytest
 
-from ingest.uploads.jobs import Jobs, Upload
+from ingest.uploads.jobs import Jobs
 from rag.errors import InvalidInput, StorageError
 from rag.recipe import Recipe
 from rag.settings import Settings
 from rag.store.backup import restore_backup, write_backup
 from rag.store.catalog import Catalog
+from rag.store.generations import snapshot_path
+from rag.store.jobs import Upload
 from rag.store.schema import SCHEMA_VERSION
-from rag.store.snapshot import snapshot_path
 from tests.line_builder import finished, run
-from tests.made_versions import CORPUS, Library, all_chunks, bring_back, count, fill, follower, serving
+from tests.made_versions import (
+    CORPUS,
+    NEXT,
+    Library,
+    all_chunks,
+    count,
+    fill,
+    follower,
+    make_unreleased,
+    serving,
+)
 from tests.served import TRAVEL, find, served, upload
 from tests.typed import Ibid
 
 
 def put(catalog: Catalog, name: str, text: str) -> None:
-    fill(catalog, name, text, sha256=catalog.keep_original(text.encode()))
+    fill(catalog, name, text, sha256=catalog.originals.keep(text.encode()))
 
 
 def texts(home: Path) -> dict[str, str]:
     with closing(Catalog(home)) as catalog:
-        return {info.name: catalog.document(CORPUS, info.name).text for info in catalog.documents(CORPUS)}
+        return {
+            info.name: catalog.documents.get(CORPUS, info.name).text
+            for info in catalog.documents.infos(CORPUS)
+        }
 
 
 def test_what_was_backed_up_comes_back_with_its_originals(catalog: Catalog, tmp_path: Path) -> None:
@@ -51,8 +65,8 @@ def test_what_was_backed_up_comes_back_with_its_originals(catalog: Catalog, tmp_
     assert (restored.originals, restored.bytes) == (3, (tmp_path / "ibid.tar").stat().st_size)
     assert texts(tmp_path / "fresh")["b.txt"] == "puffins dig\nburrows"
     with closing(Catalog(tmp_path / "fresh")) as fresh:
-        assert fresh.original(fresh.document_info(CORPUS, "a.txt").sha256).read_text() == "herons nest"
-        assert Jobs(fresh).get(job).state == "queued"
+        assert fresh.originals.path(fresh.documents.info(CORPUS, "a.txt").sha256).read_text() == "herons nest"
+        assert fresh.jobs.get(job).state == "queued"
         assert sorted(path.read_bytes() for path in (fresh.home / "originals").iterdir()) == sorted(
             [b"herons nest", b"puffins dig\nburrows", b"on its way"]
         )
@@ -76,7 +90,7 @@ def test_a_backup_beside_uploads_and_deletions_is_of_one_moment(catalog: Catalog
             turn += 1
             for name in ("a.txt", "b.txt", "c.txt"):
                 put(name, turn)
-            catalog.delete_documents(CORPUS, ["c.txt"])
+            catalog.documents.delete(CORPUS, ["c.txt"])
 
     run(jobs, catalog)
     put("a.txt", 0)
@@ -99,21 +113,24 @@ def test_a_backup_beside_uploads_and_deletions_is_of_one_moment(catalog: Catalog
         assert behind <= ahead <= behind + 1
         turns.append(ahead)
         with closing(Catalog(tmp_path / str(turn))) as restored:
-            for info in restored.documents(CORPUS):  # nothing that it names was deleted while it was copied
-                assert restored.original(info.sha256).read_text() == found[info.name]
+            # Nothing that it names was deleted while it was copied.
+            for info in restored.documents.infos(CORPUS):
+                assert restored.originals.path(info.sha256).read_text() == found[info.name]
             assert count(restored, "embeddings") == len(
                 {chunk.text for chunk in all_chunks(restored).values()}
             )
     assert turns == sorted(turns)
     assert turns[-1] > turns[0]
     kept = {path.name for path in (catalog.home / "originals").iterdir()}
-    assert kept == {info.sha256 for info in catalog.documents(CORPUS)}  # swept once the backups were done
+    assert kept == {
+        info.sha256 for info in catalog.documents.infos(CORPUS)
+    }  # swept once the backups were done
 
 
 def test_an_original_deleted_during_a_backup_goes_when_it_is_done(catalog: Catalog) -> None:
     put(catalog, "a.txt", "herons nest")
-    with catalog.keeping_originals():
-        catalog.delete_documents(CORPUS, ["a.txt"])
+    with catalog.originals.protected():
+        catalog.documents.delete(CORPUS, ["a.txt"])
         assert len(list((catalog.home / "originals").iterdir())) == 1
     assert list((catalog.home / "originals").iterdir()) == []
 
@@ -122,8 +139,8 @@ def test_a_damaged_original_is_named_and_left_out(ibid: Ibid, home: Path) -> Non
     with closing(Catalog(home / "home")) as catalog:
         put(catalog, "a.txt", "herons nest")
         put(catalog, "b.txt", "puffins dig")
-        sha256 = catalog.document_info(CORPUS, "a.txt").sha256
-        catalog.original(sha256).write_text("herons rest")
+        sha256 = catalog.documents.info(CORPUS, "a.txt").sha256
+        catalog.originals.path(sha256).write_text("herons rest")
     done = ibid("backup", "ibid.tar", "--json")
     assert (done.code, done.json()["damaged"]) == (2, [sha256])
     assert "was left out; upload that file again" in done.err
@@ -133,7 +150,7 @@ def test_a_damaged_original_is_named_and_left_out(ibid: Ibid, home: Path) -> Non
 def test_a_damaged_catalogue_is_not_backed_up(tmp_path: Path) -> None:
     with closing(Catalog(tmp_path / "home")) as catalog:
         fill(catalog, "a.txt", "\n".join(f"line {n}" for n in range(300)))
-        with catalog.write() as transaction:  # an index that does not agree with its table
+        with catalog.database.write() as transaction:  # an index that does not agree with its table
             transaction.execute("PRAGMA writable_schema = ON")
             transaction.execute("DELETE FROM sqlite_schema WHERE name = 'chunks_in_order'")
     (tmp_path / "ibid.tar").write_text("the backup of yesterday")
@@ -206,7 +223,7 @@ def test_an_archive_with_anything_else_in_it_is_refused(catalog: Catalog, tmp_pa
 
 def test_a_backup_of_a_newer_ibid_is_refused(catalog: Catalog, tmp_path: Path) -> None:
     put(catalog, "a.txt", "herons nest")
-    with catalog.write() as transaction:
+    with catalog.database.write() as transaction:
         transaction.execute("PRAGMA user_version = 99")
     write_backup(catalog, tmp_path / "ibid.tar")
     with pytest.raises(StorageError, match=r"has schema 99, newer than this Ibid's .*upgrade Ibid"):
@@ -270,13 +287,13 @@ def test_no_index_of_the_replaced_history_is_taken_for_its_own(library: Library,
     index.catch_up()
     index.save(always=True)
     path = snapshot_path(home, CORPUS, serving(library.catalog), "bm25")
-    kept, identity = path.read_bytes(), library.catalog.identity()
+    kept, identity = path.read_bytes(), library.catalog.database.identity()
     library.catalog.close()
 
     restore_backup(tmp_path / "ibid.tar", home, force=True)
     assert not path.exists()
     again = Library(Catalog(home), library.embedder, {})
-    assert again.catalog.identity() != identity
+    assert again.catalog.database.identity() != identity
     again.put("c", "gannets dive from great heights")
     path.parent.mkdir()
     path.write_bytes(kept)
@@ -306,7 +323,7 @@ def test_a_running_server_is_backed_up_and_answers_the_same_elsewhere(tmp_path: 
     assert after == before
 
 
-# a folder of an older schema
+# a folder of another schema
 
 
 def test_an_older_schema_is_copied_before_it_is_brought_up_to_date(
@@ -314,40 +331,72 @@ def test_an_older_schema_is_copied_before_it_is_brought_up_to_date(
 ) -> None:
     with closing(Catalog(tmp_path)) as catalog:
         fill(catalog, "a.txt", "herons nest")
-    bring_back(tmp_path, 1)
-    with caplog.at_level(logging.WARNING):
-        assert texts(tmp_path) == {"a.txt": "herons nest"}
+    with caplog.at_level(logging.WARNING), closing(Catalog(tmp_path, NEXT)) as catalog:
+        assert catalog.documents.get(CORPUS, "a.txt").text == "herons nest"
+        notes = catalog.database.read().execute("SELECT name, note FROM corpora")
+        assert [tuple(row) for row in notes] == [(CORPUS, "none")]
     copy = tmp_path / "catalog.schema-1.sqlite3"
-    assert (
-        f"from schema 1 to {SCHEMA_VERSION}. As it was, the catalogue is kept in {copy}: delete"
-        in caplog.text
-    )
+    assert "from schema 1 to 2. As it was, the catalogue is kept in " + f"{copy}: delete" in caplog.text
     with closing(sqlite3.connect(copy)) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
         assert database.execute("SELECT text FROM documents").fetchall() == [("herons nest",)]
     assert [path.name for path in tmp_path.glob(".*")] == []
     caplog.clear()
-    Catalog(tmp_path).close()
+    Catalog(tmp_path, NEXT).close()
     assert caplog.text == ""
+    with pytest.raises(StorageError, match="has schema 2, newer than this Ibid's 1; upgrade Ibid"):
+        Catalog(tmp_path)
     copy.replace(tmp_path / "catalog.sqlite3")  # which is how one goes back
     assert texts(tmp_path) == {"a.txt": "herons nest"}
 
 
 def test_a_copy_that_cannot_be_written_leaves_the_old_schema(tmp_path: Path) -> None:
     Catalog(tmp_path).close()
-    bring_back(tmp_path, 1)
     (tmp_path / "catalog.schema-1.sqlite3").mkdir()
     with pytest.raises(StorageError, match=r"could not be written .*nothing was changed"):
-        Catalog(tmp_path)
+        Catalog(tmp_path, NEXT)
     with closing(sqlite3.connect(tmp_path / "catalog.sqlite3")) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path) -> None:
+    with closing(Catalog(tmp_path)) as catalog:
+        fill(catalog, "a.txt", "herons nest")
+    with pytest.raises(StorageError, match="could not be written"):
+        Catalog(tmp_path, (*NEXT, "INSERT INTO corpora VALUES ('library', 0.0, 'twice')"))
+    assert texts(tmp_path) == {"a.txt": "herons nest"}
+
+
+@pytest.mark.parametrize("schema", range(6))
+def test_a_folder_of_an_unreleased_version_is_refused_and_kept(tmp_path: Path, schema: int) -> None:
+    with closing(Catalog(tmp_path)) as catalog:
+        fill(catalog, "a.txt", "herons nest")
+    make_unreleased(tmp_path, schema)
+    before = (tmp_path / "catalog.sqlite3").read_bytes()
+    with pytest.raises(
+        StorageError, match=r"never released.*Remove it and ingest.*`ibid export`.*`ibid import`"
+    ):
+        Catalog(tmp_path)
+    assert (tmp_path / "catalog.sqlite3").read_bytes() == before
+
+
+def test_a_backup_of_an_unreleased_version_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    put(catalog, "a.txt", "herons nest")
+    with catalog.database.write() as transaction:
+        transaction.execute("PRAGMA application_id = 0")
+    write_backup(catalog, tmp_path / "ibid.tar")
+    with pytest.raises(
+        StorageError, match="The backup was made by a version of Ibid that was never released"
+    ):
+        restore_backup(tmp_path / "ibid.tar", tmp_path / "fresh")
+    assert not (tmp_path / "fresh" / "catalog.sqlite3").exists()
 
 
 def test_what_may_be_retried_is_in_the_backup(catalog: Catalog, tmp_path: Path) -> None:
     put(catalog, "a.txt", "herons nest")
     jobs = Jobs(catalog)
     job = jobs.submit(CORPUS, [Upload("late.txt", b"late words", {})], Recipe("random"))
-    jobs.cancel(job)
+    jobs.queue.cancel(job)
     write_backup(catalog, tmp_path / "ibid.tar")
     restore_backup(tmp_path / "ibid.tar", tmp_path / "fresh")
     with closing(Catalog(tmp_path / "fresh")) as restored:

@@ -25,10 +25,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_what_a_kill_left_behind_is_swept(catalog: Catalog) -> None:
-    used, left = catalog.keep_original(b"used"), catalog.keep_original(b"left")
+    used, left = catalog.originals.keep(b"used"), catalog.originals.keep(b"left")
     fill(catalog, "a.txt", "one", sha256=used)
-    catalog.drop_unused_originals()
-    assert [catalog.original(sha256).is_file() for sha256 in (used, left)] == [True, False]
+    catalog.originals.drop_unused()
+    assert [catalog.originals.path(sha256).is_file() for sha256 in (used, left)] == [True, False]
 
 
 def test_what_a_kill_left_of_an_original_is_swept(catalog: Catalog) -> None:
@@ -40,7 +40,7 @@ def test_what_a_kill_left_of_an_original_is_swept(catalog: Catalog) -> None:
     for path in (folder / f".{sha256}.{ended.pid}.1", earlier, *kept):
         path.write_bytes(b"part")
     os.utime(earlier, (0, 0))
-    catalog.drop_unfinished_originals()
+    catalog.originals.drop_unfinished()
     assert set(folder.iterdir()) == kept
 
 
@@ -53,7 +53,7 @@ def test_a_second_process_sees_each_change_at_once(catalog: Catalog) -> None:
         "import sys; from pathlib import Path; from rag.store.catalog import Catalog\n"
         "catalog = Catalog(Path(sys.argv[1]))\n"
         "for line in sys.stdin:\n"
-        "    print([(d.name, d.version) for d in catalog.documents('library')], flush=True)\n"
+        "    print([(d.name, d.version) for d in catalog.documents.infos('library')], flush=True)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(catalog.home)],
@@ -75,7 +75,7 @@ def test_a_second_process_sees_each_change_at_once(catalog: Catalog) -> None:
         assert asked() == "[('a.txt', 1)]"
         fill(catalog, "a.txt", "two")
         assert asked() == "[('a.txt', 2)]"
-        catalog.delete_documents(CORPUS, ["a.txt"])
+        catalog.documents.delete(CORPUS, ["a.txt"])
         assert asked() == "[]"
         other.stdin.close()
 
@@ -93,11 +93,11 @@ while True:
     name, lines, word = f"{seed.randrange(6)}.txt", seed.randrange(1, 200), seed.randrange(10**9)
     text = "\\n".join(f"{word} {line}" for line in range(lines))
     print("try", name, word, lines, flush=True)
-    version = catalog.put_version("library", name, make_version(text, random_vectors(lines, word)))
+    version = catalog.documents.put("library", name, make_version(text, random_vectors(lines, word)))
     print("done", name, version, flush=True)
     if seed.random() < 0.2:
         print("try", name, 0, 0, flush=True)
-        catalog.delete_documents("library", [name])
+        catalog.documents.delete("library", [name])
         print("done", name, 0, flush=True)
 """
 
@@ -128,7 +128,9 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
                 assert attempt
                 expected[name], attempt = attempt[1], None
         catalog = Catalog(home)
-        found = {info.name: catalog.document(CORPUS, info.name) for info in catalog.documents(CORPUS)}
+        found = {
+            info.name: catalog.documents.get(CORPUS, info.name) for info in catalog.documents.infos(CORPUS)
+        }
         if attempt and (found[attempt[0]].text if attempt[0] in found else "") == attempt[1]:
             expected[attempt[0]] = attempt[1]  # it was made visible, the acknowledgement came too late
         assert {name: document.text for name, document in found.items()} == {
@@ -138,7 +140,7 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
         for name, document in found.items():
             own = sorted((chunk.start, chunk.text) for chunk in chunks if chunk.document == name)
             assert [text for _, text in own] == document.text.split("\n")
-        assert catalog.read().execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert catalog.database.read().execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         assert count(catalog, "embeddings") == len({chunk.text for chunk in chunks}) == len(chunks)
         catalog.close()
     assert count_changes(home) > 20
@@ -146,7 +148,7 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
 
 def count_changes(home: Path) -> int:
     catalog = Catalog(home)
-    number = catalog.last_change(serving(catalog))
+    number = catalog.changes.last(serving(catalog))
     catalog.close()
     return number
 
@@ -170,22 +172,22 @@ def test_many_threads_open_and_write_one_folder(tmp_path: Path) -> None:
         thread.join()
     assert errors == []
     catalog = Catalog(tmp_path / "home")
-    assert [(info.name, info.version) for info in catalog.documents(CORPUS)] == [
+    assert [(info.name, info.version) for info in catalog.documents.infos(CORPUS)] == [
         (f"{number}.txt", 5) for number in range(8)
     ]
-    assert len(catalog.changes_after(serving(catalog), 0)) == 8 * 5 + 8 * 4  # each replacement also removes
+    assert len(catalog.changes.after(serving(catalog), 0)) == 8 * 5 + 8 * 4  # each replacement also removes
     catalog.close()
 
 
 def test_connections_of_ended_threads_are_closed(catalog: Catalog) -> None:
     open_files = Path("/proc/self/fd")
     for _ in range(3):
-        thread = threading.Thread(target=catalog.corpora)
+        thread = threading.Thread(target=catalog.corpora.infos)
         thread.start()
         thread.join()
     before = len(list(open_files.iterdir()))
     for _ in range(12):
-        thread = threading.Thread(target=catalog.corpora)
+        thread = threading.Thread(target=catalog.corpora.infos)
         thread.start()
         thread.join()
     assert len(list(open_files.iterdir())) <= before
@@ -224,7 +226,7 @@ def test_a_full_disk_refuses_and_shows_nothing_half(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk"):
         catalog = Catalog(tmp_path / "disk" / "home")
         fill(catalog, "a.txt", "old words")
-        before = (all_chunks(catalog), catalog.last_change(serving(catalog)))
+        before = (all_chunks(catalog), catalog.changes.last(serving(catalog)))
         ballast = tmp_path / "disk" / "ballast"
         ballast.write_bytes(bytes(1_000_000))
         large = "\n".join(f"new line {n}" for n in range(3000))
@@ -233,14 +235,14 @@ def test_a_full_disk_refuses_and_shows_nothing_half(tmp_path: Path) -> None:
         ):
             fill(catalog, "a.txt", large)
         with pytest.raises(StorageError, match=r"could not be written .*No space left.*nothing was accepted"):
-            catalog.keep_original(bytes(3_000_000))
+            catalog.originals.keep(bytes(3_000_000))
         assert list((catalog.home / "originals").iterdir()) == []
-        assert (all_chunks(catalog), catalog.last_change(serving(catalog))) == before
-        assert catalog.document(CORPUS, "a.txt").text == "old words"
-        catalog.delete_documents(CORPUS, ["a.txt"])  # what frees space works
+        assert (all_chunks(catalog), catalog.changes.last(serving(catalog))) == before
+        assert catalog.documents.get(CORPUS, "a.txt").text == "old words"
+        catalog.documents.delete(CORPUS, ["a.txt"])  # what frees space works
         ballast.unlink()
         assert fill(catalog, "a.txt", "new words\nagain") == 2
-        assert catalog.keep_original(b"small")
+        assert catalog.originals.keep(b"small")
         catalog.close()
 
 
@@ -251,8 +253,8 @@ def test_a_file_that_cannot_grow_refuses_and_shows_nothing_half(tmp_path: Path) 
         with pytest.raises(StorageError, match="nothing was changed"):
             fill(catalog, "a.txt", "\n".join(f"new line {n}" for n in range(3000)))
         with pytest.raises(StorageError, match="nothing was accepted"):
-            catalog.keep_original(bytes(3_000_000))
-        assert catalog.document(CORPUS, "a.txt").text == "old words"
+            catalog.originals.keep(bytes(3_000_000))
+        assert catalog.documents.get(CORPUS, "a.txt").text == "old words"
         assert len(all_chunks(catalog)) == 1
     assert fill(catalog, "a.txt", "\n".join(f"new line {n}" for n in range(3000))) == 2
     catalog.close()
@@ -297,8 +299,8 @@ def test_a_page_damaged_inside_is_reported_whatever_reads_or_writes_it(tmp_path:
     catalog = Catalog(tmp_path)
     acts: list[Callable[[], object]] = [
         lambda: all_chunks(catalog),
-        lambda: list(catalog.indexed_chunks(1, [1])),
-        lambda: catalog.delete_documents(CORPUS, ["a.txt"]),
+        lambda: list(catalog.chunks.indexed(1, [1])),
+        lambda: catalog.documents.delete(CORPUS, ["a.txt"]),
     ]
     for act in acts:
         with pytest.raises(
@@ -316,30 +318,30 @@ def test_a_page_damaged_further_on_is_reported_by_whatever_comes_to_it(tmp_path:
     catalog = Catalog(tmp_path)
     fetches: list[Callable[[Cursor], object]] = [list, Cursor.fetchall]
     for fetch in fetches:
-        with catalog.snapshot() as snapshot:
+        with catalog.database.snapshot() as snapshot:
             rows = snapshot.execute("SELECT * FROM chunks")
             assert rows.fetchone()
             with pytest.raises(StorageError, match="restore a backup"):
                 fetch(rows)
-        assert not catalog.read().in_transaction
+        assert not catalog.database.read().in_transaction
     catalog.close()
 
 
 def test_errors_of_reading_and_writing_are_told_apart(catalog: Catalog) -> None:
     with pytest.raises(StorageError, match=r"could not be read \(no such table: x\)"):
-        catalog.read().execute("SELECT * FROM x")
+        catalog.database.read().execute("SELECT * FROM x")
     with (
         pytest.raises(StorageError, match=r"could not be written .*nothing was changed"),
-        catalog.write() as w,
+        catalog.database.write() as w,
     ):
         w.execute("INSERT INTO x VALUES (1)")
     with pytest.raises(sqlite3.ProgrammingError):  # a bug, not the disk
-        catalog.read().execute("SELECT ?", ())
+        catalog.database.read().execute("SELECT ?", ())
 
 
 def test_a_chunk_under_another_id_is_never_served(catalog: Catalog) -> None:
     fill(catalog, "a.txt", "one\ntwo")
-    with catalog.write() as transaction:
+    with catalog.database.write() as transaction:
         transaction.execute("UPDATE chunks SET start = start + 1")
     with pytest.raises(StorageError, match="does not carry its own id; restore a backup"):
         all_chunks(catalog)

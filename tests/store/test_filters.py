@@ -103,12 +103,12 @@ FILTERS = st.recursive(
 
 def put(catalog: Catalog, name: str, metadata: Mapping[str, Any]) -> int:
     catalog.create_corpus(CORPUS, Recipe("random"))
-    catalog.put_version(CORPUS, name, make_version("x", random_vectors(1, 0), metadata=metadata))
-    return int(catalog.read().execute("SELECT max(row) FROM documents").fetchone()[0])
+    catalog.documents.put(CORPUS, name, make_version("x", random_vectors(1, 0), metadata=metadata))
+    return int(catalog.database.read().execute("SELECT max(row) FROM documents").fetchone()[0])
 
 
 def found(catalog: Catalog, filter_: Mapping[str, Any]) -> list[int]:
-    return [int(row) for row in catalog.matching_documents(CORPUS, filter_)]
+    return [int(row) for row in catalog.documents.matching(CORPUS, filter_)]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -159,7 +159,9 @@ def test_worked_examples(catalog: Catalog, filter_: dict[str, Any], expected: li
     put(catalog, "at23", {"year": 2023, "region": "AT", "draft": False})
     put(catalog, "text", {"year": "2024"})
     put(catalog, "none", {})
-    rows = {row["row"]: row["name"] for row in catalog.read().execute("SELECT row, name FROM documents")}
+    rows = {
+        row["row"]: row["name"] for row in catalog.database.read().execute("SELECT row, name FROM documents")
+    }
     assert [rows[row] for row in found(catalog, filter_)] == expected
 
 
@@ -212,7 +214,7 @@ def test_malformed_filters_are_refused(catalog: Catalog, filter_: Any, message: 
     with pytest.raises(InvalidFilter, match=message):
         filter_to_sql(filter_)
     with pytest.raises(InvalidFilter):
-        catalog.matching_documents(CORPUS, filter_)
+        catalog.documents.matching(CORPUS, filter_)
 
 
 def test_large_filters_work_up_to_the_limit_and_are_refused_beyond(catalog: Catalog) -> None:

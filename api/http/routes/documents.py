@@ -15,10 +15,10 @@ from api.http.depends import Serving, body_of_type
 from api.http.problems import problem_responses
 from api.render import job_to_json
 from ingest.load import document_name
-from ingest.uploads.jobs import Upload
 from rag.errors import InvalidInput, InvalidName, NotFound
+from rag.store.documents import DocumentInfo
 from rag.store.filters import is_storable
-from rag.store.listing import DocumentInfo
+from rag.store.jobs import Upload
 from rag.types import Metadata
 
 router = APIRouter(prefix="/v1", responses=dict(problem_responses()))
@@ -30,7 +30,7 @@ _SANDBOX = {"Content-Security-Policy": "sandbox; default-src 'none'"}  # an uplo
 @router.get("/corpora", response_model=schemas.CorpusList, tags=["corpora"])
 def list_corpora(service: Serving) -> dict[str, Any]:
     """List the corpora."""
-    return {"corpora": [asdict(info) for info in service.catalog.corpora()]}
+    return {"corpora": [asdict(info) for info in service.catalog.corpora.infos()]}
 
 
 @router.delete("/corpora/{corpus}", status_code=204, tags=["corpora"])
@@ -63,7 +63,7 @@ def upload(
     stated = _metadata(metadata)
     uploads = [Upload(name, file.file.read(), stated) for name, file in zip(names, files, strict=True)]
     service.check_embedder(corpus)
-    job = service.jobs.get(service.jobs.submit(corpus, uploads, service.recipe))
+    job = service.catalog.jobs.get(service.jobs.submit(corpus, uploads, service.recipe))
     response.headers["Location"] = request.url_for("get_job", job=job.id).path
     return {"job": job_to_json(job)}
 
@@ -71,8 +71,8 @@ def upload(
 @router.get("/corpora/{corpus}/documents", response_model=schemas.DocumentList, tags=["documents"])
 def list_documents(service: Serving, corpus: str, limit: Limit = 100, offset: Offset = 0) -> dict[str, Any]:
     """List documents by name, `limit` from `offset` on."""
-    shown = [_summary(info) for info in service.catalog.documents(corpus, limit=limit, offset=offset)]
-    total = service.catalog.count_documents(corpus)
+    shown = [_summary(info) for info in service.catalog.documents.infos(corpus, limit=limit, offset=offset)]
+    total = service.catalog.documents.count(corpus)
     return {"documents": shown, "total": total, "limit": limit, "offset": offset}
 
 
@@ -81,7 +81,7 @@ def list_documents(service: Serving, corpus: str, limit: Limit = 100, offset: Of
 )
 def get_document(service: Serving, corpus: str, name: str) -> dict[str, Any]:
     """Return a document's normalised text, which citations point into, and its metadata."""
-    document = service.catalog.document(corpus, document_name(name))
+    document = service.catalog.documents.get(corpus, document_name(name))
     fields = ("name", "version", "metadata", "pages", "text")
     return {field: getattr(document, field) for field in fields}
 
@@ -92,14 +92,14 @@ def delete_document(service: Serving, corpus: str, name: str) -> None:
 
     Uploads of this name that are still queued are cancelled.
     """
-    service.catalog.delete_documents(corpus, [document_name(name)])
+    service.catalog.documents.delete(corpus, [document_name(name)])
 
 
 @router.get("/corpora/{corpus}/originals/{name:path}", response_class=FileResponse, tags=["documents"])
 def get_original(service: Serving, corpus: str, name: str) -> FileResponse:
     """Download the file that was uploaded, byte for byte."""
     wanted = document_name(name)
-    path = service.catalog.original(service.catalog.document_info(corpus, wanted).sha256)
+    path = service.catalog.originals.path(service.catalog.documents.info(corpus, wanted).sha256)
     if not path.is_file():
         raise NotFound(f"The original of {wanted!r} is not kept; only uploads over HTTP are.")
     return FileResponse(

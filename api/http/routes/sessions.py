@@ -24,7 +24,7 @@ router = APIRouter(
 @router.get("/sessions", response_model=schemas.SessionList)
 def list_sessions(service: Serving, corpus: str, user: str = "") -> dict[str, Any]:
     """List a user's sessions about a corpus, the last used first."""
-    service.catalog.require_corpus(corpus)
+    service.catalog.corpora.require(corpus)
     found = service.conversations.sessions(corpus=corpus, user=user)
     return {"sessions": [asdict(info) for info in found]}
 
@@ -32,7 +32,7 @@ def list_sessions(service: Serving, corpus: str, user: str = "") -> dict[str, An
 @router.get("/sessions/{session}", response_model=schemas.SessionTurns)
 def read_session(service: Serving, corpus: str, session: str, user: str = "") -> dict[str, Any]:
     """Return the exchanges of a session, oldest first, each with the tier of memory that it is in."""
-    service.catalog.require_corpus(corpus)
+    service.catalog.corpora.require(corpus)
     turns = service.conversations.turns(Session(corpus, session, user))
     if not turns:
         raise NotFound(f"There is no session {session!r} about {corpus!r}.")
@@ -42,14 +42,14 @@ def read_session(service: Serving, corpus: str, session: str, user: str = "") ->
 @router.delete("/sessions/{session}", status_code=204)
 def forget_session(service: Serving, corpus: str, session: str, user: str = "") -> None:
     """Forget a session and what was stated in it, for good."""
-    service.catalog.require_corpus(corpus)
+    service.catalog.corpora.require(corpus)
     service.conversations.forget(Session(corpus, session, user))
 
 
 @router.get("/facts", response_model=schemas.FactList)
 def list_facts(service: Serving, corpus: str, user: str = "", history: bool = False) -> dict[str, Any]:
     """List what a user stated in conversations about a corpus; with `history` also what was superseded."""
-    service.catalog.require_corpus(corpus)
+    service.catalog.corpora.require(corpus)
     found = service.conversations.facts.all(corpus, user, history=history)
     return {"facts": [asdict(fact) for fact in found]}
 
@@ -63,12 +63,12 @@ def correct_fact(
     service: Serving, corpus: str, fact: FactNumber, corrected: schemas.CorrectedFact, user: str = ""
 ) -> dict[str, Any]:
     """Put a fact right; the wrong one is kept as history, until the fact is forgotten."""
-    service.catalog.require_corpus(corpus)
+    service.catalog.corpora.require(corpus)
     return asdict(service.conversations.facts.correct(service.embedder, corpus, user, fact, corrected.text))
 
 
 @router.delete("/facts/{fact}", status_code=204)
 def forget_fact(service: Serving, corpus: str, fact: FactNumber, user: str = "") -> None:
     """Forget a fact and its history, for good: its words are taken out of the exchanges it was stated in too."""
-    service.catalog.require_corpus(corpus)
+    service.catalog.corpora.require(corpus)
     service.conversations.facts.forget(corpus, user, fact)

@@ -33,6 +33,7 @@ from rag.retrieve import Candidates, Request, retrieve
 from rag.settings import Settings
 from rag.stages import ModelSet, Stages, make_stages
 from rag.store.catalog import Catalog
+from rag.store.chunks import Chunks
 from rag.types import Chunk, Citation, Context, Draft, Hit, Memory
 
 NARROW: Mapping[str, Any] = {
@@ -91,11 +92,11 @@ def swapped_citations(stages: Stages) -> Stages:
     return replace(stages, verify=verify)
 
 
-class ShiftedChunks(Catalog):
+class ShiftedChunks(Chunks):
     """Reads every chunk one character further on than where its text stands."""
 
-    def chunks(self, generation: int, ids: Sequence[int]) -> dict[int, Chunk]:
-        read = super().chunks(generation, ids)
+    def get(self, generation: int, ids: Sequence[int]) -> dict[int, Chunk]:
+        read = super().get(generation, ids)
         return {i: replace(c, start=c.start + 1, end=c.end + 1) for i, c in read.items()}
 
 
@@ -162,7 +163,8 @@ class Bench:
 
     def shifted(self) -> Run:
         """Return a run over chunks whose offsets are off by one."""
-        catalog = ShiftedChunks(self.subject.catalog.home)
+        catalog = Catalog(self.subject.catalog.home)
+        catalog.chunks = ShiftedChunks(catalog.database)
         try:
             models = ModelSet(self.subject.settings, self.embedder)
             return self.over(Pipeline(self.subject.settings, catalog, models), self.subject.settings)
@@ -172,7 +174,7 @@ class Bench:
     def stale(self) -> Run:
         """Return a run after a document was added that the index never hears of."""
         settings, catalog = self.subject.settings, self.subject.catalog
-        index = StaleIndex(catalog, catalog.serving(CORPUS), self.embedder.dimension)
+        index = StaleIndex(catalog, catalog.generations.serving(CORPUS), self.embedder.dimension)
         index.catch_up()
         models = ModelSet(settings, self.embedder)
         stages = make_stages(settings, catalog, models)
@@ -182,7 +184,7 @@ class Bench:
         try:
             return self.over(Pipeline(settings, catalog, models, stages), settings)
         finally:
-            catalog.delete_documents(CORPUS, ["news.txt"])
+            catalog.documents.delete(CORPUS, ["news.txt"])
 
 
 NEWS = "The canteen in Luebeck moves to the third floor on 4 May, and serves breakfast from seven o'clock on."

@@ -40,7 +40,7 @@ def measure() -> dict[str, Any]:
         for question in asked:
             ledger = conversations.ask(pipeline, SESSION, question).ledger
             conversations.tidy(SESSION, pipeline)
-            tokens = tier_tokens(conversations.held(SESSION), pipeline.models.generator.count_tokens)
+            tokens = tier_tokens(conversations.exchanges(SESSION), pipeline.models.generator.count_tokens)
             held.append({tier: tokens[tier] for tier in tokens} | {"prompt": ledger.memory})
             prompts.append((ledger.used, ledger.budget))
         known = [conversations.ask(pipeline, SESSION, probe) for probe in PROBES]

@@ -12,7 +12,7 @@ import numpy as np
 from eval.benchmarks.models.judging import balanced_accuracy, best_balanced_accuracy
 from eval.datasets import records
 from eval.trial import CORPUS, text_sources, trial
-from rag.memory.tiers import Held, what_was_said
+from rag.memory.tiers import Exchange, what_was_said
 from rag.types import Memory
 
 PARTS = ("first", "second and third", "later")  # turns
@@ -90,10 +90,10 @@ def _part(row: Row) -> str:
     return PARTS[0] if turn == 1 else PARTS[1] if turn <= 3 else PARTS[2]
 
 
-def _held(row: Row) -> list[Held]:
+def _held(row: Row) -> list[Exchange]:
     said = [one["text"].strip() for one in row["input"][:-1]]
     pairs = zip(said[::2], said[1::2], strict=False)
-    return [Held(number, question, question, answer) for number, (question, answer) in enumerate(pairs)]
+    return [Exchange(number, question, question, answer) for number, (question, answer) in enumerate(pairs)]
 
 
 def _name(context: Row) -> str:

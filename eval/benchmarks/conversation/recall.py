@@ -8,8 +8,8 @@ from typing import Any
 
 from eval.datasets import records
 from eval.trial import shared_embedder
-from rag.memory.conversation import ABOUT_THE_SAME, RECALLED
-from rag.memory.recall import Said, Turns
+from rag.memory.conversation import EXCHANGE_COSINE, RECALLED
+from rag.memory.recall import TurnIndex, TurnText
 from rag.models.embed import TRUNK
 
 FOUND = 10
@@ -26,7 +26,7 @@ def measure() -> dict[str, Any]:
     for conversation in records("conversation/locomo.jsonl.gz"):
         names, said = zip(*_turns(conversation["conversation"]), strict=True)
         vectors = embedder.encode([turn.text for turn in said])
-        turns = Turns(said, vectors)
+        turns = TurnIndex(said, vectors)
         for asked in conversation["qa"]:
             wanted = {name for part in asked.get("evidence", ()) for name in re.findall(r"D\d+:\d+", part)}
             if not wanted & set(names):
@@ -34,7 +34,7 @@ def measure() -> dict[str, Any]:
             vector = embedder.encode([asked["question"]])[0]
             ranked = turns.rank(asked["question"], vector, FOUND)
             hybrid.append(any(names[n] in wanted for n, _, _ in ranked))
-            shown.append({names[n] for n, _, cosine in ranked[:RECALLED] if cosine >= ABOUT_THE_SAME})
+            shown.append({names[n] for n, _, cosine in ranked[:RECALLED] if cosine >= EXCHANGE_COSINE})
             right.append(bool(shown[-1] & wanted))
             dense.append(any(names[int(n)] in wanted for n in (-(vectors @ vector)).argsort()[:FOUND]))
     return {
@@ -46,11 +46,11 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _turns(conversation: Mapping[str, Any]) -> Iterator[tuple[str, Said]]:
+def _turns(conversation: Mapping[str, Any]) -> Iterator[tuple[str, TurnText]]:
     """Yield every turn's name and text, with its speaker, session by session."""
     number = 1
     while f"session_{number}" in conversation:
         for turn in conversation[f"session_{number}"]:
             shown = f" [{turn['blip_caption']}]" if turn.get("blip_caption") else ""
-            yield turn["dia_id"], Said(number, f"{turn['speaker']}: {turn['text']}{shown}")
+            yield turn["dia_id"], TurnText(number, f"{turn['speaker']}: {turn['text']}{shown}")
         number += 1

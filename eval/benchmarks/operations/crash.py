@@ -13,7 +13,6 @@ import argparse
 import json
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from typing import Any
 
 from eval.benchmarks.operations.promises import CORPUS, Client, wait_for
 from eval.benchmarks.operations.server import Server, free_port, running_server, start_server
+from rag.store.catalog import Catalog
 
 LIFE = 50  # kills of one data folder
 CLIENTS = 3
@@ -150,19 +150,18 @@ def _what_is_in(home: Path) -> tuple[int, str]:
     Returns:
         How many generations were begun, and what is wrong, "" if nothing.
     """
-    with closing(sqlite3.connect(home / "catalog.sqlite3")) as database:
-        report = database.execute("PRAGMA integrity_check").fetchone()[0]
-        named = {row[0] for row in database.execute("SELECT sha256 FROM documents")}
-        [begun] = database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'generations'").fetchone()
-        [lacking] = database.execute(
-            "SELECT count(*) FROM documents d JOIN generations g ON g.corpus = d.corpus AND g.serves WHERE NOT EXISTS "
-            "(SELECT 1 FROM chunks k WHERE k.document = d.row AND k.generation = g.id)"
-        ).fetchone()
+    with closing(Catalog(home)) as catalog:
+        damage, begun = catalog.database.damage(), catalog.generations.begun()
+        corpora = [info.name for info in catalog.corpora.infos()]
+        named = {info.sha256 for corpus in corpora for info in catalog.documents.infos(corpus)}
+        serving = [catalog.generations.serving(corpus) for corpus in corpora]
+        lacking = sum(catalog.generations.extent(one).missing for one in serving)
     kept = {path.name for path in (home / "originals").iterdir()}
-    if report == "ok" and kept == named and not lacking:
+    if not damage and kept == named and not lacking:
         return begun, ""
     return begun, (
-        f"SQLite says {report}; {len(named)} originals are named and {len(kept)} kept; what serves lacks {lacking}"
+        f"SQLite says {damage or 'ok'}; {len(named)} originals are named and {len(kept)} kept; "
+        f"what serves lacks {lacking}"
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import random
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from ingest.chunking.chunk import make_chunker
 from ingest.pieces import GROUP_CHUNKS
 from rag.models.embed import Embedder, in_background
 from rag.settings import Settings
+from rag.store.catalog import Catalog
 from rag.store.database import CATALOG
 from rag.types import indexed_text
 
@@ -166,11 +166,10 @@ def chunks_in(home: Path) -> int:
 
     The connection ends with the look: kept open, it would take the last checkpoint from the process at work.
     """
-    try:
-        with closing(sqlite3.connect(f"file:{home / CATALOG}?mode=ro", uri=True)) as catalog:
-            return int(catalog.execute("SELECT count(*) FROM chunks").fetchone()[0])
-    except sqlite3.OperationalError:  # no file or no tables yet
+    if not (home / CATALOG).exists():
         return 0
+    with closing(Catalog(home)) as catalog:
+        return sum(info.chunks for info in catalog.corpora.infos())
 
 
 def rates(run: Run, start_s: float, limits: Sequence[tuple[float, float]], text_mb: float) -> dict[str, Any]:

@@ -23,15 +23,15 @@ SIZES = (254, 128, 64, 32)  # tokens
 
 def renew(builder: Builder, catalog: Catalog, corpus: str, chance: random.Random) -> None:
     """Begin, build and swap one generation; perhaps go back, and delete what is needed no more."""
-    serving = catalog.serving(corpus).recipe
+    serving = catalog.generations.serving(corpus).recipe
     size = chance.choice([size for size in SIZES if size != serving.chunk_tokens])
-    new = catalog.begin_generation(corpus, replace(serving, chunk_tokens=size))
+    new = catalog.generations.begin(corpus, replace(serving, chunk_tokens=size))
     generations.swap(catalog, builder.maker(new))
     if chance.random() < 0.3:
         generations.swap(catalog, builder.maker(generations.previous(catalog, corpus)))
     if chance.random() < 0.5:
         for generation in generations.needless(catalog, corpus, everything=chance.random() < 0.3):
-            catalog.prune_generation(generation)
+            catalog.generations.prune(generation)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from eval.benchmarks.retrieval.nfcorpus import CANDIDATES, DEPTH, FOLDER
 from eval.datasets import records
 from eval.metrics import ndcg_at_k, paired_test, percentile, reciprocal_rank
 from eval.trial import CORPUS, reconfigured, text_sources, trial
-from rag.fuse import min_max
+from rag.index.scores import min_max
 from rag.models.cross_encoder import CrossEncoder
 from rag.models.embed import Embedder, maxsim, unit
 

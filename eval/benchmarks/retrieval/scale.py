@@ -29,9 +29,9 @@ from rag.models.embed import unit
 from rag.pipeline import Pipeline
 from rag.settings import Settings
 from rag.stages import ModelSet
-from rag.store.catalog import Catalog, NewVersion
-from rag.store.embeddings import embedding_key
-from rag.store.generations import Pieces
+from rag.store.catalog import Catalog
+from rag.store.chunks import Pieces, embedding_key
+from rag.store.documents import NewVersion
 from rag.text.sentences import split_sentences
 
 CORPUS = "scale"
@@ -76,7 +76,7 @@ def build_corpus(home: Path, chunks: int, real: int = REAL) -> dict[str, Any]:
             break
     embedded, embedded_s = made, time.perf_counter() - began
     for number, version in enumerate(_altered(catalog, embedder.fingerprint, chunks - made)):
-        catalog.put_version(CORPUS, f"altered-{number:05}.txt", version)
+        catalog.documents.put(CORPUS, f"altered-{number:05}.txt", version)
         made += len(version.pieces.keys)
     began = time.perf_counter()
     pipeline = Pipeline(settings, catalog, ModelSet(settings, embedder))
@@ -100,11 +100,11 @@ def _articles() -> Iterator[dict[str, Any]]:
 
 def _altered(catalog: Catalog, fingerprint: str, wanted: int) -> Iterator[NewVersion]:
     rng, noise = random.Random(7), np.random.default_rng(7)
-    generation = catalog.serving(CORPUS).id
-    rows = [change.document for change in catalog.changes_after(generation, 0) if change.added]
+    generation = catalog.generations.serving(CORPUS).id
+    rows = [change.document for change in catalog.changes.after(generation, 0) if change.added]
     originals = [
         (text, np.frombuffer(vector, np.float16))
-        for _, _, text, vector in catalog.indexed_chunks(generation, rows)
+        for _, _, text, vector in catalog.chunks.indexed(generation, rows)
     ]
     words = [word for text, _ in originals[:2000] for word in text.split()]
     while wanted > 0:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from rag.index.follower import CorpusIndex
+from rag.index.snapshot import SNAPSHOT_FORMAT, read_snapshot, write_snapshot
 from rag.store.catalog import Catalog
-from rag.store.snapshot import FORMAT, read_snapshot, write_snapshot
 from tests import made_versions
 from tests.made_versions import CORPUS, Library
 
@@ -74,7 +74,7 @@ def test_truncations_and_extensions_are_detected(tmp_path: Path) -> None:
         b"[" * 100_000,
         b"\xff\xfe\n",
         b"SQLite format 3\0" * 100,
-        json.dumps({"format": FORMAT + "1", "sha256": "x", "stated": "{}"}).encode() + b"\n",
+        json.dumps({"format": SNAPSHOT_FORMAT + "1", "sha256": "x", "stated": "{}"}).encode() + b"\n",
     ],
 )
 def test_foreign_files_read_as_absent(tmp_path: Path, content: bytes) -> None:
@@ -130,7 +130,7 @@ def test_a_snapshot_with_changes_pending_catches_up(library: Library, lexical: s
     index.save(always=True)
     library.put("c", "gannets dive from great heights")
     library.put("a", "herons nest in tall trees")
-    library.catalog.delete_documents(CORPUS, ["b"])
+    library.catalog.documents.delete(CORPUS, ["b"])
     again = follower(library, lexical)
     texts = ["herons nest in tall trees", "gannets dive from great heights"]
     assert names(library, again, "where do herons nest?") == texts
@@ -144,7 +144,7 @@ def test_a_snapshot_is_used_and_not_rebuilt(library: Library) -> None:
     index = follower(library)
     index.catch_up()
     index.save(always=True)
-    with library.catalog.write() as transaction:  # a rebuild would now find nothing
+    with library.catalog.database.write() as transaction:  # a rebuild would now find nothing
         transaction.execute("DELETE FROM embeddings")
     assert names(library, follower(library), "herons") == ["herons nest in reed beds"]
 
@@ -225,14 +225,9 @@ def test_a_snapshot_of_another_catalogue_is_refused(library: Library, tmp_path: 
 
 
 def test_a_catalogue_keeps_its_identity_and_shares_it_with_none(library: Library, tmp_path: Path) -> None:
-    own = library.catalog.identity()
+    own = library.catalog.database.identity()
     again, other = Catalog(library.catalog.home), Catalog(tmp_path / "other")
     assert len(own) == 32
-    assert again.identity() == own != other.identity()
-    with other.write() as transaction:
-        transaction.execute("DROP TABLE identity")  # as in folders made before there were identities
+    assert again.database.identity() == own != other.database.identity()
     other.close()
-    later = Catalog(tmp_path / "other")
-    assert len(later.identity()) == 32
-    later.close()
     again.close()

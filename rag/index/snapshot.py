@@ -9,32 +9,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
 import os
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-FORMAT = "ibid snapshot 1"
-log = logging.getLogger(__name__)
-
-
-def snapshot_path(home: Path, corpus: str, generation: int, engine: str) -> Path:
-    """Return where the snapshot of a generation's indexes lies; `engine` is the lexical one."""
-    return home / "indexes" / f"{corpus_stem(corpus)}-{generation}-{engine}.snapshot"
-
-
-def keep_snapshots(home: Path, corpus: str, generations: Collection[int]) -> None:
-    """Delete the snapshots of a corpus, half-written ones included, but for those of some generations."""
-    kept = tuple(f"{corpus_stem(corpus)}-{generation}-" for generation in generations)
-    for path in (home / "indexes").glob(f"*{corpus_stem(corpus)}-*"):
-        try:
-            if not path.name.lstrip(".").startswith(kept):
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            log.warning("The index snapshot %s is needed no more, and stays (%s); delete it.", path, error)
+SNAPSHOT_FORMAT = "ibid snapshot 1"
 
 
 def write_snapshot(path: Path, arrays: Mapping[str, np.ndarray], stated: Mapping[str, str | int]) -> None:
@@ -47,7 +29,7 @@ def write_snapshot(path: Path, arrays: Mapping[str, np.ndarray], stated: Mapping
     np.savez(buffer, allow_pickle=False, **arrays)
     payload = buffer.getbuffer()
     stated_line = json.dumps(dict(stated), sort_keys=True)
-    header = {"format": FORMAT, "sha256": _checksum(stated_line, payload), "stated": stated_line}
+    header = {"format": SNAPSHOT_FORMAT, "sha256": _checksum(stated_line, payload), "stated": stated_line}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
@@ -69,17 +51,12 @@ def read_snapshot(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str | in
         header = json.loads(line)
         payload = memoryview(data)[len(line) + 1 :]
         whole = line == _line(header) and header["sha256"] == _checksum(header["stated"], payload)
-        if header["format"] != FORMAT or not whole:
+        if header["format"] != SNAPSHOT_FORMAT or not whole:
             return None
         with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}, json.loads(header["stated"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):  # absent or not ours
         return None
-
-
-def corpus_stem(corpus: str) -> str:
-    """Return what files of a corpus are named after: its own name may be too long for a file's."""
-    return hashlib.sha256(corpus.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _line(header: Mapping[str, str]) -> bytes:

@@ -250,7 +250,7 @@ def test_a_dead_worker_is_noticed_and_another_process_takes_over(jobs: Jobs, cat
             first.kill()
             killed = time.monotonic()
             assert finished(jobs, job).state == "completed"
-            assert time.monotonic() - killed < 3
+            assert time.monotonic() - killed < 30
             second.kill()
 
 

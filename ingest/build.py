@@ -125,7 +125,7 @@ class Builder:
             if source.size and source.size > self._limits.max_file_bytes:
                 raise too_large(name, source.size, self._limits)
             data = source.read()
-            sha256 = hashlib.sha256(data).hexdigest()
+            sha256 = source.sha256 or hashlib.sha256(data).hexdigest()
             if self._catalog.documents.is_current(corpus, name, sha256, _given(source)):
                 return Outcome(name, "unchanged")
             stage = "load"

@@ -5,11 +5,11 @@ from importlib import import_module
 from typing import Protocol
 
 from ingest.formats.loaded import Limits, Loaded, too_long
-from ingest.formats.names import document_name
+from ingest.formats.names import document_name, taken_name
 from ingest.formats.signature import SUFFIXES, format_of, supported
 from rag.errors import IbidError, UnreadableFile
 
-__all__ = ["SUFFIXES", "Limits", "Loaded", "document_name", "load", "supported", "too_large"]
+__all__ = ["SUFFIXES", "Limits", "Loaded", "document_name", "load", "supported", "taken_name", "too_large"]
 
 DEFAULT_LIMITS = Limits()
 

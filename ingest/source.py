@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ingest.load import supported
+from ingest.load import supported, taken_name
 from rag.errors import IbidError, ProcessError, StorageError, UnreadableFile
 from rag.types import Metadata
 
@@ -26,6 +26,7 @@ class Source:
     read: Callable[[], bytes]
     metadata: Metadata = field(default_factory=dict)
     size: int | None = None  # bytes, where known before reading; a file too large is then not read at all
+    sha256: str | None = None  # of the bytes, where they cannot have changed since they were hashed
     wanted: Callable[[], bool] | None = None  # asked in the transaction that would make the version visible
 
 
@@ -55,13 +56,7 @@ def find_sources(paths: Iterable[Path]) -> tuple[list[Source], list[Outcome]]:
         elif not named and not supported(name):
             left.append(Outcome(name, "skipped", error="Its format is not read."))
         elif name in sources:
-            left.append(
-                Outcome(
-                    name,
-                    "failed",
-                    error=f"Two of the given paths hold a {name!r}; ingest them into two corpora.",
-                )
-            )
+            left.append(Outcome(name, "failed", error=str(taken_name(name))))
         else:
             sources[name] = Source(name, partial(_read_regular, path), size=size)
     return list(sources.values()), left

@@ -11,6 +11,14 @@ _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
+def taken_name(name: str) -> InvalidName:
+    """Return the error of two files that would be one document."""
+    return InvalidName(
+        f"Two files have the name {name!r}; expected a name of its own for each. Rename one, or put it into another "
+        "corpus."
+    )
+
+
 def document_name(name: str) -> str:
     """Make an uploaded file's name a document name: NFC, relative, parts joined by "/".
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest.load import Limits, document_name, too_large
+from ingest.load import Limits, document_name, taken_name, too_large
 from ingest.source import Outcome, Source, find_sources
 from rag.errors import IbidError, InvalidInput, InvalidName
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FolderScan:
     """A folder as it was looked into, or as a client describes one of its own."""
 
     hashes: Mapping[str, str]  # document name -> sha256 of the file
@@ -27,7 +27,7 @@ class Found:
         return name not in self.hashes and name not in self.failed and not hidden
 
 
-def look_into(folder: Path, limits: Limits) -> Found:
+def scan_folder(folder: Path, limits: Limits) -> FolderScan:
     """Read and hash every file under a folder whose format is read; hidden ones are passed over.
 
     Links to files are read, links to folders within it are not followed.
@@ -51,14 +51,14 @@ def look_into(folder: Path, limits: Limits) -> Found:
         name = _as_document(source.name)
         if name in readable or name in failed:  # neither is taken: which one is meant is not known
             hashes.pop(name, None)
-            failed[name] = "Two files have this name but for how its letters are encoded; rename one."
+            failed[name] = str(taken_name(name))
             continue
         try:
             readable[name] = replace(source, name=document_name(source.name))
             hashes[name] = _sha256(source, limits)
         except IbidError as error:
             failed[name] = str(error)
-    return Found(hashes, failed, _unlisted(folder, outcomes), readable)
+    return FolderScan(hashes, failed, _unlisted(folder, outcomes), readable)
 
 
 def _as_document(name: str) -> str:

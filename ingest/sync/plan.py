@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from ingest.sync.folder import Found
+from ingest.sync.folder import FolderScan
 from rag.store.synced import SyncedDocument
 
 MOST_DELETED = 0.2  # of the documents that are synced from the folder, unless forced
@@ -56,7 +56,7 @@ class Report:
     seconds: float
 
 
-def compare(found: Found, known: Mapping[str, SyncedDocument], order: Order) -> Plan:
+def compare(found: FolderScan, known: Mapping[str, SyncedDocument], order: Order) -> Plan:
     """Plan how the documents come to follow the folder.
 
     A file whose bytes are those of a document that the folder now lacks was moved: that is no deletion, no
@@ -110,7 +110,7 @@ def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _refusal(found: Found, order: Order, deleted: int, own: int) -> str:
+def _refusal(found: FolderScan, order: Order, deleted: int, own: int) -> str:
     if not found.hashes:  # whatever is forced: an empty mount point must not empty a corpus
         return f"{order.folder} holds no file that can be read; is its disk mounted? Nothing was changed."
     if deleted > MOST_DELETED * own and not order.force:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from ingest.sync.folder import Found
+from ingest.sync.folder import FolderScan
 from ingest.sync.plan import Order, Plan, compare
 from rag.errors import NotFound, SyncRefused
 from rag.store.catalog import Catalog
@@ -36,7 +36,7 @@ class Sync:
         self._catalog, self._synced = catalog, catalog.synced
         self._builder = cache(make_builder)
 
-    def plan(self, order: Order, found: Found) -> Plan:
+    def plan(self, order: Order, found: FolderScan) -> Plan:
         """Compare what was found with the corpus; change nothing.
 
         Raises:
@@ -46,7 +46,7 @@ class Sync:
         return compare(found, self._synced.documents(order.corpus), order)
 
     def carry_out(
-        self, order: Order, found: Found, plan: Plan, on_file: Callable[[], None] = _nothing
+        self, order: Order, found: FolderScan, plan: Plan, on_file: Callable[[], None] = _nothing
     ) -> Plan:
         """Do what was planned and return what was done. Files without a source are left to whoever sends them.
 
@@ -70,7 +70,7 @@ class Sync:
         self._mark(order, found, done, known)
         return done
 
-    def _may_take_over(self, document: SyncedDocument, folder: str, found: Found) -> bool:
+    def _may_take_over(self, document: SyncedDocument, folder: str, found: FolderScan) -> bool:
         """Tell whether a document of a file's bytes is the folder's: not one that is another's, or was uploaded.
 
         A client's folder, of which there are no sources here, comes in by uploads.
@@ -100,7 +100,9 @@ class Sync:
         self._catalog.originals.drop_unused(originals)
         return deleted
 
-    def _ingest(self, order: Order, found: Found, plan: Plan, on_file: Callable[[], None]) -> dict[str, str]:
+    def _ingest(
+        self, order: Order, found: FolderScan, plan: Plan, on_file: Callable[[], None]
+    ) -> dict[str, str]:
         sources = [found.sources[name] for name in (*plan.added, *plan.modified) if name in found.sources]
         failed = {}
         for outcome in self._builder().ingest(order.corpus, sources) if sources else ():
@@ -109,7 +111,7 @@ class Sync:
             on_file()
         return failed
 
-    def _mark(self, order: Order, found: Found, done: Plan, known: Mapping[str, SyncedDocument]) -> None:
+    def _mark(self, order: Order, found: FolderScan, done: Plan, known: Mapping[str, SyncedDocument]) -> None:
         """Note where the documents were seen, those alone of which that is not noted yet."""
         up_to_date = [*done.unchanged, *(new for _, new in done.moved)]
         up_to_date += [name for name in (*done.added, *done.modified) if name in found.sources]

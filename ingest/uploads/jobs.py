@@ -15,9 +15,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ingest.load import document_name
+from ingest.load import document_name, taken_name
 from ingest.source import Outcome, Source
-from rag.errors import IbidError, InvalidName, ProcessError, StorageError, UnreadableFile
+from rag.errors import IbidError, ProcessError, StorageError, UnreadableFile
 from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.durable import locked
@@ -193,7 +193,7 @@ class Jobs:
                 ) from error
 
         wanted = functools.partial(self.queue.is_wanted, job, file.name)
-        return Source(file.name, read, file.metadata, wanted=wanted)
+        return Source(file.name, read, file.metadata, sha256=file.sha256, wanted=wanted)
 
     def _give_back(self) -> None:
         """Let the files that were begun and not finished count as not begun: it was not they who ended it."""
@@ -211,6 +211,6 @@ def _named(uploads: Sequence[Upload]) -> list[Upload]:
     for upload in uploads:
         name = document_name(upload.name)
         if name in named:
-            raise InvalidName(f"Two of the files are named {name!r}; expected a name of its own for each.")
+            raise taken_name(name)
         named[name] = replace(upload, name=name)
     return list(named.values())

@@ -116,6 +116,13 @@ def test_unchanged_files_do_nothing(catalog: Catalog, embedder: Embedder) -> Non
     assert [outcome.state for outcome in again] == ["unchanged", "unchanged", "updated"]
 
 
+def test_a_hash_that_is_known_travels_with_the_bytes(catalog: Catalog, embedder: Embedder) -> None:
+    known = Source("a.txt", b"Some text.".strip, sha256="0" * 64)
+    assert [outcome.state for outcome in build(catalog, embedder, known)] == ["added"]
+    assert catalog.documents.info(CORPUS, "a.txt").sha256 == "0" * 64
+    assert [outcome.state for outcome in build(catalog, embedder, known)] == ["unchanged"]
+
+
 def test_a_version_that_is_no_longer_wanted_is_not_shown(catalog: Catalog, embedder: Embedder) -> None:
     def wanted() -> bool:
         return not catalog.database.read().in_transaction  # until the version would become visible

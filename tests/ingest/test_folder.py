@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingest.load import Limits
-from ingest.sync.folder import Found, look_into
+from ingest.sync.folder import FolderScan, scan_folder
 from rag.errors import InvalidInput
 
 NOBODY = 65534
@@ -35,7 +35,7 @@ def test_files_are_hashed_by_name_and_others_passed_over(folder: Path) -> None:
     (folder / ".git").mkdir()
     (folder / ".git" / "c.md").write_text("hidden")
     (folder / "picture.png").write_bytes(b"\x89PNG")
-    found = look_into(folder, LIMITS)
+    found = scan_folder(folder, LIMITS)
     assert found.hashes == {"a.md": sha256("one"), "sub/b.txt": sha256("two")}
     assert (found.failed, found.unlisted) == ({}, ())
     assert found.sources["sub/b.txt"].read() == b"two"
@@ -45,25 +45,25 @@ def test_names_that_differ_by_case_alone_are_two_documents(folder: Path) -> None
     (folder / "A.md").write_text("another")
     if (folder / "a.md").read_text() != "one":
         pytest.skip("this file system does not tell them apart")
-    assert look_into(folder, LIMITS).hashes.keys() == {"a.md", "A.md", "sub/b.txt"}
+    assert scan_folder(folder, LIMITS).hashes.keys() == {"a.md", "A.md", "sub/b.txt"}
 
 
 def test_names_that_differ_by_encoding_alone_are_one_and_neither_is_taken(folder: Path) -> None:
     (folder / "e\u0301.md").write_text("decomposed")
     (folder / "\u00e9.md").write_text("composed")
     (folder / "sub\\b.txt").write_text("a backslash, which other systems read as a slash")
-    found = look_into(folder, LIMITS)
+    found = scan_folder(folder, LIMITS)
     assert found.hashes.keys() == {"a.md"}
     assert found.failed.keys() == {"\u00e9.md", "sub/b.txt"}
-    assert "Two files have this name" in found.failed["sub/b.txt"]
+    assert "Two files have the name" in found.failed["sub/b.txt"]
     (folder / "\u00e9.md").unlink()
-    assert look_into(folder, LIMITS).hashes["\u00e9.md"] == sha256("decomposed")
+    assert scan_folder(folder, LIMITS).hashes["\u00e9.md"] == sha256("decomposed")
 
 
 def test_a_name_that_is_not_utf_8_fails_alone(folder: Path) -> None:
     name = os.fsdecode(b"caf\xe9.md")
     (folder / name).write_text("words")
-    found = look_into(folder, LIMITS)
+    found = scan_folder(folder, LIMITS)
     assert found.failed.keys() == {name}
     assert len(found.hashes) == 2
 
@@ -73,7 +73,7 @@ def test_links_to_files_are_read_and_links_to_folders_are_not_followed(folder: P
     (folder / "loop").symlink_to(folder)
     (folder / "dangling.md").symlink_to(folder / "nowhere.md")
     (folder / "itself.md").symlink_to(folder / "itself.md")
-    found = look_into(folder, LIMITS)
+    found = scan_folder(folder, LIMITS)
     assert found.hashes == {"a.md": sha256("one"), "link.md": sha256("one"), "sub/b.txt": sha256("two")}
     assert "does not exist" in found.failed["dangling.md"]
     assert "cannot be read" in found.failed["itself.md"]
@@ -83,13 +83,13 @@ def test_links_to_files_are_read_and_links_to_folders_are_not_followed(folder: P
 def test_the_folder_itself_may_be_a_link(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     current = tmp_path_factory.mktemp("links") / "current"
     current.symlink_to(folder)
-    assert look_into(current, LIMITS).hashes == look_into(folder, LIMITS).hashes
+    assert scan_folder(current, LIMITS).hashes == scan_folder(folder, LIMITS).hashes
 
 
 def test_pipes_large_files_and_files_being_written_fail_alone(folder: Path) -> None:
     os.mkfifo(folder / "pipe.md")
     (folder / "large.md").write_text("x" * 1001)
-    failed = look_into(folder, LIMITS).failed
+    failed = scan_folder(folder, LIMITS).failed
     assert failed.keys() == {"pipe.md", "large.md"}
     assert "not a regular file" in failed["pipe.md"]
     assert "1,001 bytes" in failed["large.md"]
@@ -111,14 +111,14 @@ def test_a_file_that_is_being_written_fails_until_it_is_whole(folder: Path) -> N
     assert writer.stdout
     writer.stdout.readline()
     for _ in range(50):  # the writer may rest while a busy machine reads
-        during = look_into(folder, Limits())
+        during = scan_folder(folder, Limits())
         if during.failed:
             break
     writer.kill()
     writer.communicate()
     assert "was written to while it was being read" in during.failed["growing.md"]
     assert not during.lacks("growing.md")
-    assert "growing.md" in look_into(folder, Limits()).hashes
+    assert "growing.md" in scan_folder(folder, Limits()).hashes
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def closed() -> Iterator[Path]:
 
 
 def test_what_cannot_be_listed_fails_and_hides_its_files(closed: Path) -> None:
-    found = look_into(closed, LIMITS)
+    found = scan_folder(closed, LIMITS)
     assert found.hashes.keys() == {"open/a.md"}
     assert found.unlisted == ("closed",)
     assert "cannot be listed (Permission denied)" in found.failed[str(closed / "closed")]
@@ -150,15 +150,15 @@ def test_what_cannot_be_listed_fails_and_hides_its_files(closed: Path) -> None:
         "closed.md",
     ]
     with pytest.raises(InvalidInput, match=r"cannot be listed .* Nothing was changed"):
-        look_into(closed / "closed", LIMITS)
+        scan_folder(closed / "closed", LIMITS)
 
 
 def test_what_is_no_folder_is_refused(folder: Path) -> None:
     for path in (folder / "missing", folder / "a.md"):
         with pytest.raises(InvalidInput, match="is not a folder; is its disk mounted"):
-            look_into(path, LIMITS)
+            scan_folder(path, LIMITS)
 
 
 def test_a_client_s_folder_has_no_sources() -> None:
-    assert Found({"a.md": "x"}).lacks("b.md")
-    assert not Found({"a.md": "x"}).lacks("a.md")
+    assert FolderScan({"a.md": "x"}).lacks("b.md")
+    assert not FolderScan({"a.md": "x"}).lacks("a.md")

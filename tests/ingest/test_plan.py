@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.sync.folder import Found
+from ingest.sync.folder import FolderScan
 from ingest.sync.plan import Order, Plan, compare
 from rag.store.synced import SyncedDocument
 
@@ -19,7 +19,7 @@ def known(*documents: tuple[str, str, str | None]) -> dict[str, SyncedDocument]:
 
 
 def planned(files: dict[str, str], documents: dict[str, SyncedDocument], order: Order = FORCED) -> Plan:
-    return compare(Found(files), documents, order)
+    return compare(FolderScan(files), documents, order)
 
 
 def test_each_kind_of_difference() -> None:
@@ -106,12 +106,12 @@ def test_an_empty_folder_is_refused_even_by_force() -> None:
                 "/srv/handbook holds no file that can be read; is its disk mounted? Nothing was changed."
             )
             assert planned({}, documents, order).refusal == refusal
-    unreadable = compare(Found({}, {"a.md": "It is locked."}), {}, FORCED)
+    unreadable = compare(FolderScan({}, {"a.md": "It is locked."}), {}, FORCED)
     assert unreadable.refusal
 
 
 def test_what_cannot_be_read_or_seen_is_not_missing() -> None:
-    found = Found({"a.md": "x"}, {"locked.md": "It is locked."}, ("closed", "sub/closed"))
+    found = FolderScan({"a.md": "x"}, {"locked.md": "It is locked."}, ("closed", "sub/closed"))
     names = ("a.md", "locked.md", "closed/1.md", "sub/closed/deep/2.md", "closed.md", "sub/open.md")
     plan = compare(found, known(*[(name, "x", HERE) for name in names]), FORCED)
     assert plan.deleted == ("closed.md", "sub/open.md")

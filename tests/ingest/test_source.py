@@ -49,4 +49,4 @@ def test_the_same_name_twice_is_reported(tmp_path: Path) -> None:
     sources, left = find_sources([tmp_path / "one", tmp_path / "two"])
     assert [source.read() for source in sources] == [b"one"]
     assert left[0].state == "failed"
-    assert "Two of the given paths hold a 'a.txt'" in (left[0].error or "")
+    assert "Two files have the name 'a.txt'" in (left[0].error or "")

@@ -6,7 +6,7 @@ import pytest
 
 from ingest.build import Builder
 from ingest.source import Source
-from ingest.sync.folder import Found
+from ingest.sync.folder import FolderScan
 from ingest.sync.plan import Order, Plan
 from ingest.sync.sync import Sync
 from ingest.uploads.jobs import Jobs
@@ -26,10 +26,10 @@ def follow(catalog: Catalog, embedder: Embedder) -> Sync:
     return Sync(catalog, lambda: Builder(catalog, embedder, Settings(home=catalog.home)))
 
 
-def found(texts: dict[str, str], *, here: bool = True) -> Found:
+def found(texts: dict[str, str], *, here: bool = True) -> FolderScan:
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
     sources = {name: Source(name, text.encode) for name, text in texts.items()}
-    return Found(hashes, sources=sources if here else {})
+    return FolderScan(hashes, sources=sources if here else {})
 
 
 def carried_out(sync: Sync, texts: dict[str, str], order: Order = HERE, *, here: bool = True) -> Plan:

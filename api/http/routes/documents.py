@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ from api.http.depends import Serving, body_of_type
 from api.http.problems import problem_responses
 from api.render import job_to_json
 from ingest.load import document_name
-from rag.errors import InvalidInput, InvalidName, NotFound
+from rag.errors import InvalidInput, NotFound
 from rag.store.documents import DocumentInfo
 from rag.store.filters import is_storable
 from rag.store.jobs import Upload
@@ -59,9 +58,8 @@ def upload(
     When this returns, the files are on disk and survive a crash. If one name or the metadata is not
     acceptable, nothing is accepted.
     """
-    names = _names([file.filename or "" for file in files])
     stated = _metadata(metadata)
-    uploads = [Upload(name, file.file.read(), stated) for name, file in zip(names, files, strict=True)]
+    uploads = [Upload(file.filename or "", file.file.read(), stated) for file in files]
     service.check_embedder(corpus)
     job = service.catalog.jobs.get(service.jobs.submit(corpus, uploads, service.recipe))
     response.headers["Location"] = request.url_for("get_job", job=job.id).path

@@ -11,8 +11,8 @@ from api.http import schemas
 from api.http.depends import Serving, body_of_type
 from api.http.problems import problem_responses
 from api.render import sync_to_json
-from ingest.load import document_name
-from ingest.sync.folder import Found
+from ingest.load import document_name, taken_name
+from ingest.sync.folder import FolderScan
 from ingest.sync.lock import sync_lock
 from ingest.sync.plan import Order, Report
 from rag.errors import InvalidName
@@ -44,7 +44,7 @@ def sync_manifest(service: Serving, corpus: str, asked: schemas.SyncRequest) -> 
     return sync_to_json(Report(corpus, plan, time.perf_counter() - began))
 
 
-def _found(asked: schemas.SyncRequest) -> Found:
+def _found(asked: schemas.SyncRequest) -> FolderScan:
     """Return the manifest as a folder is found; a name that no document can bear fails alone."""
     hashes: dict[str, str] = {}
     failed: dict[str, str] = {}
@@ -56,7 +56,7 @@ def _found(asked: schemas.SyncRequest) -> Found:
             continue
         if name in hashes or name in failed:
             hashes.pop(name, None)
-            failed[name] = "The manifest names it twice; expected each file once."
+            failed[name] = str(taken_name(name))
         else:
             hashes[name] = file.sha256
-    return Found(hashes, failed)
+    return FolderScan(hashes, failed)

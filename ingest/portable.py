@@ -20,7 +20,7 @@ from rag.store.filters import is_storable
 from rag.types import Metadata
 
 MOST_VERSION = 2**31
-EXPECTED = (
+EXPECTED_LINE = (
     'expected {"name": "...", "text": "..."} and, as far as known, "version" (from 1), "sha256" (64 hex digits), '
     '"metadata" (an object of texts, numbers, true or false) and "pages" (rising offsets, the first one 0)'
 )
@@ -87,14 +87,14 @@ def _document(line: bytes, most_characters: int) -> Portable:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:  # also other encodings, numbers too long, too many brackets
-        raise InvalidInput(f"It is not JSON ({error}); {EXPECTED}.") from error
+        raise InvalidInput(f"It is not JSON ({error}); {EXPECTED_LINE}.") from error
     if not isinstance(entry, dict):
-        raise InvalidInput(f"It is not an object; {EXPECTED}.")
+        raise InvalidInput(f"It is not an object; {EXPECTED_LINE}.")
     for field, is_right in _FIELDS.items():
         if field not in entry and field in ("name", "text"):
-            raise InvalidInput(f"It has no {field}; {EXPECTED}.")
+            raise InvalidInput(f"It has no {field}; {EXPECTED_LINE}.")
         if field in entry and not is_right(entry[field]):
-            raise InvalidInput(f"It has the {field} {ascii(entry[field])[:80]}; {EXPECTED}.")
+            raise InvalidInput(f"It has the {field} {ascii(entry[field])[:80]}; {EXPECTED_LINE}.")
     text, pages = entry["text"], tuple(entry.get("pages", ()))
     if len(text) > most_characters:
         raise InvalidInput(

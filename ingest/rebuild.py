@@ -1,7 +1,7 @@
-"""Build a generation of a corpus beside the one that serves it, and let another one serve.
+"""Build a generation of a corpus beside the one that serves, and swap them.
 
-What is built is in the catalogue document by document, so that a build goes on where it stopped, and documents that
-came or changed meanwhile are only some more that the generation lacks.
+A build stores document by document, so it goes on where it stopped. Documents that came or changed meanwhile are
+simply more that the generation lacks.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from rag.store.catalog import Catalog
 from rag.store.generations import Generation
 from rag.types import Document
 
-ATTEMPTS = 10  # how often documents may come between catching up and the swap
-DOCUMENTS = 16  # read at a time
+SWAP_ATTEMPTS = 10  # how often documents may come between catching up and the swap
+DOCUMENTS_AT_A_TIME = 16  # read at a time
 
 OnDocument = Callable[[], object]
 
@@ -71,7 +71,7 @@ def swap(catalog: Catalog, maker: PieceMaker, on_document: OnDocument = lambda: 
         WrongState: if a document cannot be made for it, or more keep coming; nothing was changed.
         NotFound, StorageError: see `catch_up`.
     """
-    for _ in range(ATTEMPTS):
+    for _ in range(SWAP_ATTEMPTS):
         complete(catalog, maker, on_document)
         if catalog.generations.swap(maker.generation):
             return
@@ -141,7 +141,7 @@ def needless(catalog: Catalog, corpus: str, *, everything: bool = False) -> list
 def _missing(catalog: Catalog, generation: Generation) -> Iterator[tuple[int, Document]]:
     """Yield what a generation lacks, each once, until nothing newer is missing."""
     after = 0
-    while found := catalog.generations.missing(generation, after=after, limit=DOCUMENTS):
+    while found := catalog.generations.missing(generation, after=after, limit=DOCUMENTS_AT_A_TIME):
         yield from found
         after = found[-1][0]
 

@@ -1,4 +1,4 @@
-"""What a folder holds: the sha256 of every file that is read, and what stands in the way of the others."""
+"""What a folder holds: the sha256 of every readable file, and why the others cannot be read."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rag.errors import IbidError, InvalidInput, InvalidName
 
 @dataclass(frozen=True, slots=True)
 class FolderScan:
-    """A folder as it was looked into, or as a client describes one of its own."""
+    """The files of a folder here, or of a client's as it describes them."""
 
     hashes: Mapping[str, str]  # document name -> sha256 of the file
-    failed: Mapping[str, str] = field(default_factory=dict)  # name -> why; the file is there all the same
-    unlisted: tuple[str, ...] = ()  # folders within it that could not be listed: what they hold is not known
+    failed: Mapping[str, str] = field(default_factory=dict)  # name -> reason; the file exists all the same
+    unlisted: tuple[str, ...] = ()  # folders within it that could not be listed; their files are unknown
     sources: Mapping[str, Source] = field(default_factory=dict)  # of a folder here, by document name
 
     def lacks(self, name: str) -> bool:
-        """Tell whether a document's file is certainly not there."""
+        """Return whether a document's file is certainly absent."""
         hidden = any(name.startswith(f"{folder}/") for folder in self.unlisted)
         return name not in self.hashes and name not in self.failed and not hidden
 

@@ -19,7 +19,7 @@ from rag.types import check_corpus_name
 def sync_lock(home: Path, corpus: str) -> Iterator[None]:
     """Hold the lock of a corpus until the block ends. It also excludes other threads of this process.
 
-    The file stays: whoever deleted it could let two in, each with a file of its own.
+    The file stays: deleting it could let two in, each with a file of its own.
 
     Raises:
         InvalidName: if a corpus cannot have this name.

@@ -1,4 +1,4 @@
-"""What a sync has to do: a folder compared with the documents that the catalogue holds. Changes nothing."""
+"""The plan of a sync: a folder compared with the documents of the catalogue. Changes nothing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Report:
 
 
 def compare(found: FolderScan, known: Mapping[str, SyncedDocument], order: Order) -> Plan:
-    """Plan how the documents come to follow the folder.
+    """Plan what makes the documents follow the folder.
 
     A file whose bytes are those of a document that the folder now lacks was moved: that is no deletion, no
     words are lost by it, so it needs no `delete_missing`, and the old name ends with it.

@@ -37,7 +37,7 @@ class Sync:
         self._builder = cache(make_builder)
 
     def plan(self, order: Order, found: FolderScan) -> Plan:
-        """Compare what was found with the corpus; change nothing.
+        """Compare a folder's scan with the corpus; change nothing.
 
         Raises:
             InvalidName: if a corpus cannot have this name.
@@ -55,7 +55,7 @@ class Sync:
 
         Raises:
             SyncRefused: if the plan is to be refused; nothing was changed.
-            OtherEmbedder: if the corpus's embedding model is not to be had.
+            OtherEmbedder: if the corpus's embedding model is unavailable.
             StorageError: if the catalogue cannot be read or written now; what was done is in.
         """
         if plan.refusal:
@@ -71,9 +71,9 @@ class Sync:
         return done
 
     def _may_take_over(self, document: SyncedDocument, folder: str, found: FolderScan) -> bool:
-        """Tell whether a document of a file's bytes is the folder's: not one that is another's, or was uploaded.
+        """Return whether a document with a file's bytes may become the folder's: not another folder's, nor an upload.
 
-        A client's folder, of which there are no sources here, comes in by uploads.
+        A client's folder has no sources here: its files come in by uploads.
         """
         if document.folder is None:
             return not (found.sources and self._catalog.originals.path(document.sha256).is_file())
@@ -112,7 +112,7 @@ class Sync:
         return failed
 
     def _mark(self, order: Order, found: FolderScan, done: Plan, known: Mapping[str, SyncedDocument]) -> None:
-        """Note where the documents were seen, those alone of which that is not noted yet."""
+        """Record where documents were seen, as far as that is not recorded yet."""
         up_to_date = [*done.unchanged, *(new for _, new in done.moved)]
         up_to_date += [name for name in (*done.added, *done.modified) if name in found.sources]
         read_anew = {*done.added, *done.modified}

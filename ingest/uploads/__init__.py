@@ -1,1 +1,1 @@
-"""Uploads that were acknowledged, ingested in the background."""
+"""Uploads that were acknowledged, ingested in the background: `Jobs` in jobs.py. The queue is rag/store/jobs.py."""

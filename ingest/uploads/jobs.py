@@ -31,7 +31,7 @@ POLL_S = 0.5  # how soon a job submitted by another process is noticed
 MOST_PAUSE_S = 30  # longest wait between tries while the disk is full or busy
 SWEEP_S = 3_600  # between two looks for what nothing needs any more
 STOP_S = 3  # how long stopping waits for the file at hand
-ATTEMPTS = 3  # how often a file is begun: one that ends the process each time must not do so for ever
+FILE_ATTEMPTS = 3  # how often a file is begun: one that ends the process each time must not do so for ever
 
 
 class Jobs:
@@ -172,9 +172,9 @@ class Jobs:
         for file in files:
             if self._stop.is_set():
                 return
-            if file.attempts >= ATTEMPTS:
+            if file.attempts >= FILE_ATTEMPTS:
                 message = (
-                    f"The service ended {ATTEMPTS} times while it read this file; it is not tried again. "
+                    f"The service ended {FILE_ATTEMPTS} times while it read this file; it is not tried again. "
                     "Split it or save it again, then upload that."
                 )
                 self.queue.record(job, file.name, "failed", message)

@@ -1,7 +1,7 @@
-"""Backups: the catalogue and the originals that it names in one tar archive, and back again.
+"""Backups: the catalogue and its originals in one tar archive, and back again.
 
 An archive holds `catalog.sqlite3`, `originals/<sha256>` and, last, `manifest.json` with the checksums: one that
-was cut short has none. Index snapshots follow the catalogue, so they are left out and rebuilt.
+was cut short has none. Index snapshots can be rebuilt, so they are left out.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Backup:
     created: float  # seconds since the epoch
     originals: int
     bytes: int
-    damaged: tuple[str, ...] = ()  # originals that were left out, for they are not what was uploaded
+    damaged: tuple[str, ...] = ()  # originals that were left out because their bytes have changed
 
 
 def write_backup(catalog: Catalog, archive: Path) -> Backup:
@@ -70,9 +70,9 @@ def write_backup(catalog: Catalog, archive: Path) -> Backup:
 
 
 def restore_backup(archive: Path, home: Path, *, force: bool = False) -> Backup:
-    """Put a backup in place of a data folder's catalogue. Whatever ends this early leaves the old or the new one.
+    """Put a backup in place of a data folder's catalogue. If this ends early, the old or the new one is in place.
 
-    The restored catalogue has a history of its own: no index snapshot of another one is taken for its own.
+    The restored catalogue gets a new identity, so that no index snapshot of another history is taken for its own.
 
     Args:
         force: replace the catalogue that is there.

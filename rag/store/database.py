@@ -62,7 +62,7 @@ class Cursor(sqlite3.Cursor):
 
 
 class Connection(sqlite3.Connection):
-    """A connection of whose cursors no raw SQLite error comes."""
+    """A connection whose cursors raise no raw SQLite errors."""
 
     file = Path()
     writing = False
@@ -74,7 +74,7 @@ class Connection(sqlite3.Connection):
         return super().cursor(Cursor).executemany(sql, parameters)
 
     def reported(self, error: sqlite3.DatabaseError) -> StorageError:
-        """Return what to tell of SQLite's error."""
+        """Return SQLite's error as one that says what to do."""
         if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return _damaged(self.file, error)
         done = "written" if self.writing else "read"
@@ -153,7 +153,7 @@ class Database:
             connection.writing = False
 
     def empty_log(self) -> None:
-        """Empty the write-ahead log, which still holds what was deleted; where a reader holds it, the next time."""
+        """Empty the write-ahead log, which still holds what was deleted; if a reader holds it, the next call does."""
         connection = self.read()
         connection.execute(f"PRAGMA busy_timeout = {_LOG_WAIT_MS}")
         try:
@@ -228,7 +228,7 @@ class Database:
         return connection
 
     def identity(self) -> str:
-        """Return the 32 hex digits that tell this catalogue from every other."""
+        """Return the 32 hex digits that identify this catalogue."""
         query = "SELECT id FROM identity"
         return str(self.read().execute(query).fetchone()["id"])
 

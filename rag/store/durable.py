@@ -1,4 +1,4 @@
-"""What must be on disk before anything rests on it, and who has a data folder open.
+"""Files that are on disk before anything rests on them, and locks that say who has a data folder open.
 
 Locks are flock's: they belong to an open file, and a process that ends, however it ends, leaves none behind.
 """
@@ -17,7 +17,7 @@ IN_USE = "in-use.lock"  # in a data folder: shared by all who have it open
 
 
 def put_in_place(temporary: Path, path: Path) -> None:
-    """Give a written file its name so that it is on disk, whole, under it; until then the old one stays."""
+    """Give a written file its final name durably; until then the old file of that name stays."""
     sync(temporary)
     temporary.replace(path)
     sync(path.parent)
@@ -33,10 +33,10 @@ def sync(path: Path) -> None:
 
 
 def lock(path: Path, *, shared: bool, wait: bool = False) -> int:
-    """Lock a file, which is made where it is not there; closing the returned descriptor unlocks it.
+    """Lock a file, which is created if need be; closing the returned descriptor unlocks it.
 
     Raises:
-        BlockingIOError: if it is locked otherwise, unless one waits for it.
+        BlockingIOError: if another holds it, unless `wait` is set.
     """
     opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -78,10 +78,10 @@ def take_part(home: Path) -> int:
 
 @contextmanager
 def alone(home: Path) -> Iterator[None]:
-    """Keep everybody else out of a data folder for the block.
+    """Keep all other processes out of a data folder for the block.
 
     Raises:
-        StorageError: if somebody has it open.
+        StorageError: if another process has it open.
     """
     try:
         opened = lock(home / IN_USE, shared=False)

@@ -96,9 +96,8 @@ def _compared(key: str, test: str, value: Any) -> tuple[str, list[Any]]:
     """
     kinds = {isinstance(member, str) for member in (value if isinstance(value, list) else [value])}
     if key == "$document":
-        return f"({True in kinds:d} AND +name {test})", [
-            json.dumps(value)
-        ]  # + takes off the column's affinity
+        # The plus sign takes off the column's affinity.
+        return f"({True in kinds:d} AND +name {test})", [json.dumps(value)]
     typed = "".join("'text'," if text else "'integer','real','true','false'," for text in kinds)
     condition = f"EXISTS (SELECT 1 FROM json_each(metadata) WHERE key = ? AND type IN ({typed[:-1]}) AND value {test})"
     return condition, [key, json.dumps(value)]
@@ -109,7 +108,7 @@ def _negated(negate: bool, condition: str, values: list[Any]) -> tuple[str, list
 
 
 def is_storable(value: Any) -> bool:
-    """Tell whether a value can be a metadata value: text that UTF-8 can hold, without NUL, or a 64-bit number."""
+    """Return whether a value can be a metadata value: text that UTF-8 can hold, without NUL, or a 64-bit number."""
     if isinstance(value, str):
         return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
     if isinstance(value, float):

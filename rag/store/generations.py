@@ -1,7 +1,7 @@
 """The generations of a corpus in the catalogue: ways to cut and embed its documents, of which one serves.
 
-A document's text and version are the same in all of them, its chunks are each one's own. So what is deleted is gone
-from every generation at once, and a generation that lacks a document can be told and be brought up to date.
+All generations share a document's text and version; each has chunks of its own. So what is deleted leaves every
+generation at once, and a generation that lacks documents is recognised and can be brought up to date.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Generation:
     corpus: str
     recipe: Recipe
     created: float  # seconds since the epoch
-    served: float | None  # when it began to serve, the last time
+    served: float | None  # when it last began to serve, in seconds since the epoch
     serves: bool
 
 
@@ -77,7 +77,7 @@ class Generations:
         return [_generation(row) for row in rows]
 
     def begin(self, corpus: str, recipe: Recipe) -> Generation:
-        """Begin a generation, or return the newest that was begun to the same recipe and does not serve."""
+        """Begin a generation, or return the newest of the same recipe that does not serve."""
         with self._database.write() as transaction:
             known = [one for one in self.of(corpus) if one.recipe == recipe and not one.serves]
             if known:
@@ -139,7 +139,7 @@ class Generations:
         return True
 
     def swap(self, generation: Generation) -> bool:
-        """Let a generation serve from now on, in one transaction; False where it lacks a document.
+        """Let a generation serve from now on, in one transaction; return False where it lacks a document.
 
         Raises:
             NotFound: if it was pruned.
@@ -176,7 +176,7 @@ class Generations:
         self.drop_needless_snapshots(generation.corpus)
 
     def drop_needless_snapshots(self, corpus: str) -> None:
-        """Delete the index snapshots of generations that are no more; of a deleted corpus all."""
+        """Delete the index snapshots of generations that no longer exist; for a deleted corpus, all of them."""
         rows = (
             self._database.read().execute("SELECT id FROM generations WHERE corpus = ?", (corpus,)).fetchall()
         )
@@ -193,12 +193,12 @@ class Generations:
 
 
 def snapshot_path(home: Path, corpus: str, generation: int, engine: str) -> Path:
-    """Return where the snapshot of a generation's indexes lies; `engine` is the lexical one."""
+    """Return the path of the snapshot of a generation's indexes; `engine` is the lexical one."""
     return home / "indexes" / f"{corpus_stem(corpus)}-{generation}-{engine}.snapshot"
 
 
 def keep_snapshots(home: Path, corpus: str, generations: Collection[int]) -> None:
-    """Delete the snapshots of a corpus, half-written ones included, but for those of some generations."""
+    """Delete the snapshots of a corpus, half-written ones included, except those of some generations."""
     kept = tuple(f"{corpus_stem(corpus)}-{generation}-" for generation in generations)
     for path in (home / "indexes").glob(f"*{corpus_stem(corpus)}-*"):
         try:

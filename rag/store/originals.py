@@ -60,12 +60,12 @@ class Originals:
         return name
 
     def path(self, sha256: str) -> Path:
-        """Return where an original lies."""
+        """Return the path of an original."""
         return self._folder / sha256
 
     @contextmanager
     def protected(self) -> Iterator[None]:
-        """Let no process delete an original in the block; what nobody needs by then is deleted after it."""
+        """Keep every process from deleting originals in the block; those unused by then are deleted after it."""
         try:
             with locked(self._lock, shared=True, wait=True):
                 yield
@@ -73,7 +73,7 @@ class Originals:
             self.drop_unused()
 
     def drop_unfinished(self) -> None:
-        """Delete what is left of originals whose process ended while it stored them."""
+        """Delete half-written originals whose process ended while it stored them."""
         try:
             for path in self._folder.iterdir():
                 name = _TEMPORARY.fullmatch(path.name)
@@ -83,10 +83,10 @@ class Originals:
             log.warning("Unfinished originals could not be deleted (%s).", error)
 
     def drop_unused(self, among: Sequence[str] | None = None) -> None:
-        """Delete those originals that neither a document nor a job that may still be (re)tried needs any more.
+        """Delete the originals that no document needs, nor any job that is queued or may be retried.
 
         Args:
-            among: sha256 of the candidates; None means all, such as those that a kill left behind.
+            among: sha256 of the candidates; None means all, including those that a kill left behind.
         """
         names = os.listdir(self._folder) if among is None else among  # noqa: PTH208
         present = [name for name in names if _SHA256.fullmatch(name) and self.path(name).is_file()]
@@ -107,7 +107,7 @@ class Originals:
 
 
 def _has_ended(process: int, temporary: Path) -> bool:
-    """Tell whether the writer of a temporary file is gone; in containers all have the same number."""
+    """Return whether the writer of a temporary file is gone; in containers all have the same number."""
     if process == os.getpid():
         return temporary.stat().st_mtime < _STARTED
     try:

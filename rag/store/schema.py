@@ -1,6 +1,6 @@
 """The catalogue's tables, which version of them a file holds, and how an older version becomes this one.
 
-A released schema is told by the file's `application_id`, which no version had before the first release.
+The file's `application_id` marks a released schema: no version before the first release had one.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from rag.types import Answer, Citation, Conflict, Hit, Ledger, Trace
 
 if TYPE_CHECKING:
     from ingest.sync.plan import Report
-    from ingest.uploads.queue import Job
     from rag.pipeline import SearchResult
+    from rag.store.jobs import Job
 
 _SPANS = ("trimmed", "evidence", "context")  # rankings of parts of chunks; the others are of whole chunks
 

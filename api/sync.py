@@ -11,7 +11,7 @@ from api.render import sync_to_json
 from api.service import Service
 from api.webhook import announce
 from ingest.load import Limits
-from ingest.sync.folder import look_into
+from ingest.sync.folder import scan_folder
 from ingest.sync.lock import sync_lock
 from ingest.sync.plan import Order, Report
 from rag.errors import IbidError, SyncRunning
@@ -28,7 +28,7 @@ def plan_folder(service: Service, order: Order) -> Report:
         InvalidInput: if the folder cannot be listed.
     """
     began = time.perf_counter()
-    plan = service.sync.plan(order, look_into(Path(order.folder), _limits(service)))
+    plan = service.sync.plan(order, scan_folder(Path(order.folder), _limits(service)))
     return Report(order.corpus, plan, time.perf_counter() - began)
 
 
@@ -56,7 +56,7 @@ def sync_folder(service: Service, order: Order, watch: Watch | None = None) -> R
 def _sync(service: Service, order: Order, watch: Watch) -> Report:
     with sync_lock(service.settings.home, order.corpus):
         began = time.perf_counter()
-        found = look_into(Path(order.folder), _limits(service))
+        found = scan_folder(Path(order.folder), _limits(service))
         plan = service.sync.plan(order, found)
         with watch(len(plan.added) + len(plan.modified)) as advance:
             done = service.sync.carry_out(order, found, plan, advance)

@@ -15,7 +15,7 @@ from ingest.load import document_name
 def documents(corpus: CorpusOption, as_json: JsonOption = False) -> None:
     """List the documents of a corpus."""
     with opened() as service:
-        listed = service.catalog.documents(corpus)
+        listed = service.catalog.documents.infos(corpus)
     if as_json:
         return print_json([asdict(info) for info in listed])
     for info in listed:
@@ -26,7 +26,7 @@ def documents(corpus: CorpusOption, as_json: JsonOption = False) -> None:
 def corpora(as_json: JsonOption = False) -> None:
     """List the corpora of the data folder."""
     with opened() as service:
-        listed = service.catalog.corpora()
+        listed = service.catalog.corpora.infos()
     if as_json:
         return print_json([asdict(info) for info in listed])
     for info in listed:
@@ -44,7 +44,7 @@ def delete(
     """Delete documents at once, all of those named or none."""
     deleted = list(dict.fromkeys(map(document_name, names)))
     with opened() as service:
-        service.catalog.delete_documents(corpus, deleted)
+        service.catalog.documents.delete(corpus, deleted)
     if as_json:
         return print_json({"corpus": corpus, "deleted": deleted})
     return say(f"{corpus}: {len(deleted)} deleted")

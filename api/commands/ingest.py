@@ -54,6 +54,6 @@ def _ingest(corpus: str, sources: Sequence[Source]) -> list[Outcome]:
             advance()
         service.pipeline.index(corpus).catch_up()
         service.pipeline.save_indexes()
-        if told := not_in_force(corpus, service.catalog.serving(corpus).recipe, service.settings):
+        if told := not_in_force(corpus, service.catalog.generations.serving(corpus).recipe, service.settings):
             note(told)
     return outcomes

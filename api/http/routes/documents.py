@@ -105,18 +105,6 @@ def get_original(service: Serving, corpus: str, name: str) -> FileResponse:
     )
 
 
-def _names(filenames: Sequence[str]) -> list[str]:
-    names: dict[str, None] = {}
-    for filename in filenames:
-        name = document_name(filename)
-        if name in names:
-            raise InvalidName(
-                f"Two files of the upload are named {name!r}; nothing was accepted. Rename one."
-            )
-        names[name] = None
-    return list(names)
-
-
 def _metadata(text: str | None) -> Metadata:
     if text is None or not text.strip():
         return {}

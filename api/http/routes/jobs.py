@@ -17,19 +17,19 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=dict(problem_resp
 @router.get("", response_model=schemas.JobList)
 def list_jobs(service: Serving, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
     """List the newest jobs, newest first."""
-    return {"jobs": [job_to_json(job) for job in service.jobs.recent(limit)]}
+    return {"jobs": [job_to_json(job) for job in service.catalog.jobs.recent(limit)]}
 
 
 @router.get("/{job}", response_model=schemas.Job)
 def get_job(service: Serving, job: str) -> dict[str, Any]:
     """Return a job's progress and what became of each file."""
-    return job_to_json(service.jobs.get(job))
+    return job_to_json(service.catalog.jobs.get(job))
 
 
 @router.post("/{job}/cancel", response_model=schemas.Job)
 def cancel_job(service: Serving, job: str) -> dict[str, Any]:
     """Cancel what of a job is not yet in; what is in stays."""
-    return job_to_json(service.jobs.cancel(job))
+    return job_to_json(service.catalog.jobs.cancel(job))
 
 
 @router.post("/{job}/retry", response_model=schemas.Job)

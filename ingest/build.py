@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from ingest.load import Limits, document_name, too_large
 from ingest.parse import Bounds, Parser
-from ingest.pieces import GROUP_CHUNKS, Cut, PieceMaker, always
+from ingest.pieces import GROUP_CHUNKS, ChunkedText, PieceMaker, always
 from ingest.portable import Portable
 from ingest.source import Outcome, Source, failed
 from rag.errors import IbidError, Swapped
@@ -33,7 +33,7 @@ class _Prepared:
     metadata: Metadata
     sha256: str
     maker: PieceMaker
-    cut: Cut
+    cut: ChunkedText
     version: int = 1  # the least number that it may get
 
 

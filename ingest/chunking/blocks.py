@@ -36,7 +36,7 @@ class Block:
     level: int = 0  # 1 to 6 for a heading
 
 
-def find_blocks(text: str) -> list[Block]:
+def markdown_blocks(text: str) -> list[Block]:
     """Return the text's blocks in order; joined, they give the text back.
 
     A heading is a block of its own; blank lines belong to prose. A fence that is never closed runs to

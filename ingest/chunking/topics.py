@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ingest.chunking.ruler import Ruler
+from ingest.chunking.tokens import Ruler
 from rag.models.embed import Embedder, unit
 
 _COMMON = 1e-3  # share of the document's tokens at which a token's weight is halved

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ingest.chunking.blocks import Block, find_blocks, line_spans
-from ingest.chunking.ruler import Ruler
+from ingest.chunking.blocks import Block, line_spans, markdown_blocks
+from ingest.chunking.tokens import Ruler
 from rag.models.embed import Embedder
 from rag.text.sentences import Span, split_sentences
 
@@ -21,9 +21,8 @@ class Unit:
     start: int
     end: int
     tokens: int
-    limit: (
-        int  # most tokens of a chunk that begins here, so that with its context the embedder reads it whole
-    )
+    # Most tokens of a chunk that begins here, so that the embedder reads it and its context whole.
+    limit: int
     context: str  # the headings above it, and the header row of a table that was split
     alone: bool = False  # part of something split: joining neighbours would mix their contexts
     opens: bool = False  # begins a top-level section
@@ -63,7 +62,7 @@ class Contexts:
         return text[: ruler.cut(0, tokens)].strip() if text else ""
 
 
-def make_units(ruler: Ruler, contexts: Contexts) -> list[Unit]:
+def make_units(ruler: Ruler, chunk_tokens: int) -> list[Unit]:
     """Return the text's units in order; they are disjoint and cover all that is not white space.
 
     A heading is one unit with what follows it, so that no chunk ends with a heading. A table or a
@@ -71,7 +70,8 @@ def make_units(ruler: Ruler, contexts: Contexts) -> list[Unit]:
     after the first carry the header row in their context. Whatever exceeds its limit is cut.
     """
     units: list[Unit] = []
-    blocks = find_blocks(ruler.text)
+    contexts = Contexts(ruler.embedder, chunk_tokens)
+    blocks = markdown_blocks(ruler.text)
     top = _top_level(blocks)
     heading: Unit | None = None
     for block in blocks:

@@ -43,8 +43,9 @@ from pydantic import Field, PrivateAttr
 
 from api.service import Service
 from ingest.chunking.chunkers import make_chunker
-from ingest.formats.loaded import clean, from_pages, from_text, too_long
-from ingest.load import DEFAULT_LIMITS, document_name
+from ingest.formats.file_text import clean, from_pages, from_text, too_long
+from ingest.load import DEFAULT_LIMITS
+from ingest.names import document_name
 from ingest.portable import Portable
 from ingest.source import Outcome, failed
 from rag.assemble import LEAST_RATE, order_for_attention

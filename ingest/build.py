@@ -12,7 +12,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ingest.load import Limits, document_name, too_large
+from ingest.formats.file_text import FileLimits
+from ingest.load import too_large
+from ingest.names import document_name
 from ingest.parse import Bounds, Parser
 from ingest.pieces import GROUP_CHUNKS, ChunkedText, PieceMaker, always
 from ingest.portable import Portable
@@ -51,7 +53,9 @@ class Builder:
         self._recipe = recipe_of(settings, embedder.fingerprint)
         self._makers: dict[str, PieceMaker] = {}  # by corpus, of the generation that was built last
         file_bytes, unpacked_bytes, pages = settings.limits()
-        self._limits = Limits(max_file_bytes=file_bytes, max_unpacked_bytes=unpacked_bytes, max_pages=pages)
+        self._limits = FileLimits(
+            max_file_bytes=file_bytes, max_unpacked_bytes=unpacked_bytes, max_pages=pages
+        )
         bounds = Bounds(settings.parse_memory_mb * 1_000_000, settings.parse_timeout_s)
         self._parser = Parser(self._limits, bounds)
 

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from ingest.formats.loaded import Limits, Loaded
+from ingest.formats.file_text import FileLimits, FileText
 from ingest.load import printable
 from ingest.parse_process import OUT_OF_MEMORY, receive, send
 from rag.errors import NotFound, ProcessError, UnreadableFile
@@ -58,13 +58,13 @@ _starter = ThreadPoolExecutor(1, "parse")
 class Parser:
     """Reads one file at a time, each as `ingest.load.load` does. Safe for several threads, which take turns."""
 
-    def __init__(self, limits: Limits, bounds: Bounds) -> None:
+    def __init__(self, limits: FileLimits, bounds: Bounds) -> None:
         self._limits = replace(limits, ocr=False)
         self._bounds = bounds
         self._lock = threading.Lock()
         self._child: _Child | None = None
 
-    def parse(self, data: bytes, name: str, *, wanted: Callable[[], bool] | None = None) -> Loaded:
+    def parse(self, data: bytes, name: str, *, wanted: Callable[[], bool] | None = None) -> FileText:
         """Return a file's text, pages and metadata.
 
         Args:
@@ -89,7 +89,7 @@ class Parser:
         if "error" in head:
             shortage = f" Or it needs more than {self._bounds.memory} to be read." if head.get("grew") else ""
             raise UnreadableFile(head["error"] + shortage)
-        return Loaded(text.decode("utf-8", "surrogatepass"), tuple(head["pages"]), head["metadata"])
+        return FileText(text.decode("utf-8", "surrogatepass"), tuple(head["pages"]), head["metadata"])
 
     def close(self) -> None:
         """End the child."""
@@ -114,7 +114,7 @@ class Parser:
 class _Child:
     """A process of `ingest/parse_process.py`, ended with this object at the latest."""
 
-    def __init__(self, limits: Limits, bounds: Bounds) -> None:
+    def __init__(self, limits: FileLimits, bounds: Bounds) -> None:
         self._bounds, self._most_bytes = bounds, 4 * limits.max_characters  # in UTF-8
         stated = [str(os.getpid()), str(bounds.memory_bytes), json.dumps(asdict(limits))]
         self._channel, theirs = socket.socketpair()

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ingest.formats.loaded import Limits, Scanned
+from ingest.formats.file_text import FileLimits, ScannedPdf
 from ingest.load import load
 from rag.errors import UnreadableFile
 
@@ -36,7 +36,7 @@ def main() -> None:
 
     `sys.argv[2:]` holds the caller's process number, the most bytes of memory, and the limits as JSON.
     """
-    parent, memory_bytes, limits = int(sys.argv[2]), int(sys.argv[3]), Limits(**json.loads(sys.argv[4]))
+    parent, memory_bytes, limits = int(sys.argv[2]), int(sys.argv[3]), FileLimits(**json.loads(sys.argv[4]))
     _end_with(parent)
     os.nice(_NICENESS)
     _limit_memory(memory_bytes)
@@ -54,7 +54,7 @@ def main() -> None:
         return  # nobody asks any more
 
 
-def answer(data: bytes, name: str, limits: Limits, memory_bytes: int) -> tuple[dict[str, Any], bytes]:
+def answer(data: bytes, name: str, limits: FileLimits, memory_bytes: int) -> tuple[dict[str, Any], bytes]:
     """Return what to reply about a file: a head, and its text in UTF-8.
 
     The head has "spent" (whether to use this process no more), and "pages" and "metadata" or else "error"; with
@@ -64,7 +64,12 @@ def answer(data: bytes, name: str, limits: Limits, memory_bytes: int) -> tuple[d
         loaded = load(data, name, limits=limits)
     except UnreadableFile as error:
         grew = _peak_bytes() > memory_bytes * _LARGE_SHARE
-        return {"error": str(error), "scanned": isinstance(error, Scanned), "grew": grew, "spent": grew}, b""
+        return {
+            "error": str(error),
+            "scanned": isinstance(error, ScannedPdf),
+            "grew": grew,
+            "spent": grew,
+        }, b""
     head = {"pages": loaded.pages, "metadata": dict(loaded.metadata), "spent": _peak_bytes() > _SPENT_BYTES}
     return head, loaded.text.encode("utf-8", "surrogatepass")
 

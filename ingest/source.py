@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ingest.load import supported
+from ingest.formats.signature import supported
 from rag.errors import IbidError, ProcessError, StorageError, UnreadableFile
 from rag.types import Metadata
 

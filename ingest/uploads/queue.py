@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ingest.load import document_name
+from ingest.names import document_name
 from rag.errors import InvalidName, NotFound, WrongState
 from rag.recipe import Recipe
 from rag.store.catalog import Catalog

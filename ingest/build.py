@@ -65,10 +65,10 @@ class Builder:
         An unchanged file does nothing. While a changed one is read, its old version answers.
 
         Args:
-            create: make the corpus if it is not there; otherwise that is NotFound.
+            create: make a missing corpus; otherwise a missing one raises NotFound.
 
         Raises:
-            OtherEmbedder: if the corpus's embedding model cannot be had.
+            OtherEmbedder: if the corpus's embedding model is unavailable.
             StorageError: if the catalogue cannot be read or written now; what was yielded is in.
         """
         if create:
@@ -77,9 +77,9 @@ class Builder:
         yield from self._build(corpus, (self._prepare(corpus, source) for source in sources))
 
     def take(self, corpus: str, documents: Iterable[Portable]) -> Iterator[Outcome]:
-        """Add or update documents whose text is at hand, as `ingest` does; yield each outcome.
+        """Add or update documents that are text already, as `ingest` does; yield each outcome.
 
-        A version keeps its number where the corpus has not come so far yet.
+        A version keeps its number, unless the corpus already has a newer one.
         """
         self._catalog.create_corpus(corpus, self._recipe)
         self._serving(corpus)
@@ -89,7 +89,7 @@ class Builder:
         """Return what cuts and embeds for a generation.
 
         Raises:
-            OtherEmbedder: if its embedding model cannot be had.
+            OtherEmbedder: if its embedding model is unavailable.
         """
         held = self._makers.get(generation.corpus)
         if held is None or held.generation.id != generation.id:
@@ -167,7 +167,7 @@ class Builder:
                 yield from self._commit_anew(corpus, item)
 
     def _commit_anew(self, corpus: str, item: _Prepared) -> Iterator[Outcome]:
-        """Put a file in once more, made for the generation that came to serve meanwhile."""
+        """Make a file again for the generation that came to serve meanwhile, and put it in."""
         try:
             maker = self._serving(corpus)
             cut = maker.cut(item.cut.text, item.cut.wanted)

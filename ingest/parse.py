@@ -1,7 +1,7 @@
-"""Parse files in a child process, so that no file can take this one's memory, time or life.
+"""Parse files in a child process, so that no file can exhaust or crash this one.
 
-A child is started with the first file and serves the ones after it. One that breaks a bound, or ends, fails the
-file at hand; the next file gets a fresh one. Nothing is inherited: no socket, lock or database of this process.
+A child starts with the first file and serves the ones after it. Where it exceeds a bound or ends, its file fails and
+the next file gets a fresh child. A child inherits nothing: no socket, lock or database of this process.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from rag.errors import NotFound, ProcessError, UnreadableFile
 _ROOT = Path(__file__).resolve().parents[1]
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.parse_process import main; main()"
 _PIECE_BYTES = 1 << 20
-_POLL_S = 0.3  # how soon a file that is no longer wanted is let go
-_START_S = 60  # how long a child may take to start, on a machine that is busy with much else
+_POLL_S = 0.3  # how soon a file that is no longer wanted is given up
+_START_S = 60  # how long a child may take to start, on a busy machine
 _ENDING_S = 5  # how long a child that closed its socket may take to end
 _OCR_MEMORY_BYTES = 4_000_000_000  # the models of recognition take hundreds of MB
 _OCR_S = 1800  # a page takes about a second
@@ -51,7 +51,7 @@ class Bounds:
         return f"{self.memory_bytes // 1_000_000} MB of memory (IBID_PARSE_MEMORY_MB)"
 
 
-# The kernel ends a child with the thread that started it, so all are started by one that lives as long as the process.
+# The kernel ends a child with the thread that started it, so one thread that lives as long as the process starts all.
 _starter = ThreadPoolExecutor(1, "parse")
 
 
@@ -68,7 +68,7 @@ class Parser:
         """Return a file's text, pages and metadata.
 
         Args:
-            wanted: asked while the file is being read; it is let go when that is false.
+            wanted: called while the file is read; reading ends once it returns false.
 
         Raises:
             UnreadableFile: if the file cannot be read, or not within the bounds.
@@ -78,7 +78,7 @@ class Parser:
         with self._lock:
             if self._child is None or not self._child.lives:
                 self._child = _Child(self._limits, self._bounds)
-            child, self._child = self._child, None  # to be used again only if all goes well
+            child, self._child = self._child, None  # used again only if all goes well
             head, text = child.ask(data, name, wanted)
             if head.get("spent"):
                 child.end()

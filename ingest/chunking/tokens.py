@@ -1,4 +1,4 @@
-"""Measure and cut a text in an embedder's tokens, after tokenising it once."""
+"""Measure and cut a text in an embedder's tokens; the text is tokenised once."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Ruler:
     def cut(self, start: int, tokens: int) -> int:
         """Return where to end a span of at most `tokens` tokens that begins at `start`.
 
-        The cut lies at a token's start, moved back so that it splits no letter from its accents and no
-        emoji from its parts; always beyond `start`.
+        The cut lies at the start of a token, moved back where it would split a letter from its accents or an
+        emoji into its parts. It always lies beyond `start`.
         """
         index = int(np.searchsorted(self._starts, start)) + tokens
         if index >= len(self._starts):

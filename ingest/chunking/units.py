@@ -1,4 +1,4 @@
-"""Cut a text into units that chunkers put together but never cut: sentences, tables, rows, lines of code."""
+"""Cut a text into units that chunkers join but never cut: sentences, tables, rows, lines of code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingest.chunking.tokens import Ruler
 from rag.models.embed import Embedder
 from rag.text.sentences import Span, split_sentences
 
-HEADINGS_TOKENS = 32  # longest context of headings; the nearest win
+HEADINGS_TOKENS = 32  # longest context of headings; the nearest headings go first
 _TOP_LEVELS = 7
 
 
@@ -65,9 +65,12 @@ class Contexts:
 def make_units(ruler: Ruler, chunk_tokens: int) -> list[Unit]:
     """Return the text's units in order; they are disjoint and cover all that is not white space.
 
-    A heading is one unit with what follows it, so that no chunk ends with a heading. A table or a
-    fenced code block that fits is one unit; else its rows or lines are grouped, and groups of rows
-    after the first carry the header row in their context. Whatever exceeds its limit is cut.
+    A heading and what follows it are one unit, so that no chunk ends with a heading. A table or a fenced
+    code block that fits is one unit; otherwise its rows or lines are grouped, and each group of rows after
+    the first has the header row in its context. Whatever exceeds its limit is cut.
+
+    Args:
+        chunk_tokens: most tokens of a unit.
     """
     units: list[Unit] = []
     contexts = Contexts(ruler.embedder, chunk_tokens)
@@ -102,7 +105,7 @@ def gather(units: Sequence[Unit], minimum: int) -> list[Unit]:
 
 
 def _join(heading: Unit, follower: Unit, ruler: Ruler, done: list[Unit]) -> Unit:
-    """Return heading and follower as one unit; where that is too long, put the heading aside as its own."""
+    """Return heading and follower as one unit; where that is too long, add the heading to `done` by itself."""
     tokens = ruler.count(heading.start, follower.end)
     if tokens <= heading.limit:
         return replace(heading, end=follower.end, tokens=tokens, alone=follower.alone)

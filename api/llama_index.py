@@ -13,18 +13,16 @@ comes from `api.service.opened()`.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cache
-from itertools import groupby
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.response.schema import Response
+from llama_index.core.callbacks import CallbackManager
 from llama_index.core.node_parser.interface import NodeParser
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.prompts.mixin import PromptMixinType
@@ -42,30 +40,21 @@ from llama_index.core.utils import get_tqdm_iterable
 from pydantic import Field, PrivateAttr
 
 from api.service import Service
-from ingest.chunking.chunkers import make_chunker
-from ingest.formats.file_text import clean, from_pages, from_text, too_long
-from ingest.load import DEFAULT_LIMITS
-from ingest.names import document_name
-from ingest.portable import Portable
-from ingest.source import Outcome, failed
+from ingest.chunking.chunkers import Chunker, make_chunker
+from ingest.source import Outcome
+from ingest.texts import from_reader
 from rag.assemble import LEAST_RATE, order_for_attention
-from rag.errors import InvalidInput, UnreadableFile
 from rag.models.compress import PACK, Compressor, load_compressor, should_compress
 from rag.models.cross_encoder import load_cross_encoder
 from rag.models.embed import TRUNK, Embedder, load_embedder
 from rag.recipe import CHUNKER_VERSION
 from rag.rerank import LateInteraction
-from rag.store.filters import Filter, is_storable
-from rag.types import Answer, Chunk, Hit, Scalar, whole_chunk
+from rag.store.filters import Filter
+from rag.types import Answer, Chunk, Hit, whole_chunk
 
-PAGE_LABEL = "page_label"  # the metadata key by which llama-index's readers tell the pages of a file apart
-UNSTABLE_KEYS = (
-    PAGE_LABEL,
-    "last_accessed_date",
-)  # metadata that changes with every reading, or from page to page
 _PLACE_KEYS = ["version", "start", "end", "label"]  # metadata that is for programs, not for models
 _SPARE = 0.95  # of the share that would fit: characters are compressed, and tokens counted
-_ALL_TOKENS = 1_000_000
+_ALL_TOKENS = 1_000_000  # more than the nodes of any answer
 
 
 class IbidNodeParser(NodeParser):
@@ -92,7 +81,7 @@ class IbidNodeParser(NodeParser):
     options: dict[str, float] = Field(default_factory=dict)
     chunker_version: int = CHUNKER_VERSION  # a new one invalidates the caches of ingestion pipelines
 
-    _split: Any = PrivateAttr()
+    _split: Chunker = PrivateAttr()
 
     def __init__(self, chunker: str = "packed", *, model: Embedder | None = None, **fields: Any) -> None:
         if model is not None:
@@ -110,11 +99,6 @@ class IbidNodeParser(NodeParser):
     ) -> list[BaseNode]:
         parents = get_tqdm_iterable(nodes, show_progress, "Parsing nodes")
         return [node for parent in parents for node in self._nodes(parent)]
-
-    async def _aparse_nodes(
-        self, nodes: Sequence[BaseNode], show_progress: bool = False, **kwargs: Any
-    ) -> list[BaseNode]:
-        return await asyncio.to_thread(self._parse_nodes, nodes, show_progress, **kwargs)
 
     def _nodes(self, parent: BaseNode) -> Iterator[BaseNode]:
         text, source = parent.get_content(), parent.as_related_node_info()
@@ -158,9 +142,15 @@ class IbidRetriever(BaseRetriever):
     """
 
     def __init__(
-        self, service: Service, corpus: str, *, k: int = 5, filter_: Filter | None = None, **base: Any
+        self,
+        service: Service,
+        corpus: str,
+        *,
+        k: int = 5,
+        filter_: Filter | None = None,
+        callback_manager: CallbackManager | None = None,
     ) -> None:
-        super().__init__(**base)
+        super().__init__(callback_manager)
         self._service, self._corpus, self._k, self._filter = service, corpus, k, filter_
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
@@ -196,10 +186,6 @@ class IbidReranker(BaseNodePostprocessor):
         cross_encoder = load_cross_encoder(self.cross_encoder) if self.cross_encoder else None
         self._reranker = LateInteraction(_embedder(self.embedder), cross_encoder)
 
-    @classmethod
-    def class_name(cls) -> str:
-        return "IbidReranker"
-
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
@@ -215,10 +201,6 @@ class IbidReranker(BaseNodePostprocessor):
 
 class IbidReorder(BaseNodePostprocessor):
     """Puts the best node first, the second best last, and the rest inward ("Lost in the Middle")."""
-
-    @classmethod
-    def class_name(cls) -> str:
-        return "IbidReorder"
 
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
@@ -246,15 +228,11 @@ class IbidCompressor(BaseNodePostprocessor):
         super().__init__(**fields)
         self._compressor = load_compressor(self.compressor)
 
-    @classmethod
-    def class_name(cls) -> str:
-        return "IbidCompressor"
-
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
         question = _question(query_bundle)
-        needed = sum(_count(node.text) for node in nodes)
+        needed = sum(_count(_text(node)) for node in nodes)
         if needed <= self.evidence_tokens:
             return nodes
         rate = max(LEAST_RATE, _SPARE * self.evidence_tokens / needed)
@@ -268,7 +246,7 @@ class IbidCompressor(BaseNodePostprocessor):
         return [node for node in compressed if node.node_id in kept]
 
     def _compressed(self, scored: NodeWithScore, rate: float, question: str) -> NodeWithScore:
-        text = scored.text
+        text = _text(scored)
         tokens = _count(text)
         if not should_compress(text, tokens=tokens, room=int(rate * tokens)):
             return scored
@@ -296,8 +274,15 @@ class IbidQueryEngine(BaseQueryEngine):
         NotFound, InvalidInput, CitationError: when it answers, see `Pipeline.ask`.
     """
 
-    def __init__(self, service: Service, corpus: str, *, filter_: Filter | None = None, **base: Any) -> None:
-        super().__init__(base.pop("callback_manager", None), **base)
+    def __init__(
+        self,
+        service: Service,
+        corpus: str,
+        *,
+        filter_: Filter | None = None,
+        callback_manager: CallbackManager | None = None,
+    ) -> None:
+        super().__init__(callback_manager)
         self._service, self._corpus, self._filter = service, corpus, filter_
 
     def _get_prompt_modules(self) -> PromptMixinType:
@@ -317,12 +302,11 @@ def ingest(
 ) -> list[Outcome]:
     """Add or update what a llama-index reader returned, in a corpus that is made if need be; return each outcome.
 
-    A document's name is its `file_path`, relative to `root` where that is given, else its `file_name`, else its
-    id, which should then be the same at each reading. Neighbours of one name that differ in `page_label`, as
-    readers of PDFs return them, are one document with pages. Texts are cleaned as those of files are. Metadata is
-    kept: texts, numbers and truth values as they are, other values as JSON. An unchanged document does nothing.
-
-    A document without text, of a name that cannot be one, or of the name of an earlier one, fails alone.
+    A document's name is its `file_path`, relative to `root` where that is given, else its `file_name`, else its id,
+    which should then be the same at each reading. Neighbours of one name that have a `page_label`, as readers of
+    PDFs return them, are one document with pages. Metadata is kept: texts, numbers and truth values as they are,
+    other values as JSON. An unchanged document does nothing. A document without text, of a name that cannot be
+    one, or of the name of an earlier one, fails alone.
 
     Args:
         root: the folder that the reader read, so that files in two folders under it keep two names.
@@ -332,71 +316,18 @@ def ingest(
         OtherEmbedder, StorageError: see `Builder.take`.
     """
     refused: list[Outcome] = []
-    outcomes = list(service.builder().take(corpus, _portables(documents, root, refused)))
+    outcomes = list(service.builder().take(corpus, from_reader(documents, root, refused)))
     service.follow(corpus)
     return [*outcomes, *refused]
-
-
-def _portables(
-    documents: Iterable[LlamaDocument], root: Path | None, refused: list[Outcome]
-) -> Iterator[Portable]:
-    """Yield what can be ingested; what cannot goes to `refused`."""
-    seen: set[str] = set()
-    for given, group in groupby(documents, key=lambda document: _given_name(document, root)):
-        pages = list(group)
-        paged = all(PAGE_LABEL in page.metadata for page in pages)
-        for parts in [pages] if paged else [[page] for page in pages]:
-            try:
-                name = document_name(given)
-                if name in seen:
-                    raise InvalidInput(
-                        f"An earlier document has the name {name!r} too; expected each name once. Pass `root`, or "
-                        "give them other values of file_path."
-                    )
-                seen.add(name)
-                yield _portable(name, parts)
-            except (InvalidInput, UnreadableFile) as error:
-                refused.append(failed(given, "read", error))
-
-
-def _given_name(document: LlamaDocument, root: Path | None) -> str:
-    path, name = document.metadata.get("file_path"), document.metadata.get("file_name")
-    if path and root is not None:
-        return (
-            PurePath(path).relative_to(root).as_posix() if PurePath(path).is_relative_to(root) else str(path)
-        )
-    if path and not PurePath(path).is_absolute():
-        return str(path)
-    return str(name or (PurePath(path).name if path else document.doc_id))
-
-
-def _portable(name: str, parts: Sequence[LlamaDocument]) -> Portable:
-    texts = [part.get_content(MetadataMode.NONE) for part in parts]
-    made = from_pages(texts, {}) if PAGE_LABEL in parts[0].metadata else from_text(texts[0], {})
-    if not made.text.strip():
-        raise InvalidInput(f"{name} has no text; expected a document with text.")
-    if len(made.text) > DEFAULT_LIMITS.max_characters:
-        raise too_long(name, DEFAULT_LIMITS)
-    metadata = {
-        clean(key): _scalar(value)
-        for key, value in parts[0].metadata.items()
-        if value is not None and key not in UNSTABLE_KEYS
-    }
-    sha256 = hashlib.sha256(made.text.encode()).hexdigest()
-    return Portable(name, 1, sha256, metadata, made.pages, made.text)
-
-
-def _scalar(value: Any) -> Scalar:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, int | float) and is_storable(value):
-        return value
-    return clean(json.dumps(value, ensure_ascii=False, default=str))
 
 
 @cache
 def _embedder(name: str) -> Embedder:
     return load_embedder(name)
+
+
+def _text(scored: NodeWithScore) -> str:
+    return scored.node.get_content(MetadataMode.NONE)
 
 
 def _count(text: str) -> int:
@@ -435,7 +366,7 @@ def _hits(nodes: Sequence[NodeWithScore]) -> list[Hit]:
     unscored = all(node.score is None for node in nodes)
     hits = []
     for rank, scored in enumerate(nodes):
-        text = scored.node.get_content(MetadataMode.NONE)
+        text = _text(scored)
         context = str(scored.node.metadata.get("context", ""))
         chunk = Chunk(scored.node_id, scored.node_id, 1, 0, len(text), text, context=context)
         score = 1 - rank / len(nodes) if unscored else scored.score or 0.0

@@ -8,6 +8,7 @@ chunking/         a text to chunks
 pieces.py         chunks and their embeddings, for one generation
 rebuild.py        another generation of a corpus, and the swap
 portable.py       documents as lines of JSON
+texts.py          documents from what other libraries' readers return
 names.py          which names a document may have
 sync/             a corpus follows a folder
 uploads/          jobs that work uploads off in the background

@@ -261,7 +261,7 @@ def test_the_query_engine_refuses_what_has_no_evidence(service: Service) -> None
 
 
 def test_the_reranker_lifts_what_answers_and_keeps_the_rest() -> None:
-    nodes = scored(MILL, "Rye is a grain.", SEA)
+    nodes = scored(MILL, SEA, "Rye is a grain.")
     reranked = IbidReranker().postprocess_nodes(nodes, query_str=LAMP_QUESTION)
     assert reranked[0].text == SEA
     assert sorted(node.text for node in reranked) == sorted(node.text for node in nodes)
@@ -384,7 +384,7 @@ def test_duplicates_empty_texts_and_bad_names_fail_alone(service: Service) -> No
     assert set(outcomes) == {
         ("a.md", "added"), ("d.md", "added"), ("a.md", "failed"), ("b.md", "failed"), ("../c.md", "failed")
     }  # fmt: skip
-    assert "An earlier document has the name 'a.md'" in outcomes["a.md", "failed"]
+    assert "An earlier document is named 'a.md'" in outcomes["a.md", "failed"]
     assert "b.md has no text" in outcomes["b.md", "failed"]
     assert "holds '..'" in outcomes["../c.md", "failed"]
     assert service.catalog.document("refused", "a.md").text == "one"

@@ -237,7 +237,8 @@ class IbidCompressor(BaseNodePostprocessor):
             return nodes
         rate = max(LEAST_RATE, _SPARE * self.evidence_tokens / needed)
         compressed = [self._compressed(node, rate, question) for node in nodes]
-        room, kept = self.evidence_tokens, set()
+        kept: set[str] = set()
+        room = self.evidence_tokens
         for hit in _hits(compressed):  # best first
             tokens = _count(hit.text)
             if tokens <= room:

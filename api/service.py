@@ -26,7 +26,7 @@ STOP_S = 3
 
 
 class Service:
-    """What the ways in share. ModelSet and indexes load at their first use.
+    """What the ways in share. Models and indexes load at their first use.
 
     Raises:
         StorageError: if the data folder cannot be used.
@@ -64,10 +64,7 @@ class Service:
             )
 
     def builder(self) -> Builder:
-        """Return a builder, whose work gives way to questions.
-
-        Its chunkers bring llama-index, which takes seconds to import, so only when asked.
-        """
+        """Return a builder, whose work gives way to questions."""
         from ingest.build import Builder
 
         return Builder(self.catalog, in_background(self.embedder), self.settings)

@@ -10,7 +10,7 @@ from pathlib import Path
 from api.render import sync_to_json
 from api.service import Service
 from api.webhook import announce
-from ingest.load import Limits
+from ingest.formats.file_text import FileLimits
 from ingest.sync.folder import scan_folder
 from ingest.sync.lock import sync_lock
 from ingest.sync.plan import Order, Report
@@ -65,5 +65,5 @@ def _sync(service: Service, order: Order, watch: Watch) -> Report:
         return Report(order.corpus, done, time.perf_counter() - began)
 
 
-def _limits(service: Service) -> Limits:
-    return Limits(max_file_bytes=service.settings.limits()[0])
+def _limits(service: Service) -> FileLimits:
+    return FileLimits(max_file_bytes=service.settings.limits()[0])

@@ -12,9 +12,11 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ingest.load import Limits, document_name, too_large
+from ingest.formats.file_text import FileLimits
+from ingest.load import too_large
+from ingest.names import document_name
 from ingest.parse import Bounds, Parser
-from ingest.pieces import GROUP_CHUNKS, Cut, PieceMaker, always
+from ingest.pieces import GROUP_CHUNKS, ChunkedText, PieceMaker, always
 from ingest.portable import Portable
 from ingest.source import Outcome, Source, failed
 from rag.errors import IbidError, Swapped
@@ -35,7 +37,7 @@ class _Prepared:
     metadata: Metadata
     sha256: str
     maker: PieceMaker
-    cut: Cut
+    cut: ChunkedText
     version: int = 1  # the least number that it may get
 
 
@@ -53,7 +55,9 @@ class Builder:
         self._recipe = recipe_of(settings, embedder.fingerprint)
         self._makers: dict[str, PieceMaker] = {}  # by corpus, of the generation that was built last
         file_bytes, unpacked_bytes, pages = settings.limits()
-        self._limits = Limits(max_file_bytes=file_bytes, max_unpacked_bytes=unpacked_bytes, max_pages=pages)
+        self._limits = FileLimits(
+            max_file_bytes=file_bytes, max_unpacked_bytes=unpacked_bytes, max_pages=pages
+        )
         bounds = Bounds(settings.parse_memory_mb * 1_000_000, settings.parse_timeout_s)
         self._parser = Parser(self._limits, bounds)
 
@@ -63,10 +67,10 @@ class Builder:
         An unchanged file does nothing. While a changed one is read, its old version answers.
 
         Args:
-            create: make the corpus if it is not there; otherwise that is NotFound.
+            create: make a missing corpus; otherwise a missing one raises NotFound.
 
         Raises:
-            OtherEmbedder: if the corpus's embedding model cannot be had.
+            OtherEmbedder: if the corpus's embedding model is unavailable.
             StorageError: if the catalogue cannot be read or written now; what was yielded is in.
         """
         if create:
@@ -75,9 +79,9 @@ class Builder:
         yield from self._build(corpus, (self._prepare(corpus, source) for source in sources))
 
     def take(self, corpus: str, documents: Iterable[Portable]) -> Iterator[Outcome]:
-        """Add or update documents whose text is at hand, as `ingest` does; yield each outcome.
+        """Add or update documents that are text already, as `ingest` does; yield each outcome.
 
-        A version keeps its number where the corpus has not come so far yet.
+        A version keeps its number, unless the corpus already has a newer one.
         """
         self._catalog.create_corpus(corpus, self._recipe)
         self._serving(corpus)
@@ -87,7 +91,7 @@ class Builder:
         """Return what cuts and embeds for a generation.
 
         Raises:
-            OtherEmbedder: if its embedding model cannot be had.
+            OtherEmbedder: if its embedding model is unavailable.
         """
         held = self._makers.get(generation.corpus)
         if held is None or held.generation.id != generation.id:
@@ -165,7 +169,7 @@ class Builder:
                 yield from self._commit_anew(corpus, item)
 
     def _commit_anew(self, corpus: str, item: _Prepared) -> Iterator[Outcome]:
-        """Put a file in once more, made for the generation that came to serve meanwhile."""
+        """Make a file again for the generation that came to serve meanwhile, and put it in."""
         try:
             maker = self._serving(corpus)
             cut = maker.cut(item.cut.text, item.cut.wanted)

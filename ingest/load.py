@@ -1,23 +1,23 @@
 """Read an uploaded file into normalised text, or say why it cannot be read."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
-from typing import Protocol
 
-from ingest.formats.loaded import Limits, Loaded, too_long
-from ingest.formats.names import document_name, taken_name
-from ingest.formats.signature import SUFFIXES, format_of, supported
+from ingest.formats.file_text import FileLimits, FileText, too_long
+from ingest.formats.signature import format_of
 from rag.errors import IbidError, UnreadableFile
 
-__all__ = ["SUFFIXES", "Limits", "Loaded", "document_name", "load", "supported", "taken_name", "too_large"]
-
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = FileLimits()
+FormatReader = Callable[
+    [bytes, str, FileLimits], FileText
+]  # what each module in `ingest/formats` offers as `read`
 
 # Modules by name, imported at first use: together their libraries take longer to import than the
 # server may take to start, and the command line rarely needs more than one.
 _READERS = {
-    "txt": "plain",
-    "md": "plain",
+    "txt": "text",
+    "md": "text",
     "html": "web",
     "pdf": "pdf",
     "docx": "word",
@@ -29,18 +29,12 @@ _READERS = {
 }
 
 
-class Reader(Protocol):
-    """What each module in `ingest/formats` offers as `read`."""
-
-    def __call__(self, data: bytes, name: str, limits: Limits) -> Loaded: ...
-
-
-def load(data: bytes, name: str, *, limits: Limits = DEFAULT_LIMITS) -> Loaded:
+def load(data: bytes, name: str, *, limits: FileLimits = DEFAULT_LIMITS) -> FileText:
     """Turn a file's bytes into text, page offsets and the metadata it states.
 
     The text of .txt and .md files is their own, decoded, without a byte-order mark and otherwise
-    unchanged; other formats become light markdown with "\\n" newlines. The format follows the name's
-    suffix, must agree with the content, and is told from the content where the suffix says nothing.
+    unchanged; other formats become light markdown with "\\n" newlines. The suffix of the name decides the
+    format and must agree with the content; where the suffix says nothing, the content decides.
 
     Args:
         data: the whole file.
@@ -71,15 +65,15 @@ def printable(name: str) -> str:
     return name if name.isprintable() else ascii(name)
 
 
-def too_large(name: str, size: int, limits: Limits) -> UnreadableFile:
+def too_large(name: str, size: int, limits: FileLimits) -> UnreadableFile:
     """Return the error of a file of more bytes than are accepted."""
     return UnreadableFile(
         f"{name} has {size:,} bytes; expected at most {limits.max_file_bytes:,}. Split it and upload the parts."
     )
 
 
-def _read(file_format: str, data: bytes, name: str, limits: Limits) -> Loaded:
-    reader: Reader = import_module(f"ingest.formats.{_READERS[file_format]}").read
+def _read(file_format: str, data: bytes, name: str, limits: FileLimits) -> FileText:
+    reader: FormatReader = import_module(f"ingest.formats.{_READERS[file_format]}").read
     try:
         return reader(data, name, limits)
     except (IbidError, MemoryError):  # memory is the process's to give, see `ingest/parse_process.py`

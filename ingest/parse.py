@@ -1,7 +1,7 @@
-"""Parse files in a child process, so that no file can take this one's memory, time or life.
+"""Parse files in a child process, so that no file can exhaust or crash this one.
 
-A child is started with the first file and serves the ones after it. One that breaks a bound, or ends, fails the
-file at hand; the next file gets a fresh one. Nothing is inherited: no socket, lock or database of this process.
+A child starts with the first file and serves the ones after it. Where it exceeds a bound or ends, its file fails and
+the next file gets a fresh child. A child inherits nothing: no socket, lock or database of this process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from ingest.formats.loaded import Limits, Loaded
+from ingest.formats.file_text import FileLimits, FileText
 from ingest.load import printable
 from ingest.parse_process import OUT_OF_MEMORY, receive, send
 from rag.errors import NotFound, ProcessError, UnreadableFile
@@ -31,8 +31,8 @@ from rag.errors import NotFound, ProcessError, UnreadableFile
 _ROOT = Path(__file__).resolve().parents[1]
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.parse_process import main; main()"
 _PIECE_BYTES = 1 << 20
-_POLL_S = 0.3  # how soon a file that is no longer wanted is let go
-_START_S = 60  # how long a child may take to start, on a machine that is busy with much else
+_POLL_S = 0.3  # how soon a file that is no longer wanted is given up
+_START_S = 60  # how long a child may take to start, on a busy machine
 _ENDING_S = 5  # how long a child that closed its socket may take to end
 _OCR_MEMORY_BYTES = 4_000_000_000  # the models of recognition take hundreds of MB
 _OCR_S = 1800  # a page takes about a second
@@ -51,24 +51,24 @@ class Bounds:
         return f"{self.memory_bytes // 1_000_000} MB of memory (IBID_PARSE_MEMORY_MB)"
 
 
-# The kernel ends a child with the thread that started it, so all are started by one that lives as long as the process.
+# The kernel ends a child with the thread that started it, so one thread that lives as long as the process starts all.
 _starter = ThreadPoolExecutor(1, "parse")
 
 
 class Parser:
     """Reads one file at a time, each as `ingest.load.load` does. Safe for several threads, which take turns."""
 
-    def __init__(self, limits: Limits, bounds: Bounds) -> None:
+    def __init__(self, limits: FileLimits, bounds: Bounds) -> None:
         self._limits = replace(limits, ocr=False)
         self._bounds = bounds
         self._lock = threading.Lock()
         self._child: _Child | None = None
 
-    def parse(self, data: bytes, name: str, *, wanted: Callable[[], bool] | None = None) -> Loaded:
+    def parse(self, data: bytes, name: str, *, wanted: Callable[[], bool] | None = None) -> FileText:
         """Return a file's text, pages and metadata.
 
         Args:
-            wanted: asked while the file is being read; it is let go when that is false.
+            wanted: called while the file is read; reading ends once it returns false.
 
         Raises:
             UnreadableFile: if the file cannot be read, or not within the bounds.
@@ -78,7 +78,7 @@ class Parser:
         with self._lock:
             if self._child is None or not self._child.lives:
                 self._child = _Child(self._limits, self._bounds)
-            child, self._child = self._child, None  # to be used again only if all goes well
+            child, self._child = self._child, None  # used again only if all goes well
             head, text = child.ask(data, name, wanted)
             if head.get("spent"):
                 child.end()
@@ -89,7 +89,7 @@ class Parser:
         if "error" in head:
             shortage = f" Or it needs more than {self._bounds.memory} to be read." if head.get("grew") else ""
             raise UnreadableFile(head["error"] + shortage)
-        return Loaded(text.decode("utf-8", "surrogatepass"), tuple(head["pages"]), head["metadata"])
+        return FileText(text.decode("utf-8", "surrogatepass"), tuple(head["pages"]), head["metadata"])
 
     def close(self) -> None:
         """End the child."""
@@ -114,7 +114,7 @@ class Parser:
 class _Child:
     """A process of `ingest/parse_process.py`, ended with this object at the latest."""
 
-    def __init__(self, limits: Limits, bounds: Bounds) -> None:
+    def __init__(self, limits: FileLimits, bounds: Bounds) -> None:
         self._bounds, self._most_bytes = bounds, 4 * limits.max_characters  # in UTF-8
         stated = [str(os.getpid()), str(bounds.memory_bytes), json.dumps(asdict(limits))]
         self._channel, theirs = socket.socketpair()

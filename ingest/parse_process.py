@@ -1,7 +1,7 @@
 """The process in which files are parsed: a file comes in through a socket, its text goes out.
 
-The system keeps the bound on memory, the caller that on time. What the process imports is light: it starts in
-a tenth of a second, and a format's library is imported with the first file of that format.
+The operating system enforces the bound on memory, the caller the one on time. The process imports little and starts
+in a tenth of a second; a format's library is imported with the first file of that format.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ingest.formats.loaded import Limits, Scanned
+from ingest.formats.file_text import FileLimits, ScannedPdf
 from ingest.load import load
 from rag.errors import UnreadableFile
 
@@ -26,8 +26,10 @@ OUT_OF_MEMORY = 3  # the exit code of a process whose file needed more than it m
 _SIZES = struct.Struct(">IQ")  # bytes of the head, which is JSON, and of the body
 _MOST_HEAD_BYTES = 50_000_000
 _NICENESS = 10  # questions are answered first
-_LARGE_SHARE = 0.4  # of the memory: at the next doubling of a buffer it ends
-_SPENT_BYTES = 150_000_000  # a process that grew beyond this is not used again: its memory would stay taken
+_LARGE_SHARE = 0.4  # of the memory: the next doubling of a buffer would exceed it
+_SPENT_BYTES = (
+    150_000_000  # a process that grew beyond this is not used again: it would not give the memory back
+)
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
@@ -36,35 +38,40 @@ def main() -> None:
 
     `sys.argv[2:]` holds the caller's process number, the most bytes of memory, and the limits as JSON.
     """
-    parent, memory_bytes, limits = int(sys.argv[2]), int(sys.argv[3]), Limits(**json.loads(sys.argv[4]))
+    parent, memory_bytes, limits = int(sys.argv[2]), int(sys.argv[3]), FileLimits(**json.loads(sys.argv[4]))
     _end_with(parent)
     os.nice(_NICENESS)
     _limit_memory(memory_bytes)
     channel = socket.socket(fileno=0)
     try:
         with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        send(channel, {}, b"")  # it has started; nobody reads what a library warns of
+            os.dup2(nowhere.fileno(), 2)  # nobody reads the warnings of libraries
+        send(channel, {}, b"")  # it has started
         while True:
             head, data = receive(lambda count: _exactly(channel, count), limits.max_file_bytes)
             send(channel, *answer(data, str(head["name"]), limits, memory_bytes))
     except MemoryError:
         os._exit(OUT_OF_MEMORY)  # nothing more may be allocated
     except (EOFError, ConnectionError):
-        return  # nobody asks any more
+        return  # the caller has ended
 
 
-def answer(data: bytes, name: str, limits: Limits, memory_bytes: int) -> tuple[dict[str, Any], bytes]:
+def answer(data: bytes, name: str, limits: FileLimits, memory_bytes: int) -> tuple[dict[str, Any], bytes]:
     """Return what to reply about a file: a head, and its text in UTF-8.
 
     The head has "spent" (whether to use this process no more), and "pages" and "metadata" or else "error"; with
-    "scanned", whether OCR could read the file, and "grew": libraries call it damage when their memory ends.
+    "scanned", whether OCR could read the file, and "grew": libraries report damage when memory runs out.
     """
     try:
         loaded = load(data, name, limits=limits)
     except UnreadableFile as error:
         grew = _peak_bytes() > memory_bytes * _LARGE_SHARE
-        return {"error": str(error), "scanned": isinstance(error, Scanned), "grew": grew, "spent": grew}, b""
+        return {
+            "error": str(error),
+            "scanned": isinstance(error, ScannedPdf),
+            "grew": grew,
+            "spent": grew,
+        }, b""
     head = {"pages": loaded.pages, "metadata": dict(loaded.metadata), "spent": _peak_bytes() > _SPENT_BYTES}
     return head, loaded.text.encode("utf-8", "surrogatepass")
 
@@ -83,7 +90,7 @@ def receive(read: Callable[[int], bytes], most_body_bytes: int) -> tuple[dict[st
         read: returns exactly so many bytes.
 
     Raises:
-        ValueError: if it is no such message, or too large: the process at the other end may have been taken over.
+        ValueError: if it is not such a message, or too large: a file may have taken the other process over.
     """
     head_bytes, body_bytes = _SIZES.unpack(read(_SIZES.size))
     if head_bytes > _MOST_HEAD_BYTES or body_bytes > most_body_bytes:
@@ -115,14 +122,16 @@ def _limit_memory(memory_bytes: int) -> None:
     import resource
 
     os.putenv("OPENBLAS_NUM_THREADS", "1")  # numpy, which openpyxl imports, takes memory for each
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # PDFium aborts when memory ends; no dump of it
+    resource.setrlimit(
+        resource.RLIMIT_CORE, (0, 0)
+    )  # PDFium aborts when memory runs out; no core dump of that
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     allowed = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
 
 
 def _peak_bytes() -> int:
-    """Return the most memory that this process has held; 0 where the system does not tell."""
+    """Return the most memory that this process has held; 0 where the system does not say."""
     try:
         status = Path("/proc/self/status").read_text()  # getrusage counts the caller's own memory too
     except OSError:

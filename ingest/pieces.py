@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingest.chunking.chunk import Piece, make_chunker
+from ingest.chunking.chunkers import make_chunker
+from ingest.chunking.join import ChunkSpan
 from rag.errors import NotFound
 from rag.models.embed import Embedder
 from rag.store.catalog import Catalog
@@ -29,14 +30,14 @@ def always() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """A text and where it is cut."""
+class ChunkedText:
+    """A text and its chunks."""
 
     text: str
-    pieces: Sequence[Piece]
+    pieces: Sequence[ChunkSpan]
     wanted: Callable[[], bool] = always  # asked before embedding, and in the transaction that keeps some
 
-    def indexed(self, piece: Piece) -> str:
+    def indexed(self, piece: ChunkSpan) -> str:
         """Return what the indexes see of a piece."""
         return indexed_text(self.text[piece.start : piece.end], piece.context)
 
@@ -54,19 +55,19 @@ class PieceMaker:
         recipe = generation.recipe
         self._chunker = make_chunker(recipe.chunker, embedder, chunk_tokens=recipe.chunk_tokens)
 
-    def cut(self, text: str, wanted: Callable[[], bool] = always) -> Cut:
+    def cut(self, text: str, wanted: Callable[[], bool] = always) -> ChunkedText:
         """Cut a text; a chunker may embed, and raise what that raises."""
-        return Cut(text, self._chunker.split(text), wanted)
+        return ChunkedText(text, self._chunker(text), wanted)
 
-    def embed_each(self, cuts: Sequence[Cut]) -> list[Pieces | Exception]:
+    def embed_each(self, cuts: Sequence[ChunkedText]) -> list[Pieces | Exception]:
         """Return what `embed` does, or raises, for each text: where it fails, one by one, so that one fails alone."""
         try:
             return [*self.embed(cuts)]
         except Exception as error:  # out of memory, or ONNX Runtime's errors, which share no base class
             return [error] if len(cuts) == 1 else [self.embed_each([cut])[0] for cut in cuts]
 
-    def embed(self, cuts: Sequence[Cut]) -> list[Pieces]:
-        """Return the chunks of each text with an embedding: the chunker's own, the catalogue's, or a new one.
+    def embed(self, cuts: Sequence[ChunkedText]) -> list[Pieces]:
+        """Return the chunks of each text with an embedding: the catalogue's, or a new one.
 
         Raises:
             NotFound: if none of the texts is wanted any more.
@@ -82,25 +83,22 @@ class PieceMaker:
             for cut, its_keys in zip(cuts, keys, strict=True)
         ]
 
-    def _key(self, cut: Cut, piece: Piece) -> bytes:
+    def _key(self, cut: ChunkedText, piece: ChunkSpan) -> bytes:
         return embedding_key(self._embedder.fingerprint, cut.indexed(piece))
 
-    def _vectors(self, cuts: Sequence[Cut], keys: Sequence[Sequence[bytes]]) -> dict[bytes, np.ndarray]:
+    def _vectors(
+        self, cuts: Sequence[ChunkedText], keys: Sequence[Sequence[bytes]]
+    ) -> dict[bytes, np.ndarray]:
         pieces = {
             key: (cut, piece)
             for cut, its_keys in zip(cuts, keys, strict=True)
             for key, piece in zip(its_keys, cut.pieces, strict=True)
         }
-        made = {key: piece.vector for key, (_, piece) in pieces.items() if piece.vector is not None}
-        known = self._catalog.embeddings.known([key for key in pieces if key not in made])
-        missing = {
-            key: cut.indexed(piece)
-            for key, (cut, piece) in pieces.items()
-            if key not in made and key not in known
-        }
-        return {**made, **known, **self._embedded(missing, cuts)}
+        known = self._catalog.embeddings.known(list(pieces))
+        missing = {key: cut.indexed(piece) for key, (cut, piece) in pieces.items() if key not in known}
+        return {**known, **self._embedded(missing, cuts)}
 
-    def _embedded(self, texts: Mapping[bytes, str], cuts: Sequence[Cut]) -> dict[bytes, np.ndarray]:
+    def _embedded(self, texts: Mapping[bytes, str], cuts: Sequence[ChunkedText]) -> dict[bytes, np.ndarray]:
         """Embed texts by key, part by part; what is done is kept, but for the last part, which is put in next.
 
         Of whose text a part is, it does not tell: it is kept only where all are wanted.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.load import document_name
+from ingest.names import document_name
 from rag.errors import InvalidInput
 from rag.store.catalog import Catalog
 from rag.store.filters import is_storable

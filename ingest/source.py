@@ -1,4 +1,4 @@
-"""What is to be ingested, where it is found, and what became of it."""
+"""Sources: the files to ingest, where they are found, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ingest.load import supported, taken_name
+from ingest.formats.signature import supported
+from ingest.names import taken_name
 from rag.errors import IbidError, ProcessError, StorageError, UnreadableFile
 from rag.types import Metadata
 
@@ -27,7 +28,7 @@ class Source:
     metadata: Metadata = field(default_factory=dict)
     size: int | None = None  # bytes, where known before reading; a file too large is then not read at all
     sha256: str | None = None  # of the bytes, where they cannot have changed since they were hashed
-    wanted: Callable[[], bool] | None = None  # asked in the transaction that would make the version visible
+    wanted: Callable[[], bool] | None = None  # called in the transaction that would make the version visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def find_sources(paths: Iterable[Path]) -> tuple[list[Source], list[Outcome]]:
     """List the files under some paths as sources, and those left out with the reason.
 
     A file's name is its path relative to the folder given, or its own name where a file is given.
-    Hidden files are passed over; formats that are not read are skipped, unless named as a file.
+    Hidden files are ignored. A format that is not read is skipped, unless the file itself is given.
     """
     sources: dict[str, Source] = {}
     left: list[Outcome] = []
@@ -122,8 +123,8 @@ def _read_regular(path: Path) -> bytes:
 
 
 def failed(name: str, stage: str, error: Exception) -> Outcome:
-    """Return how a file failed, and in which stage; raise on what is no fault of the file, such as a full disk."""
-    of_the_file = isinstance(error.__cause__, sqlite3.DataError | sqlite3.IntegrityError)  # would come again
+    """Return the outcome of a file that failed in a stage; raise what is not the file's fault, such as a full disk."""
+    of_the_file = isinstance(error.__cause__, sqlite3.DataError | sqlite3.IntegrityError)  # would fail again
     if isinstance(error, ProcessError) or (isinstance(error, StorageError) and not of_the_file):
         raise error
     if isinstance(error, IbidError | OSError):

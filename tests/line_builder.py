@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
-from ingest.load import document_name
+from ingest.names import document_name
 from ingest.source import Outcome, Source
 from ingest.uploads.jobs import Jobs
 from rag.errors import IbidError, StorageError

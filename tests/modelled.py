@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from ingest.build import Builder
-from ingest.chunking.chunk import make_chunker
+from ingest.chunking.chunkers import make_chunker
 from rag.models.embed import TRUNK, Embedder, TokenVectors, load_embedder, unit
 from rag.pipeline import Pipeline
 from rag.recipe import Recipe
@@ -132,7 +132,7 @@ class Model:
 @cache
 def _spans(recipe: Recipe, text: str) -> list[tuple[int, int]]:
     chunker = make_chunker(recipe.chunker, EMBEDDERS[recipe.embedder], chunk_tokens=recipe.chunk_tokens)
-    return [(piece.start, piece.end) for piece in chunker.split(text)]
+    return [(piece.start, piece.end) for piece in chunker(text)]
 
 
 @cache

@@ -9,7 +9,7 @@ import typer
 
 from api.commands.terminal import CorpusOption, JsonOption, print_json, say
 from api.service import opened
-from ingest.load import document_name
+from ingest.names import document_name
 
 
 def documents(corpus: CorpusOption, as_json: JsonOption = False) -> None:

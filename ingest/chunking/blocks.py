@@ -1,7 +1,6 @@
 """Find the structure of markdown-like text: headings, fenced code, tables and the prose between them.
 
-Knows nothing of tokens or chunks. Loaders turn every format into such text; plain text is one long
-block of prose, which is right too.
+Readers (`ingest/formats`) turn every format into such text. Plain text is one long block of prose.
 """
 
 from __future__ import annotations
@@ -32,15 +31,15 @@ class Block:
     start: int
     end: int
     kind: Kind
-    headings: tuple[str, ...] = ()  # the titles above it, outermost first; a heading's own left out
+    headings: tuple[str, ...] = ()  # the titles above it, outermost first, without a heading's own
     level: int = 0  # 1 to 6 for a heading
 
 
-def find_blocks(text: str) -> list[Block]:
+def markdown_blocks(text: str) -> list[Block]:
     """Return the text's blocks in order; joined, they give the text back.
 
-    A heading is a block of its own; blank lines belong to prose. A fence that is never closed runs to
-    the end of the text. Three or more lines with the same number of tabs, or of commas or semicolons
+    A heading is a block of its own; blank lines belong to prose. An unclosed fence runs to the end of
+    the text. Three or more lines with the same number of tabs, or of commas or semicolons
     without a space after them, are a table like one drawn with pipes.
     """
     blocks: list[Block] = []

@@ -1,9 +1,9 @@
-"""Tell cheaply whether sentences speak of the same thing, without a pass of the encoder over them.
+"""Give sentences cheap vectors that say whether they are about the same thing, without encoding the sentences.
 
 Each distinct token is embedded once, alone, and kept; a sentence is the weighted mean of its tokens, rare
 ones counting most, less the document's mean (Model2Vec's distillation with the weights of Arora, Liang
-and Ma, 2017). The encoder is thus free to read every chunk once, alone, which retrieval needs: vectors
-pooled from a pass over the document lose 0.4 to 8 points of R@1, means of sentence vectors 1 to 3.
+and Ma, 2017). The encoder then reads each chunk once, alone, which retrieval needs: vectors pooled from a
+pass over the document lose 0.4 to 8 points of R@1, means of sentence vectors 1 to 3.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ingest.chunking.ruler import Ruler
+from ingest.chunking.tokens import Ruler
 from rag.models.embed import Embedder, unit
 
 _COMMON = 1e-3  # share of the document's tokens at which a token's weight is halved
@@ -29,7 +29,7 @@ class TopicVectors:
         self._table = np.zeros((0, embedder.dimension), np.float32)
 
     def vectors(self, ruler: Ruler, spans: Sequence[tuple[int, int]]) -> np.ndarray:
-        """Return a unit vector for each span, in order: (n_spans, dim). A span without words gives zeros."""
+        """Return a unit vector for each span, in order: (n_spans, dim). A span without words has zeros."""
         tokens = [ruler.text[start:end].lower() for start, end in ruler.offsets.tolist()]
         rows, table = self._lookup(tokens)
         weights = _weights(rows, tokens)
@@ -44,7 +44,7 @@ class TopicVectors:
         return unit(sums)
 
     def _lookup(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Return each token's row and the table of rows, embedding the tokens not met before."""
+        """Return each token's row and the table of rows, embedding new tokens."""
         with self._lock:
             fresh = [token for token in dict.fromkeys(tokens) if token not in self._rows]
             if fresh:

@@ -1,16 +1,16 @@
-"""Cut a text into units that chunkers put together but never cut: sentences, tables, rows, lines of code."""
+"""Cut a text into units that chunkers join but never cut: sentences, tables, rows, lines of code."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ingest.chunking.blocks import Block, find_blocks, line_spans
-from ingest.chunking.ruler import Ruler
+from ingest.chunking.blocks import Block, line_spans, markdown_blocks
+from ingest.chunking.tokens import Ruler
 from rag.models.embed import Embedder
 from rag.text.sentences import Span, split_sentences
 
-HEADINGS_TOKENS = 32  # longest context of headings; the nearest win
+HEADINGS_TOKENS = 32  # longest context of headings; the nearest headings go first
 _TOP_LEVELS = 7
 
 
@@ -21,9 +21,8 @@ class Unit:
     start: int
     end: int
     tokens: int
-    limit: (
-        int  # most tokens of a chunk that begins here, so that with its context the embedder reads it whole
-    )
+    # Most tokens of a chunk that begins here, so that the embedder reads it and its context whole.
+    limit: int
     context: str  # the headings above it, and the header row of a table that was split
     alone: bool = False  # part of something split: joining neighbours would mix their contexts
     opens: bool = False  # begins a top-level section
@@ -63,15 +62,19 @@ class Contexts:
         return text[: ruler.cut(0, tokens)].strip() if text else ""
 
 
-def make_units(ruler: Ruler, contexts: Contexts) -> list[Unit]:
+def make_units(ruler: Ruler, chunk_tokens: int) -> list[Unit]:
     """Return the text's units in order; they are disjoint and cover all that is not white space.
 
-    A heading is one unit with what follows it, so that no chunk ends with a heading. A table or a
-    fenced code block that fits is one unit; else its rows or lines are grouped, and groups of rows
-    after the first carry the header row in their context. Whatever exceeds its limit is cut.
+    A heading and what follows it are one unit, so that no chunk ends with a heading. A table or a fenced
+    code block that fits is one unit; otherwise its rows or lines are grouped, and each group of rows after
+    the first has the header row in its context. Whatever exceeds its limit is cut.
+
+    Args:
+        chunk_tokens: most tokens of a unit.
     """
     units: list[Unit] = []
-    blocks = find_blocks(ruler.text)
+    contexts = Contexts(ruler.embedder, chunk_tokens)
+    blocks = markdown_blocks(ruler.text)
     top = _top_level(blocks)
     heading: Unit | None = None
     for block in blocks:
@@ -102,7 +105,7 @@ def gather(units: Sequence[Unit], minimum: int) -> list[Unit]:
 
 
 def _join(heading: Unit, follower: Unit, ruler: Ruler, done: list[Unit]) -> Unit:
-    """Return heading and follower as one unit; where that is too long, put the heading aside as its own."""
+    """Return heading and follower as one unit; where that is too long, add the heading to `done` by itself."""
     tokens = ruler.count(heading.start, follower.end)
     if tokens <= heading.limit:
         return replace(heading, end=follower.end, tokens=tokens, alone=follower.alone)

@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-from ingest.formats.loaded import Limits
+from ingest.formats.file_text import FileLimits
 from rag.errors import UnreadableFile
 
 MAX_MEMBERS = 20_000
@@ -32,7 +32,7 @@ def member_names(data: bytes) -> list[str]:
         return []
 
 
-def clean_archive(data: bytes, name: str, limits: Limits) -> io.BytesIO:
+def clean_archive(data: bytes, name: str, limits: FileLimits) -> io.BytesIO:
     """Copy the XML parts of an Office file into a fresh, uncompressed zip.
 
     Raises:
@@ -54,7 +54,7 @@ def clean_archive(data: bytes, name: str, limits: Limits) -> io.BytesIO:
     return copy
 
 
-def _check_sizes(archive: zipfile.ZipFile, packed_bytes: int, name: str, limits: Limits) -> None:
+def _check_sizes(archive: zipfile.ZipFile, packed_bytes: int, name: str, limits: FileLimits) -> None:
     members = archive.infolist()
     unpacked_bytes = sum(member.file_size for member in members)
     ratio = unpacked_bytes / max(1, packed_bytes)

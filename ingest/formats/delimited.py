@@ -5,15 +5,15 @@ import io
 from collections import Counter
 
 from ingest.formats import markdown
-from ingest.formats.encoding import decode
-from ingest.formats.loaded import Limits, Loaded, from_text
+from ingest.formats.file_text import FileLimits, FileText, from_text
+from ingest.formats.text import decode
 from rag.errors import UnreadableFile
 
 _DELIMITERS = (",", ";", "\t", "|")  # first wins a tie
 _SAMPLE_CHARACTERS = 64_000
 
 
-def read(data: bytes, name: str, limits: Limits) -> Loaded:
+def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     """Write every row that is not blank, the first as the table's header.
 
     Raises:

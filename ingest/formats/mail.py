@@ -4,15 +4,15 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 
-from ingest.formats.encoding import decode
-from ingest.formats.loaded import Limits, Loaded, from_text
+from ingest.formats.file_text import FileLimits, FileText, from_text
+from ingest.formats.text import decode
 from ingest.formats.web import html_to_markdown
 from rag.errors import UnreadableFile
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 
 
-def read(data: bytes, name: str, limits: Limits) -> Loaded:
+def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     """Write headers, body (plain text preferred to HTML) and attachments' names, which are not opened.
 
     Raises:

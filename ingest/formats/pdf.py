@@ -4,15 +4,17 @@ A PDF of 1 MB can unpack to gigabytes inside PDFium, which then ends its process
 files; and PDFium is not thread-safe. `ingest/parse.py` therefore reads files in a process of its own.
 """
 
+import importlib
+import importlib.util
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pypdfium2
 from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
 
-from ingest.formats import ocr
-from ingest.formats.loaded import Limits, Loaded, Scanned, bounded, from_pages
+from ingest.formats.file_text import FileLimits, FileText, ScannedPdf, bounded, from_pages
 from rag.errors import UnreadableFile
 
 _END_MARK = b"%%EOF"
@@ -21,15 +23,17 @@ _HYPHEN_BREAK = re.compile(r"(\w)(?:\x02|-\n|\xad\n?)(?=(\w))")  # PDFium's own 
 _SENTENCE_END = (".", "!", "?", ":", ";", "…", "。", "！", "？")
 _DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?")
 _METADATA = {"Title": "title", "Author": "author", "Subject": "subject", "Keywords": "keywords"}
+_PIXELS_PER_POINT = 2.0  # 144 dpi: small print stays legible, a page takes about a second
+_MAX_PIXELS = 20_000_000  # a poster is scaled down rather than filling memory
 
 
-def read(data: bytes, name: str, limits: Limits) -> Loaded:
+def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     """Extract every page; a PDF without any text is recognised by OCR where that is installed.
 
     Raises:
         UnreadableFile: if the file is encrypted, damaged or truncated, has too many pages, or has no text and
             OCR is not installed.
-        Scanned: if it has no text, OCR is installed, and `limits` forbid it.
+        ScannedPdf: if it has no text, OCR is installed, and `limits` forbid it.
     """
     if data.rfind(_END_MARK, max(0, len(data) - _END_BYTES)) < 0:
         raise UnreadableFile(f"{name} is truncated: the end mark of a PDF is missing. Upload it again.")
@@ -37,9 +41,9 @@ def read(data: bytes, name: str, limits: Limits) -> Loaded:
     try:
         pages = list(bounded(_texts(document, name), name, limits))
         if not any(page.strip() for page in pages):
-            if ocr.is_installed() and not limits.ocr:
-                raise Scanned(f"{name} has no text layer; it is to be read by OCR.")
-            pages = list(ocr.read_pages(document, name))
+            if _ocr_is_installed() and not limits.ocr:
+                raise ScannedPdf(f"{name} has no text layer; it is to be read by OCR.")
+            pages = list(_recognised(document, name))
         return from_pages([unwrap(page) for page in pages], _metadata(document.get_metadata_dict()))
     finally:
         document.close()
@@ -67,7 +71,7 @@ def _join_word(match: re.Match[str]) -> str:
     return match[1] if match[1].islower() and match[2].islower() else f"{match[1]}-"
 
 
-def _open(data: bytes, name: str, limits: Limits) -> Any:
+def _open(data: bytes, name: str, limits: FileLimits) -> Any:
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
@@ -104,3 +108,31 @@ def _metadata(stated: dict[str, str]) -> dict[str, object]:
         year, month, day, *clock = date.groups()
         metadata["created"] = f"{year}-{month}-{day}" + (f"T{':'.join(clock)}" if clock[0] else "")
     return metadata
+
+
+def _ocr_is_installed() -> bool:
+    """Return whether RapidOCR, an optional extra whose models lie in its package, is installed."""
+    return importlib.util.find_spec("rapidocr") is not None
+
+
+def _recognised(document: Any, name: str) -> Iterator[str]:
+    """Yield the recognised text of each page of an open PDF, lines in reading order.
+
+    Raises:
+        UnreadableFile: if RapidOCR is not installed.
+    """
+    if not _ocr_is_installed():
+        raise UnreadableFile(
+            f"{name} has no text layer (a scan?); install ibid[ocr] and upload it again, or run it through an"
+            " OCR program first."
+        )
+    for page in document:
+        width, height = page.get_size()
+        scale = min(_PIXELS_PER_POINT, (_MAX_PIXELS / max(1.0, width * height)) ** 0.5)
+        image = page.render(scale=scale).to_numpy()  # (height, width, 3), BGR as RapidOCR expects
+        yield "\n".join(_ocr_engine()(image).txts or ())
+
+
+@cache
+def _ocr_engine() -> Any:
+    return importlib.import_module("rapidocr").RapidOCR()

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard
 
 from ingest.formats import markdown
-from ingest.formats.encoding import decode
-from ingest.formats.loaded import Limits, Loaded, bounded, from_text
+from ingest.formats.file_text import FileLimits, FileText, bounded, from_text
+from ingest.formats.text import decode
 from rag.errors import UnreadableFile
 
 _MAX_COLUMNS = 50  # wider records read better, and stay bounded, as lines
 
 
-def read(data: bytes, name: str, limits: Limits) -> Loaded:
+def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     """Write a list of flat objects as a table, everything else as `path.to.key: value` lines.
 
     `{"name": "Ann", "address": {"city": "Bonn"}, "tags": ["a", "b"]}` becomes
@@ -50,7 +50,7 @@ def _loads(text: str) -> Any:
     return json.loads(text, parse_float=str, parse_int=str)  # as written: 1.10 stays 1.10
 
 
-def _blocks(parsed: Any, name: str, limits: Limits) -> Iterator[str]:
+def _blocks(parsed: Any, name: str, limits: FileLimits) -> Iterator[str]:
     if _is_tabular(parsed):
         yield _table(parsed)
     elif isinstance(parsed, list) and not _is_flat_list(parsed):
@@ -61,7 +61,7 @@ def _blocks(parsed: Any, name: str, limits: Limits) -> Iterator[str]:
         yield _lines(parsed, "", name, limits)
 
 
-def _members(record: dict[str, Any], name: str, limits: Limits) -> Iterator[str]:
+def _members(record: dict[str, Any], name: str, limits: FileLimits) -> Iterator[str]:
     """Group an object's plain values, then give each nested one a block of its own."""
     plain = {key: value for key, value in record.items() if not isinstance(value, dict | list)}
     if plain:
@@ -77,13 +77,13 @@ def _members(record: dict[str, Any], name: str, limits: Limits) -> Iterator[str]
             yield _lines(value, key, name, limits)
 
 
-def _titled(key: str, record: dict[str, Any], name: str, limits: Limits) -> str:
+def _titled(key: str, record: dict[str, Any], name: str, limits: FileLimits) -> str:
     """Head a record of a list with the list's key and its own first text, which most often names it."""
     title = next((value for value in record.values() if isinstance(value, str)), "")
     return f"{markdown.heading(f'{key}: {title}'[:120], 2)}\n\n{_lines(record, '', name, limits)}"
 
 
-def _lines(value: Any, path: str, name: str, limits: Limits) -> str:
+def _lines(value: Any, path: str, name: str, limits: FileLimits) -> str:
     return "\n".join(bounded(_leaves(value, path), name, limits))
 
 
@@ -108,7 +108,7 @@ def _is_flat_list(value: Sequence[Any]) -> bool:
 
 
 def _is_tabular(value: Any) -> TypeGuard[list[dict[str, Any]]]:
-    """Say whether this is a list of two or more objects without nesting, few enough keys in all."""
+    """Return whether this is a list of two or more objects without nesting, few enough keys in all."""
     if not isinstance(value, list) or len(value) < 2:
         return False
     if not all(

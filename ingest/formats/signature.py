@@ -44,7 +44,7 @@ _OTHERS = (
 
 
 def supported(name: str) -> bool:
-    """Say whether the name's suffix is one that Ibid reads; other files may still be read by content."""
+    """Return whether the name's suffix is one that Ibid reads; other files may still be read by content."""
     return _suffix(name) in SUFFIXES
 
 

@@ -8,14 +8,14 @@ from pptx.enum.shapes import MSO_SHAPE_TYPE, PP_PLACEHOLDER
 
 from ingest.formats import markdown
 from ingest.formats.archive import clean_archive
-from ingest.formats.loaded import Limits, Loaded, from_pages
+from ingest.formats.file_text import FileLimits, FileText, from_pages
 from rag.errors import UnreadableFile
 
 _BULLETED = frozenset({PP_PLACEHOLDER.BODY, PP_PLACEHOLDER.OBJECT})  # bullets come from the layout
 _FURNITURE = frozenset({PP_PLACEHOLDER.SLIDE_NUMBER, PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.FOOTER})
 
 
-def read(data: bytes, name: str, limits: Limits) -> Loaded:
+def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     """Convert each slide to markdown under a second-level heading; a slide without text is empty.
 
     Raises:

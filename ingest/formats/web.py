@@ -8,8 +8,8 @@ from bs4.element import NavigableString
 from markdownify import ATX, MarkdownConverter
 
 from ingest.formats import markdown
-from ingest.formats.encoding import decode
-from ingest.formats.loaded import Limits, Loaded, from_text
+from ingest.formats.file_text import FileLimits, FileText, from_text
+from ingest.formats.text import decode
 
 _CHARSET = re.compile(
     rb"""<(?:meta[^>]*charset|\?xml[^>]*encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
@@ -25,7 +25,7 @@ _TRAILING_SPACE = re.compile(r"[ \t]+\n")
 _METADATA = {"author": "author", "description": "description", "date": "created"}
 
 
-def read(data: bytes, name: str, limits: Limits) -> Loaded:
+def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     """Convert the page's main part, or the whole body where none is marked; the title goes to metadata."""
     charset = _CHARSET.search(data[:4096])
     text, metadata = html_to_markdown(decode(data, name, charset[1].decode() if charset else None))

@@ -11,7 +11,7 @@ from docx.oxml.parser import parse_xml
 
 from ingest.formats import markdown
 from ingest.formats.archive import clean_archive
-from ingest.formats.loaded import Limits, Loaded, from_text
+from ingest.formats.file_text import FileLimits, FileText, from_text
 
 # The tree is walked directly: python-docx's paragraphs leave out insertions, content controls, text boxes.
 _PARAGRAPH, _TABLE, _ROW, _CELL = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc")
@@ -27,7 +27,7 @@ _OUTLINE_LEVELS = frozenset("01234567")  # 9 is body text
 _MAX_SPAN = 64  # columns; a declared span is the file's claim, not to be believed without a bound
 
 
-def read(data: bytes, name: str, limits: Limits) -> Loaded:
+def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     """Convert to markdown; Word files have no fixed pages."""
     document = Document(clean_archive(data, name, limits))
     levels = _heading_levels(document)

@@ -10,7 +10,7 @@ import openpyxl
 
 from ingest.formats import markdown
 from ingest.formats.archive import clean_archive
-from ingest.formats.loaded import Limits, Loaded, from_pages, too_long
+from ingest.formats.file_text import FileLimits, FileText, from_pages, too_long
 from rag.errors import UnreadableFile
 
 _MAX_CELLS = 5_000_000  # in all sheets; a few bytes can place one cell a million rows away
@@ -19,7 +19,7 @@ _FORMULA = re.compile(rb"<f[ />]")
 _MIDNIGHT = datetime.time()
 
 
-def read(data: bytes, name: str, limits: Limits) -> Loaded:
+def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     """Write each sheet as a heading and a table: cached values of formulas, the formula where none is.
 
     Raises:
@@ -46,7 +46,7 @@ def read(data: bytes, name: str, limits: Limits) -> Loaded:
 class _Budget:
     """What a workbook may still cost, over all its sheets."""
 
-    def __init__(self, name: str, limits: Limits) -> None:
+    def __init__(self, name: str, limits: FileLimits) -> None:
         self.name = name
         self.limits = limits
         self.cells = _MAX_CELLS

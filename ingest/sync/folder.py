@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ingest.load import Limits, document_name, taken_name, too_large
+from ingest.formats.file_text import FileLimits
+from ingest.load import too_large
+from ingest.names import document_name, taken_name
 from ingest.source import Outcome, Source, find_sources
 from rag.errors import IbidError, InvalidInput, InvalidName
 
@@ -27,7 +29,7 @@ class FolderScan:
         return name not in self.hashes and name not in self.failed and not hidden
 
 
-def scan_folder(folder: Path, limits: Limits) -> FolderScan:
+def scan_folder(folder: Path, limits: FileLimits) -> FolderScan:
     """Read and hash every file under a folder whose format is read; hidden ones are passed over.
 
     Links to files are read, links to folders within it are not followed.
@@ -69,7 +71,7 @@ def _as_document(name: str) -> str:
         return name
 
 
-def _sha256(source: Source, limits: Limits) -> str:
+def _sha256(source: Source, limits: FileLimits) -> str:
     if source.size and source.size > limits.max_file_bytes:
         raise too_large(source.name, source.size, limits)
     return hashlib.sha256(source.read()).hexdigest()

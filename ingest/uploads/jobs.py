@@ -15,7 +15,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ingest.load import document_name, taken_name
+from ingest.names import document_name, taken_name
 from ingest.source import Outcome, Source
 from rag.errors import IbidError, ProcessError, StorageError, UnreadableFile
 from rag.recipe import Recipe

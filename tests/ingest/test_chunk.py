@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from llama_index.core.node_parser.interface import NodeParser
-from llama_index.core.schema import Document, MetadataMode, TextNode
 
-from ingest.chunking import segment
-from ingest.chunking.blocks import find_blocks
-from ingest.chunking.chunk import CHUNKERS, Chunker, Piece, make_chunker
-from ingest.chunking.ruler import MAX_TOKEN_CHARS, Ruler
+from ingest.chunking.blocks import markdown_blocks
+from ingest.chunking.chunkers import CHUNKERS, Chunker, make_chunker
+from ingest.chunking.join import ChunkSpan, merge_tiny
+from ingest.chunking.packed import pack
+from ingest.chunking.semantic import cluster, max_min, mean_similarity
+from ingest.chunking.tokens import MAX_TOKEN_CHARS, Ruler
 from ingest.chunking.topics import TopicVectors
 from rag.errors import InvalidSettings
 from rag.models.embed import Embedder, TokenVectors, load_embedder, unit
@@ -54,11 +54,11 @@ def stand_in(name: str, tokens: int) -> Chunker:
     return make_chunker(name, STAND_IN, chunk_tokens=tokens)
 
 
-def texts(text: str, pieces: Sequence[Piece]) -> list[str]:
+def texts(text: str, pieces: Sequence[ChunkSpan]) -> list[str]:
     return [text[piece.start : piece.end] for piece in pieces]
 
 
-def check(text: str, pieces: Sequence[Piece], embedder: Embedder, chunk_tokens: int) -> None:
+def check(text: str, pieces: Sequence[ChunkSpan], embedder: Embedder, chunk_tokens: int) -> None:
     """The promises: in order, stripped, within both limits, and every visible character in a piece."""
     covered = np.zeros(len(text), bool)
     for piece in pieces:
@@ -101,7 +101,7 @@ TEXTS = st.text(max_size=300) | st.lists(FRAGMENTS | st.text(max_size=20), max_s
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=TEXTS, tokens=st.sampled_from([16, 60, 256]))
 def test_any_text_is_cut_as_promised(name: str, text: str, tokens: int) -> None:
-    check(text, MADE[name, tokens].split(text), TRUNK, tokens)
+    check(text, MADE[name, tokens](text), TRUNK, tokens)
 
 
 HOSTILE = {
@@ -124,20 +124,20 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_texts(name: str, kind: str) -> None:
     text = HOSTILE[kind]
-    pieces = MADE[name, 256].split(text)
+    pieces = MADE[name, 256](text)
     check(text, pieces, TRUNK, 256)
     assert max(piece.end - piece.start for piece in pieces) <= 256 * MAX_TOKEN_CHARS
 
 
 @pytest.mark.parametrize("name", CHUNKERS)
 def test_blank_texts_have_no_pieces(name: str) -> None:
-    assert MADE[name, 60].split("") == []
-    assert MADE[name, 60].split(" \n\n\t ") == []
+    assert MADE[name, 60]("") == []
+    assert MADE[name, 60](" \n\n\t ") == []
 
 
 def test_no_cut_inside_an_emoji_or_between_letter_and_accent() -> None:
     for text in ("👩‍👩‍👧‍👦" * 200, "e\u0301\u0302" * 400):
-        pieces = MADE["token", 16].split(text)
+        pieces = MADE["token", 16](text)
         assert len(pieces) > 1
         assert all(
             body[0] not in "\u200d\u0301\u0302" and body[-1] != "\u200d" for body in texts(text, pieces)
@@ -156,17 +156,17 @@ class LineBreakEmbedder(TopicEmbedder):
 def test_context_and_text_together_are_counted_anew() -> None:
     embedder: Embedder = LineBreakEmbedder()
     text = "# Head\n\n" + "word " * 200
-    check(text, make_chunker("packed", embedder, chunk_tokens=60).split(text), embedder, 60)
+    check(text, make_chunker("packed", embedder, chunk_tokens=60)(text), embedder, 60)
 
 
 def test_long_sentence_is_cut_between_words() -> None:
     text = "word " * 100
-    pieces = stand_in("packed", 30).split(text)
+    pieces = stand_in("packed", 30)(text)
     assert set(texts(text, pieces)) == {" ".join(["word"] * 30), " ".join(["word"] * 10)}
     words = {"antidisestablishmentarianism", "and", "counterrevolutionary"}  # of several tokens each
     text = f"{' '.join(sorted(words))} " * 40
     for tokens in (16, 60):
-        assert set(" ".join(texts(text, MADE["packed", tokens].split(text))).split()) == words
+        assert set(" ".join(texts(text, MADE["packed", tokens](text))).split()) == words
 
 
 # --- packed, structure and context ---
@@ -174,7 +174,7 @@ def test_long_sentence_is_cut_between_words() -> None:
 
 def test_packed_fills_chunks_with_whole_sentences() -> None:
     text = "One two three four five six seven. " * 5  # 8 tokens each
-    assert texts(text, stand_in("packed", 20).split(text)) == [
+    assert texts(text, stand_in("packed", 20)(text)) == [
         ("One two three four five six seven. " * 2).strip(),
         ("One two three four five six seven. " * 2).strip(),
         "One two three four five six seven.",
@@ -184,7 +184,7 @@ def test_packed_fills_chunks_with_whole_sentences() -> None:
 def test_sections_are_kept_apart_unless_tiny_and_headings_lead_their_text() -> None:
     body = "One two three four five six seven eight nine ten. "
     text = f"# Policy\n\n## Travel\n\n{body}\n\n## Hotels\n\n{body}{body}\n\n## Other\n\nNo.\n"
-    pieces = stand_in("packed", 64).split(text)
+    pieces = stand_in("packed", 64)(text)
     assert [body.split("\n")[0] for body in texts(text, pieces)] == ["# Policy", "## Hotels"]
     assert texts(text, pieces)[1].endswith("## Other\n\nNo.")  # 5 tokens are fewer than 64 / 8
     assert [piece.context for piece in pieces] == ["", "Policy"]
@@ -192,7 +192,7 @@ def test_sections_are_kept_apart_unless_tiny_and_headings_lead_their_text() -> N
 
 def test_context_names_the_headings_above_where_a_section_goes_on() -> None:
     text = "# Policy\n## Hotels\n" + "One two three four five six seven. " * 6
-    pieces = stand_in("packed", 24).split(text)
+    pieces = stand_in("packed", 24)(text)
     assert texts(text, pieces)[0].startswith("# Policy\n## Hotels\nOne")
     assert [piece.context for piece in pieces] == ["", "Policy > Hotels", "Policy > Hotels"]
 
@@ -200,10 +200,10 @@ def test_context_names_the_headings_above_where_a_section_goes_on() -> None:
 def test_long_contexts_keep_the_nearest_heading() -> None:
     far, near = "far " * 20, "near " * 20
     text = f"# {far}\n## {near}\n" + "One two three four five six seven. " * 12
-    context = stand_in("packed", 60).split(text)[-1].context
+    context = stand_in("packed", 60)(text)[-1].context
     assert context == near.strip()
     text = "# " + "long " * 80 + "\n" + "One two three four five six seven. " * 12
-    assert stand_in("packed", 60).split(text)[-1].context == ("long " * 25).strip()  # a quarter of max_tokens
+    assert stand_in("packed", 60)(text)[-1].context == ("long " * 25).strip()  # a quarter of max_tokens
 
 
 def test_no_chunk_ends_with_a_heading() -> None:
@@ -211,13 +211,13 @@ def test_no_chunk_ends_with_a_heading() -> None:
         f"## Part {i}\n\n" + "One two three four five six seven. " * (i % 4 + 1) + "\n\n" for i in range(30)
     )
     for name in ("packed", "max_min", "cluster", "sentence_window"):
-        for body in texts(text, stand_in(name, 24).split(text)):
+        for body in texts(text, stand_in(name, 24)(text)):
             assert not body.split("\n")[-1].startswith("#")
 
 
 def test_heading_too_long_to_share_a_chunk_leaves_the_sentence_whole() -> None:
     heading, sentence = "# Nine words about a thing that has happened here", "One " * 13 + "end."
-    pieces = stand_in("packed", 20).split(f"{heading}\n\n{sentence}")
+    pieces = stand_in("packed", 20)(f"{heading}\n\n{sentence}")
     assert texts(f"{heading}\n\n{sentence}", pieces) == [heading, sentence]
     assert [piece.context for piece in pieces] == ["", heading[2:]]
 
@@ -225,10 +225,8 @@ def test_heading_too_long_to_share_a_chunk_leaves_the_sentence_whole() -> None:
 def test_table_that_fits_stays_whole() -> None:
     table = "| city | rate |\n| --- | --- |\n| Rome | 90 |\n| Oslo | 120 |"
     text = f"Rates are below. \n\n{table}\n\nThey change yearly."
-    assert sum(table in body for body in texts(text, stand_in("packed", 40).split(text))) == 1
-    assert texts(text, stand_in("packed", 60).split(text)) == [
-        text
-    ]  # with what introduces it where that fits
+    assert sum(table in body for body in texts(text, stand_in("packed", 40)(text))) == 1
+    assert texts(text, stand_in("packed", 60)(text)) == [text]  # with what introduces it where that fits
 
 
 def test_table_that_does_not_fit_is_split_by_row_under_its_header() -> None:
@@ -236,7 +234,7 @@ def test_table_that_does_not_fit_is_split_by_row_under_its_header() -> None:
     text = (
         "# Rates\n\n| city | rate |\n| --- | --- |\n" + "\n".join(rows) + "\n\nAfter the table comes prose."
     )
-    pieces = stand_in("packed", 32).split(text)
+    pieces = stand_in("packed", 32)(text)
     tables = [piece for piece in pieces if "| town" in text[piece.start : piece.end]]
     assert len(tables) > 2
     assert text[tables[0].start : tables[0].end].startswith("# Rates\n\n| city | rate |")
@@ -249,40 +247,42 @@ def test_table_that_does_not_fit_is_split_by_row_under_its_header() -> None:
 
 def test_header_row_is_not_repeated_above_itself_and_is_shortened_where_wide() -> None:
     text = "| city | rate |\n" + "".join(f"| town{i} | {i} |\n" for i in range(20))
-    contexts = [piece.context for piece in stand_in("packed", 32).split(text)]
+    contexts = [piece.context for piece in stand_in("packed", 32)(text)]
     assert contexts == ["", *["| city | rate |"] * (len(contexts) - 1)]
     text = "|" + " name |" * 40 + "\n" + "|" + " 1 |" * 40 + "\n"
-    assert stand_in("packed", 90).split(text)[-1].context == "| name " * 12 + "|"  # 25 of the 100 tokens
+    assert stand_in("packed", 90)(text)[-1].context == "| name " * 12 + "|"  # 25 of the 100 tokens
 
 
 def test_rows_divided_by_commas_are_a_table_and_prose_with_commas_is_not() -> None:
-    assert [b.kind for b in find_blocks("name,age,town\nAnn,5,Rome\nBob,6,Oslo\n")] == ["table"]
-    assert [b.kind for b in find_blocks("Red, green, blue\nand, then, more\nor, else, less\n")] == ["prose"]
-    assert [b.kind for b in find_blocks("a,b,c\nd,e,f\nNo table.\n")] == ["prose"]
-    assert [b.kind for b in find_blocks("it,was,so.\nit,is,so.\nit,will,be.\n")] == ["prose"]
-    assert [b.kind for b in find_blocks("a\tb\nc\td\ne\tf\nEnd.\n")] == ["table", "prose"]
+    assert [b.kind for b in markdown_blocks("name,age,town\nAnn,5,Rome\nBob,6,Oslo\n")] == ["table"]
+    assert [b.kind for b in markdown_blocks("Red, green, blue\nand, then, more\nor, else, less\n")] == [
+        "prose"
+    ]
+    assert [b.kind for b in markdown_blocks("a,b,c\nd,e,f\nNo table.\n")] == ["prose"]
+    assert [b.kind for b in markdown_blocks("it,was,so.\nit,is,so.\nit,will,be.\n")] == ["prose"]
+    assert [b.kind for b in markdown_blocks("a\tb\nc\td\ne\tf\nEnd.\n")] == ["table", "prose"]
 
 
 def test_code_stays_whole_or_is_split_by_line() -> None:
     code = "```python\n# not a heading\nx = 1\n\ny = 2\n```"
     text = f"Run this. \n\n{code}\n\nDone."
-    assert sum(code in body for body in texts(text, stand_in("packed", 60).split(text))) == 1
-    assert [block.kind for block in find_blocks(text)] == ["prose", "code", "prose"]
+    assert sum(code in body for body in texts(text, stand_in("packed", 60)(text))) == 1
+    assert [block.kind for block in markdown_blocks(text)] == ["prose", "code", "prose"]
     lines = [f"x{i} = f({i})" for i in range(30)]  # 6 tokens each
     text = "~~~\n" + "\n".join(lines) + "\n~~~\n"
-    pieces = texts(text, stand_in("packed", 32).split(text))
+    pieces = texts(text, stand_in("packed", 32)(text))
     assert len(pieces) > 3
     assert "\n".join(pieces).splitlines() == text.splitlines()
 
 
 def test_two_fences_in_a_row_are_two_blocks_and_an_open_one_runs_to_the_end() -> None:
-    assert [b.kind for b in find_blocks("```\na\n```\n```\nb\n```\n")] == ["code", "code"]
-    assert [b.kind for b in find_blocks("```\na\n# b\n\nc")] == ["code"]
+    assert [b.kind for b in markdown_blocks("```\na\n```\n```\nb\n```\n")] == ["code", "code"]
+    assert [b.kind for b in markdown_blocks("```\na\n# b\n\nc")] == ["code"]
 
 
 @given(TEXTS)
 def test_blocks_give_the_text_back(text: str) -> None:
-    blocks = find_blocks(text)
+    blocks = markdown_blocks(text)
     assert "".join(text[block.start : block.end] for block in blocks) == text
 
 
@@ -298,19 +298,19 @@ def circle(*degrees: float) -> np.ndarray:
 def test_max_min_by_hand() -> None:
     # cos 20 = .94 joins (1.5 x .94 > .6). 30 against {0, 20}: max cos 10 = .985 exceeds .9 x .94 x sigmoid(1) = .618.
     # 75 against {0, 20, 30}: max cos 45 = .707 exceeds .9 x cos 30 x sigmoid(2) = .687, so it joins.
-    assert segment.max_min(circle(0, 20, 30, 75), [1] * 4, [9] * 4, threshold=0.6) == [(0, 4)]
+    assert max_min(circle(0, 20, 30, 75), [1] * 4, [9] * 4, threshold=0.6) == [(0, 4)]
     # 78: max cos 48 = .669 does not exceed .687, though it exceeds the threshold.
-    assert segment.max_min(circle(0, 20, 30, 78), [1] * 4, [9] * 4, threshold=0.6) == [(0, 3), (3, 4)]
+    assert max_min(circle(0, 20, 30, 78), [1] * 4, [9] * 4, threshold=0.6) == [(0, 3), (3, 4)]
     # A second member needs 1.5 x cos > .6: cos 66 = .407 passes, cos 67 = .391 does not.
-    assert segment.max_min(circle(0, 66), [1, 1], [9, 9], threshold=0.6) == [(0, 2)]
-    assert segment.max_min(circle(0, 67), [1, 1], [9, 9], threshold=0.6) == [(0, 1), (1, 2)]
+    assert max_min(circle(0, 66), [1, 1], [9, 9], threshold=0.6) == [(0, 2)]
+    assert max_min(circle(0, 67), [1, 1], [9, 9], threshold=0.6) == [(0, 1), (1, 2)]
     # The least similarity begins anew with each chunk: against {180, 185}, cos 50 = .643 exceeds .6 but not
     # .9 x cos 5 x sigmoid(1) = .655; the .407 of {0, 66} would have let it in.
     angles = circle(0, 66, 180, 185, 235)
-    assert segment.max_min(angles, [1] * 5, [9] * 5, threshold=0.6) == [(0, 2), (2, 4), (4, 5)]
+    assert max_min(angles, [1] * 5, [9] * 5, threshold=0.6) == [(0, 2), (2, 4), (4, 5)]
     # Too long: the third of three equal units does not fit.
-    assert segment.max_min(circle(0, 0, 0), [4, 4, 4], [9, 9, 9], threshold=0.6) == [(0, 2), (2, 3)]
-    assert segment.max_min(circle(), [], [], threshold=0.6) == []
+    assert max_min(circle(0, 0, 0), [4, 4, 4], [9, 9, 9], threshold=0.6) == [(0, 2), (2, 3)]
+    assert max_min(circle(), [], [], threshold=0.6) == []
 
 
 @settings(max_examples=150, deadline=None)
@@ -333,24 +333,24 @@ def test_cluster_is_the_best_of_all_segmentations(data: st.DataObject) -> None:
         ranges = list(itertools.pairwise([0, *inner, count]))
         if all(sum(tokens[first:last]) <= limits[first] for first, last in ranges):
             best = max(best, reward(ranges))
-    found = segment.cluster(vectors, tokens, limits, average=average)
+    found = cluster(vectors, tokens, limits, average=average)
     assert list(itertools.chain.from_iterable(range(*r) for r in found)) == list(range(count))
     assert all(sum(tokens[first:last]) <= limits[first] for first, last in found)
     assert reward(found) == pytest.approx(best, abs=1e-4)
 
 
 def test_mean_similarity_by_hand() -> None:
-    assert segment.mean_similarity(circle(0, 60, 90)) == pytest.approx((0.5 + 0.0 + np.cos(np.pi / 6)) / 3)
-    assert segment.mean_similarity(circle(0)) == 0.0
+    assert mean_similarity(circle(0, 60, 90)) == pytest.approx((0.5 + 0.0 + np.cos(np.pi / 6)) / 3)
+    assert mean_similarity(circle(0)) == 0.0
 
 
 def test_pack_and_merge_tiny_by_hand() -> None:
-    assert segment.pack([40, 40, 40], [100] * 3) == [(0, 2), (2, 3)]
-    assert segment.pack([40, 40, 40], [100, 100, 30]) == [(0, 2), (2, 3)]
-    assert segment.pack([], []) == []
-    assert segment.merge_tiny([(0, 1), (1, 2), (2, 3)], [50, 5, 50], [60] * 3, tiny=10) == [(0, 2), (2, 3)]
-    assert segment.merge_tiny([(0, 1), (1, 2), (2, 3)], [58, 5, 50], [60] * 3, tiny=10) == [(0, 1), (1, 3)]
-    assert segment.merge_tiny([(0, 1), (1, 2)], [20, 20], [60] * 2, tiny=10) == [(0, 1), (1, 2)]
+    assert pack([40, 40, 40], [100] * 3) == [(0, 2), (2, 3)]
+    assert pack([40, 40, 40], [100, 100, 30]) == [(0, 2), (2, 3)]
+    assert pack([], []) == []
+    assert merge_tiny([(0, 1), (1, 2), (2, 3)], [50, 5, 50], [60] * 3, tiny=10) == [(0, 2), (2, 3)]
+    assert merge_tiny([(0, 1), (1, 2), (2, 3)], [58, 5, 50], [60] * 3, tiny=10) == [(0, 1), (1, 3)]
+    assert merge_tiny([(0, 1), (1, 2)], [20, 20], [60] * 2, tiny=10) == [(0, 1), (1, 2)]
 
 
 PETS = "A cat met the dog of a pet cat and the pet dog saw one cat go. "
@@ -361,12 +361,12 @@ TREES = "An oak met the elm of a leaf oak and the leaf elm saw one oak go. "
 @pytest.mark.parametrize("name", ["max_min", "cluster"])
 def test_semantic_chunks_end_where_the_topic_does(name: str) -> None:
     text = PETS * 3 + MONEY * 2 + TREES * 3
-    assert texts(text, stand_in(name, 90).split(text)) == [
+    assert texts(text, stand_in(name, 90)(text)) == [
         (PETS * 3).strip(),
         (MONEY * 2).strip(),
         (TREES * 3).strip(),
     ]
-    packed = texts(text, stand_in("packed", 90).split(text))
+    packed = texts(text, stand_in("packed", 90)(text))
     assert packed[0].endswith(MONEY.strip())  # what fills chunks to the brim mixes topics
 
 
@@ -382,7 +382,7 @@ def test_topic_vectors_by_hand() -> None:
 def test_sentence_window_pieces_are_sentences_and_short_ones_join() -> None:
     text = f"{PETS}No. Yes. {MONEY}"
     chunker = stand_in("sentence_window", 60)
-    assert texts(text, chunker.split(text)) == [
+    assert texts(text, chunker(text)) == [
         f"{PETS}No.",
         f"Yes. {MONEY}".strip(),
     ]  # 18 + 2 tokens are enough
@@ -390,56 +390,17 @@ def test_sentence_window_pieces_are_sentences_and_short_ones_join() -> None:
 
 def test_sentences_of_two_sections_do_not_join() -> None:
     text = "## One\n\nNo.\n\n## Two\n\nYes."
-    assert texts(text, stand_in("sentence_window", 16).split(text)) == ["## One\n\nNo.", "## Two\n\nYes."]
+    assert texts(text, stand_in("sentence_window", 16)(text)) == ["## One\n\nNo.", "## Two\n\nYes."]
 
 
 def test_token_windows_are_exact_and_overlap() -> None:
     text = " ".join(f"w{i}" for i in range(50))
-    assert [len(body.split()) for body in texts(text, stand_in("token", 20).split(text))] == [20, 20, 10]
-    overlapping = CHUNKERS["token"](STAND_IN, chunk_tokens=20, overlap_tokens=5)
-    assert [body.split()[0] for body in texts(text, overlapping.split(text))] == ["w0", "w15", "w30"]
+    assert [len(body.split()) for body in texts(text, stand_in("token", 20)(text))] == [20, 20, 10]
+    overlapping = make_chunker("token", STAND_IN, chunk_tokens=20, overlap_tokens=5)
+    assert [body.split()[0] for body in texts(text, overlapping(text))] == ["w0", "w15", "w30"]
 
 
 # --- the interface ---
-
-
-@pytest.mark.parametrize("name", CHUNKERS)
-def test_llama_index_nodes(name: str) -> None:
-    chunker = stand_in(name, 24)
-    assert isinstance(chunker, NodeParser)
-    text = "# Head\n\n" + "The same words again and again and again. " * 9
-    document = Document(text=text, metadata={"file": "a.md"}, excluded_embed_metadata_keys=["file"])
-    nodes = chunker.get_nodes_from_documents([document])
-    pieces = chunker.split(text)
-    assert len(nodes) == len(pieces) > 2
-    for node, piece in zip(nodes, pieces, strict=True):
-        assert isinstance(node, TextNode)
-        assert (node.start_char_idx, node.end_char_idx) == (piece.start, piece.end)
-        assert node.text == text[piece.start : piece.end]
-        assert node.metadata["file"] == "a.md"
-        indexed = f"{piece.context}\n{node.text}" if piece.context else node.text
-        assert node.get_content(MetadataMode.EMBED) == indexed
-    assert nodes[1].prev_node is not None
-    assert nodes[1].prev_node.node_id == nodes[0].node_id
-
-
-def test_nodes_of_repeated_text_keep_their_own_offsets() -> None:
-    text = "ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab"
-    nodes = CHUNKERS["token"](STAND_IN, chunk_tokens=16).get_nodes_from_documents([Document(text=text)])
-    assert [(n.start_char_idx, n.end_char_idx) for n in nodes if isinstance(n, TextNode)] == [
-        (0, 47),
-        (48, 53),
-    ]
-
-
-def test_fingerprint_changes_with_everything_that_decides_a_cut() -> None:
-    made = [stand_in(name, tokens) for name in CHUNKERS for tokens in (20, 40)]
-    made += [
-        CHUNKERS["token"](STAND_IN, chunk_tokens=20, overlap_tokens=5),
-        make_chunker("packed", TRUNK, chunk_tokens=20),
-    ]
-    assert len({chunker.fingerprint for chunker in made}) == len(made)
-    assert stand_in("packed", 20).fingerprint == stand_in("packed", 20).fingerprint
 
 
 def test_make_chunker_names_the_choices() -> None:
@@ -454,14 +415,14 @@ def test_make_chunker_names_the_choices() -> None:
 def test_the_order_of_documents_does_not_matter() -> None:
     text = PETS * 2 + MONEY * 3
     fresh, used = stand_in("max_min", 90), stand_in("max_min", 90)
-    used.split(TREES * 5)
-    assert used.split(text) == fresh.split(text)
+    used(TREES * 5)
+    assert used(text) == fresh(text)
 
 
 def test_a_slice_that_tokenises_longer_is_cut_again() -> None:
     """A word of 101 letters is one unknown token to BERT; cut, its parts are many."""
     text = "q" * (16 * MAX_TOKEN_CHARS) + "xqz" * 30
-    pieces = MADE["token", 16].split(text)
+    pieces = MADE["token", 16](text)
     check(text, pieces, TRUNK, 16)
     assert Ruler(text, TRUNK).real_count(text) == 1
     assert len(pieces) > 2

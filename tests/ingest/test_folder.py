@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from ingest.load import Limits
+from ingest.formats.file_text import FileLimits
 from ingest.sync.folder import FolderScan, scan_folder
 from rag.errors import InvalidInput
 
 NOBODY = 65534
-LIMITS = Limits(max_file_bytes=1000)
+LIMITS = FileLimits(max_file_bytes=1000)
 
 
 def sha256(text: str) -> str:
@@ -111,14 +111,14 @@ def test_a_file_that_is_being_written_fails_until_it_is_whole(folder: Path) -> N
     assert writer.stdout
     writer.stdout.readline()
     for _ in range(50):  # the writer may rest while a busy machine reads
-        during = scan_folder(folder, Limits())
+        during = scan_folder(folder, FileLimits())
         if during.failed:
             break
     writer.kill()
     writer.communicate()
     assert "was written to while it was being read" in during.failed["growing.md"]
     assert not during.lacks("growing.md")
-    assert "growing.md" in scan_folder(folder, Limits()).hashes
+    assert "growing.md" in scan_folder(folder, FileLimits()).hashes
 
 
 @pytest.fixture

@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.formats.delimited import delimiter_of
-from ingest.formats.loaded import from_pages
+from ingest.formats.file_text import from_pages
 from ingest.formats.pdf import unwrap
-from ingest.load import SUFFIXES, document_name, load, supported
+from ingest.formats.signature import SUFFIXES, supported
+from ingest.load import load
+from ingest.names import document_name
 from rag.errors import InvalidName, UnreadableFile
 from tests.made_files import make_docx, make_pdf, make_pptx, make_xlsx, with_member
 

@@ -10,14 +10,15 @@ from dataclasses import replace
 import pytest
 from reportlab.lib.pdfencrypt import StandardEncryption
 
-from ingest.load import Limits, load
+from ingest.formats.file_text import FileLimits
+from ingest.load import load
 from rag.errors import UnreadableFile
 from tests.made_files import make_docx, make_pdf, make_pptx, make_xlsx, make_zip, with_member
 
 
-def refusal(data: bytes, name: str, limits: Limits | None = None) -> str:
+def refusal(data: bytes, name: str, limits: FileLimits | None = None) -> str:
     with pytest.raises(UnreadableFile) as caught:
-        load(data, name, limits=limits or Limits())
+        load(data, name, limits=limits or FileLimits())
     assert str(caught.value).startswith(name)
     return str(caught.value)
 
@@ -74,14 +75,14 @@ def test_encrypted_pdf(strength: int) -> None:
 
 
 def test_limits() -> None:
-    assert "expected at most 3" in refusal(b"four", "a.txt", Limits(max_file_bytes=3))
-    assert "more than 3 characters" in refusal(b"four", "a.txt", Limits(max_characters=3))
-    assert "expected at most 1,000 bytes" in refusal(DOCX, "a.docx", Limits(max_unpacked_bytes=1000))
+    assert "expected at most 3" in refusal(b"four", "a.txt", FileLimits(max_file_bytes=3))
+    assert "more than 3 characters" in refusal(b"four", "a.txt", FileLimits(max_characters=3))
+    assert "expected at most 1,000 bytes" in refusal(DOCX, "a.docx", FileLimits(max_unpacked_bytes=1000))
     pdf, deck = make_pdf(["1"], ["2"]), make_pptx()
-    assert "has 2 pages; expected at most 1" in refusal(pdf, "a.pdf", Limits(max_pages=1))
-    assert "has 3 slides; expected at most 2" in refusal(deck, "a.pptx", Limits(max_pages=2))
-    assert "has 3 sheets; expected at most 2" in refusal(make_xlsx(), "a.xlsx", Limits(max_pages=2))
-    assert "more than 50 characters" in refusal(make_xlsx(), "a.xlsx", Limits(max_characters=50))
+    assert "has 2 pages; expected at most 1" in refusal(pdf, "a.pdf", FileLimits(max_pages=1))
+    assert "has 3 slides; expected at most 2" in refusal(deck, "a.pptx", FileLimits(max_pages=2))
+    assert "has 3 sheets; expected at most 2" in refusal(make_xlsx(), "a.xlsx", FileLimits(max_pages=2))
+    assert "more than 50 characters" in refusal(make_xlsx(), "a.xlsx", FileLimits(max_characters=50))
 
 
 def zip_bomb() -> bytes:
@@ -128,7 +129,7 @@ def refusal_within(data: bytes, *, seconds: float, megabytes: float) -> str:
 def test_dense_zip_below_the_absolute_bound() -> None:
     dense = with_member(DOCX, "word/media/x.bin", bytes(30_000_000))
     assert "times its size" in refusal(dense, "a.docx")
-    roomy = replace(Limits(), max_expansion_ratio=10_000)
+    roomy = replace(FileLimits(), max_expansion_ratio=10_000)
     assert load(dense, "a.docx", limits=roomy).text.startswith("Confidential")
 
 

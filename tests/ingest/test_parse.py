@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.formats.loaded import Limits
+from ingest.formats.file_text import FileLimits
 from ingest.load import load
 from ingest.parse import Bounds, Parser
 from rag.errors import NotFound, ProcessError, UnreadableFile
@@ -36,7 +36,7 @@ def others() -> None:
 
 @pytest.fixture
 def parser() -> Iterator[Parser]:
-    parser = Parser(Limits(), Bounds())
+    parser = Parser(FileLimits(), Bounds())
     yield parser
     parser.close()
 
@@ -120,7 +120,7 @@ def test_a_bad_file_says_the_same_and_the_child_goes_on(parser: Parser) -> None:
 
 
 def test_the_limits_hold_in_the_child() -> None:
-    with closing(Parser(Limits(max_pages=1, max_characters=50), Bounds())) as parser:
+    with closing(Parser(FileLimits(max_pages=1, max_characters=50), Bounds())) as parser:
         assert "has 2 pages; expected at most 1" in refusal(parser, make_pdf(["1"], ["2"]), "a.pdf")
         assert "more than 50 characters" in refusal(parser, b"x" * 51, "a.txt")
 
@@ -129,7 +129,7 @@ def test_the_limits_hold_in_the_child() -> None:
 
 
 def test_a_file_that_takes_too_long_fails_alone() -> None:
-    with closing(Parser(Limits(), Bounds(seconds=1))) as parser:
+    with closing(Parser(FileLimits(), Bounds(seconds=1))) as parser:
         began = time.monotonic()
         assert "took longer than 1 s to be read (IBID_PARSE_TIMEOUT_S)" in refusal(
             parser, slow_json(), "a.json"
@@ -141,7 +141,7 @@ def test_a_file_that_takes_too_long_fails_alone() -> None:
 
 @pytest.mark.parametrize(("make", "name"), [(element_bomb, "a.docx"), (pdf_bomb, "a.pdf")])
 def test_a_file_that_takes_too_much_memory_fails_alone(make: Callable[[], bytes], name: str) -> None:
-    with closing(Parser(Limits(), Bounds(memory_bytes=300_000_000))) as parser:
+    with closing(Parser(FileLimits(), Bounds(memory_bytes=300_000_000))) as parser:
         message = refusal(parser, make(), name)
         assert "300 MB of memory" in message
         assert "IBID_PARSE_MEMORY_MB" in message
@@ -150,7 +150,7 @@ def test_a_file_that_takes_too_much_memory_fails_alone(make: Callable[[], bytes]
 
 
 def test_a_child_without_memory_says_so() -> None:
-    with closing(Parser(Limits(), Bounds(memory_bytes=150_000_000))) as parser:
+    with closing(Parser(FileLimits(), Bounds(memory_bytes=150_000_000))) as parser:
         message = refusal(parser, LARGE_TEXT, "large.txt")
         assert "needs more than 150 MB of memory (IBID_PARSE_MEMORY_MB) to be read" in message
         assert parser.parse(b"words", "b.txt").text == "words"
@@ -197,8 +197,9 @@ def test_a_child_that_is_killed_fails_the_file_at_hand_only(parser: Parser, how:
 
 def test_a_child_that_was_killed_between_two_files_fails_none(parser: Parser) -> None:
     parser.parse(b"words", "a.txt")
-    os.kill(child(), signal.SIGKILL)
-    time.sleep(0.1)
+    victim = child()
+    os.kill(victim, signal.SIGKILL)
+    os.waitid(os.P_PID, victim, os.WEXITED | os.WNOWAIT)  # it has ended, and is left for the parser to find
     assert parser.parse(b"words", "b.txt").text == "words"
 
 
@@ -212,10 +213,10 @@ def test_a_file_that_is_no_longer_wanted_is_let_go(parser: Parser) -> None:
 
 _PARENT = """
 import sys, threading
-from ingest.formats.loaded import Limits
+from ingest.formats.file_text import FileLimits
 from ingest.parse import Bounds, Parser
 from tests.ingest.test_parse import child, slow_json
-parser = Parser(Limits(), Bounds())
+parser = Parser(FileLimits(), Bounds())
 parser.parse(b"words", "a.txt")
 print(child(), flush=True)
 if sys.argv[1] == "busy":
@@ -248,7 +249,7 @@ def _runs(process: int) -> bool:
 
 
 def test_closing_and_forgetting_end_it() -> None:
-    parser = Parser(Limits(), Bounds())
+    parser = Parser(FileLimits(), Bounds())
     parser.parse(b"words", "a.txt")
     parser.close()
     assert children() == []
@@ -269,11 +270,11 @@ class RapidOCR:
 """
 _SCAN = """
 import sys
-from ingest.formats.loaded import Limits
+from ingest.formats.file_text import FileLimits
 from ingest.parse import Bounds, Parser
 from tests.made_files import make_pdf
 from tests.ingest.test_parse import children
-parser = Parser(Limits(), Bounds(memory_bytes=300_000_000))
+parser = Parser(FileLimits(), Bounds(memory_bytes=300_000_000))
 text = parser.parse(make_pdf([], []), "scan.pdf").text
 print(len(children()), text, sep="|", end="")
 """

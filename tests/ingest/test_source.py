@@ -1,12 +1,8 @@
-"""What is to be ingested: found below paths, by relative name."""
+"""Sources are found below paths, by relative name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ingest.source import find_sources
-
-if TYPE_CHECKING:
-    pass  # brings llama-index, which takes seconds
 
 
 def test_sources_are_found_by_relative_name(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_an_unchanged_folder_loads_neither_models_nor_chunkers(folder: Path, ibi
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     assert "1 moved, 0 deleted, 6 unchanged" in done.stdout
     assert "ingest.sync.sync" in done.stdout
-    assert "ingest.chunking.chunk" not in done.stdout
+    assert "ingest.chunking.chunkers" not in done.stdout
     assert "llama_index" not in done.stdout
 
 

@@ -13,7 +13,7 @@ from api.http import schemas
 from api.http.depends import Serving, body_of_type
 from api.http.problems import problem_responses
 from api.render import job_to_json
-from ingest.load import document_name
+from ingest.names import document_name
 from rag.errors import InvalidInput, NotFound
 from rag.store.documents import DocumentInfo
 from rag.store.filters import is_storable

@@ -11,7 +11,7 @@ from api.http import schemas
 from api.http.depends import Serving, body_of_type
 from api.http.problems import problem_responses
 from api.render import sync_to_json
-from ingest.load import document_name, taken_name
+from ingest.names import document_name, taken_name
 from ingest.sync.folder import FolderScan
 from ingest.sync.lock import sync_lock
 from ingest.sync.plan import Order, Report

@@ -9,7 +9,7 @@ from typing import Any
 from eval.datasets import HANDBOOK, SHARED, handbook, records
 from eval.questions import EvalQuestion
 from eval.trial import CORPUS, shared_embedder, text_sources, trial
-from ingest.chunking.chunk import make_chunker
+from ingest.chunking.chunkers import make_chunker
 from ingest.load import load
 from ingest.source import find_sources
 from rag.models.embed import TRUNK
@@ -38,7 +38,7 @@ def _false_alarms() -> dict[str, float]:
     chunker = make_chunker("packed", shared_embedder(TRUNK), chunk_tokens=Settings().chunk_tokens)
     chunks = alarms = 0
     for article in records("documents/wikipedia-490.jsonl.gz"):
-        for piece in chunker.split(article["text"]):
+        for piece in chunker(article["text"]):
             chunks += 1
             alarms += bool(sign_of_injection(article["text"][piece.start : piece.end]))
     return {"chunks of articles": chunks, "falsely marked": alarms, "share": round(alarms / chunks, 5)}

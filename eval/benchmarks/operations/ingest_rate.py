@@ -26,7 +26,7 @@ from eval.benchmarks.operations.sync import processor_s
 from eval.benchmarks.retrieval.scale import alter
 from eval.datasets import records
 from eval.trial import shared_embedder
-from ingest.chunking.chunk import make_chunker
+from ingest.chunking.chunkers import make_chunker
 from ingest.pieces import GROUP_CHUNKS
 from rag.models.embed import Embedder, in_background
 from rag.settings import Settings
@@ -105,7 +105,7 @@ def _write(documents: Iterable[str], chunks: int, folder: Path, embedder: Embedd
     texts: list[str] = []
     for number, document in enumerate(documents):
         (folder / f"{number:05}.txt").write_bytes(document.encode())
-        pieces = chunker.split(document)
+        pieces = chunker(document)
         texts += [indexed_text(document[piece.start : piece.end], piece.context) for piece in pieces]
         if len(texts) >= chunks:
             break

@@ -17,10 +17,10 @@ from eval.datasets import chroma, chroma_documents
 from eval.metrics import SpanScores, percentile, span_scores
 from eval.questions import EvalQuestion
 from eval.trial import CORPUS, file_sources, reconfigured, trial
+from ingest.chunking.chunkers import CHUNKERS
 from rag.pipeline import Pipeline
 
 HITS = 5
-CHUNKERS = ("packed", "max_min", "cluster", "sentence_window", "token")
 STAGES: Mapping[str, Mapping[str, Any]] = {
     "all stages": {},
     "fusion by reciprocal rank": {"fusion": "reciprocal_rank"},

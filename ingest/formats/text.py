@@ -1,10 +1,11 @@
-"""Bytes of a text file to the text they stand for, or a clear refusal."""
+"""Plain text and markdown, and the encoding of every format that is text."""
 
 import codecs
 import re
 
 from charset_normalizer import from_bytes
 
+from ingest.formats.file_text import FileLimits, FileText
 from rag.errors import UnreadableFile
 
 # UTF-32 before UTF-16: its little-endian mark starts with that of UTF-16.
@@ -23,6 +24,11 @@ _CODE_PAGES = [
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # without \t \n \v \f \r and escape
 _DETECTION_BYTES = 200_000
 _MAX_CONTROL_SHARE = 0.01
+
+
+def read(data: bytes, name: str, limits: FileLimits) -> FileText:
+    """Decode the file: its text is the file's own, newlines included, so that an offset here is one in the file."""
+    return FileText(decode(data, name))
 
 
 def decode(data: bytes, name: str, declared: str | None = None) -> str:

@@ -1,34 +1,64 @@
-"""Choose where chunks end. Pure functions over the sizes and vectors of consecutive units.
-
-A unit is a sentence, or something else that stays whole. Each function takes one run of units and
-returns ranges (first, beyond last) that are consecutive, cover the run and respect the limits:
-a range's tokens are at most the limit of its first unit. A unit never exceeds its own limit.
-"""
+"""`max_min` and `cluster`: sentences that are alike stay together, by cheap vectors (`topics.py`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 import numpy as np
 
-Range = tuple[int, int]
+from ingest.chunking.join import ChunkSpan, Range, join_units, sizes
+from ingest.chunking.tokens import Ruler
+from ingest.chunking.topics import TopicVectors
+from ingest.chunking.units import Unit, gather, make_units
+from rag.models.embed import Embedder
+
+SENTENCE_TOKENS = 16  # shorter sentences say too little to be compared, and are joined
+# The paper's 0.6 is for encoded sentences; these vectors lack the document's mean.
+THRESHOLD = 0.2
 
 
-def pack(tokens: Sequence[int], limits: Sequence[int], *, target: int | None = None) -> list[Range]:
-    """Fill each chunk as far as it goes, in order; with a `target`, close it once it has that many tokens.
+def split_max_min(
+    text: str,
+    embedder: Embedder,
+    chunk_tokens: int,
+    *,
+    threshold: float = THRESHOLD,
+    topics: TopicVectors | None = None,
+) -> list[ChunkSpan]:
+    """Let sentences join the chunk while they are similar enough to it.
 
-    pack([40, 40, 40], [100, 100, 100]) == [(0, 2), (2, 3)]
+    Args:
+        threshold: see `max_min`.
+        topics: the embedder's, where they are shared among texts.
     """
-    starts: list[int] = []
-    filled = 0
-    for unit, size in enumerate(tokens):
-        enough = target is not None and filled >= target
-        if not starts or enough or filled + size > limits[starts[-1]]:
-            starts.append(unit)
-            filled = 0
-        filled += size
-    return list(pairwise([*starts, len(tokens)])) if starts else []
+    ruler = Ruler(text, embedder)
+    units = _sentences(ruler, chunk_tokens)
+    vectors, (tokens, limits) = _vectors(ruler, units, topics), sizes(units)
+
+    def segment(first: int, last: int) -> list[Range]:
+        return max_min(vectors[first:last], tokens[first:last], limits[first:last], threshold=threshold)
+
+    return join_units(ruler, units, segment, chunk_tokens)
+
+
+def split_cluster(
+    text: str, embedder: Embedder, chunk_tokens: int, *, topics: TopicVectors | None = None
+) -> list[ChunkSpan]:
+    """Choose the chunks whose sentences are together the most alike.
+
+    Args:
+        topics: the embedder's, where they are shared among texts.
+    """
+    ruler = Ruler(text, embedder)
+    units = _sentences(ruler, chunk_tokens)
+    vectors, (tokens, limits) = _vectors(ruler, units, topics), sizes(units)
+    average = mean_similarity(vectors)
+
+    def segment(first: int, last: int) -> list[Range]:
+        return cluster(vectors[first:last], tokens[first:last], limits[first:last], average=average)
+
+    return join_units(ruler, units, segment, chunk_tokens)
 
 
 def max_min(
@@ -112,21 +142,13 @@ def mean_similarity(vectors: np.ndarray) -> float:
     return float((total @ total - np.sum(vectors * vectors)) / (count * (count - 1)))
 
 
-def merge_tiny(
-    ranges: Sequence[Range], tokens: Sequence[int], limits: Sequence[int], *, tiny: int
-) -> list[Range]:
-    """Join chunks below `tiny` tokens to the one before, else to the one after, where the limit allows it."""
-    total = [0, *accumulate(tokens)]
-    merged: list[Range] = []
-    for first, last in ranges:
-        if merged:
-            begin = merged[-1][0]
-            smaller = min(total[merged[-1][1]] - total[begin], total[last] - total[first])
-            if smaller < tiny and total[last] - total[begin] <= limits[begin]:
-                merged[-1] = (begin, last)
-                continue
-        merged.append((first, last))
-    return merged
+def _sentences(ruler: Ruler, chunk_tokens: int) -> list[Unit]:
+    return gather(make_units(ruler, chunk_tokens), min(SENTENCE_TOKENS, chunk_tokens))
+
+
+def _vectors(ruler: Ruler, units: Sequence[Unit], topics: TopicVectors | None) -> np.ndarray:
+    topics = topics or TopicVectors(ruler.embedder)
+    return topics.vectors(ruler, [(unit.start, unit.end) for unit in units])
 
 
 def _furthest_ends(tokens: Sequence[int], limits: Sequence[int]) -> list[int]:

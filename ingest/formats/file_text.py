@@ -1,4 +1,4 @@
-"""What every format's reader returns, and the bounds it keeps."""
+"""What every format's reader returns, and the limits it keeps."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,8 +13,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What one file may cost. Sizes in bytes, text in code points.
+class FileLimits:
+    """What one file may cost: sizes in bytes, text in code points.
 
     A zip is refused for its ratio (unpacked / packed bytes) only above `ratio_floor_bytes` unpacked,
     since small repetitive files compress that well honestly.
@@ -26,15 +26,15 @@ class Limits:
     ratio_floor_bytes: int = 20_000_000
     max_pages: int = 5_000
     max_characters: int = 20_000_000
-    ocr: bool = True  # read scans where OCR is installed; otherwise they are Scanned
+    ocr: bool = True  # read scans where OCR is installed; otherwise raise ScannedPdf
 
 
-class Scanned(UnreadableFile):
-    """A PDF without a text layer that OCR, which is installed, was not allowed to read."""
+class ScannedPdf(UnreadableFile):
+    """A PDF without a text layer that OCR could read: it is installed, but the limits forbid it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class FileText:
     """A file as text.
 
     `text` is what citations point into, in code points. `pages` holds the offset at which each page,
@@ -48,12 +48,12 @@ class Loaded:
     metadata: Mapping[str, Value] = field(default_factory=dict)
 
 
-def from_text(text: str, metadata: Mapping[str, object]) -> Loaded:
+def from_text(text: str, metadata: Mapping[str, object]) -> FileText:
     """Make a document without pages; text and metadata are cleaned."""
-    return Loaded(clean(text).strip("\n"), (), clean_metadata(metadata))
+    return FileText(clean(text).strip("\n"), (), clean_metadata(metadata))
 
 
-def from_pages(pages: Sequence[str], metadata: Mapping[str, object]) -> Loaded:
+def from_pages(pages: Sequence[str], metadata: Mapping[str, object]) -> FileText:
     """Join pages by a blank line and note where each starts; empty pages add no text.
 
     `from_pages(["a", "", "b"], {})` has the text "a\\n\\nb" and the pages (0, 3, 3).
@@ -69,7 +69,7 @@ def from_pages(pages: Sequence[str], metadata: Mapping[str, object]) -> Loaded:
     for index in range(len(starts) - 2, -1, -1):  # an empty page takes the next one's start
         if not pages[index].strip():
             starts[index] = starts[index + 1]
-    return Loaded("\n\n".join(parts), tuple(starts), clean_metadata(metadata))
+    return FileText("\n\n".join(parts), tuple(starts), clean_metadata(metadata))
 
 
 def clean(text: str) -> str:
@@ -88,7 +88,7 @@ def clean_metadata(metadata: Mapping[str, object]) -> dict[str, Value]:
     return kept
 
 
-def bounded(parts: Iterable[str], name: str, limits: Limits) -> Iterator[str]:
+def bounded(parts: Iterable[str], name: str, limits: FileLimits) -> Iterator[str]:
     """Pass text parts on until they exceed `limits.max_characters`.
 
     For formats where a few bytes can stand for much text (shared strings, key paths).
@@ -104,8 +104,8 @@ def bounded(parts: Iterable[str], name: str, limits: Limits) -> Iterator[str]:
         yield part
 
 
-def too_long(name: str, limits: Limits) -> UnreadableFile:
-    """Say that a file's text exceeds the bound."""
+def too_long(name: str, limits: FileLimits) -> UnreadableFile:
+    """Return the error of a file with more text than is accepted."""
     return UnreadableFile(
         f"{name} holds more than {limits.max_characters:,} characters of text; split it and upload the parts."
     )

@@ -1,4 +1,4 @@
-"""Measure and cut a text in an embedder's tokens, after tokenising it once."""
+"""Measure and cut a text in an embedder's tokens; the text is tokenised once."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 from rag.models.embed import Embedder
 from rag.text.sentences import Span, strip_span
 
-MAX_TOKEN_CHARS = (
-    16  # a longer stretch counts as several tokens: an unknown "word" of a megabyte is one to BERT
-)
+# A longer stretch counts as several tokens: an unknown "word" of a megabyte is one token to BERT.
+MAX_TOKEN_CHARS = 16
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f")  # zero-width joiner and the two variation selectors
 _SKIN_TONES = ("\U0001f3fb", "\U0001f3ff")
 _GRAPHEME_CHARS = 32  # how far a cut moves back at most to spare a character drawn from several
@@ -25,7 +24,7 @@ class Ruler:
     def __init__(self, text: str, embedder: Embedder) -> None:
         self.text = text
         self.offsets = embedder.token_offsets(text)  # (n_tokens, 2)
-        self._embedder = embedder
+        self.embedder = embedder
         self._starts = _with_long_gaps_cut(self.offsets[:, 0], len(text))
 
     def counts(self, cuts: list[int]) -> list[int]:
@@ -39,13 +38,13 @@ class Ruler:
 
     def real_count(self, text: str) -> int:
         """Count a text's own tokens, by tokenising it."""
-        return len(self._embedder.token_offsets(text))
+        return len(self.embedder.token_offsets(text))
 
     def cut(self, start: int, tokens: int) -> int:
         """Return where to end a span of at most `tokens` tokens that begins at `start`.
 
-        The cut lies at a token's start, moved back so that it splits no letter from its accents and no
-        emoji from its parts; always beyond `start`.
+        The cut lies at the start of a token, moved back where it would split a letter from its accents or an
+        emoji into its parts. It always lies beyond `start`.
         """
         index = int(np.searchsorted(self._starts, start)) + tokens
         if index >= len(self._starts):
@@ -65,7 +64,7 @@ class Ruler:
         return [*spans, (start, end)]
 
     def is_between_words(self, start: int, end: int) -> bool:
-        """Tell whether white space or the text's border lies on the outer side of both ends."""
+        """Return whether white space or the text's border lies on the outer side of both ends."""
         before, after = self.text[max(0, start - 1) : start], self.text[end : end + 1]
         return (not before or before.isspace()) and (not after or after.isspace())
 
@@ -93,7 +92,7 @@ def _whole_graphemes(text: str, start: int, cut: int) -> int:
 
 
 def _continues(text: str, offset: int) -> bool:
-    """Tell whether the character at `offset` is drawn together with the one before it."""
+    """Return whether the character at `offset` is drawn together with the one before it."""
     here, before = text[offset], text[offset - 1]
     return (
         unicodedata.combining(here) > 0

@@ -1,4 +1,4 @@
-"""Which names a document may have. A name is a key and a label, never a path to open."""
+"""Which names a document may have. A name is a key and a label, never a path that is opened."""
 
 import re
 import unicodedata

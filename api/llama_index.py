@@ -86,7 +86,7 @@ class IbidNodeParser(NodeParser):
     def __init__(self, chunker: str = "packed", *, model: Embedder | None = None, **fields: Any) -> None:
         if model is not None:
             fields["embedder"] = model.fingerprint
-        super().__init__(chunker=chunker, **fields)
+        super().__init__(**{"chunker": chunker, **fields})
         model = model or _embedder(self.embedder)
         self._split = make_chunker(self.chunker, model, chunk_tokens=self.chunk_tokens, **self.options)
 

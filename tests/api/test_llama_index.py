@@ -162,9 +162,8 @@ def test_an_ingestion_pipeline_cuts_embeds_and_caches() -> None:
     assert len(nodes) == len(make_chunker("packed", TRUNK, chunk_tokens=64)(REPEATED)) > 1
     assert {node.metadata["author"] for node in nodes} == {"Quill"}
     assert nodes[1].metadata["context"] == "Head"
-    assert nodes[1].embedding == pytest.approx(
-        TrunkEmbedding().get_text_embedding(f"Quill\nHead\n{nodes[1].text}")
-    )
+    embedded = f"Quill\nHead\n{nodes[1].get_content(MetadataMode.NONE)}"
+    assert nodes[1].embedding == pytest.approx(TrunkEmbedding().get_text_embedding(embedded))
 
 
 # a vector index of llama-index's own, over our nodes and through our postprocessors

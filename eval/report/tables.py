@@ -1,6 +1,6 @@
-"""Make the README's tables from the newest results: `python -m eval.report.tables`.
+"""Write the tables of `docs/` from the newest results: `python -m eval.report.tables`.
 
-A table stands between `<!-- table NAME -->` and `<!-- end -->`; only what lies between is rewritten.
+A table stands between `<!-- table NAME -->` and `<!-- end -->`; only the text between these marks is rewritten.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from eval.trial import RESULTS
 from rag.models import pack
 from rag.settings import describe_settings
 
-README = Path(__file__).parents[2] / "README.md"
-SHORTER_SHOWN = ("answer in prompt", "gold words in prompt", "gold stands", "right", "gold cited")  # measures
+DOCS = Path(__file__).parents[2] / "docs"
+SHORTER_SHOWN = ("answer in prompt", "gold words in prompt", "gold stands", "right", "gold cited")
 _TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
-    """Rewrite the README's tables."""
-    text = README.read_text(encoding="utf-8")
-    README.write_text(_TABLE.sub(_filled, text), encoding="utf-8")
+    """Rewrite every table of every page in `docs/`."""
+    for page in sorted(DOCS.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(_TABLE.sub(_filled, text), encoding="utf-8")
 
 
 def newest(name: str) -> dict[str, Any]:
-    """Return the newest committed or local result of a measurement.
+    """Return the newest result of a measurement, committed or not.
 
     Raises:
         FileNotFoundError: if it was never measured.
@@ -44,7 +45,7 @@ def newest(name: str) -> dict[str, Any]:
 
 
 def _when(path: Path) -> tuple[int, float]:
-    """Order results by the time of their commit, then by that of the file, for those not yet committed."""
+    """Order results by commit time; uncommitted ones come last, by file time."""
     log = subprocess.run(
         ["git", "log", "-1", "--format=%ct", "--", path.name],
         cwd=path.parent,
@@ -58,16 +59,16 @@ def _when(path: Path) -> tuple[int, float]:
 def _filled(match: re.Match[str]) -> str:
     name = match.group("name")
     if name not in _TABLES:
-        raise KeyError(f"README names a table {name!r}; the tables are {', '.join(_TABLES)}.")
+        raise KeyError(f"docs/ names a table {name!r}; the tables are {', '.join(_TABLES)}.")
     try:
         return match.group(1) + _TABLES[name]() + match.group(3)
     except FileNotFoundError as missing:
-        print(f"{name}: left as it is. {missing}")
+        print(f"{name}: unchanged. {missing}")
         return match.group(0)
 
 
 def settings_table() -> str:
-    """Return every setting with default, accepted values and meaning."""
+    """Return a table of every setting: default, accepted values and meaning."""
     rows = [
         (f"`{name}`", f"`{default}`" if default else "", accepted, meaning)
         for name, default, accepted, meaning in describe_settings()
@@ -209,7 +210,7 @@ def _shorter_evidence() -> str:
 
 
 def shorter_evidence_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return the table's rows of one set: the first way's means, and what each other one changes."""
+    """Return the rows of one question set: the means of the first way, and what each other way changes."""
     return [
         (
             name,
@@ -230,14 +231,15 @@ def _memory() -> str:
     ]
     known = all(figures["what the third turn stated is known"])
     rows.append(("what the third turn stated is known at the end", "yes" if known else "no"))
-    plot = f"![Tokens of each tier over {figures['turns']} turns](eval/results/{figures['plot']})"
+    plot = f"![Tokens of each tier over {figures['turns']} turns](../eval/results/{figures['plot']})"
     return markdown_table(("measure", "figure"), rows) + f"\n\n{plot}"
 
 
 def _first_token() -> str:
     generators = newest("first-token")["figures"]["generators"]
     found = dict.fromkeys(name for row in generators.values() for name in row)
-    names = sorted(found, key="total, ms".__eq__)  # the total comes last
+    # the total comes last
+    names = sorted(found, key="total, ms".__eq__)
     rows = [(way, *(row.get(name, "") for name in names)) for way, row in generators.items()]
     return markdown_table(("generator", *names), rows)
 

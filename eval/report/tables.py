@@ -1,4 +1,4 @@
-"""Write the tables of `docs/` from the newest results: `python -m eval.report.tables`.
+"""Write the tables of README and `docs/` from the newest results: `python -m eval.report.tables`.
 
 A table stands between `<!-- table NAME -->` and `<!-- end -->`; only the text between these marks is rewritten.
 """
@@ -17,16 +17,16 @@ from eval.trial import RESULTS
 from rag.models import pack
 from rag.settings import describe_settings
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
 SHORTER_SHOWN = ("answer in prompt", "gold words in prompt", "gold stands", "right", "gold cited")
-_TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
-    """Rewrite every table of every page in `docs/`."""
-    for page in sorted(DOCS.glob("*.md")):
+    """Rewrite every table of README and of each page in `docs/`."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = page.read_text(encoding="utf-8")
-        page.write_text(_TABLE.sub(_filled, text), encoding="utf-8")
+        page.write_text(TABLE.sub(_filled, text), encoding="utf-8")
 
 
 def newest(name: str) -> dict[str, Any]:
@@ -58,10 +58,10 @@ def _when(path: Path) -> tuple[int, float]:
 
 def _filled(match: re.Match[str]) -> str:
     name = match.group("name")
-    if name not in _TABLES:
-        raise KeyError(f"docs/ names a table {name!r}; the tables are {', '.join(_TABLES)}.")
+    if name not in TABLES:
+        raise KeyError(f"A page names the table {name!r}; the tables are {', '.join(TABLES)}.")
     try:
-        return match.group(1) + _TABLES[name]() + match.group(3)
+        return match.group(1) + TABLES[name]() + match.group(3)
     except FileNotFoundError as missing:
         print(f"{name}: unchanged. {missing}")
         return match.group(0)
@@ -74,6 +74,35 @@ def settings_table() -> str:
         for name, default, accepted, meaning in describe_settings()
     ]
     return markdown_table(("setting", "default", "accepted", "meaning"), rows)
+
+
+def _headline() -> str:
+    """Return README's few figures, each of which stands in full in docs/benchmarks.md."""
+    chroma, handbook = newest("chroma")["figures"], newest("handbook")["figures"]
+    peer = next(row for row in newest("peers")["figures"] if "default" in row["system"])
+    scale, sync = newest("scale-100000")["figures"], newest("sync")["figures"]
+    rate = newest("ingest-rate")["figures"]["100000"]
+    rows = (
+        (
+            "Chroma's chunking evaluation, 5 hits: recall, IoU",
+            f"{chroma['recall']} %, {chroma['iou']} % "
+            f"(llama-index's defaults {peer['recall']} %, {peer['iou']} %)",
+        ),
+        ("a search over it, all stages, two cores", f"{chroma['p50_ms']:.0f} ms at the median"),
+        ("a question over 100,000 chunks, by HTTP", f"{scale['ask_p50_ms']:.0f} ms at the median"),
+        (
+            "ingestion",
+            f"{rate['chunks_per_s_after_start']:.0f} chunks a second, "
+            f"{100 * rate['share_of_limit_after_start']:.0f} % of what the embedder alone does",
+        ),
+        ("an unchanged folder of 10,000 files, `ibid sync`", f"{sync['unchanged_s']:.1f} s"),
+        (
+            f"the handbook's {handbook['answerable questions']} answerable questions: evidence found, answered right",
+            f"{100 * handbook['gold evidence in the context']:.0f} %, "
+            f"{100 * handbook['answered with the right words']:.0f} %",
+        ),
+    )
+    return markdown_table(("measured", "figure"), rows)
 
 
 def _chroma() -> str:
@@ -244,7 +273,8 @@ def _first_token() -> str:
     return markdown_table(("generator", *names), rows)
 
 
-_TABLES: Mapping[str, Callable[[], str]] = {
+TABLES: Mapping[str, Callable[[], str]] = {
+    "headline": _headline,
     "settings": settings_table,
     "chroma": _chroma,
     "chroma-stages": _chroma_stages,

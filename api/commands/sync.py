@@ -51,7 +51,9 @@ def sync(
             else:
                 report = sync_folder(service, order, partial(progress, "Syncing"))
             with suppress(NotFound):  # nothing to follow
-                if told := not_in_force(corpus, service.catalog.generations.serving(corpus).recipe, service.settings):
+                if told := not_in_force(
+                    corpus, service.catalog.generations.serving(corpus).recipe, service.settings
+                ):
                     note(told)
     except SyncRunning as error:
         note(f"ibid: {error}")

@@ -39,7 +39,7 @@ def _questions() -> list[dict[str, Any]]:
 
 
 def _ask(client: httpx.Client, asked: dict[str, Any]) -> bool:
-    """Ask and show a question; tell whether its citations are the stored words."""
+    """Ask and show a question; return whether its citations are the stored words."""
     response = client.post("/v1/corpora/handbook/ask", json={"question": asked["question"]})
     answer = response.raise_for_status().json()
     _show(asked["question"], answer)

@@ -105,9 +105,8 @@ def explain_to_json(trace: Trace) -> dict[str, Any]:
     stages = {stage: hits for stage, hits in trace.rankings.items() if stage not in _SPANS}
     standings = {stage: _standings(hits) for stage, hits in stages.items()}
     spans = _spans(trace)
-    every = [
-        hit for hits in reversed(list(trace.rankings.values())) for hit in hits
-    ]  # the last stage's order
+    # In the order of the last stage.
+    every = [hit for hits in reversed(list(trace.rankings.values())) for hit in hits]
     chunks = {hit.chunk.id: hit.chunk for hit in every}
     return {
         "question": trace.question,

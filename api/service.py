@@ -54,7 +54,7 @@ class Service:
         return recipe_of(self.settings, self.embedder.fingerprint)
 
     def check_embedder(self, corpus: str) -> None:
-        """Raise OtherEmbedder where the embedding model of a corpus cannot be had."""
+        """Raise OtherEmbedder where the embedding model of a corpus is unavailable."""
         with suppress(NotFound):  # it is to be made
             embedder_of(
                 corpus,
@@ -79,7 +79,7 @@ class Service:
         self.jobs.start(self.builder, self.follow)
 
     def stop(self, *, idle: bool = True) -> bool:
-        """Stop the jobs and snapshot the indexes; tell whether nothing of ours is at work any more.
+        """Stop the jobs and snapshot the indexes; return whether nothing of ours is at work any more.
 
         What takes long is left to the end of the process: a file at hand is begun again by the next.
         So are the connections, which the thread of a request may still be using.

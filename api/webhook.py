@@ -22,9 +22,9 @@ TIMEOUT_S = 10.0
 
 
 def announce(settings: Settings, told: Mapping[str, Any]) -> bool:
-    """POST a JSON object, where the settings name an address; tell whether it arrived.
+    """POST a JSON object, where the settings name an address; return whether it arrived.
 
-    A receiver that stays away is said in the log and is no error: the sync is done.
+    A failed delivery is logged and is no error: the sync is done.
     """
     if not settings.webhook_url:
         return False

@@ -1,7 +1,7 @@
 """Measure quality and speed: `python -m eval.bench [NAME ...]`, all of them without a name.
 
-Each measurement is written as `eval/results/<name>-<commit>.json`; `python -m eval.report.tables` makes the
-README's tables from the newest ones. What needs public data that is not here is skipped, and says so.
+Each measurement writes `eval/results/<name>-<commit>.json`; `python -m eval.report.tables` fills the tables of
+`docs/` from the newest ones. A measurement whose public data is missing is skipped, and says so.
 """
 
 from __future__ import annotations

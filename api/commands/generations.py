@@ -177,7 +177,7 @@ class _Gate:
         return cls(set_name(questions), asked, rules, fail_on is None, run)
 
     def passes(self, service: Service, trying: Pipeline, corpus: str) -> bool:
-        """Ask what is tried, and what serves where there is no baseline; tell whether it is no worse."""
+        """Ask what is tried, and what serves where there is no baseline; return whether it is no worse."""
         from eval.gate import judge_run
         from eval.report.render import gate_markdown
 

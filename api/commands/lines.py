@@ -144,7 +144,7 @@ def _result(job: str, work: Work, number: int, line: str) -> JsonObject:
 
 
 def _what_is_wrong(job: str, entry: Any) -> str:
-    """Say what about an entry is not what the job reads; "" if it is right."""
+    """Return what about an entry is not what the job reads; "" if it is right."""
     if not isinstance(entry, dict):
         return "is not an object"
     for field, right in _FIELDS[job].items():

@@ -146,7 +146,7 @@ def _shipped(job: str, chosen: str) -> Shipped:
 
 
 def is_prepared(job: str) -> bool:
-    """Tell whether `prepare.prepared` has nothing left to do; a pack that is damaged is not."""
+    """Return whether `prepare.prepared` has nothing left to do; a pack that is damaged is not."""
     try:
         return prepare.prepared_path(job).is_file()
     except ModelError:

@@ -23,9 +23,8 @@ from rag.settings import Settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM_OVERHEAD = 1_000_000  # bytes that part headers and fields of an upload may take beside the files
-JSON_BYTES = (
-    1_000_000  # longest JSON body, beside the longest question at 12 bytes a character (\\ud83d\\ude00)
-)
+# Longest JSON body, beside the longest question at 12 bytes a character (\\ud83d\\ude00).
+JSON_BYTES = 1_000_000
 _LARGE = ("/documents", "/sync")  # uploads, and lists of many files
 DRAIN_S = 3  # how long an over-large body is read on and discarded, so that its sender sees the answer
 _HEADERS: Mapping[str, str] = {
@@ -60,7 +59,7 @@ class Guard:
         await self._serve(scope, _limited(receive, limit, headers), _with_headers(send))
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, and answer what nobody expected here: beyond, the server would cut the connection."""
+        """Serve, and answer an unexpected error here: beyond, the server would cut the connection."""
         started = False
 
         async def sending(message: Message) -> None:

@@ -138,7 +138,7 @@ def _storage_problem(error: Exception, path: str) -> dict[str, Any]:
 
 
 def _disk_is_full(error: BaseException | None) -> bool:
-    """Tell whether a full disk is the error or the cause of it."""
+    """Return whether a full disk is the error or the cause of it."""
     while error is not None:
         code = getattr(error, "sqlite_errorcode", None)
         if code == sqlite3.SQLITE_FULL or (isinstance(error, OSError) and error.errno in _FULL):

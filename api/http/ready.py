@@ -11,7 +11,8 @@ from rag.errors import IbidError, NotFound
 from rag.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
-UPLOAD_FREE_MB = 50  # with less, the next upload is likely to fail
+# With less, the next upload is likely to fail.
+UPLOAD_FREE_MB = 50
 
 
 class Readiness:
@@ -29,7 +30,7 @@ class Readiness:
         self._thread.start()
 
     def stop(self) -> bool:
-        """Stop after the index at hand, and tell whether it came to its end within STOP_S."""
+        """Stop after the index at hand, and return whether it ended within STOP_S."""
         self._stop.set()
         self._thread.join(STOP_S)
         return not self._thread.is_alive()

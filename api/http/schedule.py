@@ -39,7 +39,7 @@ class Scheduler:
             self._thread.start()
 
     def stop(self) -> bool:
-        """Stop after the file at hand, and tell whether that came to its end within STOP_S."""
+        """Stop after the file at hand, and return whether it ended within STOP_S."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(STOP_S)

@@ -80,7 +80,7 @@ class SyncResponse(BaseModel):
 
 
 class Hit(BaseModel):
-    """A passage; `start` and `end` are code points of the document's text, `page` counts from 1."""
+    """Evidence; `start` and `end` are code points of the document's text, `page` counts from 1."""
 
     document: str
     start: int

@@ -1,6 +1,6 @@
-"""Make the README's tables from the newest results: `python -m eval.report.tables`.
+"""Write the tables of README and `docs/` from the newest results: `python -m eval.report.tables`.
 
-A table stands between `<!-- table NAME -->` and `<!-- end -->`; only what lies between is rewritten.
+A table stands between `<!-- table NAME -->` and `<!-- end -->`; only the text between these marks is rewritten.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from eval.trial import RESULTS
 from rag.models import pack
 from rag.settings import describe_settings
 
-README = Path(__file__).parents[2] / "README.md"
-SHORTER_SHOWN = ("answer in prompt", "gold words in prompt", "gold stands", "right", "gold cited")  # measures
-_TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+ROOT = Path(__file__).parents[2]
+SHORTER_SHOWN = ("answer in prompt", "gold words in prompt", "gold stands", "right", "gold cited")
+TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
-    """Rewrite the README's tables."""
-    text = README.read_text(encoding="utf-8")
-    README.write_text(_TABLE.sub(_filled, text), encoding="utf-8")
+    """Rewrite every table of README and of each page in `docs/`."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(TABLE.sub(_filled, text), encoding="utf-8")
 
 
 def newest(name: str) -> dict[str, Any]:
-    """Return the newest committed or local result of a measurement.
+    """Return the newest result of a measurement, committed or not.
 
     Raises:
         FileNotFoundError: if it was never measured.
@@ -44,7 +45,7 @@ def newest(name: str) -> dict[str, Any]:
 
 
 def _when(path: Path) -> tuple[int, float]:
-    """Order results by the time of their commit, then by that of the file, for those not yet committed."""
+    """Order results by commit time; uncommitted ones come last, by file time."""
     log = subprocess.run(
         ["git", "log", "-1", "--format=%ct", "--", path.name],
         cwd=path.parent,
@@ -57,22 +58,51 @@ def _when(path: Path) -> tuple[int, float]:
 
 def _filled(match: re.Match[str]) -> str:
     name = match.group("name")
-    if name not in _TABLES:
-        raise KeyError(f"README names a table {name!r}; the tables are {', '.join(_TABLES)}.")
+    if name not in TABLES:
+        raise KeyError(f"A page names the table {name!r}; the tables are {', '.join(TABLES)}.")
     try:
-        return match.group(1) + _TABLES[name]() + match.group(3)
+        return match.group(1) + TABLES[name]() + match.group(3)
     except FileNotFoundError as missing:
-        print(f"{name}: left as it is. {missing}")
+        print(f"{name}: unchanged. {missing}")
         return match.group(0)
 
 
 def settings_table() -> str:
-    """Return every setting with default, accepted values and meaning."""
+    """Return a table of every setting: default, accepted values and meaning."""
     rows = [
         (f"`{name}`", f"`{default}`" if default else "", accepted, meaning)
         for name, default, accepted, meaning in describe_settings()
     ]
     return markdown_table(("setting", "default", "accepted", "meaning"), rows)
+
+
+def _headline() -> str:
+    """Return README's few figures, each of which stands in full in docs/benchmarks.md."""
+    chroma, handbook = newest("chroma")["figures"], newest("handbook")["figures"]
+    peer = next(row for row in newest("peers")["figures"] if "default" in row["system"])
+    scale, sync = newest("scale-100000")["figures"], newest("sync")["figures"]
+    rate = newest("ingest-rate")["figures"]["100000"]
+    rows = (
+        (
+            "Chroma's chunking evaluation, 5 hits: recall, IoU",
+            f"{chroma['recall']} %, {chroma['iou']} % "
+            f"(llama-index's defaults {peer['recall']} %, {peer['iou']} %)",
+        ),
+        ("a search over it, all stages, two cores", f"{chroma['p50_ms']:.0f} ms at the median"),
+        ("a question over 100,000 chunks, by HTTP", f"{scale['ask_p50_ms']:.0f} ms at the median"),
+        (
+            "ingestion",
+            f"{rate['chunks_per_s_after_start']:.0f} chunks a second, "
+            f"{100 * rate['share_of_limit_after_start']:.0f} % of what the embedder alone does",
+        ),
+        ("an unchanged folder of 10,000 files, `ibid sync`", f"{sync['unchanged_s']:.1f} s"),
+        (
+            f"the handbook's {handbook['answerable questions']} answerable questions: evidence found, answered right",
+            f"{100 * handbook['gold evidence in the context']:.0f} %, "
+            f"{100 * handbook['answered with the right words']:.0f} %",
+        ),
+    )
+    return markdown_table(("measured", "figure"), rows)
 
 
 def _chroma() -> str:
@@ -209,7 +239,7 @@ def _shorter_evidence() -> str:
 
 
 def shorter_evidence_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return the table's rows of one set: the first way's means, and what each other one changes."""
+    """Return the rows of one question set: the means of the first way, and what each other way changes."""
     return [
         (
             name,
@@ -230,19 +260,21 @@ def _memory() -> str:
     ]
     known = all(figures["what the third turn stated is known"])
     rows.append(("what the third turn stated is known at the end", "yes" if known else "no"))
-    plot = f"![Tokens of each tier over {figures['turns']} turns](eval/results/{figures['plot']})"
+    plot = f"![Tokens of each tier over {figures['turns']} turns](../eval/results/{figures['plot']})"
     return markdown_table(("measure", "figure"), rows) + f"\n\n{plot}"
 
 
 def _first_token() -> str:
     generators = newest("first-token")["figures"]["generators"]
     found = dict.fromkeys(name for row in generators.values() for name in row)
-    names = sorted(found, key="total, ms".__eq__)  # the total comes last
+    # the total comes last
+    names = sorted(found, key="total, ms".__eq__)
     rows = [(way, *(row.get(name, "") for name in names)) for way, row in generators.items()]
     return markdown_table(("generator", *names), rows)
 
 
-_TABLES: Mapping[str, Callable[[], str]] = {
+TABLES: Mapping[str, Callable[[], str]] = {
+    "headline": _headline,
     "settings": settings_table,
     "chroma": _chroma,
     "chroma-stages": _chroma_stages,

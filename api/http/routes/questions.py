@@ -35,7 +35,7 @@ _JSON = [Depends(body_of_type("application/json"))]
     "/search", response_model=schemas.SearchResponse, response_model_exclude_unset=True, dependencies=_JSON
 )
 def search(service: Serving, corpus: str, asked: schemas.SearchRequest) -> dict[str, Any]:
-    """Find the passages nearest to a question, best first."""
+    """Find the evidence nearest to a question, best first."""
     found = service.pipeline.search(corpus, asked.question, k=asked.k, filter_=asked.filter)
     return search_to_json(found) | ({"explain": explain_to_json(found.trace)} if asked.explain else {})
 

@@ -33,13 +33,13 @@ def docs() -> HTMLResponse:
 
 @router.get("/health", response_model=schemas.Health)
 def health() -> dict[str, str]:
-    """Tell that the process lives."""
+    """Report that the process lives."""
     return {"status": "ok"}
 
 
 @router.get("/ready", response_model=schemas.Ready, responses={503: {"model": schemas.Ready}})
 def ready(request: Request) -> Response:
-    """Tell whether questions and uploads are served now: 200, or 503 with the reasons."""
+    """Report whether questions and uploads are served now: 200, or 503 with the reasons."""
     readiness: Readiness = request.app.state.readiness
     reasons = readiness.reasons()
     body: dict[str, Any] = {"ready": not reasons, "reasons": reasons, "warnings": list(readiness.warnings)}

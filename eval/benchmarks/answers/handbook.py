@@ -64,7 +64,7 @@ def calibration(judged: Sequence[Judged]) -> list[str]:
 
 
 def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
-    """Return the shares that the README reports."""
+    """Return the shares that docs/benchmarks.md reports."""
     answerable = [j for j in judged if j.question.answerable]
     unanswerable = [j for j in judged if not j.question.answerable]
     answered = [j for j in answerable if j.answer.answerable]

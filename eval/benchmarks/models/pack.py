@@ -1,4 +1,4 @@
-"""Measure the model pack, job by job: what issue and README say of it, each beside its baselines.
+"""Measure the model pack, job by job: what docs/models.md says of it, each figure beside its baselines.
 
 Every function takes a loaded model, and a limit that shortens the sets where time matters more than figures.
 """

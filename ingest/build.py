@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from ingest.load import Limits, document_name, too_large
 from ingest.parse import Bounds, Parser
-from ingest.pieces import GROUP_CHUNKS, Cut, PieceMaker, always
+from ingest.pieces import GROUP_CHUNKS, CutText, PieceMaker, always
 from ingest.portable import Portable
 from ingest.source import Outcome, Source, failed
 from rag.errors import IbidError, Swapped
@@ -35,7 +35,7 @@ class _Prepared:
     metadata: Metadata
     sha256: str
     maker: PieceMaker
-    cut: Cut
+    cut: CutText
     version: int = 1  # the least number that it may get
 
 

@@ -29,7 +29,7 @@ def always() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class CutText:
     """A text and where it is cut."""
 
     text: str
@@ -54,18 +54,18 @@ class PieceMaker:
         recipe = generation.recipe
         self._chunker = make_chunker(recipe.chunker, embedder, chunk_tokens=recipe.chunk_tokens)
 
-    def cut(self, text: str, wanted: Callable[[], bool] = always) -> Cut:
-        """Cut a text; a chunker may embed, and raise what that raises."""
-        return Cut(text, self._chunker.split(text), wanted)
+    def cut(self, text: str, wanted: Callable[[], bool] = always) -> CutText:
+        """CutText a text; a chunker may embed, and raise what that raises."""
+        return CutText(text, self._chunker.split(text), wanted)
 
-    def embed_each(self, cuts: Sequence[Cut]) -> list[Pieces | Exception]:
+    def embed_each(self, cuts: Sequence[CutText]) -> list[Pieces | Exception]:
         """Return what `embed` does, or raises, for each text: where it fails, one by one, so that one fails alone."""
         try:
             return [*self.embed(cuts)]
         except Exception as error:  # out of memory, or ONNX Runtime's errors, which share no base class
             return [error] if len(cuts) == 1 else [self.embed_each([cut])[0] for cut in cuts]
 
-    def embed(self, cuts: Sequence[Cut]) -> list[Pieces]:
+    def embed(self, cuts: Sequence[CutText]) -> list[Pieces]:
         """Return the chunks of each text with an embedding: the chunker's own, the catalogue's, or a new one.
 
         Raises:
@@ -82,10 +82,10 @@ class PieceMaker:
             for cut, its_keys in zip(cuts, keys, strict=True)
         ]
 
-    def _key(self, cut: Cut, piece: Piece) -> bytes:
+    def _key(self, cut: CutText, piece: Piece) -> bytes:
         return embedding_key(self._embedder.fingerprint, cut.indexed(piece))
 
-    def _vectors(self, cuts: Sequence[Cut], keys: Sequence[Sequence[bytes]]) -> dict[bytes, np.ndarray]:
+    def _vectors(self, cuts: Sequence[CutText], keys: Sequence[Sequence[bytes]]) -> dict[bytes, np.ndarray]:
         pieces = {
             key: (cut, piece)
             for cut, its_keys in zip(cuts, keys, strict=True)
@@ -100,7 +100,7 @@ class PieceMaker:
         }
         return {**made, **known, **self._embedded(missing, cuts)}
 
-    def _embedded(self, texts: Mapping[bytes, str], cuts: Sequence[Cut]) -> dict[bytes, np.ndarray]:
+    def _embedded(self, texts: Mapping[bytes, str], cuts: Sequence[CutText]) -> dict[bytes, np.ndarray]:
         """Embed texts by key, part by part; what is done is kept, but for the last part, which is put in next.
 
         Of whose text a part is, it does not tell: it is kept only where all are wanted.

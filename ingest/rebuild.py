@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
-from ingest.pieces import GROUP_CHUNKS, Cut, PieceMaker
+from ingest.pieces import GROUP_CHUNKS, CutText, PieceMaker
 from ingest.source import failed
 from rag.errors import NotFound, WrongState
 from rag.store.catalog import Catalog
@@ -34,7 +34,7 @@ def catch_up(catalog: Catalog, maker: PieceMaker, on_document: OnDocument = lamb
         StorageError: if the catalogue cannot be read or written now.
     """
     reasons: dict[str, str] = {}
-    group: list[tuple[int, Document, Cut]] = []
+    group: list[tuple[int, Document, CutText]] = []
     for row, document in _missing(catalog, maker.generation):
         try:
             group.append((row, document, maker.cut(document.text, partial(catalog.documents.is_here, row))))
@@ -149,7 +149,7 @@ def _missing(catalog: Catalog, generation: Generation) -> Iterator[tuple[int, Do
 def _put(
     catalog: Catalog,
     maker: PieceMaker,
-    group: list[tuple[int, Document, Cut]],
+    group: list[tuple[int, Document, CutText]],
     reasons: dict[str, str],
     on_document: OnDocument,
 ) -> None:

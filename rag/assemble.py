@@ -9,12 +9,11 @@ from rag.answer.generator import Generator
 from rag.answer.prompts import MEMORY_TEMPLATE, QUESTION_TEMPLATE, SYSTEM, fenced, unfenced
 from rag.answer.strategy import SUMMARY, Selection, Selector
 from rag.errors import InvalidInput
-from rag.memory.tiers import ACTIVE_TOKENS, PERSISTENT_TOKENS, SESSION_TOKENS, first_words
+from rag.memory.tiers import ACTIVE_TOKENS, PERSISTENT_TOKENS, SESSION_TOKENS, CountTokens, first_words
 from rag.models.compress import Compressed, should_compress
 from rag.text.injection import last_if_planted
 from rag.types import Context, Cut, Evidence, Hit, Ledger, Memory
 
-CountTokens = Callable[[str], int]
 Compress = Callable[[str, float], Compressed]  # a text and the share of it to keep
 
 MOST_MEMORY = ACTIVE_TOKENS + SESSION_TOKENS + PERSISTENT_TOKENS  # H

@@ -34,14 +34,14 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.catalog = Catalog(settings.home)
+        self.catalog = Catalog(settings.service.home)
         self.jobs = Jobs(self.catalog)
         self.conversations = Conversations(self.catalog)
 
     @cached_property
     def embedder(self) -> Embedder:
         """The embedding model of the settings."""
-        return load_embedder(self.settings.embedder, threads=self.settings.encoder_threads)
+        return load_embedder(self.settings.corpus.embedder, threads=self.settings.service.encoder_threads)
 
     @cached_property
     def pipeline(self) -> Pipeline:
@@ -60,7 +60,7 @@ class Service:
                 corpus,
                 self.catalog.generations.serving(corpus).recipe,
                 self.embedder,
-                threads=self.settings.encoder_threads,
+                threads=self.settings.service.encoder_threads,
             )
 
     def builder(self) -> Builder:

@@ -54,7 +54,7 @@ def sync_folder(service: Service, order: Order, watch: Watch | None = None) -> R
 
 
 def _sync(service: Service, order: Order, watch: Watch) -> Report:
-    with sync_lock(service.settings.home, order.corpus):
+    with sync_lock(service.settings.service.home, order.corpus):
         began = time.perf_counter()
         found = scan_folder(Path(order.folder), _limits(service))
         plan = service.sync.plan(order, found)
@@ -66,4 +66,4 @@ def _sync(service: Service, order: Order, watch: Watch) -> Report:
 
 
 def _limits(service: Service) -> FileLimits:
-    return FileLimits(max_file_bytes=service.settings.limits()[0])
+    return FileLimits(max_file_bytes=service.settings.limits.max_file_bytes)

@@ -26,14 +26,16 @@ def announce(settings: Settings, told: Mapping[str, Any]) -> bool:
 
     A failed delivery is logged and is no error: the sync is done.
     """
-    if not settings.webhook_url:
+    url = settings.webhook.webhook_url.get_secret_value()
+    secret = settings.webhook.webhook_secret.get_secret_value()
+    if not url:
         return False
     body, reason = json.dumps(told).encode(), ""
     for attempt in range(TRIES):
         time.sleep(PAUSE_S * attempt)
-        headers = {"Content-Type": "application/json", **signed(body, settings.webhook_secret)}
+        headers = {"Content-Type": "application/json", **signed(body, secret)}
         try:
-            response = httpx.post(settings.webhook_url, content=body, headers=headers, timeout=TIMEOUT_S)
+            response = httpx.post(url, content=body, headers=headers, timeout=TIMEOUT_S)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = type(error).__name__
             continue
@@ -42,7 +44,7 @@ def announce(settings: Settings, told: Mapping[str, Any]) -> bool:
         reason = f"status {response.status_code}"
     log.warning(
         "The webhook at %s could not be told of the sync (%s; %d tries); check IBID_WEBHOOK_URL.",
-        shown_url(settings.webhook_url) or "its address",
+        shown_url(url) or "its address",
         reason,
         TRIES,
     )

@@ -77,7 +77,7 @@ def ablate(
     """
     found: list[Variant] = []
     for name, changes in variants().items():
-        settings = replace(subject.settings, **changes)
+        settings = subject.settings.with_changes(**changes)
         if name == "as configured" or settings != subject.settings:
             pipeline = Pipeline(
                 settings, subject.catalog, ModelSet(settings, subject.pipeline.models.embedder)
@@ -194,7 +194,7 @@ def _answered(
         question.question,
         hits,
         ordered,
-        limits=Limits(subject.settings.budget_tokens, subject.settings.evidence_tokens),
+        limits=Limits(subject.settings.answer.budget_tokens, subject.settings.answer.evidence_tokens),
         count=generator.count_tokens,
     )
     draft: Draft = generator.generate(context)

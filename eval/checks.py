@@ -66,7 +66,7 @@ def check_answers(
 ) -> list[Check]:
     """Check the stages of every answer: text, order of rankings and context, citations."""
     texts = _Texts(subject.catalog, subject.corpus)
-    attention = subject.settings.order == "attention"
+    attention = subject.settings.retrieval.order == "attention"
     labelled = list(zip(questions, answers, strict=True))
     return [
         _all_hold("no question ends in an error", labelled, error_of),
@@ -245,7 +245,7 @@ def _findable(subject: Subject) -> Check:
 
 
 def _finds(subject: Subject, chunk: Chunk) -> bool:
-    words = " ".join(chunk.text.split())[: min(PROBE_CHARS, subject.settings.max_question_chars)]
+    words = " ".join(chunk.text.split())[: min(PROBE_CHARS, subject.settings.limits.max_question_chars)]
     rankings = subject.pipeline.search(subject.corpus, words, k=5).trace.rankings
     return any(
         hit.chunk.text == chunk.text for stage in ("dense", "lexical") for hit in rankings.get(stage, ())

@@ -13,7 +13,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -258,9 +258,8 @@ def interval(values: Sequence[float], *, rounds: int = 2_000, level: float = 0.9
 def in_force(subject: Subject) -> Settings:
     """Return the settings with those of the corpus that was asked, which goes on as it was made."""
     recipe = subject.pipeline.index(subject.corpus).generation.recipe
-    return replace(
-        subject.settings,
-        embedder=recipe.model or subject.settings.embedder,
+    return subject.settings.with_changes(
+        embedder=recipe.model or subject.settings.corpus.embedder,
         chunker=recipe.chunker,
         chunk_tokens=recipe.chunk_tokens,
     )
@@ -268,10 +267,11 @@ def in_force(subject: Subject) -> Settings:
 
 def changed_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings that differ from the defaults, the data folder aside."""
-    plain = asdict(replace(settings, home=Settings().home, schedule=()))
-    defaults = asdict(Settings())
+    defaults, apart = Settings().flat(), {"home", *secrets()}
     return {
-        name: str(value) for name, value in plain.items() if value != defaults[name] and name not in secrets()
+        name: str(value)
+        for name, value in settings.flat().items()
+        if value != defaults[name] and name not in apart
     }
 
 

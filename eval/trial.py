@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -55,9 +55,9 @@ def trial(sources: Iterable[Source], settings: Mapping[str, Any]) -> Iterator[Tr
         RuntimeError: if a source fails, since figures over part of a set would mislead.
     """
     with tempfile.TemporaryDirectory() as home:
-        configured = replace(Settings(), home=Path(home), **settings)
-        embedder = shared_embedder(configured.embedder)
-        catalog = Catalog(configured.home)
+        configured = Settings(home=Path(home), **settings)
+        embedder = shared_embedder(configured.corpus.embedder)
+        catalog = Catalog(configured.service.home)
         began = time.perf_counter()
         for outcome in Builder(catalog, embedder, configured).ingest(CORPUS, sources):
             if outcome.state == "failed":
@@ -75,8 +75,8 @@ def reconfigured(made: Trial, settings: Mapping[str, Any]) -> Pipeline:
 
 def question_path(catalog: Catalog, settings: Mapping[str, Any]) -> Pipeline:
     """Return the question path of some settings (all others at their defaults) over a catalogue."""
-    configured = replace(Settings(), home=catalog.home, **settings)
-    return Pipeline(configured, catalog, ModelSet(configured, shared_embedder(configured.embedder)))
+    configured = Settings(home=catalog.home, **settings)
+    return Pipeline(configured, catalog, ModelSet(configured, shared_embedder(configured.corpus.embedder)))
 
 
 @cache

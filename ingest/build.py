@@ -51,14 +51,16 @@ class Builder:
     """
 
     def __init__(self, catalog: Catalog, embedder: Embedder, settings: Settings) -> None:
-        self._catalog, self._embedder, self._threads = catalog, embedder, settings.encoder_threads
+        self._catalog, self._embedder, self._threads = catalog, embedder, settings.service.encoder_threads
         self._recipe = recipe_of(settings, embedder.fingerprint)
         self._makers: dict[str, PieceMaker] = {}  # by corpus, of the generation that was built last
-        file_bytes, unpacked_bytes, pages = settings.limits()
+        limits = settings.limits
         self._limits = FileLimits(
-            max_file_bytes=file_bytes, max_unpacked_bytes=unpacked_bytes, max_pages=pages
+            max_file_bytes=limits.max_file_bytes,
+            max_unpacked_bytes=limits.max_unpacked_bytes,
+            max_pages=limits.max_pages,
         )
-        bounds = Bounds(settings.parse_memory_mb * 1_000_000, settings.parse_timeout_s)
+        bounds = Bounds(limits.parse_memory_mb * 1_000_000, limits.parse_timeout_s)
         self._parser = Parser(self._limits, bounds)
 
     def ingest(self, corpus: str, sources: Iterable[Source], *, create: bool = True) -> Iterator[Outcome]:

@@ -60,7 +60,7 @@ class Pipeline:
         self._settings, self._catalog, self._trying = settings, catalog, trying
         stages = stages or make_stages(settings, catalog, models)
         self._stages = StagesByModel(settings, catalog, models, stages)
-        self._followers = Followers(catalog, settings.lexical)
+        self._followers = Followers(catalog, settings.retrieval.lexical)
 
     def search(
         self,
@@ -162,7 +162,7 @@ class Pipeline:
             raise InvalidInput(
                 f"Character {error.start} of the question is half a surrogate pair; send whole characters."
             ) from error
-        most = self._settings.max_question_chars
+        most = self._settings.limits.max_question_chars
         if len(question) > most:
             raise InvalidInput(
                 f"The question has {len(question):,} characters; expected at most {most:,}. Shorten it."
@@ -175,14 +175,16 @@ class Pipeline:
         stages = recorder.around(self._stages.over(index.generation))
         if memory.earlier:
             question = stages.rewrite(question, memory.earlier)
-        legs = settings.dense_candidates, settings.lexical_candidates
-        request = Request(question, stages.embed(question), index, settings.evidence_most, *legs, filter_)
+        legs = settings.retrieval.dense_candidates, settings.retrieval.lexical_candidates
+        request = Request(
+            question, stages.embed(question), index, settings.retrieval.evidence_most, *legs, filter_
+        )
         hits, fused = self._hits(stages, recorder, request)
         selection = stages.select(question, stages.keep(hits), fused)
         context = stages.assemble(question, selection, memory)
         draft = stages.generate(context, recorder.writing)
         citations = stages.verify(draft, context, corpus)
-        answerable = bool(draft.text) and draft.confidence >= settings.refuse_below
+        answerable = bool(draft.text) and draft.confidence >= settings.answer.refuse_below
         quoted = citations if answerable else ()
         conflicts = stages.compare(context, quoted, corpus)
         nearest: list[Hit] = []

@@ -29,16 +29,21 @@ class Recipe:
 
 def recipe_of(settings: Settings, embedder: str) -> Recipe:
     """Return how the settings would make a generation, given the fingerprint of their embedder."""
-    return Recipe(embedder, _lasting_name(settings.embedder), settings.chunker, settings.chunk_tokens)
+    return Recipe(
+        embedder,
+        _lasting_name(settings.corpus.embedder),
+        settings.corpus.chunker,
+        settings.corpus.chunk_tokens,
+    )
 
 
 def not_in_force(corpus: str, recipe: Recipe, settings: Settings) -> str:
     """Return what to say where a corpus is made otherwise than the settings ask for; "" where it is not."""
-    model = _lasting_name(settings.embedder)
+    model = _lasting_name(settings.corpus.embedder)
     pairs = {
         "IBID_EMBEDDER": (model, recipe.model or model),
-        "IBID_CHUNKER": (settings.chunker, recipe.chunker),
-        "IBID_CHUNK_TOKENS": (settings.chunk_tokens, recipe.chunk_tokens),
+        "IBID_CHUNKER": (settings.corpus.chunker, recipe.chunker),
+        "IBID_CHUNK_TOKENS": (settings.corpus.chunk_tokens, recipe.chunk_tokens),
     }
     other = [
         f"{name} is {asked}, and here {made} stays in force"

@@ -75,9 +75,11 @@ class ModelSet:
         self._settings, self._shared = settings, shared
         self._generator, self._compressor = generator, compressor
         self._lock = threading.RLock()
-        if shared is None and compressor is None and settings.compressor not in ("pack", "none"):
+        if shared is None and compressor is None and settings.answer.compressor not in ("pack", "none"):
             # One by path or hub name that does not load is reported now, not with the first long evidence.
-            self._compressor = load_compressor(settings.compressor, threads=settings.encoder_threads)
+            self._compressor = load_compressor(
+                settings.answer.compressor, threads=settings.service.encoder_threads
+            )
 
     def over(self, embedder: Embedder) -> ModelSet:
         """Return the same models with another embedding model."""
@@ -100,8 +102,8 @@ class ModelSet:
         if self._shared:
             return self._shared.compressor
         with self._lock:
-            if self._compressor is None and self._settings.compressor == "pack":
-                self._compressor = load_compressor(threads=self._settings.encoder_threads)
+            if self._compressor is None and self._settings.answer.compressor == "pack":
+                self._compressor = load_compressor(threads=self._settings.service.encoder_threads)
             return self._compressor
 
     @cached_property
@@ -109,9 +111,11 @@ class ModelSet:
         """What reranks besides late interaction, None where nothing does."""
         if self._shared:
             return self._shared.cross_encoder
-        if self._settings.reranker in ("late_interaction", "none"):
+        if self._settings.retrieval.reranker in ("late_interaction", "none"):
             return None
-        return load_cross_encoder(self._settings.reranker, threads=self._settings.encoder_threads)
+        return load_cross_encoder(
+            self._settings.retrieval.reranker, threads=self._settings.service.encoder_threads
+        )
 
     def generate(self, context: Context, on_part: OnPart) -> Draft:
         """Make a draft of a context."""
@@ -151,7 +155,7 @@ class StagesByModel:
         Raises:
             OtherEmbedder: if it is unavailable.
         """
-        threads = self._settings.encoder_threads
+        threads = self._settings.service.encoder_threads
         return embedder_of(generation.corpus, generation.recipe, self._models.embedder, threads=threads)
 
     def over(self, generation: Generation) -> Stages:
@@ -170,23 +174,26 @@ def make_stages(settings: Settings, catalog: Catalog, models: ModelSet) -> Stage
     Raises:
         ModelError: if a model other than the packaged ones does not load; the packaged ones load at their first use.
     """
-    reranker = LateInteraction(models.embedder, models.cross_encoder, deadline_ms=settings.rerank_deadline_ms)
+    retrieval, answer = settings.retrieval, settings.answer
+    reranker = LateInteraction(
+        models.embedder, models.cross_encoder, deadline_ms=retrieval.rerank_deadline_ms
+    )
     assembler = Assembler(
-        Limits(settings.budget_tokens, settings.evidence_tokens, settings.compression),
-        Selector(settings.strategy, catalog, models.embedder),
+        Limits(answer.budget_tokens, answer.evidence_tokens, answer.compression),
+        Selector(answer.strategy, catalog, models.embedder),
         lambda: models.generator,
-        None if settings.compressor == "none" else models.compress,
-        attention=settings.order == "attention",
-        system=SYSTEM + THINKING if settings.generator_thinks else SYSTEM,
+        None if answer.compressor == "none" else models.compress,
+        attention=retrieval.order == "attention",
+        system=SYSTEM + THINKING if settings.writer.generator_thinks else SYSTEM,
     )
     return Stages(
-        rewrite=partial(rewrite_within, most_chars=settings.max_question_chars),
+        rewrite=partial(rewrite_within, most_chars=settings.limits.max_question_chars),
         embed=partial(embed_question, models.embedder),
         retrieve=retrieve,
-        fuse=partial(fuse_legs, fusion=settings.fusion, dense_weight=settings.dense_weight),
-        rerank=None if settings.reranker == "none" else reranker.rerank_candidates,
-        trim=partial(trim_candidates, catalog=catalog) if settings.trim else None,
-        keep=partial(keep_evidence, least=settings.evidence_least, most=settings.evidence_most),
+        fuse=partial(fuse_legs, fusion=retrieval.fusion, dense_weight=retrieval.dense_weight),
+        rerank=None if retrieval.reranker == "none" else reranker.rerank_candidates,
+        trim=partial(trim_candidates, catalog=catalog) if retrieval.trim else None,
+        keep=partial(keep_evidence, least=retrieval.evidence_least, most=retrieval.evidence_most),
         select=assembler.select,
         assemble=assembler.assemble,
         generate=models.generate,
@@ -197,34 +204,31 @@ def make_stages(settings: Settings, catalog: Catalog, models: ModelSet) -> Stage
 
 def load_generator(settings: Settings, embedder: Embedder) -> Generator:
     """Return what writes the answers."""
-    reader = (
-        None if settings.reader == "none" else load_reader(settings.reader, threads=settings.encoder_threads)
-    )
-    extractive = Extractive(
-        embedder, reader, sentences=settings.answer_sentences, words=settings.answer_words
-    )
-    if settings.generator == "extractive":
+    answer, threads = settings.answer, settings.service.encoder_threads
+    reader = None if answer.reader == "none" else load_reader(answer.reader, threads=threads)
+    extractive = Extractive(embedder, reader, sentences=answer.answer_sentences, words=answer.answer_words)
+    if settings.writer.generator == "extractive":
         return extractive
-    judge = load_judge(settings.judge, threads=settings.encoder_threads)
+    judge = load_judge(answer.judge, threads=threads)
     return Writer(_language_model(settings), judge, embedder, extractive)
 
 
 def _language_model(settings: Settings) -> LanguageModel:
-    # Imported here: their libraries would cost every start 0.3 s.
-    if settings.generator == "openai":
+    writer = settings.writer
+    if writer.generator == "openai":
         from rag.answer.openai_client import OpenAIClient
 
         return OpenAIClient(
-            settings.generator_url,
-            settings.generator_model,
-            api_key=settings.generator_api_key,
-            timeout_s=settings.generator_timeout_s,
-            most_tokens=settings.generator_tokens,
+            writer.generator_url.get_secret_value(),
+            writer.generator_model,
+            api_key=writer.generator_api_key.get_secret_value(),
+            timeout_s=writer.generator_timeout_s,
+            most_tokens=writer.generator_tokens,
         )
     from rag.answer.causal import CausalModel
 
     return CausalModel(
-        settings.generator, threads=settings.encoder_threads, most_tokens=settings.generator_tokens
+        writer.generator, threads=settings.service.encoder_threads, most_tokens=writer.generator_tokens
     )
 
 

@@ -48,14 +48,18 @@ def print_checks(checks: Sequence[HealthCheck]) -> None:
 
 def diagnose(settings: Settings) -> list[HealthCheck]:
     """Check data folder, embedder, generator, catalogue, each corpus's indexes and disk, in this order."""
-    checks = [_checked("data folder", lambda: f"{settings.home} opens", lambda: Service(settings).close())]
+    checks = [
+        _checked("data folder", lambda: f"{settings.service.home} opens", lambda: Service(settings).close())
+    ]
     if not checks[0].ok:
         return checks
     service = Service(settings)
     try:
-        checks.append(_checked("embedder", lambda: f"{settings.embedder} answers", lambda: _embed(service)))
         checks.append(
-            _checked("generator", lambda: f"{settings.generator} loads", lambda: _generate(service))
+            _checked("embedder", lambda: f"{settings.corpus.embedder} answers", lambda: _embed(service))
+        )
+        checks.append(
+            _checked("generator", lambda: f"{settings.writer.generator} loads", lambda: _generate(service))
         )
         checks.append(_checked("catalogue", lambda: "is consistent", lambda: _check_catalogue(service)))
         if all(check.ok for check in checks):
@@ -90,7 +94,7 @@ def _generate(service: Service) -> None:
 def _check_catalogue(service: Service) -> None:
     damage = service.catalog.database.damage(quick=True)
     if damage:
-        raise IbidError(f"SQLite reports {damage!r}; restore a backup of {service.settings.home}.")
+        raise IbidError(f"SQLite reports {damage!r}; restore a backup of {service.settings.service.home}.")
 
 
 def _index_check(service: Service, corpus: str, chunks: int) -> HealthCheck:
@@ -100,12 +104,14 @@ def _index_check(service: Service, corpus: str, chunks: int) -> HealthCheck:
     except IbidError as error:
         return HealthCheck(name, False, "does not load", str(error))
     found = f"{indexed} of {chunks} chunks"
-    remedy = f"Delete the folder {service.settings.home / 'indexes'}; it is rebuilt at the next start."
+    remedy = (
+        f"Delete the folder {service.settings.service.home / 'indexes'}; it is rebuilt at the next start."
+    )
     return HealthCheck(name, indexed == chunks, found, remedy)
 
 
 def _disk_check(settings: Settings) -> HealthCheck:
-    free = shutil.disk_usage(settings.home).free // 1_000_000
+    free = shutil.disk_usage(settings.service.home).free // 1_000_000
     return HealthCheck(
         "disk", free >= ADVISED_FREE_MB, f"{free:,} MB free", f"Free at least {ADVISED_FREE_MB} MB."
     )

@@ -233,7 +233,7 @@ class Scoring:
         from eval.faithfulness import JudgeLLM, Scorer, ServerLLM
 
         if self.url is None:
-            return Scorer(JudgeLLM(judge), service.embedder, service.settings.judge)
+            return Scorer(JudgeLLM(judge), service.embedder, service.settings.answer.judge)
         llm = ServerLLM(self.url, self.model, os.environ.get(API_KEY, ""))
         return Scorer(llm, service.embedder, f"{self.model} at {self.url}")
 
@@ -279,8 +279,8 @@ class RunSource:
         with opened() as service:
             _refuse_broken(self.questions, find_problems(questions, service.catalog, self.corpus))
             settings = service.settings
-            name = PACK if settings.judge == "none" else settings.judge
-            judge = load_judge(name, threads=settings.encoder_threads)
+            name = PACK if settings.answer.judge == "none" else settings.answer.judge
+            judge = load_judge(name, threads=settings.service.encoder_threads)
             with progress("Asking", len(questions)) as advance:
                 return evaluate(
                     Subject(service.pipeline, service.catalog, settings, self.corpus),

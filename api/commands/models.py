@@ -115,7 +115,7 @@ def run_model(job: JobArgument, batch: BatchOption, model: ModelOption = None) -
     chosen = model or getattr(settings, job)
     name = PACK if chosen in ("none", "late_interaction") else chosen
     lines = read_jsonl(batch)
-    work = working(job, load(job, name, threads=settings.encoder_threads))
+    work = working(job, load(job, name, threads=settings.service.encoder_threads))
     if run_lines(job, work, lines, lambda line: print(line, flush=True)):
         raise typer.Exit(SOME_FAILED)
 
@@ -134,7 +134,12 @@ def shipped_models(settings: Settings) -> list[Shipped]:
     weights = trunk.trunk_folder() / "model.safetensors"
     ready = (trunk.models_folder() / trunk.trunk_fingerprint() / "trunk.int8.onnx").is_file()
     first = Shipped(
-        "embedder", "all-MiniLM-L6-v2", WHAT["embedder"], weights.stat().st_size, ready, settings.embedder
+        "embedder",
+        "all-MiniLM-L6-v2",
+        WHAT["embedder"],
+        weights.stat().st_size,
+        ready,
+        settings.corpus.embedder,
     )
     return [first, *(_shipped(job, getattr(settings, job)) for job in pack.JOBS)]
 

@@ -47,7 +47,7 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     """Put a backup into the data folder, after every checksum was checked; the server must not run."""
-    restored = restore_backup(archive, load_settings().home, force=force)
+    restored = restore_backup(archive, load_settings().service.home, force=force)
     _report("restored", archive, restored, as_json=as_json)
 
 

@@ -39,9 +39,9 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._hosts = _allowed(settings.allowed_hosts)
-        self._upload_bytes = settings.max_file_mb * 1_000_000 + FORM_OVERHEAD
-        self._json_bytes = JSON_BYTES + 12 * settings.max_question_chars
+        self._hosts = _allowed(settings.service.allowed_hosts)
+        self._upload_bytes = settings.limits.max_file_bytes + FORM_OVERHEAD
+        self._json_bytes = JSON_BYTES + 12 * settings.limits.max_question_chars
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -45,7 +45,7 @@ class Readiness:
         reasons = [self._pending] if self._pending else []
         try:
             with self._service.catalog.database.write():
-                free_mb = shutil.disk_usage(self._service.settings.home).free // 1_000_000
+                free_mb = shutil.disk_usage(self._service.settings.service.home).free // 1_000_000
         except (IbidError, OSError) as error:
             return [*reasons, f"The catalogue cannot be written: {error}"]
         if free_mb < UPLOAD_FREE_MB:

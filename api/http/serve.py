@@ -53,14 +53,16 @@ def _logging() -> dict[str, Any]:
 
 
 def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in settings.service.host else socket.AF_INET
     try:
-        listening = socket.create_server((settings.host.strip("[]"), settings.port), family=family)
+        listening = socket.create_server(
+            (settings.service.host.strip("[]"), settings.service.port), family=family
+        )
         # asyncio sets this only on sockets of a declared protocol; without it each answer waits 40 ms for an ACK
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except OSError as error:
         raise InvalidSettings(
-            f"{settings.host}:{settings.port} cannot be listened on ({error.strerror or error}); "
+            f"{settings.service.host}:{settings.service.port} cannot be listened on ({error.strerror or error}); "
             "stop what uses it, or set IBID_HOST and IBID_PORT."
         ) from error

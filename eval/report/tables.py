@@ -68,12 +68,12 @@ def _filled(match: re.Match[str]) -> str:
 
 
 def settings_table() -> str:
-    """Return a table of every setting: default, accepted values and meaning."""
+    """Return a table of every setting: group, default, accepted values and meaning."""
     rows = [
-        (f"`{name}`", f"`{default}`" if default else "", accepted, meaning)
-        for name, default, accepted, meaning in describe_settings()
+        (f"`{name}`", f"`[{group}]`", f"`{default}`" if default else "", accepted, meaning)
+        for group, name, default, accepted, meaning in describe_settings()
     ]
-    return markdown_table(("setting", "default", "accepted", "meaning"), rows)
+    return markdown_table(("setting", "in `ibid.toml` below", "default", "accepted", "meaning"), rows)
 
 
 def _headline() -> str:

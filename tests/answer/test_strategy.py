@@ -1,6 +1,5 @@
 """What of the documents a prompt shows: what was retrieved, what fits whole, or a summary and then the detail."""
 
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -44,9 +43,9 @@ def filled(library: Library) -> Library:
 
 
 def pipeline(library: Library, talker: Talker | None = None, **settings: Any) -> Pipeline:
-    configured = Settings(home=Path("unused"), **settings)
     if talker:
-        configured = replace(configured, generator="openai", generator_url=talker.url, generator_model="m")
+        settings |= {"generator": "openai", "generator_url": talker.url, "generator_model": "m"}
+    configured = Settings(home=Path("unused"), **settings)
     return Pipeline(configured, library.catalog, ModelSet(configured, library.embedder))
 
 

@@ -127,7 +127,7 @@ def test_names_that_cannot_be_fail_alone(site: Site) -> None:
 
 def test_another_sync_of_the_corpus_is_a_conflict(site: Site) -> None:
     follow(site, FILES)
-    with sync_lock(site.service.settings.home, "sea"):
+    with sync_lock(site.service.settings.service.home, "sea"):
         response = site.client.post("/v1/corpora/sea/sync", json={"files": manifest(FILES)})
         assert "Another sync of 'sea' is running" in is_problem(response, 409)["detail"]
         assert sync(site, FILES, dry_run=True)["unchanged"] == 6

@@ -24,6 +24,7 @@ def from_file(text: str, folder: Path) -> tuple[Schedule, ...]:
 
 def test_schedules_are_read(tmp_path: Path) -> None:
     text = """
+    [service]
     port = 9000
     [schedule.handbook]
     folder = "/srv/handbook"
@@ -37,7 +38,7 @@ def test_schedules_are_read(tmp_path: Path) -> None:
         Schedule("handbook", Path("/srv/handbook"), every=timedelta(hours=6), delete_missing=True),
         Schedule("law", Path("/srv/law"), at=time(2, 30)),
     )
-    assert from_file("port = 1", tmp_path) == ()
+    assert from_file("[service]\nport = 1", tmp_path) == ()
 
 
 @pytest.mark.parametrize(

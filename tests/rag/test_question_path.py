@@ -37,7 +37,7 @@ def filled(library: Library) -> Library:
 
 
 def pipeline_of(library: Library, **settings: object) -> Pipeline:
-    configured = replace(Settings(home=Path("unused")), **settings)  # type: ignore[arg-type]
+    configured = Settings(home=Path("unused")).with_changes(**settings)
     return Pipeline(configured, library.catalog, ModelSet(configured, library.embedder))
 
 

@@ -1,13 +1,13 @@
 """Settings: where they come from, which wins, and what is said of a bad one."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from rag.errors import InvalidSettings
-from rag.settings import Settings, describe_settings, load_settings
+from rag.settings import Settings, describe_settings, load_settings, secrets
 
 
 @pytest.fixture(autouse=True)
@@ -26,17 +26,17 @@ def test_without_anything_the_defaults_hold() -> None:
 
 
 def test_later_sources_win() -> None:
-    text = 'port = 1\nhost = "file"\nembedder = "file"\n'
+    text = '[service]\nport = 1\nhost = "file"\n[corpus]\nembedder = "file"\n'
     loaded = from_file(text, {"IBID_HOST": "variable", "IBID_EMBEDDER": "variable"}, embedder="option")
-    assert (loaded.port, loaded.host, loaded.embedder) == (1, "variable", "option")
-    assert from_file(text, port=None).port == 1  # an option that was not given
+    assert (loaded.service.port, loaded.service.host, loaded.corpus.embedder) == (1, "variable", "option")
+    assert from_file(text, port=None).service.port == 1  # an option that was not given
 
 
 def test_the_file_may_lie_elsewhere(tmp_path: Path) -> None:
     path = tmp_path / "other.toml"
-    path.write_text("port = 5\n")
-    assert from_file("port = 4\n", {"IBID_CONFIG": str(path)}).port == 5
-    assert from_file("port = 4\n", {"IBID_CONFIG": ""}).port == 4
+    path.write_text("[service]\nport = 5\n")
+    assert from_file("[service]\nport = 4\n", {"IBID_CONFIG": str(path)}).service.port == 5
+    assert from_file("[service]\nport = 4\n", {"IBID_CONFIG": ""}).service.port == 4
     with pytest.raises(InvalidSettings, match=r"IBID_CONFIG is 'none.toml', which is not a file; expected"):
         load_settings({"IBID_CONFIG": "none.toml"})
 
@@ -57,7 +57,7 @@ def test_the_file_may_lie_elsewhere(tmp_path: Path) -> None:
     ],
 )
 def test_good_values_by_environment(key: str, given: str, value: Any) -> None:
-    found = getattr(load_settings({f"IBID_{key.upper()}": given}), key)
+    found = load_settings({f"IBID_{key.upper()}": given}).flat()[key]
     assert found == value
     assert type(found) is type(value)
 
@@ -89,30 +89,55 @@ def test_bad_values_by_environment_name_key_value_and_remedy(key: str, given: st
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("group", "line", "message"),
     [
-        ('port = "x"', "port in ibid.toml is 'x'; expected a whole number from 0 to 65535."),
-        ("port = 8000.7", "port in ibid.toml is '8000.7'; expected a whole number from 0 to 65535."),
-        ("port = inf", "port in ibid.toml is 'inf'; expected a whole number from 0 to 65535."),
-        ("port = nan", "port in ibid.toml is 'nan'; expected a whole number from 0 to 65535."),
-        ("port = true", "port in ibid.toml is 'True'; expected a whole number from 0 to 65535."),
-        ("port = [1]", "port in ibid.toml is '[1]'; expected a whole number from 0 to 65535."),
-        ("trim = 2", "trim in ibid.toml is '2'; expected true or false."),
-        ("home = 5", "home in ibid.toml is '5'; expected a path."),
-        ('home = "a\\u0000b"', "home in ibid.toml is 'a\\x00b'; expected a path."),
-        ("embedder = true", "embedder in ibid.toml is 'True'; expected text."),
-        ("embedder = 2024-01-01", "embedder in ibid.toml is '2024-01-01'; expected text."),
+        (
+            "service",
+            'port = "x"',
+            "service.port in ibid.toml is 'x'; expected a whole number from 0 to 65535.",
+        ),
+        (
+            "service",
+            "port = 8000.7",
+            "service.port in ibid.toml is '8000.7'; expected a whole number from 0 to 65535.",
+        ),
+        (
+            "service",
+            "port = inf",
+            "service.port in ibid.toml is 'inf'; expected a whole number from 0 to 65535.",
+        ),
+        (
+            "service",
+            "port = nan",
+            "service.port in ibid.toml is 'nan'; expected a whole number from 0 to 65535.",
+        ),
+        (
+            "service",
+            "port = true",
+            "service.port in ibid.toml is 'True'; expected a whole number from 0 to 65535.",
+        ),
+        (
+            "service",
+            "port = [1]",
+            "service.port in ibid.toml is '[1]'; expected a whole number from 0 to 65535.",
+        ),
+        ("retrieval", "trim = 2", "retrieval.trim in ibid.toml is '2'; expected true or false."),
+        ("service", "home = 5", "service.home in ibid.toml is '5'; expected a path."),
+        ("service", 'home = "a\\u0000b"', "service.home in ibid.toml is 'a\\x00b'; expected a path."),
+        ("corpus", "embedder = true", "corpus.embedder in ibid.toml is 'True'; expected text."),
+        ("corpus", "embedder = 2024-01-01", "corpus.embedder in ibid.toml is '2024-01-01'; expected text."),
     ],
 )
-def test_bad_values_in_the_file_name_key_value_and_remedy(line: str, message: str) -> None:
+def test_bad_values_in_the_file_name_key_value_and_remedy(group: str, line: str, message: str) -> None:
     with pytest.raises(InvalidSettings) as caught:
-        from_file(line)
+        from_file(f"[{group}]\n{line}\n")
     assert str(caught.value) == message
 
 
 def test_whole_numbers_and_switches_in_the_file() -> None:
-    loaded = from_file("port = 80.0\ntrim = false\ndense_weight = 1\n")
-    assert (loaded.port, loaded.trim, loaded.dense_weight) == (80, False, 1.0)
+    loaded = from_file("[service]\nport = 80.0\n[retrieval]\ntrim = false\ndense_weight = 1\n")
+    retrieval = loaded.retrieval
+    assert (loaded.service.port, retrieval.trim, retrieval.dense_weight) == (80, False, 1.0)
 
 
 @pytest.mark.parametrize("text", ["port == 1", "port = 1\nport = 2", "[", "\ufeffport = 1"])
@@ -142,15 +167,67 @@ def test_unknown_keys_are_refused_with_the_known_ones() -> None:
 
 def test_every_setting_is_described_and_its_default_accepted() -> None:
     rows = describe_settings()
-    fields = [field for field in dataclasses.fields(Settings) if field.name != "schedule"]  # the file's alone
-    assert [name for name, *_ in rows] == [f"IBID_{field.name.upper()}" for field in fields]
-    for name, default, accepted, meaning in rows:
+    assert [name for _, name, *_ in rows] == [f"IBID_{name.upper()}" for name in Settings().flat()]
+    assert list(dict.fromkeys(group for group, *_ in rows)) == [
+        group for group in Settings.model_fields if group != "schedule"
+    ]
+    for group, name, default, accepted, meaning in rows:
+        assert hasattr(getattr(Settings(), group), name[5:].lower())
         assert len(meaning) > 10
         assert accepted
         assert load_settings({name: default}) == Settings()
 
 
 def test_settings_cannot_be_changed() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Settings().port = 1  # type: ignore[misc]
-    assert Settings().limits() == (100_000_000, 300_000_000, 5000)
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().service.port = 1
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().service = Settings().service
+    limits = Settings().limits
+    assert (limits.max_file_bytes, limits.max_unpacked_bytes, limits.max_pages) == (
+        100_000_000,
+        300_000_000,
+        5000,
+    )
+
+
+def test_a_changed_copy_takes_flat_names_and_keeps_the_rest() -> None:
+    schedule = from_file('[schedule.sea]\nfolder = "/sea"\nevery = "6h"\n').schedule
+    settings = Settings(port=1, generator_api_key="sk-1", schedule=schedule)
+    changed = settings.with_changes(dense_candidates=0, home=Path("x"))
+    assert changed.retrieval.dense_candidates == 0  # below what a user may set
+    assert changed.service.home == Path("x")
+    assert changed.with_changes(dense_candidates=15, home=Path("ibid-data")) == settings
+    assert settings.writer.generator_api_key.get_secret_value() == "sk-1"
+    assert "sk-1" not in repr(settings) + str(settings)
+    assert secrets() == {"generator_url", "generator_api_key", "webhook_url", "webhook_secret"}
+    with pytest.raises(InvalidSettings, match="prot is not a setting; the settings are home, host, port"):
+        settings.with_changes(prot=1)
+    with pytest.raises(InvalidSettings, match="generator_api_key is not shown; expected text"):
+        Settings(generator_api_key=5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("port = 1", "port in ibid.toml is in the wrong place; write it below [service]."),
+        (
+            "[corpus]\ntrim = true",
+            "corpus.trim in ibid.toml is in the wrong place; write it below [retrieval].",
+        ),
+        ("retrieval = 5", "retrieval in ibid.toml is '5'; expected a table, [retrieval]."),
+        (
+            "[webhook]\nurl = 'x'",
+            "webhook.url in ibid.toml is not a setting; those of [webhook] are webhook_url, webhook_secret.",
+        ),
+        (
+            "[Service]\nport = 1",
+            "Service in ibid.toml is not a setting; the groups of settings are [service], [corpus], [retrieval], "
+            "[answer], [writer], [limits], [webhook], [schedule].",
+        ),
+    ],
+)
+def test_keys_of_the_file_stand_below_their_group(text: str, message: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        from_file(text)
+    assert str(caught.value) == message

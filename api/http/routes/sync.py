@@ -39,7 +39,7 @@ def sync_manifest(service: Serving, corpus: str, asked: schemas.SyncRequest) -> 
     if asked.dry_run:
         plan = service.sync.plan(order, found)
     else:
-        with sync_lock(service.settings.home, corpus):
+        with sync_lock(service.settings.service.home, corpus):
             plan = service.sync.carry_out(order, found, service.sync.plan(order, found))
     return sync_to_json(Report(corpus, plan, time.perf_counter() - began))
 

@@ -144,7 +144,7 @@ class Bench:
         **changes: Any,
     ) -> Run:
         """Return a run of the question path with a fault planted, a part replaced or some settings changed."""
-        settings, catalog = replace(self.subject.settings, **changes), self.subject.catalog
+        settings, catalog = self.subject.settings.with_changes(**changes), self.subject.catalog
         models = ModelSet(settings, self.embedder, compressor=compressor)
         stages = plant(make_stages(settings, catalog, models)) if plant else None
         return self.over(Pipeline(settings, catalog, models, stages), settings, judge)
@@ -210,7 +210,7 @@ def planted(
 ) -> Iterator[Bench]:
     """Ingest the handbook and yield what faults are planted in."""
     with trial(sources or file_sources([HANDBOOK / "documents"]), {}) as made:
-        settings = replace(Settings(), home=made.catalog.home)
+        settings = Settings(home=made.catalog.home)
         yield Bench(Subject(made.pipeline, made.catalog, settings, CORPUS), questions, load_judge(), ragas)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ def timed(
     made: Trial, settings: Mapping[str, Any], questions: Sequence[str]
 ) -> tuple[dict[str, Any], list[Context]]:
     """Return median milliseconds of each part of a question's way, and the contexts that were written from."""
-    configured = replace(Settings(), home=made.catalog.home, **settings)
+    configured = Settings(home=made.catalog.home, **settings)
     watched = Watched(reconfigured(made, settings).models.generator)
     pipeline = Pipeline(
         configured, made.catalog, ModelSet(configured, made.pipeline.models.embedder, watched)

@@ -35,7 +35,7 @@ def measure() -> dict[str, Any]:
 
 
 def _false_alarms() -> dict[str, float]:
-    chunker = make_chunker("packed", shared_embedder(TRUNK), chunk_tokens=Settings().chunk_tokens)
+    chunker = make_chunker("packed", shared_embedder(TRUNK), chunk_tokens=Settings().corpus.chunk_tokens)
     chunks = alarms = 0
     for article in records("documents/wikipedia-490.jsonl.gz"):
         for piece in chunker(article["text"]):

@@ -8,7 +8,6 @@ let a sentence of theirs stand?
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ def compared(
     found = []
     for name, changes in WAYS.items():
         changed = {**settings, **changes}
-        subject = Subject(reconfigured(made, changed), made.catalog, replace(Settings(), **changed), CORPUS)
+        subject = Subject(reconfigured(made, changed), made.catalog, Settings(**changed), CORPUS)
         answers = ask(subject, questions)
         values = tuple(
             prompt_values(question, answer, judge)

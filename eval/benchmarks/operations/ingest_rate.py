@@ -75,7 +75,7 @@ def figures(documents: Iterable[str], chunks: int) -> dict[str, Any]:
     Raises:
         RuntimeError: if not all chunks come into the catalogue.
     """
-    embedder = in_background(shared_embedder(Settings().embedder))
+    embedder = in_background(shared_embedder(Settings().corpus.embedder))
     with tempfile.TemporaryDirectory() as place:
         folder, home = Path(place) / "files", Path(place) / "home"
         texts = _write(documents, chunks, folder, embedder)
@@ -100,7 +100,7 @@ def figures(documents: Iterable[str], chunks: int) -> dict[str, Any]:
 def _write(documents: Iterable[str], chunks: int, folder: Path, embedder: Embedder) -> list[str]:
     """Write documents as files until they have so many chunks; return the indexed text of each chunk, in order."""
     settings = Settings()
-    chunker = make_chunker(settings.chunker, embedder, chunk_tokens=settings.chunk_tokens)
+    chunker = make_chunker(settings.corpus.chunker, embedder, chunk_tokens=settings.corpus.chunk_tokens)
     folder.mkdir()
     texts: list[str] = []
     for number, document in enumerate(documents):

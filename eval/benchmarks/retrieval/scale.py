@@ -12,7 +12,6 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +64,8 @@ def build_corpus(home: Path, chunks: int, real: int = REAL) -> dict[str, Any]:
     Args:
         real: of these, how many are embedded for real; the others are altered copies.
     """
-    settings = replace(Settings(), home=home)
-    embedder, catalog = shared_embedder(settings.embedder), Catalog(home)
+    settings = Settings(home=home)
+    embedder, catalog = shared_embedder(settings.corpus.embedder), Catalog(home)
     began = time.perf_counter()
     made = 0
     sources = (Source(f"{i:03}.txt", entry["text"].encode) for i, entry in enumerate(_articles()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -21,12 +22,11 @@ from rag.store.catalog import Catalog
 if TYPE_CHECKING:
     from ingest.build import Builder
 
-# How long each part of a server may take to end what is at hand, once it is told to stop.
-STOP_S = 3
-
 
 class Service:
     """What the ways in share. Models and indexes load at their first use.
+
+    Whoever stops it sets `stopping`: what is at work in the background, embedding included, then ends.
 
     Raises:
         StorageError: if the data folder cannot be used.
@@ -35,7 +35,8 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.catalog = Catalog(settings.service.home)
-        self.jobs = Jobs(self.catalog)
+        self.stopping = threading.Event()
+        self.jobs = Jobs(self.catalog, self.stopping)
         self.conversations = Conversations(self.catalog)
 
     @cached_property
@@ -67,7 +68,8 @@ class Service:
         """Return a builder, whose work gives way to questions."""
         from ingest.build import Builder
 
-        return Builder(self.catalog, in_background(self.embedder), self.settings)
+        embedder = in_background(self.embedder, self.stopping)
+        return Builder(self.catalog, embedder, self.settings, self.stopping)
 
     @cached_property
     def sync(self) -> Sync:
@@ -87,7 +89,7 @@ class Service:
         Args:
             idle: whether nothing else is at work, such as the warm-up.
         """
-        if not self.jobs.stop() or not idle:
+        if not idle or not self.jobs.stop():
             return False
         if "pipeline" in self.__dict__:
             self.pipeline.save_indexes(always=True)

@@ -25,7 +25,7 @@ from eval.benchmarks.answers import (
 )
 from eval.benchmarks.conversation import memory, multiturn, recall, rewriting
 from eval.benchmarks.models import pack
-from eval.benchmarks.operations import crash, ingest_load, ingest_rate, restore, startup, sync
+from eval.benchmarks.operations import crash, ingest_load, ingest_rate, restore, startup, stop, sync
 from eval.benchmarks.retrieval import chroma, lexical, nfcorpus, peers, scale
 from eval.datasets import available
 from eval.trial import processor, save_results
@@ -58,6 +58,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "recall": Measurement(recall.measure, "conversation"),
     "rewriting": Measurement(rewriting.measure, "conversation"),
     "restore": Measurement(restore.measure, None),
+    "stop": Measurement(stop.measure, None),
     "crash": Measurement(crash.measure, None, part=True),
     "lexical": Measurement(lexical.measure, "documents/wikipedia-490.jsonl.gz"),
     "scale-10000": Measurement(lambda: scale.measure(10_000), "documents/wikipedia-490.jsonl.gz"),

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ingest.formats.file_text import FileLimits
 from ingest.load import too_large
@@ -19,7 +21,7 @@ from ingest.parse import Bounds, Parser
 from ingest.pieces import GROUP_CHUNKS, ChunkedText, PieceMaker, always
 from ingest.portable import Portable
 from ingest.source import Outcome, Source, failed
-from rag.errors import IbidError, Swapped
+from rag.errors import IbidError, Stopped, Swapped
 from rag.models.embed import Embedder, embedder_of, in_background
 from rag.recipe import recipe_of
 from rag.settings import Settings
@@ -48,10 +50,15 @@ class Builder:
 
     Args:
         embedder: that of the settings; `in_background` where nobody waits for the work.
+        stop: once set, the work ends with Stopped: while a file is read, at the next text that is embedded. What
+            is in stays, and so do the embeddings of a long text, but for the last part.
     """
 
-    def __init__(self, catalog: Catalog, embedder: Embedder, settings: Settings) -> None:
+    def __init__(
+        self, catalog: Catalog, embedder: Embedder, settings: Settings, stop: threading.Event | None = None
+    ) -> None:
         self._catalog, self._embedder, self._threads = catalog, embedder, settings.service.encoder_threads
+        self._stop = stop or threading.Event()
         self._recipe = recipe_of(settings, embedder.fingerprint)
         self._makers: dict[str, PieceMaker] = {}  # by corpus, of the generation that was built last
         limits = settings.limits
@@ -101,8 +108,10 @@ class Builder:
                 generation.corpus, generation.recipe, self._embedder, threads=self._threads
             )
             if embedder is not self._embedder:
-                embedder = in_background(embedder)
-            held = self._makers[generation.corpus] = PieceMaker(self._catalog, generation, embedder)
+                embedder = in_background(embedder, self._stop)
+            held = self._makers[generation.corpus] = PieceMaker(
+                self._catalog, generation, embedder, self._stop
+            )
         return held
 
     def _serving(self, corpus: str) -> PieceMaker:
@@ -135,7 +144,7 @@ class Builder:
             if self._catalog.documents.is_current(corpus, name, sha256, _given(source)):
                 return Outcome(name, "unchanged")
             stage = "load"
-            loaded = self._parser.parse(data, name, wanted=source.wanted)
+            loaded = self._parser.parse(data, name, wanted=partial(self._wanted, source))
             stage = "chunk"
             maker = self._serving(corpus)
             cut = maker.cut(loaded.text, source.wanted or always)
@@ -143,6 +152,11 @@ class Builder:
         except Exception as error:  # a chunker may embed, see `PieceMaker.embed_each`
             return failed(source.name, stage, error)
         return _Prepared(replace(source, name=name), loaded.pages, metadata, sha256, maker, cut)
+
+    def _wanted(self, source: Source) -> bool:
+        if self._stop.is_set():
+            raise Stopped
+        return source.wanted is None or source.wanted()
 
     def _prepare_portable(self, corpus: str, one: Portable) -> _Prepared | Outcome:
         source = Source(one.name, one.text.encode, one.metadata)

@@ -5,6 +5,7 @@ Embeddings are made in parts, and each part but the last is kept as it is made, 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ingest.chunking.chunkers import make_chunker
 from ingest.chunking.join import ChunkSpan
-from rag.errors import NotFound
+from rag.errors import NotFound, Stopped
 from rag.models.embed import Embedder
 from rag.store.catalog import Catalog
 from rag.store.chunks import Pieces, embedding_key
@@ -45,13 +46,22 @@ class ChunkedText:
 class PieceMaker:
     """Cuts and embeds for one generation.
 
+    Args:
+        stop: once set, embedding ends with Stopped before the next part.
+
     Raises:
         InvalidSettings: if its chunker is not known.
     """
 
-    def __init__(self, catalog: Catalog, generation: Generation, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        generation: Generation,
+        embedder: Embedder,
+        stop: threading.Event | None = None,
+    ) -> None:
         self.generation = generation
-        self._catalog, self._embedder = catalog, embedder
+        self._catalog, self._embedder, self._stop = catalog, embedder, stop or threading.Event()
         recipe = generation.recipe
         self._chunker = make_chunker(recipe.chunker, embedder, chunk_tokens=recipe.chunk_tokens)
 
@@ -106,6 +116,8 @@ class PieceMaker:
         vectors: dict[bytes, np.ndarray] = {}
         keys = list(texts)
         for begin in range(0, len(keys), GROUP_CHUNKS):
+            if self._stop.is_set():
+                raise Stopped
             if not any(cut.wanted() for cut in cuts):
                 raise NotFound("It was cancelled or deleted while it was being embedded.")
             part = keys[begin : begin + GROUP_CHUNKS]

@@ -16,6 +16,8 @@ IbidError                    HTTP 500 unless another status is named
 ├── ProcessError             the process that reads files does not start: no fault of a file
 ├── StorageError             a disk that is full (HTTP 507) or busy (503), a damaged or newer data folder
 └── CitationError            a quote that is not the stored text: a bug, never served
+
+Stopped stands outside the tree: it reports nothing, and no handler of errors may take it for the failure of a file.
 """
 
 
@@ -81,3 +83,10 @@ class StorageError(IbidError):
 
 class CitationError(IbidError):
     """A quote is not the stored text of its document version."""
+
+
+class Stopped(BaseException):
+    """The service was told to stop, so the work at hand ends here; the next start goes on with it.
+
+    A BaseException, as KeyboardInterrupt is: `except Exception` around one file must let it through.
+    """

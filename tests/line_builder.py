@@ -1,6 +1,5 @@
 """Jobs worked off by a builder that needs no models, and what the tests of jobs ask of them."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +11,7 @@ from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.jobs import Job, Upload
 from tests.made_versions import CORPUS, make_version, random_vectors
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from ingest.build import Builder  # brings llama-index, which takes seconds
@@ -57,11 +57,8 @@ def submit(jobs: Jobs, uploads: Sequence[Upload]) -> str:
 
 
 def finished(jobs: Jobs, job: str) -> Job:
-    deadline = time.monotonic() + 10
-    while (found := jobs.queue.get(job)).finished is None:
-        assert time.monotonic() < deadline, found
-        time.sleep(0.01)
-    return found
+    wait_until(lambda: jobs.queue.get(job).finished is not None)
+    return jobs.queue.get(job)
 
 
 def run(

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +16,7 @@ from rag.answer.generator import Generator
 from rag.pipeline import Pipeline
 from rag.settings import Settings
 from rag.stages import ModelSet
-
-# Only a hang takes this long, also on a machine with other work.
-WAIT_S = 240
+from tests.waiting import HANG_S, wait_until
 
 TRAVEL = """# Travel policy
 
@@ -44,7 +41,7 @@ class Site:
 
     def exchange(self, request: bytes) -> bytes:
         """Send raw bytes and return all that comes back until the server closes."""
-        with socket.create_connection(self.address, timeout=WAIT_S) as connection:
+        with socket.create_connection(self.address, timeout=HANG_S) as connection:
             connection.sendall(request)
             received = []
             while part := connection.recv(65536):
@@ -63,7 +60,7 @@ def served(settings: Settings) -> Iterator[Site]:
         thread.start()
         address = listening.getsockname()
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{address[1]}", timeout=WAIT_S) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{address[1]}", timeout=HANG_S) as client:
                 wait_until(lambda: server.started)
                 wait_until(lambda: client.get("/ready").status_code == httpx.codes.OK)
                 yield Site(client, address, app.state.service)
@@ -83,14 +80,6 @@ def generating(site: Site, generator: Generator) -> Iterator[None]:
         yield
     finally:
         service.__dict__["pipeline"] = own
-
-
-def wait_until(holds: Any) -> None:
-    """Wait for a condition, or fail."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < WAIT_S, "it took too long"
-        time.sleep(0.02)
 
 
 def upload(

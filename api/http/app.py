@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -52,8 +53,8 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             yield
         finally:
-            stops = (app.state.readiness.stop, scheduler.stop)
-            idle = all([await run_in_threadpool(stop) for stop in stops])
+            stops = (app.state.readiness.stop, scheduler.stop, service.jobs.stop)
+            idle = all(await asyncio.gather(*map(run_in_threadpool, stops)))
             await run_in_threadpool(service.stop, idle=idle)
 
     app = Application(

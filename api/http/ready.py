@@ -6,7 +6,8 @@ import logging
 import shutil
 import threading
 
-from api.service import STOP_S, Service
+from api.service import Service
+from ingest.uploads.jobs import STOP_S
 from rag.errors import IbidError, NotFound
 from rag.pipeline import Pipeline
 
@@ -22,7 +23,7 @@ class Readiness:
         self._service = service
         self._pending = "The model and the indexes are being loaded."
         self._warnings: tuple[str, ...] = ()
-        self._stop = threading.Event()
+        self._indexes_rest = threading.Event()  # set once this thread touches them no more
         self._thread = threading.Thread(target=self._warm, name="warm-up", daemon=True)
 
     def start(self) -> None:
@@ -30,10 +31,12 @@ class Readiness:
         self._thread.start()
 
     def stop(self) -> bool:
-        """Stop after the index at hand, and return whether it ended within STOP_S."""
-        self._stop.set()
-        self._thread.join(STOP_S)
-        return not self._thread.is_alive()
+        """Stop after the index at hand, and return whether that was loaded within STOP_S.
+
+        What only some questions need is not waited for: its imports take seconds.
+        """
+        self._service.stopping.set()
+        return self._indexes_rest.wait(STOP_S)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -54,18 +57,25 @@ class Readiness:
 
     def _warm(self) -> None:
         try:
-            pipeline = self._service.pipeline  # the embedder with it
-            assert pipeline.models.generator  # loads it; a server is not asked yet
-            for corpus in self._service.catalog.corpora.infos():
-                if self._stop.is_set():
-                    return
-                self._load(pipeline, corpus.name)
-            self._pending = ""
-            pipeline.models.warm_up()  # most questions do without: ready does not wait for it
+            self._load_indexes()
+            if not self._service.stopping.is_set():
+                self._service.pipeline.models.warm_up()  # most questions do without: ready does not wait for it
         except Exception as error:  # whatever it is, the service lives on and says it
             log.exception("The warm-up failed")
             shown = str(error) if isinstance(error, IbidError) else type(error).__name__
             self._pending = f"Loading failed: {shown} Mend it and start the service again."
+
+    def _load_indexes(self) -> None:
+        try:
+            pipeline = self._service.pipeline  # the embedder with it
+            assert pipeline.models.generator  # loads it; a server is not asked yet
+            for corpus in self._service.catalog.corpora.infos():
+                if self._service.stopping.is_set():
+                    return
+                self._load(pipeline, corpus.name)
+            self._pending = ""
+        finally:
+            self._indexes_rest.set()
 
     def _load(self, pipeline: Pipeline, corpus: str) -> None:
         try:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 
 from api.render import sync_to_line
-from api.service import STOP_S, Service
+from api.service import Service
 from api.sync import sync_folder
 from ingest.sync.plan import Order
-from rag.errors import IbidError
+from ingest.uploads.jobs import STOP_S
+from rag.errors import IbidError, Stopped
 from rag.schedule import Schedule
 
 log = logging.getLogger(__name__)
 LONGEST_WAIT_S = 30.0  # between two looks at the clock, which may be set, or have slept
-
-
-class Stopped(Exception):
-    """The service was told to stop: no failure of the run, of which nobody is told."""
 
 
 class Scheduler:
@@ -28,7 +24,7 @@ class Scheduler:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._stop = threading.Event()
+        self._stop = service.stopping
         self._thread = threading.Thread(
             target=self._work, args=(service.settings.schedule,), name="schedule", daemon=True
         )
@@ -39,7 +35,7 @@ class Scheduler:
             self._thread.start()
 
     def stop(self) -> bool:
-        """Stop after the file at hand, and return whether it ended within STOP_S."""
+        """Stop the sync at hand, and return whether it ended within STOP_S."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(STOP_S)
@@ -62,7 +58,7 @@ class Scheduler:
     def _run(self, schedule: Schedule) -> None:
         order = Order(schedule.corpus, str(schedule.folder), schedule.delete_missing)
         try:
-            report = sync_folder(self._service, order, self._until_stopped)
+            report = sync_folder(self._service, order)
         except Stopped:
             log.info(
                 "%s: the sync stopped with the service; the next run goes on from there.", schedule.corpus
@@ -74,11 +70,3 @@ class Scheduler:
         for name, reason in report.plan.failed.items():
             log.warning("%s: failed: %s: %s", schedule.corpus, ascii(name), reason)
         log.info("%s", sync_to_line(report))
-
-    @contextmanager
-    def _until_stopped(self, files: int) -> Iterator[Callable[[], None]]:
-        def on_file() -> None:
-            if self._stop.is_set():
-                raise Stopped
-
-        yield on_file

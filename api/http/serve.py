@@ -12,12 +12,14 @@ import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 
 from api.http.app import create_app
-from api.service import STOP_S, Service
+from api.service import Service
 from rag.errors import IbidError, InvalidSettings
 from rag.settings import Settings
 
 # A question asks for the interpreter some fifty times; by default it waits up to 5 ms each time.
 SWITCH_S = 0.0005
+# How long requests at work may take to end once the server is told to stop.
+REQUEST_S = 3
 
 
 def run_server(settings: Settings) -> None:
@@ -30,12 +32,12 @@ def run_server(settings: Settings) -> None:
     """
     Service(settings).close()  # opening it here keeps a broken data folder from ending in a traceback
     sys.setswitchinterval(SWITCH_S)
-    with _listen(settings) as listening:
+    with listen(settings) as listening:
         config = uvicorn.Config(
             create_app(settings),
             log_config=_logging(),
             log_level="info",
-            timeout_graceful_shutdown=STOP_S,
+            timeout_graceful_shutdown=REQUEST_S,
         )
         server = uvicorn.Server(config)
         with suppress(KeyboardInterrupt):  # which is how one stops it
@@ -52,7 +54,12 @@ def _logging() -> dict[str, Any]:
     return {**LOGGING_CONFIG, "loggers": loggers}
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens on the address of the settings.
+
+    Raises:
+        InvalidSettings: if the address cannot be bound.
+    """
     family = socket.AF_INET6 if ":" in settings.service.host else socket.AF_INET
     try:
         listening = socket.create_server(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ingest.names import document_name, taken_name
 from ingest.source import Outcome, Source
-from rag.errors import IbidError, ProcessError, StorageError, UnreadableFile
+from rag.errors import IbidError, ProcessError, Stopped, StorageError, UnreadableFile
 from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.durable import locked
@@ -30,20 +30,24 @@ log = logging.getLogger(__name__)
 POLL_S = 0.5  # how soon a job submitted by another process is noticed
 MOST_PAUSE_S = 30  # longest wait between tries while the disk is full or busy
 SWEEP_S = 3_600  # between two looks for what nothing needs any more
-STOP_S = 3  # how long stopping waits for the file at hand
+# How long stopping waits for the work at hand to notice.
+STOP_S = 1
 FILE_ATTEMPTS = 3  # how often a file is begun: one that ends the process each time must not do so for ever
 
 
 class Jobs:
     """The thread that works off a catalogue's queue of uploads, and is woken by new ones.
 
+    Args:
+        stop: set by `stop`, and by whoever stops the whole service; a builder that shares it ends with Stopped.
+
     Attributes:
         queue: the jobs themselves, of every process.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, stop: threading.Event | None = None) -> None:
         self._catalog, self.queue = catalog, catalog.jobs
-        self._wake, self._stop = threading.Event(), threading.Event()
+        self._wake, self._stop = threading.Event(), stop or threading.Event()
         self._thread: threading.Thread | None = None
         self._at_work = ""  # id of the job
         self._holds_lock = False
@@ -79,9 +83,9 @@ class Jobs:
         self._thread.start()
 
     def stop(self, *, wait_s: float = STOP_S) -> bool:
-        """Stop after the file at hand, and return whether that came to its end in time.
+        """Stop, and return whether the work at hand ended in time.
 
-        What is left goes on at the next start.
+        The file at hand goes on at the next start, with the embeddings that were made, and so does what is left.
         """
         self._stop.set()
         self._wake.set()
@@ -94,7 +98,7 @@ class Jobs:
         builder = functools.cache(make_builder)
         self._catalog.originals.drop_unfinished()  # what a kill left behind
         pause_s = 0.0
-        with ExitStack() as held:
+        with ExitStack() as held, suppress(Stopped):
             while not self._stop.is_set():
                 try:
                     self._sweep()

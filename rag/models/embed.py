@@ -122,9 +122,13 @@ def embedder_of(corpus: str, recipe: Recipe, own: Embedder, *, threads: int = 0)
     )
 
 
-def in_background(embedder: Embedder) -> Embedder:
-    """Return the embedder for indexing: the trunk then gives way to questions, other models share one lock."""
-    return embedder.in_background() if isinstance(embedder, TrunkEmbedder) else embedder
+def in_background(embedder: Embedder, stop: threading.Event | None = None) -> Embedder:
+    """Return the embedder for indexing: the trunk then gives way to questions, other models share one lock.
+
+    Args:
+        stop: once set, the trunk raises Stopped at the next text.
+    """
+    return embedder.in_background(stop) if isinstance(embedder, TrunkEmbedder) else embedder
 
 
 @lru_cache(maxsize=4)
@@ -143,10 +147,10 @@ class TrunkEmbedder:
         self.fingerprint = trunk.trunk_fingerprint()
         self._runner = Runner(prepare.prepared_trunk(), threads=threads)
 
-    def in_background(self) -> TrunkEmbedder:
+    def in_background(self, stop: threading.Event | None = None) -> TrunkEmbedder:
         """Return this model on threads of the lowest priority, with pools and queues of their own."""
         yielding = copy.copy(self)
-        yielding._runner = self._runner.in_background()
+        yielding._runner = self._runner.in_background(stop)
         return yielding
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:

@@ -22,7 +22,7 @@ import onnxruntime
 from threadpoolctl import threadpool_limits
 from tokenizers import Encoding, Tokenizer
 
-from rag.errors import ModelError
+from rag.errors import ModelError, Stopped
 from rag.models import prepare, trunk
 
 PROBE = ("Who wrote Hamlet?", "William Shakespeare wrote the tragedy of Hamlet between 1599 and 1601.")
@@ -59,23 +59,38 @@ class Runner:
         threadpool_limits(1, user_api="blas")  # numpy's threads spin, and cost a question 30 ms of ours
         self._threads = threads or cores()
         self._pool = _pool(self._threads)
+        self._stop = threading.Event()
 
-    def in_background(self) -> Runner:
+    def in_background(self, stop: threading.Event | None = None) -> Runner:
         """Return the same network for work that nobody waits for: its threads run when no other wants the cores.
 
         Without it a question would wait for its turn behind every text that is queued to be indexed.
+
+        Args:
+            stop: once set, `tokenise` and `each` raise Stopped, `each` at its next item.
         """
         yielding = copy.copy(self)
         yielding._pool = _pool(self._threads, yielding=True)
+        yielding._stop = stop or self._stop
         return yielding
 
     def tokenise(self, texts: Sequence[str]) -> list[Encoding]:
         """Tokenise without a limit and without special tokens; offsets are code points."""
+        self._go_on()
         return self._tokenizer.encode_batch([whole(text) for text in texts], add_special_tokens=False)
 
     def each(self, work: Callable[[_A], _B], items: Iterable[_A]) -> list[_B]:
         """Apply `work`, which calls `run`, to each item in parallel; order is kept."""
-        return list(self._pool.map(work, items))
+
+        def work_unless_stopped(item: _A) -> _B:
+            self._go_on()
+            return work(item)
+
+        return list(self._pool.map(work_unless_stopped, items))
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
 
     def run(self, first: Sequence[int], second: Sequence[int] | None = None) -> list[np.ndarray]:
         """Return the network's outputs for `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.

@@ -17,6 +17,7 @@ from rag.store.jobs import Upload
 from rag.store.schema import APPLICATION_ID
 from tests.made_versions import damage_inside
 from tests.typed import Ibid
+from tests.waiting import HANG_S
 
 
 @pytest.fixture
@@ -299,7 +300,7 @@ def test_two_ingests_at_once_both_succeed(home: Path) -> None:
         subprocess.Popen([*command, str(home / name)], stdout=subprocess.PIPE) for name in ("one", "two")
     ]
 
-    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    outputs = [process.communicate(timeout=HANG_S)[0] for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0]
     assert all(b"5 added" in output for output in outputs)

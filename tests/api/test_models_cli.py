@@ -19,6 +19,7 @@ from api.commands.models import is_prepared, shipped_models
 from rag.errors import ModelError
 from rag.models import pack, prepare
 from rag.settings import Settings
+from tests.waiting import HANG_S
 
 ROOT = Path(__file__).parents[2]
 ENTRIES: dict[str, dict[str, Any]] = {
@@ -160,7 +161,7 @@ def test_results_keep_the_order_of_the_lines_and_do_not_wait_for_all_of_them() -
 
     def work(entry: dict[str, Any]) -> dict[str, Any]:
         if entry["premise"] == "0":
-            assert release.wait(30)  # the first line is the last one to be done of those in work
+            assert release.wait(HANG_S)  # the first line is the last one to be done of those in work
         return {"supported": float(entry["premise"])}
 
     def lines() -> list[str]:

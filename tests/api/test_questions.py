@@ -16,6 +16,7 @@ from rag.errors import ModelError
 from rag.settings import Settings
 from rag.types import Chunk, Context, Draft, Hit, Trace
 from tests.served import TRAVEL, Site, find, generating, served, upload_handbook
+from tests.waiting import HANG_S
 
 HOTEL = "What is the hotel limit per night in London?"
 HIT = {"document", "start", "end", "page", "text", "score"}
@@ -189,7 +190,7 @@ class Waiting:
         self.go_on = threading.Event()
 
     def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
-        assert self.go_on.wait(30)
+        assert self.go_on.wait(HANG_S)
         return Draft("", (), 0.0, "It waited.")
 
     def count_tokens(self, text: str) -> int:
@@ -242,7 +243,7 @@ def test_the_work_of_a_stream_ends_when_its_client_is_gone() -> None:
 
     def work(emit: Emit) -> None:
         emit(("answer", {"text": "a"}))
-        left.wait(10)
+        left.wait(HANG_S)
         try:
             emit(("answer", {"text": "b"}))
         except ClientGone:

@@ -12,7 +12,8 @@ from ingest.sync.lock import sync_lock
 from rag.errors import InvalidSettings, SyncRunning
 from rag.schedule import Schedule
 from rag.settings import Settings, load_settings
-from tests.served import find, served, wait_until
+from tests.served import find, served
+from tests.waiting import wait_until
 
 NOON = datetime(2026, 11, 26, 12, 0)
 
@@ -156,3 +157,4 @@ def test_stopping_the_service_stops_a_long_sync_after_the_file_at_hand(
         count = "SELECT count(*) FROM documents"
         wait_until(lambda: site.service.catalog.database.read().execute(count).fetchone()[0] > 0)
     wait_until(lambda: said(caplog, "sea: the sync stopped with the service"))
+    assert len(list((tmp_path / "home" / "originals").iterdir())) < 2000

@@ -8,7 +8,8 @@ import pytest
 from api.service import Service
 from rag.settings import Settings
 from rag.store.jobs import Job, Upload
-from tests.served import TRAVEL, wait_until
+from tests.served import TRAVEL
+from tests.waiting import wait_until
 
 
 @pytest.fixture

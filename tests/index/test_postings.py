@@ -79,9 +79,9 @@ def test_a_merge_of_live_and_dead() -> None:
 
 def test_a_pasted_page_is_answered_from_its_weightiest_terms(large: LexicalIndex) -> None:
     page = " ".join(f"w{i % 5000}x" for i in range(20_000))[:100_000] + " w4999x"
-    started = time.perf_counter()
+    started = time.thread_time()
     assert len(large.search(page, 5)) == 5
-    assert time.perf_counter() - started < 0.5  # measured: under 0.1
+    assert time.thread_time() - started < 1.0  # ten times the usual
     assert len(large._weigh(page)[0]) == lexical.QUESTION_TERMS
     weights = large._weigh(page)[1]
     assert weights.min() >= np.median([large.idf(f"w{i}x") for i in range(5000)])
@@ -91,10 +91,10 @@ def test_one_chunk_at_size_is_searchable_at_once(large: LexicalIndex) -> None:
     spent = []
     for i in range(50):
         unheard = "zq" + "abcdefghij"[i // 10] + "abcdefghij"[i % 10]
-        started = time.perf_counter()
+        started = time.thread_time()
         large.add([1_000_001 + i], [f"newcomer {unheard}"])
         assert [hit for hit, _ in large.search(unheard, 1)] == [1_000_001 + i]
         large.remove([1_000_001 + i])
         assert large.search(unheard, 1) == []
-        spent.append(time.perf_counter() - started)
+        spent.append(time.thread_time() - started)
     assert np.median(spent) < 0.05  # measured: 0.002

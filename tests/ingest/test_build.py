@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ import pytest
 from ingest.build import Builder
 from ingest.pieces import GROUP_CHUNKS
 from ingest.source import Outcome, Source
-from rag.errors import NotFound, OtherEmbedder, StorageError
-from rag.models.embed import Embedder, TokenVectors
-from rag.recipe import Recipe
+from ingest.uploads.jobs import Jobs
+from rag.errors import NotFound, OtherEmbedder, Stopped, StorageError
+from rag.models.embed import Embedder, TokenVectors, in_background
+from rag.recipe import Recipe, recipe_of
 from rag.settings import Settings
 from rag.store.catalog import Catalog
+from rag.store.jobs import Upload
 from rag.types import indexed_text
+from tests.line_builder import finished
 from tests.made_versions import count
+from tests.waiting import HANG_S
 
 CORPUS = "built"
 
@@ -152,6 +157,7 @@ import os, sys
 from pathlib import Path
 from ingest.source import Source
 from rag.store.catalog import Catalog
+from rag.store.jobs import Upload
 from rag.models.embed import load_embedder
 from rag.recipe import Recipe
 from tests.ingest.test_build import LARGE, Choking, build
@@ -181,6 +187,66 @@ def test_a_large_file_goes_on_where_a_kill_ended_it(catalog: Catalog, embedder: 
     first = catalog.database.read().execute("SELECT * FROM chunks ORDER BY start").fetchone()
     text = indexed_text(first["text"], first["context"])
     assert np.array_equal(stored[first["embedding"]], embedder.encode([text])[0].astype(np.float16))
+
+
+class StoppedAt(Choking):
+    """An embedder whose service is told to stop once it has encoded so many texts."""
+
+    def __init__(self, embedder: Embedder, stop: threading.Event, after: int) -> None:
+        super().__init__(embedder, "\0", Exception())
+        self._stop, self._after = stop, after
+
+    def _check(self, texts: Sequence[str]) -> None:
+        if self.encoded >= self._after:
+            self._stop.set()
+
+
+def test_a_stop_waits_for_no_large_file_and_the_next_start_goes_on_with_it(
+    catalog: Catalog, embedder: Embedder
+) -> None:
+    stop = threading.Event()
+    stopped = StoppedAt(embedder, stop, after=200)
+    settings = Settings(home=Path(), chunk_tokens=32)
+    jobs = Jobs(catalog, stop)
+    job = jobs.submit(
+        CORPUS, [Upload("large.md", LARGE.encode(), {})], recipe_of(settings, embedder.fingerprint)
+    )
+    jobs.start(lambda: Builder(catalog, stopped, settings, stop), lambda _: None)
+    assert stop.wait(HANG_S)
+    assert jobs.stop(wait_s=HANG_S)  # the thread has ended
+    kept = count(catalog, "checkpoints")
+    assert 200 <= kept == stopped.encoded <= 200 + 2 * GROUP_CHUNKS
+    assert (count(catalog, "documents"), count(catalog, "embeddings")) == (0, 0)
+    assert [file.state for file in jobs.queue.get(job).files] == ["queued"]
+    assert catalog.database.read().execute("SELECT attempts FROM job_files").fetchone()[0] == 0
+    again, later = Choking(embedder, "\0", Exception()), Jobs(catalog)
+    later.start(lambda: Builder(catalog, again, settings), lambda _: None)
+    assert finished(later, job).state == "completed"
+    later.stop()
+    assert again.encoded == SENTENCES - kept
+    assert count(catalog, "embeddings") == SENTENCES
+
+
+@pytest.mark.parametrize("chunker", ["packed", "max_min"])  # the latter embeds when it cuts
+def test_a_stop_is_no_failure_of_a_file(catalog: Catalog, embedder: Embedder, chunker: str) -> None:
+    stop = threading.Event()
+    stopped = StoppedAt(in_background(embedder, stop), stop, after=0)
+    builder = Builder(catalog, stopped, Settings(home=Path(), chunker=chunker), stop)
+    with pytest.raises(Stopped):
+        next(builder.ingest(CORPUS, FILES))
+    assert catalog.documents.infos(CORPUS) == []
+
+
+def test_a_stop_lets_a_file_go_that_is_being_read(catalog: Catalog, embedder: Embedder) -> None:
+    stop = threading.Event()
+
+    def read() -> bytes:
+        stop.set()
+        return b"Some text."
+
+    with pytest.raises(Stopped):
+        next(Builder(catalog, embedder, Settings(home=Path()), stop).ingest(CORPUS, [Source("a.txt", read)]))
+    assert catalog.documents.infos(CORPUS) == []
 
 
 def test_what_is_cancelled_is_embedded_no_further(catalog: Catalog, embedder: Embedder) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -15,6 +14,7 @@ import pytest
 from eval.benchmarks.operations.server import Server, running_server
 from tests.ingest.test_parse import slow_json
 from tests.made_files import make_docx
+from tests.waiting import wait_until
 
 CORPUS = "limits"
 QUESTION = {"question": "What is the hotel limit in London?"}
@@ -45,11 +45,8 @@ def job(client: httpx.Client, name: str) -> dict[str, Any]:
 
 
 def wait(client: httpx.Client, name: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
-    while not (found := job(client, name))["finished"]:
-        assert time.monotonic() < deadline, found
-        time.sleep(0.01)
-    return found
+    wait_until(lambda: job(client, name)["finished"])
+    return job(client, name)
 
 
 def ask(client: httpx.Client) -> str:
@@ -129,28 +126,25 @@ def test_a_docx_that_unpacks_to_a_gigabyte_hurts_nobody(server: Server) -> None:
     with zipfile.ZipFile(BytesIO(bomb)) as archive:
         assert sum(member.file_size for member in archive.infolist()) > 1_000_000_000
     with Peak(server) as peak:
-        began = time.monotonic()
         name = submit(server.client, {"bomb.docx": bomb, "good.docx": make_docx()})
         while not job(server.client, name)["finished"]:
             assert "210 pounds" in ask(server.client)
-        took = time.monotonic() - began
     ended = job(server.client, name)
     assert [file["state"] for file in ended["files"]] == ["failed", "added"]
     assert ended["files"][0]["error"].startswith("load: bomb.docx would unpack to 1,380,000,000 bytes")
-    assert took < 20
     assert peak.mb < 200
 
 
 def test_cancelling_ends_the_file_at_hand(server: Server) -> None:
     name = submit(server.client, {"slow.json": slow_json(), "next.txt": b"Next."})
-    while job(server.client, name)["files"][0]["state"] != "running" or not parsers_of(server.process.pid):
-        time.sleep(0.02)
-    began = time.monotonic()
+    wait_until(lambda: job(server.client, name)["files"][0]["state"] == "running")
+    wait_until(lambda: parsers_of(server.process.pid))
+    reading = parsers_of(server.process.pid)
     cancelled = server.client.post(f"/v1/jobs/{name}/cancel").json()
     assert (cancelled["state"], cancelled["done"]) == ("cancelled", 2)
     after = wait(server.client, submit(server.client, {"after.txt": b"After it."}))
     assert after["state"] == "completed"
-    assert time.monotonic() - began < 30
+    assert not {*reading} & {*parsers_of(server.process.pid)}  # ended; one that comes to its end reads on
     assert server.client.post(f"/v1/jobs/{name}/cancel").status_code == httpx.codes.CONFLICT
     assert server.client.post("/v1/jobs/none/retry").status_code == httpx.codes.NOT_FOUND
 

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from rag.store.jobs import JobQueue
 from rag.store.originals import Originals
 from tests.line_builder import finished, originals, run, states, submit, upload
 from tests.made_versions import CORPUS, make_version, random_vectors
+from tests.waiting import HANG_S, wait_until
 
 if TYPE_CHECKING:
     pass  # brings llama-index, which takes seconds
@@ -229,8 +229,8 @@ from ingest.uploads.jobs import Jobs
 from rag.store.catalog import Catalog
 from tests.line_builder import LineBuilder
 catalog = Catalog(Path(sys.argv[1]))
-Jobs(catalog).start(lambda: LineBuilder(catalog, lambda name: time.sleep(60 if "slow" in sys.argv else 0)), print)
-time.sleep(60)
+Jobs(catalog).start(lambda: LineBuilder(catalog, lambda name: time.sleep(600 if "slow" in sys.argv else 0)), print)
+time.sleep(600)
 """
 
 
@@ -242,31 +242,22 @@ def worker(catalog: Catalog, *words: str) -> "subprocess.Popen[bytes]":
 def test_a_dead_worker_is_noticed_and_another_process_takes_over(jobs: Jobs, catalog: Catalog) -> None:
     job = submit(jobs, [upload("a.txt", b"one"), upload("b.txt", b"two")])
     with worker(catalog, "slow") as first:
-        until(lambda: jobs.queue.get(job).files[0].state == "running")
+        wait_until(lambda: jobs.queue.get(job).files[0].state == "running")
         assert jobs.queue.get(job).state == "running"
         with worker(catalog) as second:
             time.sleep(1)  # it waits for its turn
             assert jobs.queue.get(job).done == 0
             first.kill()
-            killed = time.monotonic()
             assert finished(jobs, job).state == "completed"
-            assert time.monotonic() - killed < 30
             second.kill()
 
 
 def test_a_job_whose_worker_died_is_queued_again(jobs: Jobs, catalog: Catalog) -> None:
     job = submit(jobs, [upload("a.txt", b"one")])
     with worker(catalog, "slow") as only:
-        until(lambda: jobs.queue.get(job).state == "running")
+        wait_until(lambda: jobs.queue.get(job).state == "running")
         only.kill()
     assert jobs.queue.get(job).state == "queued"
-
-
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 _POISONED = """
@@ -302,19 +293,17 @@ def test_stopping_does_not_wait_for_a_slow_file_nor_count_against_it(catalog: Ca
 
     def slow(_: str) -> None:
         reading.set()
-        assert go_on.wait(30)
+        assert go_on.wait(HANG_S)
 
     job = submit(Jobs(catalog), [upload("a.txt"), upload("b.txt", b"two")])
     for _ in range(4):  # more often than a file is begun
         jobs = Jobs(catalog)
         run(jobs, catalog, before=slow)
-        assert reading.wait(10)
-        began = time.monotonic()
-        assert not jobs.stop(wait_s=0.1)
-        assert time.monotonic() - began < 5
+        assert reading.wait(HANG_S)
+        assert not jobs.stop(wait_s=0.1)  # it is not waited for: it goes on only below
         assert states(jobs.queue.get(job)) == [("a.txt", "queued"), ("b.txt", "queued")]
         go_on.set()
-        assert jobs.stop()
+        assert jobs.stop(wait_s=HANG_S)
         reading.clear()
         go_on.clear()
         with catalog.database.write() as transaction:  # as if the process had ended before the file was in

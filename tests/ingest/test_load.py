@@ -84,9 +84,9 @@ def test_pdf() -> None:
 
 def test_pdf_of_300_pages_takes_seconds() -> None:
     data = make_pdf(*[[f"Line {line} of page {page}." for line in range(45)] for page in range(300)])
-    started = time.perf_counter()
+    started = time.thread_time()
     loaded = load(data, "a.pdf")
-    assert time.perf_counter() - started < 10  # 1 s on an idle machine
+    assert time.thread_time() - started < 10  # ten times the usual
     assert loaded.text[loaded.pages[299] :].startswith("Line 0 of page 299.")
 
 

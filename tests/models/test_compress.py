@@ -215,11 +215,9 @@ def test_text_and_question_must_be_strings() -> None:
 
 def test_a_million_characters() -> None:
     text = f"{PROSE} " * (1_000_000 // len(PROSE))
-    began = time.perf_counter()
+    began = time.thread_time()
     made = Compressor(Lengths()).compress(text, 0.5)
-    assert (
-        time.perf_counter() - began < 20
-    )  # about two on a quiet machine; without the network, which is linear
+    assert time.thread_time() - began < 20  # ten times the usual; without the network, which is linear
     assert 0.48 <= len(made.text) / len(text) <= 0.5
 
 

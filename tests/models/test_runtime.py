@@ -13,9 +13,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from rag.errors import ModelError
+from rag.errors import ModelError, Stopped
 from rag.models.prepare import prepared_trunk
 from rag.models.runtime import PROBE, Runner, pack_runner, probe, trunk_tokenizer
+from tests.waiting import HANG_S
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 CLS, SEP = 101, 102  # as in BERT's vocabulary
@@ -176,17 +177,36 @@ def test_work_in_the_background_gives_way(echo: Runner) -> None:
     assert yielding.run([7, 8])[0].tolist() == echo.run([7, 8])[0].tolist()
 
 
+def test_a_stop_ends_work_in_the_background_at_the_next_item_and_no_other(echo: Runner) -> None:
+    stop, done = threading.Event(), []
+
+    def work(item: int) -> int:
+        done.append(item)
+        if item == 3:
+            stop.set()
+        return item
+
+    yielding = echo.in_background(stop)
+    with pytest.raises(Stopped):
+        yielding.each(work, range(1000))
+    assert 4 <= len(done) < 1000
+    with pytest.raises(Stopped):
+        yielding.tokenise(["A text."])
+    assert echo.each(work, range(4)) == [0, 1, 2, 3]
+    assert len(echo.tokenise(["A text."])) == 1
+
+
 def test_a_question_does_not_wait_for_what_is_queued_in_the_background(echo: Runner) -> None:
     working, free = threading.Semaphore(0), threading.Event()
 
     def slow(_: int) -> bool:
         working.release()
-        return free.wait(30)
+        return free.wait(HANG_S)
 
     with ThreadPoolExecutor(1) as indexing:
         queued = indexing.submit(echo.in_background().each, slow, range(20))
-        assert working.acquire(timeout=30)
+        assert working.acquire(timeout=HANG_S)
         assert echo.each(lambda one: one + 1, range(4)) == [1, 2, 3, 4]
         assert not queued.done()
         free.set()
-        assert queued.result(30) == [True] * 20
+        assert queued.result(HANG_S) == [True] * 20

@@ -121,7 +121,10 @@ def test_two_servers_on_one_data_folder_agree(tmp_path: Path) -> None:
 def test_an_answer_does_not_wait_for_an_acknowledgement(tmp_path: Path) -> None:
     """Without TCP_NODELAY every answer to a POST is 40 ms late, whatever the work took."""
     settings = Settings(home=tmp_path, port=free_port())
-    with listen(settings) as listening, socket.create_connection((settings.host, settings.port)):
+    with (
+        listen(settings) as listening,
+        socket.create_connection((settings.service.host, settings.service.port)),
+    ):
         accepted, _ = listening.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

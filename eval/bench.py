@@ -25,8 +25,8 @@ from eval.benchmarks.answers import (
 )
 from eval.benchmarks.conversation import memory, multiturn, recall, rewriting
 from eval.benchmarks.models import pack
-from eval.benchmarks.operations import crash, ingest_load, ingest_rate, restore, startup, stop, sync
-from eval.benchmarks.retrieval import chroma, lexical, nfcorpus, peers, scale
+from eval.benchmarks.operations import crash, ingest_load, ingest_rate, restore, scale, startup, stop, sync
+from eval.benchmarks.retrieval import chroma, lexical, nfcorpus, peers
 from eval.datasets import available
 from eval.trial import processor, save_results
 

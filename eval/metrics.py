@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 
 Span = tuple[int, int]  # [start, end) in code points
 DocumentSpan = tuple[str, int, int]
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +107,19 @@ def _length(spans: Iterable[Span]) -> int:
         total += max(0, end - max(start, covered))
         covered = max(covered, end)
     return total
+
+
+def words_found(premise: str, hypothesis: str) -> float:
+    """Return the share of the statement's different words that the evidence holds; 0 without words."""
+    words = set(_WORD.findall(hypothesis.lower()))
+    return len(words & set(_WORD.findall(premise.lower()))) / max(1, len(words))
+
+
+def balanced_accuracy(truth: np.ndarray, said: np.ndarray) -> float:
+    """Return the mean of the shares right among the true and among the false, both bool (n,)."""
+    return float((said[truth].mean() + (~said[~truth]).mean()) / 2)
+
+
+def best_balanced_accuracy(truth: np.ndarray, scores: np.ndarray) -> float:
+    """Return the balanced accuracy at the threshold that suits these very scores best."""
+    return max(balanced_accuracy(truth, scores >= threshold) for threshold in np.unique(scores))

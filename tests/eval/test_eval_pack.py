@@ -15,7 +15,7 @@ from eval.benchmarks.answers import refusal
 from eval.benchmarks.models import compression, judging, pack
 from eval.benchmarks.retrieval import reranking
 from eval.datasets import available, held_back
-from eval.metrics import paired_test
+from eval.metrics import balanced_accuracy, best_balanced_accuracy, paired_test, words_found
 from rag.models.embed import Embedder
 from rag.models.judge import load_judge
 from rag.models.reader import load_reader
@@ -62,10 +62,10 @@ class SharedWords:
     """A judge and a cross-encoder by the share of words."""
 
     def score(self, question: str, texts: Sequence[str]) -> np.ndarray:
-        return np.array([judging.words_found(text, question) for text in texts])
+        return np.array([words_found(text, question) for text in texts])
 
     def support(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
-        return np.array([judging.words_found(*pair) for pair in pairs])
+        return np.array([words_found(*pair) for pair in pairs])
 
 
 # metrics
@@ -255,16 +255,16 @@ def test_accuracies_and_areas_by_hand() -> None:
     truth = np.array([True, True, False, False, False])
     scores = np.array([0.9, 0.4, 0.4, 0.2, 0.6])
 
-    assert judging.balanced_accuracy(truth, scores >= 0.5) == pytest.approx((1 / 2 + 2 / 3) / 2)
-    assert judging.best_balanced_accuracy(truth, scores) == pytest.approx((1 / 2 + 1) / 2)  # at 0.9
+    assert balanced_accuracy(truth, scores >= 0.5) == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert best_balanced_accuracy(truth, scores) == pytest.approx((1 / 2 + 1) / 2)  # at 0.9
     assert judging.area_under_curve(truth, scores) == pytest.approx((3 + 1.5) / 6)
     assert judging.calibration_error(truth, truth.astype(float)) == 0
     assert judging.calibration_error(np.array([True, False]), np.array([0.75, 0.75])) == pytest.approx(0.25)
 
 
 def test_words_are_found_whatever_their_case() -> None:
-    assert judging.words_found("Ada lit THE lamp.", "The lamp is lit") == pytest.approx(3 / 4)
-    assert judging.words_found("Ada", "") == 0
+    assert words_found("Ada lit THE lamp.", "The lamp is lit") == pytest.approx(3 / 4)
+    assert words_found("Ada", "") == 0
 
 
 def test_a_judge_is_measured_beside_its_baselines(embedder: Embedder) -> None:

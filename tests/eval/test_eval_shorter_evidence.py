@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eval.benchmarks.answers.shorter_evidence import WAYS, compared, gold_stands
-from eval.benchmarks.models.judging import words_found
+from eval.metrics import words_found
 from eval.questions import EvalQuestion, Gold
 from eval.report.tables import shorter_evidence_rows
 from eval.trial import CORPUS, Trial, text_sources, trial

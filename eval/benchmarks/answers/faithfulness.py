@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from eval.benchmarks.models.judging import balanced_accuracy, best_balanced_accuracy
 from eval.datasets import chroma, chroma_documents, records
 from eval.faithfulness import JudgeLLM, Scorer
+from eval.metrics import balanced_accuracy, best_balanced_accuracy
 from eval.questions import EvalQuestion
 from eval.run import ask
 from eval.trial import CORPUS, Subject, file_sources, shared_embedder, trial

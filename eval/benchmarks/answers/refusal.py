@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from eval.benchmarks.models.judging import balanced_accuracy, best_balanced_accuracy
 from eval.datasets import chroma, chroma_documents, held_back
-from eval.metrics import percentile
+from eval.metrics import balanced_accuracy, best_balanced_accuracy, percentile
 from eval.reading import gold_answers, short_answers
 from eval.trial import CORPUS, file_sources, shared_embedder, text_sources, trial
 from rag.models.embed import TRUNK, Embedder, maxsim, unit

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from eval.ablate import Variant, ablation_json
-from eval.benchmarks.models.judging import words_found
 from eval.datasets import HANDBOOK, available, chroma, chroma_documents, handbook
 from eval.measures import Values, answer_values
-from eval.metrics import percentile
+from eval.metrics import percentile, words_found
 from eval.questions import EvalQuestion
 from eval.report.tables import SHORTER_SHOWN
 from eval.run import ask

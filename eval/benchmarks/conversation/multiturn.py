@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from eval.benchmarks.models.judging import balanced_accuracy, best_balanced_accuracy
 from eval.datasets import records
+from eval.metrics import balanced_accuracy, best_balanced_accuracy
 from eval.trial import CORPUS, text_sources, trial
 from rag.memory.tiers import Exchange, what_was_said
 from rag.types import Memory

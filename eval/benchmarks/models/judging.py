@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from eval.datasets import held_back, records
+from eval.metrics import balanced_accuracy, best_balanced_accuracy, words_found
 from rag.answer.writer import stands
 from rag.models.embed import Embedder
 from rag.models.judge import Judge
 
 FEVER_SHARE = 0.1  # of the premises; training leaves them out
-_WORD = re.compile(r"\w+")
 Pair = tuple[str, str]  # (premise, hypothesis)
 
 
@@ -58,22 +57,6 @@ def judged(judge: Judge, embedder: Embedder, labelled: Sequence[tuple[Pair, bool
         figures[f"{name}: best balanced accuracy"] = best_balanced_accuracy(truth, scores)
         figures[f"{name}: AUC"] = area_under_curve(truth, scores)
     return {name: round(value, 4) for name, value in figures.items()}
-
-
-def words_found(premise: str, hypothesis: str) -> float:
-    """Return the share of the statement's different words that the evidence holds; 0 without words."""
-    words = set(_WORD.findall(hypothesis.lower()))
-    return len(words & set(_WORD.findall(premise.lower()))) / max(1, len(words))
-
-
-def balanced_accuracy(truth: np.ndarray, said: np.ndarray) -> float:
-    """Return the mean of the shares right among the true and among the false, both bool (n,)."""
-    return float((said[truth].mean() + (~said[~truth]).mean()) / 2)
-
-
-def best_balanced_accuracy(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Return the balanced accuracy at the threshold that suits these very scores best."""
-    return max(balanced_accuracy(truth, scores >= threshold) for threshold in np.unique(scores))
 
 
 def area_under_curve(truth: np.ndarray, scores: np.ndarray) -> float:

@@ -21,9 +21,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from eval.benchmarks.operations.scale import alter
 from eval.benchmarks.operations.server import memory_mb, without_settings
 from eval.benchmarks.operations.sync import processor_s
-from eval.benchmarks.retrieval.scale import alter
 from eval.datasets import records
 from eval.trial import shared_embedder
 from ingest.chunking.chunkers import make_chunker

@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from eval.benchmarks.operations.scale import CORPUS, build_corpus
 from eval.benchmarks.operations.server import running_server, without_settings
-from eval.benchmarks.retrieval.scale import CORPUS, build_corpus
 
 CHUNKS = 10_000
 # Chunks that are embedded for real: more of them change no time measured here.

@@ -215,7 +215,7 @@ class WebhookSettings(SettingsGroup):
     """`[webhook]`: who is told of a sync."""
 
     webhook_url: SecretStr = _setting(SecretStr(""), "where `ibid sync` posts what it did, as JSON")
-    webhook_secret: SecretStr = _setting(SecretStr(""), "signs those posts, see README's section on cron")
+    webhook_secret: SecretStr = _setting(SecretStr(""), "signs those posts: docs/sync.md")
 
 
 class Settings(BaseSettings):

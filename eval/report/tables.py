@@ -17,14 +17,14 @@ from eval.trial import RESULTS
 from rag.models import pack
 from rag.settings import describe_settings
 
-ROOT = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[2]
 SHORTER_SHOWN = ("answer in prompt", "gold words in prompt", "gold stands", "right", "gold cited")
 TABLE = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
     """Rewrite every table of README and of each page in `docs/`."""
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for page in (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))):
         text = page.read_text(encoding="utf-8")
         page.write_text(TABLE.sub(_filled, text), encoding="utf-8")
 
@@ -73,7 +73,7 @@ def settings_table() -> str:
         (f"`{name}`", f"`[{group}]`", f"`{default}`" if default else "", accepted, meaning)
         for group, name, default, accepted, meaning in describe_settings()
     ]
-    return markdown_table(("setting", "in `ibid.toml` below", "default", "accepted", "meaning"), rows)
+    return markdown_table(("setting", "group in `ibid.toml`", "default", "accepted", "meaning"), rows)
 
 
 def _headline() -> str:

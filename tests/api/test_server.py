@@ -2,6 +2,7 @@
 
 import socket
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,18 +16,20 @@ from tests.made_files import make_pdf
 from tests.served import TRAVEL, find, finished, upload
 from tests.waiting import HANG_S, wait_until
 
+# No test here compresses anything, and each start would import what that needs.
+served_alone = partial(running_server, compressor="none")
 FILES = {
     f"reports/{n:02}.txt": f"Report {n}. The meter of building {n} shows {n * 37} units." for n in range(30)
 }
 
 
 def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
-    with running_server(tmp_path) as server:
+    with served_alone(tmp_path) as server:
         parts = [("files", (name, text.encode())) for name, text in FILES.items()]
         response = server.client.post("/v1/corpora/meters/documents", files=parts)
         kill(server)
         assert response.status_code == 202
-    with running_server(tmp_path) as server:
+    with served_alone(tmp_path) as server:
         ended = finished(server.client, response.json()["job"]["id"])
         assert (ended["state"], ended["done"]) == ("completed", len(FILES))
         assert find(server.client, "meters", "meter of building 17")[0]["document"] == "reports/17.txt"
@@ -34,7 +37,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
             assert server.client.get(f"/v1/corpora/meters/originals/{name}").text == text
         assert server.client.delete("/v1/corpora/meters/documents/reports/17.txt").status_code == 204
         kill(server)
-    with running_server(tmp_path) as server:
+    with served_alone(tmp_path) as server:
         hits = find(server.client, "meters", "meter of building 17", k=50)
         assert {hit["document"] for hit in hits} == FILES.keys() - {"reports/17.txt"}
 
@@ -46,7 +49,7 @@ def kill(server: Server) -> None:
 
 
 def test_a_kill_during_a_job_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    with running_server(tmp_path) as server:
+    with served_alone(tmp_path) as server:
         upload(server.client, "meters", {"warm.txt": "The reader of files is loaded."})
         slow = {
             "slow.pdf": make_pdf(
@@ -61,7 +64,7 @@ def test_a_kill_during_a_job_loses_and_doubles_nothing(tmp_path: Path) -> None:
         while server.client.get(f"/v1/jobs/{job}").json()["state"] == "queued":
             pass
         kill(server)
-    with running_server(tmp_path) as server:
+    with served_alone(tmp_path) as server:
         ended = finished(server.client, job)
         assert (ended["state"], ended["done"]) == ("completed", len(FILES) + 1)
         listed = server.client.get("/v1/corpora/meters/documents").json()
@@ -70,14 +73,14 @@ def test_a_kill_during_a_job_loses_and_doubles_nothing(tmp_path: Path) -> None:
 
 
 def test_a_server_starts_stops_in_order_and_binds_to_this_machine_alone(tmp_path: Path) -> None:
-    with running_server(tmp_path) as server:
+    with served_alone(tmp_path) as server:
         upload(server.client, "handbook", {"travel.md": TRAVEL})
         assert find(server.client, "handbook", "hotel")
     assert list((tmp_path / "indexes").glob("*.snapshot"))  # what stopping in order leaves
     with sqlite3.connect(tmp_path / "catalog.sqlite3") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
-    with running_server(tmp_path) as server:
+    with served_alone(tmp_path) as server:
         port = httpx.URL(str(server.client.base_url)).port
         assert port is not None
         with socket.socket() as elsewhere, pytest.raises(ConnectionRefusedError):
@@ -85,14 +88,14 @@ def test_a_server_starts_stops_in_order_and_binds_to_this_machine_alone(tmp_path
 
 
 def test_stopping_waits_for_no_long_text_and_its_job_goes_on(tmp_path: Path) -> None:
-    with running_server(tmp_path) as server:
+    with served_alone(tmp_path) as server:
         files = {"files": ("long.txt", long_text(600_000))}
         job = server.client.post("/v1/corpora/meters/documents", files=files).json()["job"]["id"]
         wait_until(lambda: checkpoints(tmp_path) > 0)
         stop(server)
     kept = checkpoints(tmp_path)
     assert chunks(tmp_path) == []  # it was not waited for
-    with running_server(tmp_path) as server:
+    with served_alone(tmp_path) as server:
         wait_until(lambda: checkpoints(tmp_path) > kept)  # it goes on with what was embedded
         assert server.client.get(f"/v1/jobs/{job}").json()["files"][0]["state"] == "running"
         assert server.client.delete("/v1/corpora/meters/documents/long.txt").status_code == 204
@@ -106,7 +109,7 @@ def stop(server: Server) -> None:
 
 
 def test_two_servers_on_one_data_folder_agree(tmp_path: Path) -> None:
-    with running_server(tmp_path) as one, running_server(tmp_path) as other:
+    with served_alone(tmp_path) as one, served_alone(tmp_path) as other:
         upload(one.client, "handbook", {"travel.md": TRAVEL, "other.txt": "Something else about hotels."})
         assert find(other.client, "handbook", "hotel in London")[0]["document"] == "travel.md"
         assert other.client.delete("/v1/corpora/handbook/documents/travel.md").status_code == 204

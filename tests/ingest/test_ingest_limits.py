@@ -22,7 +22,7 @@ QUESTION = {"question": "What is the hotel limit in London?"}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("home")) as server:
+    with running_server(tmp_path_factory.mktemp("home"), compressor="none") as server:
         text = b"The hotel limit in London is 210 pounds per night."
         files = {
             "travel.txt": text,

@@ -34,11 +34,12 @@ class Server:
 
 
 @contextmanager
-def running_server(home: Path, port: int = 0) -> Iterator[Server]:
+def running_server(home: Path, port: int = 0, **settings: str) -> Iterator[Server]:
     """Run `ibid serve` over a data folder until the block ends; its log is `server.log` in there.
 
     Args:
         port: 0 picks a free one.
+        settings: those that differ from the defaults, such as `compressor="none"`.
 
     Raises:
         RuntimeError: if it is not ready in time; the message ends with its log.
@@ -46,7 +47,7 @@ def running_server(home: Path, port: int = 0) -> Iterator[Server]:
     port = port or free_port()
     log = home / "server.log"
     began = time.perf_counter()
-    process = start_server(home, port)
+    process = start_server(home, port, **settings)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
             while not _is_ready(client):
@@ -59,12 +60,13 @@ def running_server(home: Path, port: int = 0) -> Iterator[Server]:
         process.wait(timeout=STOP_S)
 
 
-def start_server(home: Path, port: int) -> subprocess.Popen[bytes]:
+def start_server(home: Path, port: int, **settings: str) -> subprocess.Popen[bytes]:
     """Start `ibid serve` over a data folder and return at once; its log is `server.log` in there."""
+    given = {"HOME": str(home), "PORT": str(port)} | {name.upper(): value for name, value in settings.items()}
     with (home / "server.log").open("ab") as written:
         return subprocess.Popen(
             [sys.executable, "-m", "api.cli", "serve"],
-            env=without_settings() | {"IBID_HOME": str(home), "IBID_PORT": str(port)},
+            env=without_settings() | {f"IBID_{name}": value for name, value in given.items()},
             stdout=written,
             stderr=written,
         )

@@ -47,10 +47,9 @@ from rag.assemble import LEAST_RATE, order_for_attention
 from rag.models.compress import PACK, Compressor, load_compressor, should_compress
 from rag.models.cross_encoder import load_cross_encoder
 from rag.models.embed import TRUNK, Embedder, load_embedder
-from rag.recipe import CHUNKER_VERSION
 from rag.rerank import LateInteraction
 from rag.store.filters import Filter
-from rag.types import Answer, Chunk, Hit, whole_chunk
+from rag.types import CHUNKER_VERSION, Answer, Chunk, Hit, whole_chunk
 
 _PLACE_KEYS = ["version", "start", "end", "label"]  # metadata that is for programs, not for models
 _SPARE = 0.95  # of the share that would fit: characters are compressed, and tokens counted

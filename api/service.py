@@ -14,10 +14,11 @@ from rag.errors import NotFound
 from rag.memory.conversation import Conversations
 from rag.models.embed import Embedder, embedder_of, in_background, load_embedder
 from rag.pipeline import Pipeline
-from rag.recipe import Recipe, recipe_of
+from rag.recipe import recipe_of
 from rag.settings import Settings, load_settings
 from rag.stages import ModelSet
 from rag.store.catalog import Catalog
+from rag.types import Recipe
 
 if TYPE_CHECKING:
     from ingest.build import Builder

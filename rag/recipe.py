@@ -1,30 +1,11 @@
-"""How a corpus is made: what decides where its texts are cut and what their vectors are."""
+"""From settings to how a corpus is made."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from rag.settings import Settings
-
-# Raise it when the chunkers (ingest/chunking) would cut the same text differently.
-CHUNKER_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What decides where a text is cut and what its vectors are."""
-
-    embedder: str  # fingerprint
-    model: str = ""  # as IBID_EMBEDDER named it; "" for whichever it names now
-    chunker: str = "packed"
-    chunk_tokens: int = 254
-    chunker_version: int = CHUNKER_VERSION
-
-    @property
-    def window(self) -> int:
-        """Neighbours on each side that are read with a candidate: chunks of single sentences need them."""
-        return 2 if self.chunker == "sentence_window" else 0
+from rag.types import Recipe
 
 
 def recipe_of(settings: Settings, embedder: str) -> Recipe:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rag.answer.strategy import Selection
 from rag.rerank import Reranked
-from rag.retrieve import Candidates
-from rag.stages import Stages
-from rag.types import Context, Draft, Hit, Trace
+from rag.types import Candidates, Context, Draft, Hit, Trace
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+AnyStages = TypeVar("AnyStages", bound="DataclassInstance")
 # Seconds between two reports that a model is writing.
 WRITING_S = 0.2
 # Stages that count as a part of the next one, which they prepare.
@@ -41,7 +43,7 @@ class Recorder:
         self._waiting_ms = 0.0  # of stages that count as a part of the next
         self._began = self._reported = time.perf_counter()
 
-    def around(self, stages: Stages) -> Stages:
+    def around(self, stages: AnyStages) -> AnyStages:
         """Return the stages so that each call of one is timed, reported and recorded here."""
         given = {field.name: getattr(stages, field.name) for field in fields(stages)}
         return replace(

@@ -12,7 +12,7 @@ from rag.index.follower import CorpusIndex, Ranking
 from rag.index.scores import min_max
 from rag.store.catalog import Catalog
 from rag.store.filters import Filter
-from rag.types import Chunk, Hit, page_at, whole_chunk
+from rag.types import Candidates, Chunk, Hit, page_at, whole_chunk
 
 # Candidates that are reranked and trimmed for every hit that is wanted; reranking reads the first few.
 POOL_DEPTH = 4
@@ -34,17 +34,6 @@ class Request:
     def pool(self) -> int:
         """Most candidates that are reranked and trimmed."""
         return POOL_DEPTH * self.k
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """What the two legs found, best first, and the scores of both legs for every candidate."""
-
-    dense: list[Hit]
-    lexical: list[Hit]
-    dense_scores: Mapping[int, float]
-    lexical_scores: Mapping[int, float]
-    chunks: Mapping[int, Chunk]
 
 
 def retrieve(request: Request) -> Candidates:

@@ -26,13 +26,13 @@ from rag.models.embed import Embedder, embed_question, embedder_of
 from rag.models.judge import load_judge
 from rag.models.reader import load_reader
 from rag.rerank import LateInteraction, Reranked
-from rag.retrieve import Candidates, Request, fuse_legs, retrieve
+from rag.retrieve import Request, fuse_legs, retrieve
 from rag.rewrite import rewrite_within
 from rag.settings import Settings
 from rag.store.catalog import Catalog
 from rag.store.generations import Generation
 from rag.trim import keep_evidence, trim_candidates
-from rag.types import Citation, Conflict, Context, Draft, Hit, Memory
+from rag.types import Candidates, Citation, Conflict, Context, Draft, Hit, Memory
 
 
 @dataclass(frozen=True, slots=True)

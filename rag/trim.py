@@ -20,11 +20,11 @@ import numpy as np
 from rag.index.scores import min_max
 from rag.models.embed import TokenVectors
 from rag.rerank import Reranked
-from rag.retrieve import Candidates, Request, on_their_pages, with_neighbours
+from rag.retrieve import Request, on_their_pages, with_neighbours
 from rag.store.catalog import Catalog
 from rag.text.sentences import split_sentences, strip_span
 from rag.text.words import question_terms, text_terms
-from rag.types import Chunk, Hit
+from rag.types import Candidates, Chunk, Hit
 
 KEEP = 0.55  # share of the best sentence's score from which a sentence belongs to a hit
 _CHUNK_SHARE = 0.3  # of the chunk's score in a sentence's

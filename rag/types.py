@@ -17,6 +17,25 @@ _CORPUS_NAME = re.compile(r"\w[\w.-]{0,63}")
 Scalar = str | int | float | bool
 Metadata = Mapping[str, Scalar]
 
+# Raise it when the chunkers (ingest/chunking) would cut the same text differently.
+CHUNKER_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What decides where a text is cut and what its vectors are."""
+
+    embedder: str  # fingerprint
+    model: str = ""  # as IBID_EMBEDDER named it; "" for whichever it names now
+    chunker: str = "packed"
+    chunk_tokens: int = 254
+    chunker_version: int = CHUNKER_VERSION
+
+    @property
+    def window(self) -> int:
+        """Neighbours on each side that are read with a candidate: chunks of single sentences need them."""
+        return 2 if self.chunker == "sentence_window" else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -78,6 +97,17 @@ class Hit:
     stage: str
     page: int | None = None
     maxsim: float | None = None  # of the question to the chunk, -1 to 1, where late interaction read it
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What the two legs found, best first, and the scores of both legs for every candidate."""
+
+    dense: list[Hit]
+    lexical: list[Hit]
+    dense_scores: Mapping[int, float]
+    lexical_scores: Mapping[int, float]
+    chunks: Mapping[int, Chunk]
 
 
 @dataclass(frozen=True, slots=True)

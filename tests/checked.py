@@ -22,12 +22,11 @@ from ingest import rebuild as generations
 from ingest.portable import Portable
 from ingest.source import Source
 from rag.errors import NotFound
-from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.corpora import corpus_stem
 from rag.store.filters import Filter
 from rag.store.generations import Generation
-from rag.types import Hit
+from rag.types import Hit, Recipe
 from tests.modelled import CORPUS, EMBEDDERS, RECIPES, WORDS, Model, Place, Process, embedded
 
 COMMON = (

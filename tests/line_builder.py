@@ -7,9 +7,9 @@ from ingest.names import document_name
 from ingest.source import Outcome, Source
 from ingest.uploads.jobs import Jobs
 from rag.errors import IbidError, StorageError
-from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.jobs import Job, Upload
+from rag.types import Recipe
 from tests.made_versions import CORPUS, make_version, random_vectors
 from tests.waiting import wait_until
 

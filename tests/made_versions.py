@@ -11,11 +11,10 @@ import numpy as np
 
 from rag.index.follower import CorpusIndex
 from rag.models.embed import Embedder
-from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.chunks import Pieces, embedding_key
 from rag.store.documents import NewVersion
-from rag.types import Chunk, Scalar
+from rag.types import Chunk, Recipe, Scalar
 
 CORPUS = "library"
 SEA = "The lamp of the lighthouse burns whale oil. Ada Quill lights the lamp at dusk. The tower is 41 metres high."

@@ -13,10 +13,10 @@ from ingest.build import Builder
 from ingest.chunking.chunkers import make_chunker
 from rag.models.embed import TRUNK, Embedder, TokenVectors, load_embedder, unit
 from rag.pipeline import Pipeline
-from rag.recipe import Recipe
 from rag.settings import Settings
 from rag.stages import ModelSet
 from rag.store.catalog import Catalog
+from rag.types import Recipe
 
 CORPUS = "modelled"
 Place = tuple[str, int, int, int]  # of a chunk: document, version, start, end

@@ -25,9 +25,9 @@ from ingest import rebuild as generations
 from ingest.source import Source
 from rag.errors import NotFound, StorageError, WrongState
 from rag.pipeline import Pipeline
-from rag.recipe import Recipe
 from rag.stages import ModelSet
 from rag.store.backup import restore_backup, write_backup
+from rag.types import Recipe
 from tests.checked import COMMON, RARE, SHELVES, Checked, recipes
 from tests.modelled import CORPUS, WORDS, Process
 

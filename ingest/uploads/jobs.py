@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from ingest.names import document_name, taken_name
 from ingest.source import Outcome, Source
 from rag.errors import IbidError, ProcessError, Stopped, StorageError, UnreadableFile
-from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.durable import locked
 from rag.store.jobs import Job, QueuedFile, Upload
+from rag.types import Recipe
 
 if TYPE_CHECKING:
     from ingest.build import Builder

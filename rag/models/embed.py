@@ -20,7 +20,7 @@ from tokenizers import Encoding
 from rag.errors import ModelError, OtherEmbedder
 from rag.models import foreign, prepare, trunk
 from rag.models.runtime import Runner
-from rag.recipe import Recipe
+from rag.types import Recipe
 
 TRUNK = "trunk"
 _LOADING = threading.Lock()  # the questions after a swap come together, and need the same model

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rag.recipe import Recipe
 from rag.store.chunks import Changes, Chunks, Embeddings
 from rag.store.corpora import Corpora
 from rag.store.database import Database
@@ -21,7 +20,7 @@ from rag.store.originals import Originals
 from rag.store.schema import UPGRADES
 from rag.store.sessions import Sessions, StatedFacts
 from rag.store.synced import Synced
-from rag.types import check_corpus_name
+from rag.types import Recipe, check_corpus_name
 
 
 class Catalog:

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag.errors import NotFound, WrongState
-from rag.recipe import Recipe
 from rag.store.chunks import Pieces, insert_chunks
 from rag.store.corpora import Corpora, corpus_stem
 from rag.store.database import Database
-from rag.types import Document
+from rag.types import Document, Recipe
 
 log = logging.getLogger(__name__)
 _TICK_S = 0.001  # between two swaps, at least

@@ -16,12 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rag.errors import NotFound, WrongState
-from rag.recipe import Recipe
 from rag.store.database import Database
 from rag.store.durable import locked
 from rag.store.generations import create_corpus
 from rag.store.originals import RETRY_S, Originals
-from rag.types import Metadata, check_corpus_name
+from rag.types import Metadata, Recipe, check_corpus_name
 
 _UNFINISHED = "state IN ('queued', 'running')"
 _TO_BE_RETRIED = """

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from ingest.uploads.jobs import Jobs
-from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.jobs import Upload
 from rag.store.schema import APPLICATION_ID
+from rag.types import Recipe
 from tests.made_versions import damage_inside
 from tests.typed import Ibid
 from tests.waiting import HANG_S

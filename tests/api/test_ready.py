@@ -8,9 +8,9 @@ from api.http.ready import Readiness
 from api.service import Service
 from rag.errors import ModelError
 from rag.models.embed import Embedder
-from rag.recipe import Recipe
 from rag.settings import Settings
 from rag.store.catalog import Catalog
+from rag.types import Recipe
 from tests.served import TRAVEL, served, upload
 from tests.waiting import HANG_S, wait_until
 
@@ -73,7 +73,7 @@ def test_starting_and_searching_import_no_heavy_library(tmp_path: Path) -> None:
 import sys, asyncio, pathlib
 from api.http.app import create_app
 from rag.settings import Settings
-from rag.recipe import Recipe
+from rag.types import Recipe
 async def main():
     app = create_app(Settings(home=pathlib.Path({str(tmp_path)!r}), compressor="none"))
     async with app.router.lifespan_context(app):

@@ -12,12 +12,11 @@ import pytest
 
 from rag.index.follower import CorpusIndex
 from rag.index.reference import RankBm25Index
-from rag.recipe import Recipe
 from rag.retrieve import Request, retrieve
 from rag.store.catalog import Catalog
 from rag.store.filters import Filter
 from rag.store.generations import keep_snapshots
-from rag.types import Chunk
+from rag.types import Chunk, Recipe
 from tests import made_versions
 from tests.made_versions import CORPUS, Library, make_version, random_vectors
 

@@ -17,11 +17,11 @@ from ingest.source import Outcome, Source
 from ingest.uploads.jobs import Jobs
 from rag.errors import NotFound, OtherEmbedder, Stopped, StorageError
 from rag.models.embed import Embedder, TokenVectors, in_background
-from rag.recipe import Recipe, recipe_of
+from rag.recipe import recipe_of
 from rag.settings import Settings
 from rag.store.catalog import Catalog
 from rag.store.jobs import Upload
-from rag.types import indexed_text
+from rag.types import Recipe, indexed_text
 from tests.line_builder import finished
 from tests.made_versions import count
 from tests.waiting import HANG_S
@@ -159,7 +159,7 @@ from ingest.source import Source
 from rag.store.catalog import Catalog
 from rag.store.jobs import Upload
 from rag.models.embed import load_embedder
-from rag.recipe import Recipe
+from rag.types import Recipe
 from tests.ingest.test_build import LARGE, Choking, build
 class Killed(Choking):
     def _check(self, texts):

@@ -13,11 +13,11 @@ from ingest.source import Outcome, Source
 from rag.errors import NotFound, OtherEmbedder, WrongState
 from rag.models.embed import Embedder
 from rag.pipeline import Pipeline
-from rag.recipe import Recipe
 from rag.settings import Settings
 from rag.stages import ModelSet
 from rag.store.catalog import Catalog
 from rag.store.generations import Generation
+from rag.types import Recipe
 from tests.ingest.test_build import Choking
 from tests.made_versions import CORPUS, count
 

@@ -14,11 +14,12 @@ from rag.errors import NotFound, OtherEmbedder
 from rag.models import trunk
 from rag.models.embed import Embedder, SentenceTransformersEmbedder, TokenVectors, embedder_of
 from rag.pipeline import QUESTION_ATTEMPTS, Pipeline
-from rag.recipe import Recipe, not_in_force, recipe_of
+from rag.recipe import not_in_force, recipe_of
 from rag.settings import Settings
 from rag.stages import ModelSet
 from rag.store.catalog import Catalog
 from rag.store.generations import Generation
+from rag.types import Recipe
 from tests.made_versions import CORPUS, Library, count
 from tests.typed import Ibid
 

@@ -12,10 +12,10 @@ import pytest
 
 from ingest.uploads.jobs import Jobs
 from rag.errors import InvalidName, ModelError, NotFound, StorageError
-from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.jobs import JobQueue
 from rag.store.originals import Originals
+from rag.types import Recipe
 from tests.line_builder import finished, originals, run, states, submit, upload
 from tests.made_versions import CORPUS, make_version, random_vectors
 from tests.waiting import HANG_S, wait_until
@@ -265,7 +265,7 @@ import os, sys, time
 from pathlib import Path
 from ingest.uploads.jobs import Jobs
 from rag.store.catalog import Catalog
-from rag.recipe import Recipe
+from rag.types import Recipe
 from tests.line_builder import LineBuilder
 catalog = Catalog(Path(sys.argv[1]))
 jobs = Jobs(catalog)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from ingest.sync.lock import sync_lock
-from rag.recipe import Recipe
 from rag.store.catalog import Catalog
+from rag.types import Recipe
 from tests.receiving import Receiver, receiving
 from tests.typed import Done, Ibid
 from tests.waiting import wait_until
@@ -242,7 +242,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from ingest.sync.lock import sync_lock
-from rag.recipe import Recipe
+from rag.types import Recipe
 with sync_lock(Path(sys.argv[1]), sys.argv[2]):
     print("held", flush=True)
     time.sleep(600)

@@ -11,10 +11,10 @@ from ingest.sync.plan import Order, Plan
 from ingest.sync.sync import Sync
 from ingest.uploads.jobs import Jobs
 from rag.models.embed import Embedder
-from rag.recipe import Recipe
 from rag.settings import Settings
 from rag.store.catalog import Catalog
 from rag.store.jobs import Upload
+from rag.types import Recipe
 
 HERE = Order("sea", "/srv/sea", delete_missing=True, force=True)
 THERE = Order("sea", "/srv/other", delete_missing=True, force=True)

@@ -14,10 +14,9 @@ from rag.answer.prompts import SYSTEM
 from rag.errors import CitationError, InvalidInput, NotFound
 from rag.models.embed import Embedder
 from rag.pipeline import Pipeline
-from rag.recipe import Recipe
 from rag.settings import Settings
 from rag.stages import ModelSet
-from rag.types import Context, Draft
+from rag.types import Context, Draft, Recipe
 from tests.made_versions import CORPUS, Library
 
 SEA = """The lamp of the lighthouse burns whale oil.

@@ -17,13 +17,13 @@ import pytest
 
 from ingest.uploads.jobs import Jobs
 from rag.errors import InvalidInput, StorageError
-from rag.recipe import Recipe
 from rag.settings import Settings
 from rag.store.backup import restore_backup, write_backup
 from rag.store.catalog import Catalog
 from rag.store.generations import snapshot_path
 from rag.store.jobs import Upload
 from rag.store.schema import SCHEMA_VERSION
+from rag.types import Recipe
 from tests.line_builder import finished, run
 from tests.made_versions import (
     CORPUS,

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from rag.errors import InvalidInput, InvalidName, NotFound, StorageError
-from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.chunks import embedding_key
 from rag.store.documents import NewVersion
-from rag.types import Document
+from rag.types import Document, Recipe
 from tests.made_versions import (
     CORPUS,
     Library,

@@ -85,7 +85,7 @@ import random, sys
 from pathlib import Path
 import numpy as np
 from rag.store.catalog import Catalog
-from rag.recipe import Recipe
+from rag.types import Recipe
 from tests.made_versions import make_version, random_vectors
 catalog, seed = Catalog(Path(sys.argv[1])), random.Random(int(sys.argv[2]))
 catalog.create_corpus("library", Recipe("random"))

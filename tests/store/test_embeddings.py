@@ -3,9 +3,9 @@
 import numpy as np
 
 from ingest.uploads.jobs import Jobs
-from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.jobs import Upload
+from rag.types import Recipe
 from tests.made_versions import CORPUS, Library, count, make_version, random_vectors
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rag.recipe import Recipe
 from rag.store.catalog import Catalog
+from rag.types import Recipe
 from tests.faulty_disk import NEW, OLD
 from tests.made_versions import CORPUS, follower, make_version, random_vectors
 

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.errors import InvalidFilter
-from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.filters import filter_to_sql
+from rag.types import Recipe
 from tests.made_versions import CORPUS, make_version, random_vectors
 
 KEYS = [

@@ -7,9 +7,9 @@ import pytest
 
 from ingest.uploads.jobs import Jobs
 from rag.errors import NotFound, WrongState
-from rag.recipe import Recipe
 from rag.store.catalog import Catalog
 from rag.store.jobs import Upload
+from rag.types import Recipe
 from tests.made_versions import CORPUS, Library, all_chunks, count, fill, follower
 
 TEXT = "The lamp burns whale oil.\n\nIt is lit at dusk."

@@ -29,12 +29,12 @@ from rag.models.embed import Embedder
 from rag.models.judge import Judge, Pair, load_judge
 from rag.pipeline import Pipeline
 from rag.rerank import Reranked
-from rag.retrieve import Candidates, Request, retrieve
+from rag.retrieve import Request, retrieve
 from rag.settings import Settings
 from rag.stages import ModelSet, Stages, make_stages
 from rag.store.catalog import Catalog
 from rag.store.chunks import Chunks
-from rag.types import Chunk, Citation, Context, Draft, Hit, Memory
+from rag.types import Candidates, Chunk, Citation, Context, Draft, Hit, Memory
 
 NARROW: Mapping[str, Any] = {
     "trim": False,

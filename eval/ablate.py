@@ -23,7 +23,8 @@ from rag.pipeline import Pipeline
 from rag.stages import ModelSet
 from rag.types import Draft, Hit
 
-PLACES = 5  # pieces of evidence in the prompt, of which one is gold
+# Pieces of evidence in the prompt, of which one is gold
+PLACES = 5
 ORDER_SEED = 23
 Changes = Mapping[str, Any]
 ORDERS: Mapping[str, Callable[[list[Hit], random.Random], list[Hit]]] = {

@@ -27,14 +27,21 @@ from rag.store.catalog import Catalog
 from rag.types import Answer, Chunk, Citation, Hit, Ledger, Trace
 
 CANARY = Path(__file__).parent / "canary.jsonl"
-JUDGE_AT_LEAST = 0.75  # balanced accuracy on the canary
-REFUSED_AT_LEAST = 0.8  # share of questions about what does not exist
-FOUND_AT_LEAST = 0.95  # share of the chunks of older documents that are found by their own words
-SHORT_BY = 0.05  # by which compression may fall short of what it was asked to keep: a word of a short text
-PROBED = 25  # documents, beside the newest
+# Balanced accuracy on the canary
+JUDGE_AT_LEAST = 0.75
+# Share of questions about what does not exist
+REFUSED_AT_LEAST = 0.8
+# Share of the chunks of older documents that are found by their own words
+FOUND_AT_LEAST = 0.95
+# By which compression may fall short of what it was asked to keep: a word of a short text
+SHORT_BY = 0.05
+# Documents, beside the newest
+PROBED = 25
 PROBE_CHARS = 300
-TELLING = 40  # characters of a chunk that says enough to be asked for
-MISSING_AT_MOST = 0.1  # share of the values that RAGAS gives no number for
+# Characters of a chunk that says enough to be asked for
+TELLING = 40
+# Share of the values that RAGAS gives no number for
+MISSING_AT_MOST = 0.1
 PROBE_SEED = 17
 _ERROR = "error: "
 # None of this is real, so no corpus answers it; one that quotes these questions does.

@@ -17,8 +17,10 @@ from rag.store.catalog import Catalog
 from rag.text.sentences import split_sentences
 from rag.types import Document
 
-DRAFT = "draft"  # tag of every question that nobody has reviewed
-LONGEST_SENTENCE = 300  # characters of a sentence that is asked about
+# Tag of every question that nobody has reviewed
+DRAFT = "draft"
+# Characters of a sentence that is asked about
+LONGEST_SENTENCE = 300
 _NOUN = r"(?:[A-Z][\w'-]+|[a-z][\w'-]+)"
 _IS = re.compile(
     rf"^(?P<subject>(?:The|A|An|Each|Every) (?:{_NOUN} ){{0,4}}{_NOUN}|"

@@ -39,12 +39,15 @@ from ragas.metrics.collections import (
 )
 from ragas.metrics.collections.faithfulness.util import NLIStatementInput, NLIStatementOutput
 
-SUPPORTED_FROM = 0.5  # the judge's probability from which a statement counts as supported
-FEW_WORDS = 8  # an expected answer shorter than that is judged together with its question
+# The judge's probability from which a statement counts as supported
+SUPPORTED_FROM = 0.5
+# An expected answer shorter than that is judged together with its question
+FEW_WORDS = 8
 REQUESTS_AT_ONCE = 8  # requests to a server
 JUDGE_TIMEOUT_S = 120
 Output = TypeVar("Output", bound=BaseModel)
-_INPUT = "\ninput: "  # what comes before the JSON that ends a prompt; within JSON no line ends
+# What comes before the JSON that ends a prompt; within JSON no line ends
+_INPUT = "\ninput: "
 _EVASIVE = re.compile(
     r"\b(do(es)? not|don't|cannot|can't) (know|say|answer|tell)\b|\bnot sure\b", re.IGNORECASE
 )

@@ -21,13 +21,18 @@ from eval.checks import Check
 from eval.run import QuestionOutcome, Run
 from rag.errors import InvalidInput
 
-ALPHA = 0.05  # chance, over all rules together, to fail a run that is no worse than allowed
-POWER = 0.8  # chance to fail a run that lost as much as is named as visible
+# Chance, over all rules together, to fail a run that is no worse than allowed
+ALPHA = 0.05
+# Chance to fail a run that lost as much as is named as visible
+POWER = 0.8
 ROUNDS = 20_000
 TEST_SEED = 7
-LEAST_QUESTIONS = 5  # questions that have a measure, for a rule about it
-GONE_AT_MOST = 0.1  # share of the baseline's values that may be no number now
-TIME = "ms"  # "ms total", "ms rerank": times of stages, judged by their ratio
+# Questions that have a measure, for a rule about it
+LEAST_QUESTIONS = 5
+# Share of the baseline's values that may be no number now
+GONE_AT_MOST = 0.1
+# "ms total", "ms rerank": times of stages, judged by their ratio
+TIME = "ms"
 OF_RAGAS = ("faithfulness", "answer relevancy", "context precision", "context recall")
 DEFAULT_RULES = (
     "dense R@10 drops 0.05, lexical R@10 drops 0.05, fused nDCG@10 drops 0.05, reranked RR drops 0.05, "

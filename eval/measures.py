@@ -18,9 +18,12 @@ from rag.types import Answer, Hit
 
 CUTS = ("dense", "lexical", "fused", "reranked", "trimmed", "evidence", "context")
 DEPTHS = (5, 10)  # hits
-SPANS_AT = 5  # hits whose spans are compared with the gold spans
-ENOUGH = 0.5  # share of a gold excerpt that must be covered for it to count as found
-ALL_NEEDED = frozenset({"list", "multi-document"})  # tags of questions of which every answer is needed
+# Hits whose spans are compared with the gold spans
+SPANS_AT = 5
+# Share of a gold excerpt that must be covered for it to count as found
+ENOUGH = 0.5
+# Tags of questions of which every answer is needed
+ALL_NEEDED = frozenset({"list", "multi-document"})
 Values = dict[str, float]
 Rankings = Mapping[str, Sequence[Hit]]
 

@@ -23,7 +23,8 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from rag.errors import InvalidInput, NotFound
 from rag.store.catalog import Catalog
 
-MOST_REPORTED = 20  # lines of a file that are complained of at once
+# Lines of a file that are complained of at once
+MOST_REPORTED = 20
 _STRICT = ConfigDict(extra="forbid", strict=True)
 _Text = Annotated[str, Field(pattern=r"\S")]  # something, not only spaces
 

@@ -17,7 +17,8 @@ from rag.types import Answer
 
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
-RIGHT_FROM = 0.5  # F1 of a short answer to a gold one
+# F1 of a short answer to a gold one
+RIGHT_FROM = 0.5
 Entry = Mapping[str, Any]
 
 

@@ -33,8 +33,10 @@ from rag.types import Answer, Hit
 if TYPE_CHECKING:
     from eval.faithfulness import Scorer  # it imports RAGAS, which takes seconds
 
-RUN_FORMAT = 1  # raise it when values change their meaning: runs of two formats are not compared
-SHOWN_CHARS = 400  # characters of a retrieved text that a run keeps
+# Raise it when values change their meaning: runs of two formats are not compared
+RUN_FORMAT = 1
+# Characters of a retrieved text that a run keeps
+SHOWN_CHARS = 400
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from rag.models.compress import Compressed, should_compress
 from rag.text.injection import last_if_planted
 from rag.types import Context, Cut, Evidence, Hit, Ledger, Memory
 
-Compress = Callable[[str, float], Compressed]  # a text and the share of it to keep
+# A text and the share of it to keep
+Compress = Callable[[str, float], Compressed]
 
 MOST_MEMORY = ACTIVE_TOKENS + SESSION_TOKENS + PERSISTENT_TOKENS  # H
 # Words of a recalled question or answer: two exchanges and the facts fit their quota.

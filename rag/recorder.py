@@ -19,7 +19,8 @@ AnyStages = TypeVar("AnyStages", bound="DataclassInstance")
 WRITING_S = 0.2
 # Stages that count as a part of the next one, which they prepare.
 _PREPARING = ("keep", "select")
-OnStage = Callable[[str, float], None]  # called with each stage and its milliseconds when it is done
+# Called with each stage and its milliseconds when it is done
+OnStage = Callable[[str, float], None]
 
 
 class Recorder:

@@ -22,9 +22,12 @@ from rag.models.embed import Embedder, TokenVectors, maxsim, unit
 from rag.retrieve import Request
 from rag.types import Chunk, Hit
 
-READ_TOKENS = 300  # of candidates; once so many are read, no more are: two long chunks, or four of 100 tokens
-SLICE = 2  # candidates encoded at a time; between slices tokens are counted and the clock is read
-_SHARE = 0.5  # of late interaction in the new score; the rest is the score that came in
+# Of candidates; once so many are read, no more are: two long chunks, or four of 100 tokens
+READ_TOKENS = 300
+# Candidates encoded at a time; between slices tokens are counted and the clock is read
+SLICE = 2
+# Of late interaction in the new score; the rest is the score that came in
+_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)

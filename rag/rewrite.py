@@ -12,12 +12,18 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
-MOST_REPLACED = 2  # pronouns of one question; a third is seldom the same one's
-_FADES = 0.9  # weight of a name in each older turn
-_TOPIC = 1.0  # weight that a name in the first turn has beside
-_REPEATED = 0.5  # weight of a name that stands in a turn once more
-_LATELY = 3  # turns back in which a thing has to be named for "it" to be that thing
-_SHORT = 3  # words up to which a question is continued by the one before it
+# Pronouns of one question; a third is seldom the same one's
+MOST_REPLACED = 2
+# Weight of a name in each older turn
+_FADES = 0.9
+# Weight that a name in the first turn has beside
+_TOPIC = 1.0
+# Weight of a name that stands in a turn once more
+_REPEATED = 0.5
+# Turns back in which a thing has to be named for "it" to be that thing
+_LATELY = 3
+# Words up to which a question is continued by the one before it
+_SHORT = 3
 
 _SMALL_WORDS = (
     "a an the in on at of to by for with and or but if so when while what who whom whose which where why how did "
@@ -37,7 +43,8 @@ _PRONOUN = re.compile(
     r"(?P<rest>['’](?:s|ll|d|re|ve))?",
     re.IGNORECASE,
 )
-_PLACED = r"\b(?:in|at|near|from|to) (?:the )?"  # before a name that is a place
+# Before a name that is a place
+_PLACED = r"\b(?:in|at|near|from|to) (?:the )?"
 _PERSONAL = re.compile(r"\b(?:he|she|his|her|him)\b", re.IGNORECASE)
 _OWNING = frozenset(["his", "its", "their", "theirs", "hers"])
 _NO_NOUN = re.compile(  # what follows an "her" that is no possessive

@@ -26,11 +26,16 @@ from rag.text.sentences import split_sentences, strip_span
 from rag.text.words import question_terms, text_terms
 from rag.types import Candidates, Chunk, Hit
 
-KEEP = 0.55  # share of the best sentence's score from which a sentence belongs to a hit
-_CHUNK_SHARE = 0.3  # of the chunk's score in a sentence's
-_NEIGHBOUR = 0.25  # of each neighbour's own score, added to a sentence's
-_GAP = 8  # characters: white space between two chunks that is worth reading
-_WORD_SHARE = 0.5  # of words in a sentence's own score; the rest is meaning
+# Share of the best sentence's score from which a sentence belongs to a hit
+KEEP = 0.55
+# Of the chunk's score in a sentence's
+_CHUNK_SHARE = 0.3
+# Of each neighbour's own score, added to a sentence's
+_NEIGHBOUR = 0.25
+# Characters: white space between two chunks that is worth reading
+_GAP = 8
+# Of words in a sentence's own score; the rest is meaning
+_WORD_SHARE = 0.5
 # Share of the best score below which a hit beyond the least is a weak tail.
 WEAK = 0.6
 

@@ -34,11 +34,14 @@ COMMON = (
     "Nobody has seen the keeper since Monday.",
     "Ropes and lamps are kept in the shed.",
 )
-BYSTANDER = "bystander"  # a corpus that holds those, each a chunk that others may share, and never changes
+# A corpus that holds those, each a chunk that others may share, and never changes
+BYSTANDER = "bystander"
 ALONE = Recipe(WORDS.fingerprint, chunker="sentence_window", chunk_tokens=16)
 SHELVES = ("", "north", "south")
-SELDOM = 4  # steps between two looks of the first process
-LATELY = 12  # words that died last and are asked for
+# Steps between two looks of the first process
+SELDOM = 4
+# Words that died last and are asked for
+LATELY = 12
 RARE = re.compile(r"\b(?:[bdfgklmn][aiou]){3}x\b")
 
 

@@ -18,7 +18,8 @@ from rag.store.catalog import Catalog
 from tests.made_versions import MILL, QUILL, SEA, Library
 from tests.typed import Done, Ibid
 
-_KNOWN: dict[str, np.ndarray] = {}  # text -> vector; the same lines return in many tests
+# Text -> vector; the same lines return in many tests
+_KNOWN: dict[str, np.ndarray] = {}
 
 
 @pytest.fixture(scope="session")

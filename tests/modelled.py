@@ -19,7 +19,8 @@ from rag.store.catalog import Catalog
 from rag.types import Recipe
 
 CORPUS = "modelled"
-Place = tuple[str, int, int, int]  # of a chunk: document, version, start, end
+# Of a chunk: document, version, start, end
+Place = tuple[str, int, int, int]
 
 
 class WordEmbedder:

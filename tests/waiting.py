@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-HANG_S = 240  # whoever waits so long waits for ever; nothing usual takes a tenth of it
+# Whoever waits so long waits for ever; nothing usual takes a tenth of it
+HANG_S = 240
 
 
 def wait_until(holds: Callable[[], object]) -> None:

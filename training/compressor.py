@@ -27,10 +27,14 @@ from rag.text.sentences import split_sentences
 from training.loop import Example, Plan, collate, network, options, save, train
 
 PLAN = Plan("compressor", epochs=2, batch=32, rate=7e-4)
-WINDOW = 256  # tokens of question and passage together
-QUESTION = 48  # of them, at most; of a longer one the end is kept, where a dialogue asks
-PACKED = 200  # tokens of the longest passage that is made of unrelated sentences
-SENTENCES = 14_000  # of compression/google-train in an epoch
+# Tokens of question and passage together
+WINDOW = 256
+# Of them, at most; of a longer one the end is kept, where a dialogue asks
+QUESTION = 48
+# Tokens of the longest passage that is made of unrelated sentences
+PACKED = 200
+# Of compression/google-train in an epoch
+SENTENCES = 14_000
 ASKED = {  # questions of each set in an epoch
     "squad-train": 1_800,
     "squadshifts-wiki": 1_300,
@@ -38,13 +42,16 @@ ASKED = {  # questions of each set in an epoch
     "policyqa-train": 500,
     "fairytaleqa-train": 500,
 }
-PASSAGES = 2_200  # in an epoch, without a question
-ASTRAY = 0.1  # share of windows drawn anywhere in a long passage, with or without the answer
+# In an epoch, without a question
+PASSAGES = 2_200
+# Share of windows drawn anywhere in a long passage, with or without the answer
+ASTRAY = 0.1
 
 Record = dict[str, Any]
 Span = tuple[int, int]
 _WORD = re.compile(r"\w+")
-_CLOSING = re.compile(r"[,.;:!?%)\]}]|'\w*|n't|''|\.\.\.")  # tokens that follow without a space
+# Tokens that follow without a space
+_CLOSING = re.compile(r"[,.;:!?%)\]}]|'\w*|n't|''|\.\.\.")
 _OPENING = frozenset("([{$#") | {"``"}
 _MONTH = re.compile(r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?$")
 _QUOTED = {"``": '"', "''": '"', "-lrb-": "(", "-rrb-": ")", "-lsb-": "[", "-rsb-": "]"}

@@ -35,8 +35,10 @@ from training.pairs import (
 
 PLAN = Plan("judge", epochs=2, batch=32, rate=7e-4)
 SENTENCE_PAIRS = {"mnli-dev": 7_000, "snli-subset-train": 4_500, "counterfactual-train": 1_500}
-FEVER_KEPT = 0.1  # of `fever-dev`, by premise, kept out for measuring
-PASSAGE_PAIRS = 10_500  # of an epoch; half of them are supported
+# Of `fever-dev`, by premise, kept out for measuring
+FEVER_KEPT = 0.1
+# Of an epoch; half of them are supported
+PASSAGE_PAIRS = 10_500
 
 
 def main() -> None:

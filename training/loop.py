@@ -25,8 +25,10 @@ from rag.models.trunk import trunk_folder
 ROOT = Path(__file__).parent.parent
 SEED = 11
 SAVE_EVERY = 100  # steps between checkpoints
-_STEP = 16  # batches are as wide as a multiple of this: each new shape costs oneDNN compilations
-_BUCKET = 48  # batches that are sorted by length together, so that little is padded
+# Batches are as wide as a multiple of this: each new shape costs oneDNN compilations
+_STEP = 16
+# Batches that are sorted by length together, so that little is padded
+_BUCKET = 48
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,10 @@ from rag.models.runtime import trunk_tokenizer
 from rag.text.sentences import split_sentences
 from training.statements import NAME, SMALL, WORD, alter, declare, join
 
-WINDOW = 236  # tokens of statement and evidence together
-STATEMENT = 96  # of them, at most, of the statement
+# Tokens of statement and evidence together
+WINDOW = 236
+# Of them, at most, of the statement
+STATEMENT = 96
 READING = ("squad-train", "squadshifts-wiki", "squadshifts-amazon", "fairytaleqa-train", "policyqa-train")
 KINDS = {  # weights of the kinds of passage pairs
     "answered": 32,
@@ -35,7 +37,8 @@ KINDS = {  # weights of the kinds of passage pairs
     "stretched": 6,
 }
 SUPPORTED = ("answered", "sentence", "both")
-Pair = tuple[str, str, bool]  # statement, evidence, supported
+# Statement, evidence, supported
+Pair = tuple[str, str, bool]
 
 
 @dataclass(frozen=True, slots=True)

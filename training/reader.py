@@ -28,8 +28,10 @@ from rag.models.runtime import Runner, trunk_tokenizer
 from training.loop import Example, Plan, collate, network, options, save, train
 
 PLAN = Plan("reader", epochs=2, batch=32, rate=7e-4)
-WINDOW = 224  # tokens of question and passage together
-QUESTION = 48  # of them, at most; of a longer one the end is kept, where a dialogue asks
+# Tokens of question and passage together
+WINDOW = 224
+# Of them, at most; of a longer one the end is kept, where a dialogue asks
+QUESTION = 48
 SHARES = {  # records of each set in an epoch
     "squad-train": 11_100,
     "squadshifts-wiki": 8_000,
@@ -38,7 +40,8 @@ SHARES = {  # records of each set in an epoch
     "doc2dial": 2_000,
     "fairytaleqa-train": 3_000,
 }
-ABSENT = 6_000  # questions with a passage of the same document that does not answer them
+# Questions with a passage of the same document that does not answer them
+ABSENT = 6_000
 EXCHANGED = 3_000  # questions made unanswerable
 _NAME = re.compile(r"(?<!^)(?<![.?!] )\b(?:[A-Z][\w'-]+(?: [A-Z][\w'-]+)*|\d[\d,.]*\d|\d)\b")
 _CONTENT = re.compile(r"[a-z0-9]{4,}")

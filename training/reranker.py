@@ -32,14 +32,20 @@ from rag.models.runtime import Runner, trunk_tokenizer
 from training.loop import Example, Plan, collate, network, options, save, train
 
 PLAN = Plan("reranker", epochs=1, batch=6, rate=4e-4)
-PASSAGE = 128  # tokens of a passage that are read in training
+# Tokens of a passage that are read in training
+PASSAGE = 128
 QUESTION = 32
 NEGATIVES = 4
-DEPTH = 16  # of each index, from which the negatives are drawn
-ALIKE = 0.95  # cosine of two passages from which one may answer what the other does
-FOR_CALIBRATION = 20  # every such question is not trained on
-SHARE = 0.5  # of the distilled scores in what is learnt
-SHARPNESS = 8.0  # of the distilled distribution
+# Of each index, from which the negatives are drawn
+DEPTH = 16
+# Cosine of two passages from which one may answer what the other does
+ALIKE = 0.95
+# Every such question is not trained on
+FOR_CALIBRATION = 20
+# Of the distilled scores in what is learnt
+SHARE = 0.5
+# Of the distilled distribution
+SHARPNESS = 8.0
 SHARES = {  # questions of each set
     "squad-train": 3_500,
     "squadshifts-wiki": 3_500,

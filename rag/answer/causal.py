@@ -14,7 +14,8 @@ from rag.errors import ModelError
 from rag.models import foreign
 
 _EXPECTED = "a folder or hub name of a causal language model with its tokenizer"
-_PLAIN = "{system}\n\n{prompt}\nAnswer:"  # for a model without a chat template
+# For a model without a chat template
+_PLAIN = "{system}\n\n{prompt}\nAnswer:"
 
 
 class CausalModel:

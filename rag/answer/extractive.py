@@ -13,12 +13,16 @@ from rag.models.embed import Embedder
 from rag.models.reader import Reader, Reading
 from rag.types import Citation, Context, Draft
 
-NEAR_BEST = 0.9  # log-odds below the best sentence's from which another sentence no longer joins the answer
-NAMED = 0.9  # confidence in the summary of a document that the question names
-SHORT_FROM = 0.4  # probability of a span from which it leads the answer; see eval.reading.short_answers
+# Log-odds below the best sentence's from which another sentence no longer joins the answer
+NEAR_BEST = 0.9
+# Confidence in the summary of a document that the question names
+NAMED = 0.9
+# Probability of a span from which it leads the answer; see eval.reading.short_answers
+SHORT_FROM = 0.4
 SHORT_WORDS, SHORT_CHARS = 12, 120
 MOST_SHORT = 5
-_PLURAL = r"[\w-]+(?<![ius])s"  # neither bus, class nor basis
+# Neither bus, class nor basis
+_PLURAL = r"[\w-]+(?<![ius])s"
 _ASKS_SEVERAL = re.compile(
     rf"\b(which|what)\b(\s+[\w-]+){{0,2}}?\s+{_PLURAL}(\s+[\w-]+){{0,4}}?\s+(are|were|do|did|have|can|may|must)\b"
     r"|\bwho\s+(are|were)\b|^\s*(please\s+)?(list|name (all|the|two|three|four|five))\b|\bnames of\b",

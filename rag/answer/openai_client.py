@@ -10,8 +10,10 @@ from rag.answer.generator import OnPart, whole_sentences
 from rag.errors import ModelError
 from rag.models.runtime import trunk_tokenizer
 
-RETRIES = 2  # after a failure before the first word, with growing pauses; the client's own
-MARGIN = 1.15  # tokens are counted with the trunk's tokenizer; those of other models seldom need as many more
+# After a failure before the first word, with growing pauses; the client's own
+RETRIES = 2
+# Tokens are counted with the trunk's tokenizer; those of other models seldom need as many more
+MARGIN = 1.15
 
 
 class OpenAIClient:

@@ -43,7 +43,8 @@ ABOVE_WEIGHT = 0.5
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
 _TABLE_RULE = re.compile(r"\s*\|[\s:|-]+\|?\s*")
 _SAYS_NOTHING = re.compile(r"\s*(#{1,6}\s.*|\|[\s:|-]+\|?\s*|```.*|~~~.*|[-=_*]{3,}\s*|\W*)", re.DOTALL)
-_DECORATION = re.compile(r"[\s>|]*(?:(?:[-*+•–]|\d{1,3}[.)]) +)?")  # a bullet, a number, a cell's edge
+# A bullet, a number, a cell's edge
+_DECORATION = re.compile(r"[\s>|]*(?:(?:[-*+•–]|\d{1,3}[.)]) +)?")
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
 # What a question of this form asks for, as a pattern that its answer holds.

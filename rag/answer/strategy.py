@@ -24,10 +24,13 @@ from rag.text.words import question_terms, text_terms
 from rag.types import Chunk, Evidence, Hit, whole_chunk
 
 Strategy = Literal["retrieval", "whole_document", "summary_then_detail"]
-SUMMARY = "summary"  # stage of the hits that sum a document up
-SUMMARY_PARTS = 8  # of a document, each with a sentence in its summary
+# Stage of the hits that sum a document up
+SUMMARY = "summary"
+# Of a document, each with a sentence in its summary
+SUMMARY_PARTS = 8
 _LEAST_WORDS = 5  # of such a sentence
-_LEAST_TOKENS = 20  # of a fenced chunk: so many chunks at most fit a budget
+# Of a fenced chunk: so many chunks at most fit a budget
+_LEAST_TOKENS = 20
 _POINTS = r"(?:main|key|most important)\s+(?:points|topics|ideas|findings|takeaways|messages|contents)"
 _OVERVIEW = re.compile(  # a question that asks for nothing else
     r"^(?:please\s+|(?:can|could|would|will)\s+you\s+(?:please\s+)?)*(?:"

@@ -25,11 +25,12 @@ from rag.text.sentences import split_sentences
 from rag.text.words import question_terms, text_terms
 from rag.types import Citation, Context, Draft, Evidence
 
-SUPPORTED_FROM = 0.5  # the judge's probability from which a sentence stands
-SURER_FROM = (
-    0.7  # for one with a word that the evidence does not hold: judges miss that "petrol" is not "whale oil"
-)
-MOST_SENTENCES = 20  # of a written answer; the rest is not judged, and dropped
+# The judge's probability from which a sentence stands
+SUPPORTED_FROM = 0.5
+# For one with a word that the evidence does not hold: judges miss that "petrol" is not "whale oil"
+SURER_FROM = 0.7
+# Of a written answer; the rest is not judged, and dropped
+MOST_SENTENCES = 20
 _LABELS = re.compile(r"\s*\[(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\]")
 _AFTER_END = re.compile(r"([.!?][\"'”’)]*)((?:\s*\[\d{1,4}(?:\s*[,;]\s*\d{1,4})*\])+)")  # "It is. [1]"
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

@@ -13,7 +13,8 @@ import numpy as np
 
 faiss.omp_set_num_threads(1)  # its threads spin after each search and take the cores from the encoder's
 
-TIES = 8  # more than k, to see whether the k-th place is tied: the same text stands in several documents
+# More than k, to see whether the k-th place is tied: the same text stands in several documents
+TIES = 8
 
 
 class DenseIndex:

@@ -26,7 +26,8 @@ from rag.types import Chunk
 
 log = logging.getLogger(__name__)
 Ranking = list[tuple[int, float]]  # (chunk id, score), best first
-SNAPSHOT_AFTER = 2000  # chunks changed since the last one; catching up on fewer takes well below a second
+# Chunks changed since the last one; catching up on fewer takes well below a second
+SNAPSHOT_AFTER = 2000
 
 
 @dataclass(frozen=True, slots=True)

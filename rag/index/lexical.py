@@ -29,9 +29,12 @@ from rag.text import words
 # recall at 5 on Chroma's corpora .899 .902 .897 .895, MRR@10 on NQ .895 .897 .895 .890, on SQuAD .895 .893 .889 .886.
 K1 = 1.2
 B = 0.75
-GROWTH = 8  # a segment this many times its successor is left alone, so there are about log8(N) segments
-BATCH = 50_000  # chunks indexed at a time; bounds the memory of a large add
-QUESTION_TERMS = 512  # distinct terms scored of a question, the weightiest; bounds a pasted page's time
+# A segment this many times its successor is left alone, so there are about log8(N) segments
+GROWTH = 8
+# Chunks indexed at a time; bounds the memory of a large add
+BATCH = 50_000
+# Distinct terms scored of a question, the weightiest; bounds a pasted page's time
+QUESTION_TERMS = 512
 LEXICAL_FORMAT = 1  # of the arrays
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 64  # scores per block when a top k is cut out
+# Scores per block when a top k is cut out
+BLOCK = 64
 
 
 @dataclass(slots=True, eq=False)

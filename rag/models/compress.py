@@ -31,11 +31,16 @@ PACK = "pack"
 # Shorter evidence is not worth it: llmlingua's own users saw nothing gained below, and at 2x the trimmed pieces of 80
 # to 150 tokens save less than half as many tokens for each gold word or answer that is lost as the longer ones do.
 LEAST_TOKENS = 150
-_PROSE = 0.8  # share of a text outside tables, JSON, code and SQL from which it is prose
-_NAMES_SHARE = 0.2  # of what is kept, at most, goes to names and identifiers before all other words compete
-_NEIGHBOURS = 0.3  # of a word's score is its neighbours', so that what is kept hangs together
-_JOINED = 2  # most white space between two words that stay in one range; a blank line
-_LOOK_PAST = 1000  # words beyond the last that fits, among which smaller ones are sought
+# Share of a text outside tables, JSON, code and SQL from which it is prose
+_PROSE = 0.8
+# Of what is kept, at most, goes to names and identifiers before all other words compete
+_NAMES_SHARE = 0.2
+# Of a word's score is its neighbours', so that what is kept hangs together
+_NEIGHBOURS = 0.3
+# Most white space between two words that stay in one range; a blank line
+_JOINED = 2
+# Words beyond the last that fits, among which smaller ones are sought
+_LOOK_PAST = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,10 @@ from rag.errors import ModelError
 from rag.models import foreign, pack
 from rag.models.runtime import Runner, pack_runner, whole
 
-QUESTION = 48  # tokens of a question that are read: its last ones
-PASSAGE = 254  # tokens of a text that are read: its first ones
+# Tokens of a question that are read: its last ones
+QUESTION = 48
+# Tokens of a text that are read: its first ones
+PASSAGE = 254
 
 
 class CrossEncoder(Protocol):

@@ -23,8 +23,10 @@ from rag.models.runtime import Runner
 from rag.types import Recipe
 
 TRUNK = "trunk"
-_LOADING = threading.Lock()  # the questions after a swap come together, and need the same model
-TRUNK_MAX_TOKENS = 254  # the model reads 256; two are [CLS] and [SEP]
+# The questions after a swap come together, and need the same model
+_LOADING = threading.Lock()
+# The model reads 256; two are [CLS] and [SEP]
+TRUNK_MAX_TOKENS = 254
 
 
 @dataclass(frozen=True, slots=True)

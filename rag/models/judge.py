@@ -25,15 +25,24 @@ from rag.text.sentences import split_sentences
 from rag.text.words import question_terms, text_terms
 
 PACK = "pack"
-WINDOW = 236  # tokens of statement and evidence together, as in training
-STATEMENT = 96  # of them, at most, of the statement; a longer one is judged in parts
-MOST_WINDOWS = 8  # read for one statement, the likeliest; one of them is gathered
-MOST_PARTS = 24  # of a statement, those whose words are found least
-SIGNALS = ("score", "words", "names", "phrases", "windows")  # what calibration weighs, in this order
-_PIECE = 400  # characters: a sentence longer than that is cut, so that a window is never one sentence
-_DENSE_PIECE = 120  # characters of a script that has about a token for each, as Chinese
-_DENSE = 180  # tokens from which a piece is of such a script
-_GATHERED = 6  # sentences of the gathered window
+# Tokens of statement and evidence together, as in training
+WINDOW = 236
+# Of them, at most, of the statement; a longer one is judged in parts
+STATEMENT = 96
+# Read for one statement, the likeliest; one of them is gathered
+MOST_WINDOWS = 8
+# Of a statement, those whose words are found least
+MOST_PARTS = 24
+# What calibration weighs, in this order
+SIGNALS = ("score", "words", "names", "phrases", "windows")
+# Characters: a sentence longer than that is cut, so that a window is never one sentence
+_PIECE = 400
+# Characters of a script that has about a token for each, as Chinese
+_DENSE_PIECE = 120
+# Tokens from which a piece is of such a script
+_DENSE = 180
+# Sentences of the gathered window
+_GATHERED = 6
 _NAME = re.compile(r"\b(?:[^\W\d_]\w+|\d[\w.,]*\w|\d)")
 _ANY_NAME = re.compile(r"\w[\w.,]*\w|\w")
 _WORD = re.compile(r"[^\W_]")

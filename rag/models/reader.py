@@ -17,16 +17,20 @@ import numpy as np
 from rag.models import foreign, pack
 from rag.models.runtime import Runner, pack_runner, whole
 
-WINDOW = 224  # tokens of question, text and the three special ones, as in training
-QUESTION = 48  # of them, at most; of a longer question its end is read
-OVERLAP = 64  # tokens that two windows share
+# Tokens of question, text and the three special ones, as in training
+WINDOW = 224
+# Of them, at most; of a longer question its end is read
+QUESTION = 48
+# Tokens that two windows share
+OVERLAP = 64
 LONGEST = 32  # tokens of an answer
-PER_TOKEN = (
-    0.05  # of a span's log-odds, lost with each token: start and end are else of two mentions of one thing
-)
+# Of a span's log-odds, lost with each token: start and end are else of two mentions of one thing
+PER_TOKEN = 0.05
 SPANS = 5  # kept of a text
-MOST_WINDOWS = 512  # of one text: 80,000 tokens; what follows is not read
-SIGNALS = ("margin", "answerable")  # what calibration weighs, in this order
+# Of one text: 80,000 tokens; what follows is not read
+MOST_WINDOWS = 512
+# What calibration weighs, in this order
+SIGNALS = ("margin", "answerable")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ _CHANGE = (
     r"substitute|render|provide|give|write|deliver|format|encode|misspell|scramble|jumble|rearrange|anagram|shuffle|remove|"
     r"group|combine|introduce|end|begin|start|finish|translate|repeat|print|output|say)"
 )
-_SAME = r"(?:[^.!?\n]|[.!?](?!\s))"  # within one sentence, addresses of sites included
+# Within one sentence, addresses of sites included
+_SAME = r"(?:[^.!?\n]|[.!?](?!\s))"
 _START = r"(?:^|[.!?:;\n\"'”)\]]\s*)(?:(?:[-*•#>]+|\d+[.)])\s*)?(?:please\s+|now\s+|also\s+|then\s+)*"
 _STRONG = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)

@@ -17,7 +17,8 @@ Span = tuple[int, int]
 FACT, NAME = 2, 1  # ranks of protection; 0 is none
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_LONGEST = 200  # characters; a longer run without spaces (base64, an endless laugh) is cut
+# Characters; a longer run without spaces (base64, an endless laugh) is cut
+_LONGEST = 200
 _WORD = re.compile(rf"[{_HAN}]|[^\s{_HAN}]{{1,{_LONGEST}}}")
 _NEGATIONS = """
     not no never none nobody nothing nowhere neither nor cannot without unless except hardly scarcely"""
@@ -46,8 +47,10 @@ _IDENTIFIER = re.compile(  # an underscore, a dot or slash inside, camelCase, an
     r"_|\w[./\\@:]+\w|[a-z][A-Z]|[A-Z]{2}|^[@#$/~-]{1,2}\w|`|\w\(\)"
 )
 _EDGES = "\"'“”‘’«»()[]{}<>*_.,;:!?…-–—"
-_SHOUTED = 0.6  # share of capitalised words in a sentence beyond which capitals name nobody
-_FEW = 4  # words; in a sentence of no more, capitals are taken at their word
+# Share of capitalised words in a sentence beyond which capitals name nobody
+_SHOUTED = 0.6
+# Words; in a sentence of no more, capitals are taken at their word
+_FEW = 4
 
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
 _SQL_BEGINS = re.compile(
@@ -57,7 +60,8 @@ _SQL_BEGINS = re.compile(
 )
 _SQL_GOES_ON = re.compile(r"\s|[A-Z]{2,}\b|[()]")
 _ROW = re.compile(r"\s*\||[^|\n]{1,80}\|[^|\n]{1,80}\||[^\t\n]{1,60}\t[^\t\n]{0,60}\t|\s*[-+=]{3,}[-+= ]*$")
-_COLUMNS = re.compile(r"\s*\S(?:[^\n]*?\S)?(?: {3,}|\t+)\S")  # set with spaces; two such lines make a table
+# Set with spaces; two such lines make a table
+_COLUMNS = re.compile(r"\s*\S(?:[^\n]*?\S)?(?: {3,}|\t+)\S")
 _SEPARATED = re.compile(r"[^,;\n]{1,60}(?:[,;](?! )[^,;\n]{0,60}){2,}$")  # commas without spaces
 _JSON = re.compile(
     r'\s*(?:[\[{].*[\]}],?|[\[\]{}]+[,;]?|"[^"\n]{1,100}"\s*:.*|"[^"\n]*",|.*"\s*:\s*[\[{])\s*$'

@@ -26,7 +26,8 @@ _NAME_FOLLOWS = frozenset(_TITLES.split())  # never end a sentence
 _NUMBER_FOLLOWS = frozenset(
     _NUMBERED.split()
 )  # words of their own unless a number follows: "No. 5", "no. He"
-_MAY_END = frozenset(_ENDING.split())  # end a sentence only where the next word likes to begin one
+# End a sentence only where the next word likes to begin one
+_MAY_END = frozenset(_ENDING.split())
 _STARTERS = frozenset(_BEGINNERS.split())
 _END = re.compile(  # begins with one set of characters, which lets the scanner skip all others quickly
     r"""[.!?…。！？｡؟۔।॥։።\n\#](?:
@@ -46,7 +47,8 @@ _END = re.compile(  # begins with one set of characters, which lets the scanner 
 _SPACE = re.compile(r"\s*+")
 _OPENING = r"\s+[\[(\"'“‘«*_#>|–-]*\s*"
 _BEGINNING = re.compile(_OPENING + r"(?:[^\W\d_a-zß-öø-ÿ]|\d|$)")
-_ANY_BEGINNING = re.compile(_OPENING + r"(?:\w|$)")  # for text that knows no capitals
+# For text that knows no capitals
+_ANY_BEGINNING = re.compile(_OPENING + r"(?:\w|$)")
 _LAST_WORD = re.compile(r"[\w.]+$")
 _NEXT_WORD = re.compile(r"\W*(\w*)")
 _ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")

@@ -15,10 +15,10 @@ from itertools import chain
 
 import Stemmer
 
-VERSION = 1  # raise it with every change of the terms: an index made of other terms has to be rebuilt
-LONGEST_TERM = (
-    64  # code points; a longer run (base64, a line of underscores) is cut, so it still finds itself
-)
+# Raise it with every change of the terms: an index made of other terms has to be rebuilt
+VERSION = 1
+# Code points; a longer run (base64, a line of underscores) is cut, so it still finds itself
+LONGEST_TERM = 64
 
 # Scripts written without spaces. Hangul has spaces, but its particles are glued on, so pairs serve it better.
 _PAIRED = (
@@ -43,11 +43,14 @@ def _surface_pattern(run: str, other_scripts: str = "") -> re.Pattern[str]:
 
 
 _SPACED = rf"[^\W{_PAIRED}{_TRIPLED}]"
-_ASCII_SURFACE = _surface_pattern("[0-9A-Z_a-z]+")  # most text; a third faster than the general pattern
+# Most text; a third faster than the general pattern
+_ASCII_SURFACE = _surface_pattern("[0-9A-Z_a-z]+")
 _SURFACE = _surface_pattern(rf"{_SPACED}+(?:[{_MARKS}]+{_SPACED}*)*", f"|[{_PAIRED}]+|[{_TRIPLED}]+")
-_INVISIBLE = re.compile("[\u00ad\u200c\u200d\u2060\ufeff]")  # soft hyphens and joiners split no word
+# Soft hyphens and joiners split no word
+_INVISIBLE = re.compile("[\u00ad\u200c\u200d\u2060\ufeff]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_ENDING = re.compile(r"'(?:s|ve|ll|re|d|m)?$", re.IGNORECASE)  # possessives and contractions
+# Possessives and contractions
+_ENDING = re.compile(r"'(?:s|ve|ll|re|d|m)?$", re.IGNORECASE)
 # A number with its dots, an acronym with its plural s, a word with its capital, a lone capital.
 _PIECE = re.compile(r"\d+(?:\.\d+)*|[A-Z]{2,}s?(?![^\dA-Z_.,\-+# ])|[A-Z]?[^\dA-Z_.,\-+# ]+|[A-Z]")
 _LATIN_MARKS = re.compile(r"(?<=[a-z\u0370-\u03ff])[\u0300-\u036f]+")
@@ -64,7 +67,8 @@ _STOP_WORDS = """
     very was we were what when where which while who whom whose why will with would you your yours yourself
     dont doesnt didnt isnt arent wasnt werent cant couldnt wont wouldnt shouldnt havent hasnt hadnt"""
 
-_stem: Callable[[str], str] = Stemmer.Stemmer("english", 0).stemWord  # 0: its own cache would be a second one
+# 0: its own cache would be a second one
+_stem: Callable[[str], str] = Stemmer.Stemmer("english", 0).stemWord
 
 
 def text_terms(text: str) -> list[str]:

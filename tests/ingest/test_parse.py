@@ -26,7 +26,8 @@ LARGE_TEXT = (
 )  # 63 MB, of four bytes a character once decoded
 
 
-OTHERS: set[int] = set()  # what other tests in this process still read files with
+# What other tests in this process still read files with
+OTHERS: set[int] = set()
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,8 @@ from training.loop import network, save_adapter
 pytestmark = pytest.mark.filterwarnings(  # peft asks transformers by an old name
     "ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"
 )
-JOBS = ("reader", "compressor", "reranker")  # one for each kind of network; the judge's is the reranker's
+# One for each kind of network; the judge's is the reranker's
+JOBS = ("reader", "compressor", "reranker")
 PAIRS = [
     ("Who lit the lamp?", "The lamp burns whale oil. It was lit in 1820 by Ada Quill."),
     ("When does the ferry leave?", "The ferry leaves the harbour at noon. Tickets are sold on board."),

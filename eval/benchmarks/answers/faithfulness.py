@@ -21,7 +21,8 @@ from rag.models.judge import load_judge
 from rag.settings import Settings
 from rag.types import Answer, Ledger, Trace
 
-FAITHFUL_FROM = 0.5  # share of an answer's statements
+# Share of an answer's statements
+FAITHFUL_FROM = 0.5
 _WEB = re.compile(r"\[\d+\] https?:")
 
 

@@ -28,7 +28,8 @@ from rag.stages import ModelSet
 from rag.types import Context, Draft
 
 QUESTIONS = 50
-WRITTEN_TOKENS = 32  # that the random network writes: it does not end by itself
+# That the random network writes: it does not end by itself
+WRITTEN_TOKENS = 32
 
 
 @dataclass(frozen=True, slots=True)

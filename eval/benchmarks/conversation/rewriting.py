@@ -12,7 +12,8 @@ from eval.trial import CORPUS, text_sources, trial
 from rag.rewrite import rewrite
 
 FOUND = 5  # hits that are compared
-LEAST_WORDS = 4  # of an answer: "I don't know." is none
+# Of an answer: "I don't know." is none
+LEAST_WORDS = 4
 Row = Mapping[str, Any]
 WAYS: Mapping[str, Callable[[Row], str]] = {
     "as asked": lambda row: str(row["question"]),

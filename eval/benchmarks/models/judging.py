@@ -12,7 +12,8 @@ from rag.answer.writer import stands
 from rag.models.embed import Embedder
 from rag.models.judge import Judge
 
-FEVER_SHARE = 0.1  # of the premises; training leaves them out
+# Of the premises; training leaves them out
+FEVER_SHARE = 0.1
 Pair = tuple[str, str]  # (premise, hypothesis)
 
 

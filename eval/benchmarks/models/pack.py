@@ -22,8 +22,10 @@ from rag.models.judge import Judge, load_judge
 from rag.models.reader import load_reader
 
 SEED = 13
-PER_SET = 200  # answers of each reading set that are looked for in compressed texts
-TIMED = 200  # passages that the reader is timed on
+# Answers of each reading set that are looked for in compressed texts
+PER_SET = 200
+# Passages that the reader is timed on
+TIMED = 200
 READING = (
     "squad-train",
     "squad-dev",

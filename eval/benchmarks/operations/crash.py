@@ -32,10 +32,12 @@ from rag.store.catalog import Catalog
 LIFE = 50  # kills of one data folder
 CLIENTS = 3
 STARTING, STOPPING, WORKING = "while it starts", "while it stops", "while it works"
-MOMENT_S = {STARTING: 2.5, STOPPING: 0.4, WORKING: 2.5}  # the kill comes within this time, drawn evenly
+# The kill comes within this time, drawn evenly
+MOMENT_S = {STARTING: 2.5, STOPPING: 0.4, WORKING: 2.5}
 CHANCES = {STARTING: 25, STOPPING: 15, WORKING: 60}
 RENEWING = 1 / 3
-RENEWING_S = 4.0  # the process takes most of it to start
+# The process takes most of it to start
+RENEWING_S = 4.0
 TALLY = Path("crash.jsonl")
 KINDS = ("lost", "returned from the dead", "wrong", "refused", "given up")
 

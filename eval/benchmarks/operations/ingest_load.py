@@ -20,12 +20,14 @@ from eval.datasets import records
 from eval.metrics import percentile
 
 CORPUS = "articles"
-AT_FIRST = 25  # articles that are searched before the others come
+# Articles that are searched before the others come
+AT_FIRST = 25
 PER_S = 2
 SECONDS = 30
 WARM_UP = 10  # questions
 WAIT_S = 300
-AT_ONCE = 64  # questions that may wait for their answers; a server that stalls for 30 s is still seen
+# Questions that may wait for their answers; a server that stalls for 30 s is still seen
+AT_ONCE = 64
 
 
 def measure() -> dict[str, Any]:

@@ -36,11 +36,14 @@ from rag.types import indexed_text
 
 CORPUS = "rate"
 SIZES = (1_000, 10_000, 100_000)  # chunks
-SAMPLE = 500  # chunks, evenly from all, that the limit is measured over, at most
-PASSES = 3  # over the sample before the ingest, and again after
+# Chunks, evenly from all, that the limit is measured over, at most
+SAMPLE = 500
+# Over the sample before the ingest, and again after
+PASSES = 3
 STARTS = 3  # of which the median counts
 LOOK_S = 0.25
-LEAST_TENTH = 10 * GROUP_CHUNKS  # chunks; with fewer a tenth is a handful of commits
+# Chunks; with fewer a tenth is a handful of commits
+LEAST_TENTH = 10 * GROUP_CHUNKS
 
 
 @dataclass(frozen=True, slots=True)

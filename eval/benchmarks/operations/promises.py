@@ -22,9 +22,11 @@ CORPUS = "crash"
 DOCUMENTS = 4  # of each client
 JOB_S = 120  # longest wait for a job
 MARKER = re.compile(r"\bw(\d+)d(\d+)v(\d+)\b")
-_GIVEN_UP = "The service ended"  # how a job says of a file that it was begun too often
+# How a job says of a file that it was begun too often
+_GIVEN_UP = "The service ended"
 _THINGS = ("valves", "seals", "lamps", "anchors", "barrels", "ropes", "sails", "charts", "bells", "oars")
-ABSENT = ""  # stands for a marker where there is no document
+# Stands for a marker where there is no document
+ABSENT = ""
 
 
 @dataclass

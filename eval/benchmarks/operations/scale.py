@@ -34,8 +34,10 @@ from rag.store.documents import NewVersion
 from rag.text.sentences import split_sentences
 
 CORPUS = "scale"
-REAL = 6_000  # chunks embedded for real, in whole articles
-PER_DOCUMENT = 100  # chunks of an altered document
+# Chunks embedded for real, in whole articles
+REAL = 6_000
+# Chunks of an altered document
+PER_DOCUMENT = 100
 QUESTIONS = 200
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import httpx
 
-READY_S = 300  # a large corpus without a snapshot is indexed first
+# A large corpus without a snapshot is indexed first
+READY_S = 300
 STOP_S = 60
 
 

@@ -25,7 +25,8 @@ REAL_CHUNKS = 1_000
 RUNS = 10
 QUESTION = "When did the war end?"
 
-Seconds = tuple[float, float]  # elapsed, and of the processors
+# Elapsed, and of the processors
+Seconds = tuple[float, float]
 
 
 def measure() -> dict[str, dict[str, float]]:

@@ -23,7 +23,8 @@ from rag.store.database import CATALOG
 
 CORPUS, NAME = "readings", "long.txt"
 TEXT_BYTES = 2_000_000
-STOPS = 10  # all but the first while chunks are embedded; the first while the text is read and cut
+# All but the first while chunks are embedded; the first while the text is read and cut
+STOPS = 10
 LOOK_S = 0.02
 
 

@@ -31,7 +31,8 @@ WAYS: Mapping[
     "all three": ("dense", "MaxSim", "cross-encoder"),
 }
 Signals = Mapping[str, Sequence[float] | np.ndarray]
-Values = dict[str, list[float]]  # way -> a value for each question
+# Way -> a value for each question
+Values = dict[str, list[float]]
 
 
 def over_passages(

@@ -17,10 +17,13 @@ from rag.answer.relevance import Sentence
 from rag.text.words import question_terms
 from rag.types import Chunk, Citation
 
-LEAST_OVERLAP = 0.35  # of the terms of two sentences (Jaccard), below which they are not compared
+# Of the terms of two sentences (Jaccard), below which they are not compared
+LEAST_OVERLAP = 0.35
 LEAST_SHARED = 2  # terms
-MOST_VALUES = 4  # of a sentence; what has more is a table that lost its cells
-SAME_WORDS = 0.6  # overlap from which sentences that only a negation tells apart contradict each other
+# Of a sentence; what has more is a table that lost its cells
+MOST_VALUES = 4
+# Overlap from which sentences that only a negation tells apart contradict each other
+SAME_WORDS = 0.6
 _NEGATION = re.compile(
     r"\b(?:not|no|never|neither|cannot|nor|prohibited|forbidden)\b|n['’]t\b", re.IGNORECASE
 )

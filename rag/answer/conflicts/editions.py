@@ -15,14 +15,16 @@ from rag.answer.conflicts.regions import region_of_word, regions_of
 from rag.answer.conflicts.values import periods_of
 from rag.types import Document, Scalar
 
-HEAD = 600  # characters at the beginning of a document in which it says what it is
+# Characters at the beginning of a document in which it says what it is
+HEAD = 600
 _DATE_KEYS = ("valid_from", "effective", "date", "published", "updated", "year")  # not "created": of the file
 _DATE_CUE = re.compile(
     r"\b(?:valid|effective|applies|in force|published|issued|updated|edited|revised|dated?|ended|as of|stand"
     r"|(?:version|revision|edition) [\w.]{1,8})\b[\s:*,]*(?:(?:from|on|of|as of|since)\b[\s:*]*)?",
     re.IGNORECASE,
 )
-_LONGEST_DATE = 20  # characters, as "September 30th, 2026"
+# Characters, as "September 30th, 2026"
+_LONGEST_DATE = 20
 _VERSION = re.compile(r"\b(?:versions?|revision|edition|rev\.?|v)[ _-]?(\d+(?:\.\d+)*)\b", re.IGNORECASE)
 _REPLACES = re.compile(r"\b(?:supersedes|replaces)\b[\s:*]*(?:the )?([\w.-]*\d[\w.-]*\w)", re.IGNORECASE)
 _REPLACED_BY = re.compile(

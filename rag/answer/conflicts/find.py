@@ -15,10 +15,14 @@ from rag.store.catalog import Catalog
 from rag.text.injection import sign_of_injection
 from rag.types import Citation, Conflict, Context, Draft
 
-MOST_CONFLICTS = 3  # conflicts shown with an answer
-MOST_COMPARED = 6  # pairs of sentences that are encoded, those that share most words
-ALIKE_FROM = 1.05  # overlap of terms plus cosine, from which two sentences say the same kind of thing
-Place = tuple[str, int]  # a document's name, and an offset in it
+# Conflicts shown with an answer
+MOST_CONFLICTS = 3
+# Pairs of sentences that are encoded, those that share most words
+MOST_COMPARED = 6
+# Overlap of terms plus cosine, from which two sentences say the same kind of thing
+ALIKE_FROM = 1.05
+# A document's name, and an offset in it
+Place = tuple[str, int]
 _OPENING = {"dates": "By date", "regions": "By region", "versions": "By version", "values": "They differ"}
 
 

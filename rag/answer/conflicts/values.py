@@ -26,7 +26,8 @@ _DATE = re.compile(
     r"|(?P<alone>(?:1[6-9]|20)\d\d)(?![-/\w%°]|[.,]\d|\ ?(?:EUR|GBP|USD|percent|per\ cent)))(?:\b|(?=T\d))",
     re.VERBOSE,
 )
-_PRECISIONS = {4: "year", 5: "date", 7: "month of a year", 10: "date"}  # by the length of the ISO form
+# By the length of the ISO form
+_PRECISIONS = {4: "year", 5: "date", 7: "month of a year", 10: "date"}
 _COUNT = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _RANK = "zeroth|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth"
 _NUMBER = re.compile(
@@ -42,7 +43,8 @@ _NAMES_A_PART = re.compile(  # the number that follows such a word is a name
 )
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _FILLERS = "calendar working business consecutive full paid unpaid extra additional further unused whole"
-_BETWEEN = frozenset(_FILLERS.split())  # may stand between a number and its unit
+# May stand between a number and its unit
+_BETWEEN = frozenset(_FILLERS.split())
 _UNIT_WORDS = {  # word -> (unit, how many of it)
     **dict.fromkeys(("second", "seconds", "sec"), ("s", 1.0)),
     **dict.fromkeys(("minute", "minutes", "min"), ("s", 60.0)),

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import httpx
 
 from eval.benchmarks.operations.server import running_server
+from eval.datasets import HANDBOOK
 
-HANDBOOK = Path(__file__).parent.parent / "corpora" / "handbook"
 DOCUMENTS = HANDBOOK / "documents"
 JOB_S = 300  # how long to wait for the upload
 # Of the handbook's questions: two plain facts, a look-up in a table, what an older policy said and the

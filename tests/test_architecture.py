@@ -1,10 +1,13 @@
-"""Modules say what they are and stay small.
+"""Modules say what they are, stay small and few to a folder, and no name means two things.
 
 Which module may import which is held by import-linter: `make lint`, contracts in pyproject.toml.
 """
 
 import ast
 import re
+import subprocess
+import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +16,18 @@ import pytest
 ROOT = Path(__file__).parent.parent
 BLOCKS = ("rag", "ingest", "eval", "api")
 MOST_LINES = 400
+MOST_FILES = 15
 MODULES = sorted(path for block in BLOCKS for path in (ROOT / block).rglob("*.py"))
 IDS = [path.relative_to(ROOT).as_posix() for path in MODULES]
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in zip(IDS, MODULES, strict=True)}
+FOLDERS = sorted({Path(name).parent.as_posix() for name in IDS})
+# Names of HTTP's own schemas are the API's (OpenAPI shows them), whatever the values inside are called.
+SCHEMAS = "api/http/schemas.py"
+# A benchmark is a script: its constants are its own parameters, which no other module imports.
+BENCHMARKS = "eval/benchmarks/"
+# What each packaged network reads at once, and what its calibration weighs: the same notion, another figure.
+OF_EACH_NETWORK = {"WINDOW", "MOST_WINDOWS", "SIGNALS"}
+SLOW_TO_IMPORT = {"llama_index", "torch", "transformers", "matplotlib", "ragas"}
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
@@ -25,6 +37,19 @@ def imported(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module.split(".")[0]
+
+
+def public_definitions(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield each public class or constant that a module defines, and its definition."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name, ast.unparse(node)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                names = target.elts if isinstance(target, ast.Tuple) else [target]
+                yield from (
+                    (name.id, ast.unparse(node.value)) for name in names if isinstance(name, ast.Name)
+                )
 
 
 def test_the_tree_is_found() -> None:
@@ -43,6 +68,23 @@ def test_no_module_is_large(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
 
 
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_folder_is_crowded(folder: str) -> None:
+    assert len(list((ROOT / folder).glob("*.py"))) <= MOST_FILES
+
+
+def test_no_public_name_means_two_things() -> None:
+    meanings: dict[str, dict[str, str]] = defaultdict(dict)
+    for module, tree in TREES.items():
+        for name, definition in public_definitions(tree):
+            constant = not definition.startswith(("class ", "@"))
+            if module == SCHEMAS or name in OF_EACH_NETWORK or (constant and module.startswith(BENCHMARKS)):
+                continue
+            if name[0].isupper():
+                meanings[name][definition] = module
+    assert {name: [*found.values()] for name, found in meanings.items() if len(found) > 1} == {}
+
+
 def test_only_settings_reads_the_environment() -> None:
     readers = {
         name
@@ -56,6 +98,13 @@ def test_only_settings_reads_the_environment() -> None:
 def test_nothing_is_pickled() -> None:
     names = {name for tree in TREES.values() for name in imported(tree)}
     assert names.isdisjoint({"pickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"})
+
+
+@pytest.mark.parametrize("module", ["api.cli", "api.http.app"])
+def test_what_is_slow_to_import_is_not_imported_at_start(module: str) -> None:
+    code = f"import sys, {module}; print(*{SLOW_TO_IMPORT!r} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.split() == []
 
 
 SQL = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|PRAGMA|BEGIN|WITH) [A-Za-z_*(\"]")

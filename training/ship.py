@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.benchmarks.models.pack import figures
-from rag.models.pack import JOBS, PACK, described, pack
+from rag.models.pack import JOBS, PACK_FOLDER, described, pack
 from rag.models.prepare import prepared
 from rag.models.runtime import Runner, probe
 from rag.models.trunk import trunk_sha256
@@ -67,7 +67,7 @@ def main() -> None:
 
 def ship(job: str, folder: Path, at: str) -> None:
     """Copy a job's weights into the pack and describe them, as shipped from a commit."""
-    source, target = folder / f"{job}.safetensors", PACK / f"{job}.safetensors"
+    source, target = folder / f"{job}.safetensors", PACK_FOLDER / f"{job}.safetensors"
     shutil.copyfile(source, target)
     fitted = folder / f"{job}.json"  # steps, and what was fitted after training
     plan, data = PLANS[job]
@@ -87,7 +87,7 @@ def ship(job: str, folder: Path, at: str) -> None:
 
 
 def _write(job: str, entry: dict[str, Any]) -> None:
-    path = PACK / "pack.json"
+    path = PACK_FOLDER / "pack.json"
     whole = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"models": {}}
     whole["trunk_sha256"] = trunk_sha256()
     whole["models"][job] = entry

@@ -25,8 +25,8 @@ from rag.models.runtime import PROBE, Runner, probe
 from rag.settings import Settings, load_settings
 
 Job = Literal["reranker", "reader", "compressor", "judge"]
-JobArgument = Annotated[Job, typer.Argument(metavar="JOB", help=f"One of {', '.join(pack.JOBS)}.")]
-BatchOption = Annotated[Path, typer.Option("--batch", help="JSON Lines; one JSON line out for each.")]
+PackJobArgument = Annotated[Job, typer.Argument(metavar="JOB", help=f"One of {', '.join(pack.JOBS)}.")]
+PackBatchOption = Annotated[Path, typer.Option("--batch", help="JSON Lines; one JSON line out for each.")]
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="Instead of the settings' model: `pack`, a path or a hub name.")
 ]
@@ -102,7 +102,7 @@ def verify_models() -> None:
 
 
 @models_app.command("run")
-def run_model(job: JobArgument, batch: BatchOption, model: ModelOption = None) -> None:
+def run_model(job: PackJobArgument, batch: PackBatchOption, model: ModelOption = None) -> None:
     """Run one model over a file. Exits 2 if some lines failed: they are written as `{"id", "error"}`.
 
     \b
@@ -145,7 +145,7 @@ def shipped_models(settings: Settings) -> list[Shipped]:
 
 
 def _shipped(job: str, chosen: str) -> Shipped:
-    path = pack.PACK / f"{job}.safetensors"
+    path = pack.PACK_FOLDER / f"{job}.safetensors"
     size = path.stat().st_size if path.is_file() else 0
     return Shipped(job, f"{job} adapter", WHAT[job], size, is_prepared(job), chosen)
 

@@ -13,7 +13,7 @@ from ingest.chunking.topics import TopicVectors
 from ingest.chunking.units import Unit, gather, make_units
 from rag.models.embed import Embedder
 
-SENTENCE_TOKENS = 16  # shorter sentences say too little to be compared, and are joined
+LEAST_SENTENCE_TOKENS = 16  # shorter sentences say too little to be compared, and are joined
 # The paper's 0.6 is for encoded sentences; these vectors lack the document's mean.
 THRESHOLD = 0.2
 
@@ -143,7 +143,7 @@ def mean_similarity(vectors: np.ndarray) -> float:
 
 
 def _sentences(ruler: Ruler, chunk_tokens: int) -> list[Unit]:
-    return gather(make_units(ruler, chunk_tokens), min(SENTENCE_TOKENS, chunk_tokens))
+    return gather(make_units(ruler, chunk_tokens), min(LEAST_SENTENCE_TOKENS, chunk_tokens))
 
 
 def _vectors(ruler: Ruler, units: Sequence[Unit], topics: TopicVectors | None) -> np.ndarray:

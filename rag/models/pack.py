@@ -14,7 +14,7 @@ from rag.errors import ModelError
 from rag.models.trunk import trunk_sha256
 
 JOBS = ("reranker", "reader", "compressor", "judge")
-PACK = Path(__file__).parents[1] / "pack"
+PACK_FOLDER = Path(__file__).parents[1] / "pack"
 
 
 def shipped() -> tuple[str, ...]:
@@ -32,7 +32,7 @@ def described(job: str) -> dict[str, Any]:
         raise ModelError(f"{job!r} is not a job of the pack; expected {', '.join(JOBS)}.")
     found: dict[str, Any] | None = pack()["models"].get(job)
     if not isinstance(found, dict) or "sha256" not in found:
-        raise ModelError(f"The pack holds no {job}; restore {PACK / 'pack.json'} from the release.")
+        raise ModelError(f"The pack holds no {job}; restore {PACK_FOLDER / 'pack.json'} from the release.")
     return found
 
 
@@ -61,7 +61,7 @@ def calibration(job: str, names: Collection[str]) -> dict[str, float]:
 @cache
 def pack() -> dict[str, Any]:
     """Return `pack.json`: for each job its file's sha256, data sets, seed, steps, commit and figures."""
-    path = PACK / "pack.json"
+    path = PACK_FOLDER / "pack.json"
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -77,7 +77,7 @@ def verify_adapter(job: str) -> str:
     Raises:
         ModelError: saying which file is not what the pack was made with.
     """
-    expected, path = described(job), PACK / f"{job}.safetensors"
+    expected, path = described(job), PACK_FOLDER / f"{job}.safetensors"
     if pack().get("trunk_sha256") != trunk_sha256():
         raise ModelError(
             f"The pack was made for the trunk {str(pack().get('trunk_sha256'))[:16]}, and this one is "

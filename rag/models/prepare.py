@@ -36,7 +36,7 @@ def prepared(job: str) -> Path:
     if not path.is_file():
         from rag.models.export import export_adapted  # imported here, as above
 
-        export_adapted(job, pack.PACK / f"{job}.safetensors", path)
+        export_adapted(job, pack.PACK_FOLDER / f"{job}.safetensors", path)
     return path
 
 

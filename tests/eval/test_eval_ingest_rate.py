@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from eval.benchmarks.operations.ingest_rate import Run, chunks_in, figures, ingest, pace, rates, with_copies
+from eval.benchmarks.operations.ingest_rate import (
+    TimedIngest,
+    chunks_in,
+    figures,
+    ingest,
+    pace,
+    rates,
+    with_copies,
+)
 
 ARTICLES = [
     "The lamp burns whale oil. Ada Quill lights it at dusk. " * 20 + "\n\nThe tower has ninety steps. " * 3,
@@ -39,7 +47,7 @@ def test_the_rates_with_the_arithmetic() -> None:
 
     Embedding alone would take 200 / 25 = 8 of the 16 seconds of the processor; the last chunk was in after 9.
     """
-    run = Run(
+    run = TimedIngest(
         seconds=10.0, processor_s=16.0, memory_mb=300, seen=[(0.0, 0), (4.0, 80), (9.0, 200), (10.0, 200)]
     )
     found = rates(run, start_s=2.0, limits=[(40.0, 20.0), (50.0, 25.0), (90.0, 30.0)], text_mb=0.5)

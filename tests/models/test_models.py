@@ -73,7 +73,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture
 def pack(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
     """Put the made pack in the place of the real one."""
-    monkeypatch.setattr(pack_module, "PACK", made.folder)
+    monkeypatch.setattr(pack_module, "PACK_FOLDER", made.folder)
     monkeypatch.setattr(prepare, "models_folder", lambda: made.prepared)
     pack_module.pack.cache_clear()
     yield made
@@ -84,7 +84,7 @@ def pack(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
 def copied(pack: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of the made pack, to be damaged."""
     shutil.copytree(pack.folder, tmp_path / "pack")
-    monkeypatch.setattr(pack_module, "PACK", tmp_path / "pack")
+    monkeypatch.setattr(pack_module, "PACK_FOLDER", tmp_path / "pack")
     pack_module.pack.cache_clear()
     return tmp_path / "pack"
 

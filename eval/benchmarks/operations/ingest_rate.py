@@ -47,7 +47,7 @@ LEAST_TENTH = 10 * GROUP_CHUNKS
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TimedIngest:
     """One `ibid ingest`: its seconds, its peak of memory, and how many chunks were in after how many seconds."""
 
     seconds: float
@@ -135,7 +135,7 @@ def _start_s() -> float:
         return ingest(folder, Path(place) / "home").seconds
 
 
-def ingest(folder: Path, home: Path) -> Run:
+def ingest(folder: Path, home: Path) -> TimedIngest:
     """Run `ibid ingest` over a folder, looking into the catalogue meanwhile.
 
     Raises:
@@ -161,7 +161,7 @@ def ingest(folder: Path, home: Path) -> Run:
             raise RuntimeError(
                 f"`ibid ingest` ended with {process.returncode}:\n{said.read()[-4000:].decode()}"
             )
-    return Run(seen[-1][0], processor_s() - used, peak_mb, seen)
+    return TimedIngest(seen[-1][0], processor_s() - used, peak_mb, seen)
 
 
 def chunks_in(home: Path) -> int:
@@ -175,7 +175,9 @@ def chunks_in(home: Path) -> int:
         return sum(info.chunks for info in catalog.corpora.infos())
 
 
-def rates(run: Run, start_s: float, limits: Sequence[tuple[float, float]], text_mb: float) -> dict[str, Any]:
+def rates(
+    run: TimedIngest, start_s: float, limits: Sequence[tuple[float, float]], text_mb: float
+) -> dict[str, Any]:
     """Return the rates of a run whose chunks are all in.
 
     Args:

@@ -26,7 +26,7 @@ from rag.types import Draft, Hit
 # Pieces of evidence in the prompt, of which one is gold
 PLACES = 5
 ORDER_SEED = 23
-Changes = Mapping[str, Any]
+SettingChanges = Mapping[str, Any]
 ORDERS: Mapping[str, Callable[[list[Hit], random.Random], list[Hit]]] = {
     "best first, second best last": lambda hits, _: order_for_attention(hits),
     "by rank": lambda hits, _: hits,
@@ -40,14 +40,14 @@ class Variant:
     """A question path with something changed: its values for each question, and times."""
 
     name: str
-    changes: Changes
+    changes: SettingChanges
     values: tuple[Values, ...]
     ms: tuple[float, ...]  # total, of each question
 
 
-def variants() -> dict[str, Changes]:
+def variants() -> dict[str, SettingChanges]:
     """Return what is tried, by name; the first is the question path as it is configured."""
-    tried: dict[str, Changes] = {
+    tried: dict[str, SettingChanges] = {
         "as configured": {},
         "without BM25": {"lexical_candidates": 0},
         "without dense": {"dense_candidates": 0},

@@ -25,10 +25,10 @@ ENOUGH = 0.5
 # Tags of questions of which every answer is needed
 ALL_NEEDED = frozenset({"list", "multi-document"})
 Values = dict[str, float]
-Rankings = Mapping[str, Sequence[Hit]]
+LegRankings = Mapping[str, Sequence[Hit]]
 
 
-def retrieval_values(questions: Sequence[EvalQuestion], rankings: Sequence[Rankings]) -> list[Values]:
+def retrieval_values(questions: Sequence[EvalQuestion], rankings: Sequence[LegRankings]) -> list[Values]:
     """Return for each question "<stage> P@5", "R@5", "R@10", "nDCG@10" and "RR", and the overlap of spans.
 
     A gold excerpt is found by the first hit that covers half of it. Precision counts hits that find one, recall

@@ -24,8 +24,8 @@ from rag.models.reader import load_reader
 from rag.models.runtime import PROBE, Runner, probe
 from rag.settings import Settings, load_settings
 
-Job = Literal["reranker", "reader", "compressor", "judge"]
-PackJobArgument = Annotated[Job, typer.Argument(metavar="JOB", help=f"One of {', '.join(pack.JOBS)}.")]
+PackJob = Literal["reranker", "reader", "compressor", "judge"]
+PackJobArgument = Annotated[PackJob, typer.Argument(metavar="JOB", help=f"One of {', '.join(pack.JOBS)}.")]
 PackBatchOption = Annotated[Path, typer.Option("--batch", help="JSON Lines; one JSON line out for each.")]
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="Instead of the settings' model: `pack`, a path or a hub name.")

@@ -10,7 +10,7 @@ from ingest.chunking.tokens import Ruler
 from ingest.chunking.units import Unit
 
 Range = tuple[int, int]
-Segment = Callable[[int, int], list[Range]]
+Segmenter = Callable[[int, int], list[Range]]
 
 _TINY_SHARE = 8  # a chunk below an eighth of `chunk_tokens` is better joined to a neighbour
 _RECOUNT_MARGIN = 8  # tokens: a slice's own tokenisation differs by less where it is cut between words
@@ -25,7 +25,7 @@ class ChunkSpan:
     context: str = ""  # the headings above it, then the header row of a split table
 
 
-def join_units(ruler: Ruler, units: Sequence[Unit], segment: Segment, chunk_tokens: int) -> list[ChunkSpan]:
+def join_units(ruler: Ruler, units: Sequence[Unit], segment: Segmenter, chunk_tokens: int) -> list[ChunkSpan]:
     """Join units to chunks, each run of units that may share a chunk by itself; see `fit_chunks`.
 
     Args:
@@ -66,7 +66,7 @@ def sizes(units: Sequence[Unit]) -> tuple[list[int], list[int]]:
     return [unit.tokens for unit in units], [unit.limit for unit in units]
 
 
-def _chunks(units: Sequence[Unit], segment: Segment, tiny: int) -> Iterator[Unit]:
+def _chunks(units: Sequence[Unit], segment: Segmenter, tiny: int) -> Iterator[Unit]:
     tokens, limits = sizes(units)
     for sections in _runs(units):
         ranges = [(first + a, first + b) for first, last in sections for a, b in segment(first, last)]

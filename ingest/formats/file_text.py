@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rag.errors import UnreadableFile
 
-Value = str | int | float | bool
+MetadataValue = str | int | float | bool
 _NEWLINE = re.compile(r"\r\n?")
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -45,7 +45,7 @@ class FileText:
 
     text: str
     pages: tuple[int, ...] = ()
-    metadata: Mapping[str, Value] = field(default_factory=dict)
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
 
 
 def from_text(text: str, metadata: Mapping[str, object]) -> FileText:
@@ -77,9 +77,9 @@ def clean(text: str) -> str:
     return _SURROGATE.sub("\ufffd", _UNSTORABLE.sub("", _NEWLINE.sub("\n", text)))
 
 
-def clean_metadata(metadata: Mapping[str, object]) -> dict[str, Value]:
+def clean_metadata(metadata: Mapping[str, object]) -> dict[str, MetadataValue]:
     """Keep what is stated: no None, no blank text; anything but text and numbers becomes text."""
-    kept: dict[str, Value] = {}
+    kept: dict[str, MetadataValue] = {}
     for key, value in metadata.items():
         plain = value if isinstance(value, str | int | float | bool) else str(value or "")
         plain = " ".join(clean(plain).split()) if isinstance(plain, str) else plain

@@ -21,7 +21,7 @@ from rag.types import Fact
 
 FACTS_SHOWN = 3  # beside an answer
 FACT_COSINE = 0.4  # of question and fact, from which it is shown; facts are short
-Source = tuple[str, str, int, float]
+FactSource = tuple[str, str, int, float]
 """Corpus and user whose a fact is, and the row and time of the turn in which it was stated."""
 
 
@@ -58,7 +58,7 @@ class Facts:
     def learn(
         self,
         transaction: sqlite3.Connection,
-        source: Source,
+        source: FactSource,
         found: Sequence[Statement],
         embedder: str,
         vectors: np.ndarray,

@@ -34,7 +34,7 @@ SIGNALS = ("margin", "answerable")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ScoredSpan:
     """Words of a text that may answer: code points, and the probability that they are the answer."""
 
     start: int
@@ -49,9 +49,9 @@ class Reading:
     answer: str
     start: int
     end: int
-    score: float  # as Span.score
+    score: float  # as ScoredSpan.score
     no_answer: float  # probability that the text does not answer
-    spans: tuple[Span, ...] = ()  # the best, apart from each other, best first
+    spans: tuple[ScoredSpan, ...] = ()  # the best, apart from each other, best first
 
 
 NOTHING = Reading("", 0, 0, 0.0, 1.0)
@@ -257,11 +257,11 @@ def _reading(context: str, offsets: Sequence[tuple[int, int]], windows: Sequence
         ((first, last, share * window.here) for window in windows for first, last, share in window.spans),
         key=lambda span: -span[2],
     )
-    spans: list[Span] = []
+    spans: list[ScoredSpan] = []
     for first, last, score in scored:
         start, end = _stripped(context, offsets[first][0], offsets[last][1])
         if start < end and not any(start < other.end and other.start < end for other in spans):
-            spans.append(Span(start, end, score))
+            spans.append(ScoredSpan(start, end, score))
         if len(spans) == SPANS:
             break
     if not spans:

@@ -18,7 +18,7 @@ from rag.answer.relevance import sentence_features, sentences_of
 from rag.answer.verify import verify
 from rag.assemble import Limits, assemble
 from rag.models.embed import Embedder
-from rag.models.reader import NOTHING, Reading, Span
+from rag.models.reader import NOTHING, Reading, ScoredSpan
 from rag.types import Chunk, Context, Draft, Evidence, Hit
 from tests.made_versions import CORPUS, Library
 
@@ -170,7 +170,7 @@ class Phrases:
 
     def read(self, question: str, context: str) -> Reading:
         places = [(context.find(phrase), phrase, chance) for phrase, chance in self._chances]
-        spans = tuple(Span(at, at + len(phrase), chance) for at, phrase, chance in places if at >= 0)
+        spans = tuple(ScoredSpan(at, at + len(phrase), chance) for at, phrase, chance in places if at >= 0)
         if not spans:
             return NOTHING
         best = spans[0]

@@ -113,7 +113,8 @@ RUNS = ("execute", "executemany", "executescript")
 
 @pytest.mark.parametrize(("name", "tree"), TREES.items(), ids=TREES)
 def test_sql_stands_in_the_store_alone(name: str, tree: ast.Module) -> None:
-    if name.startswith("rag/store/"):
+    # A benchmark reads a data folder past the code that it measures.
+    if name.startswith(("rag/store/", BENCHMARKS)):
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

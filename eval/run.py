@@ -149,9 +149,8 @@ def ask(
     subject: Subject, questions: Sequence[EvalQuestion], advance: Callable[[], None] = lambda: None
 ) -> list[Answer]:
     """Answer the questions, one after the other."""
-    ask_or_report(
-        subject.pipeline, subject.corpus, "warm up"
-    )  # what loads at first use is no question's time
+    # What loads at first use is no question's time
+    ask_or_report(subject.pipeline, subject.corpus, "warm up")
     answers = []
     for question in questions:
         answers.append(ask_or_report(subject.pipeline, subject.corpus, question.question))

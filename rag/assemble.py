@@ -18,30 +18,30 @@ from rag.types import Context, Cut, Evidence, Hit, Ledger, Memory
 Compress = Callable[[str, float], Compressed]
 
 MOST_MEMORY = ACTIVE_TOKENS + SESSION_TOKENS + PERSISTENT_TOKENS  # H
-# Words of a recalled question or answer: two exchanges and the facts fit their quota.
+# Words shown of a recalled question or answer: two exchanges and the facts fit their quota.
 _RECALLED_WORDS = 60
 # Share of the budget that memory may take from evidence.
 _MEMORY_SHARE = 1 / 4
-# Below this rate too many answers are lost; what then does not fit is cut.
+# Compressing below this rate loses too many answers; evidence that still does not fit is cut.
 LEAST_RATE = 1 / 3
-# Of the share that would fit: compression works on characters, and tokens are counted.
+# Factor on the share that would fit: compression works on characters, but the budget counts tokens.
 _SPARE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Most tokens of a prompt, and how short its evidence is to be."""
+    """The token budget of a prompt, and how far its evidence is compressed."""
 
-    budget: int  # B, all of it
+    budget: int  # B, the whole prompt
     evidence: int  # R, fences included
-    compression: float = 1.0  # how many times shorter long prose is made, even where it fits
+    compression: float = 1.0  # long prose is made this many times shorter, even if it fits
 
     def rate(self, needed: int, room: int) -> float:
         """Return the share of the evidence to keep, from LEAST_RATE to 1.
 
         Args:
-            needed: tokens that it takes as it is.
-            room: tokens that there is room for.
+            needed: tokens that the evidence takes uncompressed.
+            room: tokens available.
         """
         fitting = _SPARE * room / needed if needed > room else 1.0
         return max(LEAST_RATE, min(fitting, 1 / self.compression))
@@ -51,9 +51,9 @@ class Assembler:
     """Chooses what the prompt shows of the evidence, and assembles the prompt.
 
     Args:
-        generator: whose tokens are counted; called when the first question is there.
-        compress: makes a text shorter for a question; None where evidence is only cut.
-        attention: whether what was retrieved is ordered with the best at both ends.
+        generator: returns the generator whose tokens are counted; first called with the first question.
+        compress: shortens a text for a question; None if evidence is only cut.
+        attention: whether retrieved evidence is ordered with the best at both ends.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class Assembler:
         self._compress, self._attention, self._system = compress, attention, system
 
     def select(self, question: str, evidence: Sequence[Hit], fused: Sequence[Hit]) -> Selection:
-        """Choose what of the documents the prompt shows; what beyond doubt speaks to a model comes last.
+        """Choose which parts of the documents the prompt shows; text that clearly addresses a model comes last.
 
         Args:
             evidence: what was retrieved, best first.
-            fused: all that was found, of which an overview may be wanted.
+            fused: every chunk found; an overview may need more than the evidence.
         """
         generator = self._generator()
         count = generator.count_tokens
@@ -86,7 +86,7 @@ class Assembler:
         return replace(selection, hits=hits, remarks=tuple(remarks))
 
     def assemble(self, question: str, selection: Selection, memory: Memory) -> Context:
-        """Fit a selection into the budget, and what is remembered where a language model writes."""
+        """Fit a selection into the budget, together with the memory if a language model writes."""
         generator, compress = self._generator(), self._compress
         return assemble(
             question,
@@ -111,17 +111,17 @@ def assemble(
     memory: Sequence[str] = (),
     system: str = SYSTEM,
 ) -> Context:
-    """Fit the evidence into its share of the budget; what does not fit is cut, the weakest first.
+    """Fit the evidence into its share of the budget; whatever does not fit is cut, the weakest first.
 
-    Evidence beyond its share is compressed before anything is cut, each piece alike, where it is long prose; with
-    `limits.compression` above 1 also what fits.
+    If the evidence exceeds its share, its long prose is compressed before anything is cut, every piece alike. With
+    `limits.compression` above 1, evidence that fits is compressed too.
 
     Args:
-        ranked: the hits best first: those at the end are cut first.
+        ranked: the hits, best first; those at the end are cut first.
         ordered: the same hits in reading order.
         count: counts tokens as the generator's own tokenizer does.
-        compress: makes a text shorter; without it evidence is only cut.
-        memory: what is remembered, at most H tokens of it; the first is left out first.
+        compress: shortens a text; without it, evidence is only cut.
+        memory: remembered texts, of which at most H tokens are shown; the first is left out first.
 
     Raises:
         InvalidInput: if the question alone exceeds the budget.
@@ -165,10 +165,10 @@ def assemble(
 
 
 def reading_order(selection: Selection, *, attention: bool) -> list[Hit]:
-    """Return the hits in reading order: what was retrieved by rank, whole documents and summaries as they run.
+    """Return the hits in reading order: retrieved hits by rank, whole documents and summaries in document order.
 
     Args:
-        attention: for what was retrieved: the best at both ends.
+        attention: put the best of the retrieved hits at both ends.
     """
     hits = selection.hits
     if selection.strategy == "retrieval":
@@ -188,13 +188,13 @@ def order_for_attention(hits: Sequence[Hit]) -> list[Hit]:
 
 
 def room_for_evidence(question: str, limits: Limits, system: str, count: CountTokens) -> int:
-    """Return the tokens that evidence may take for certain, whatever is remembered."""
+    """Return the tokens that evidence may always take, however much is remembered."""
     free = limits.budget - count(f"{system}\n") - count("\n" + QUESTION_TEMPLATE.format(question=question))
     return min(limits.evidence, int((1 - _MEMORY_SHARE) * max(0, free)))
 
 
 def memory_pieces(memory: Memory) -> list[str]:
-    """Return what is remembered in pieces, the first to be left out first: the oldest gist, last what was just said."""
+    """Return the memory in pieces, the first to be left out first: from the oldest summary to the latest exchange."""
     recalled = [
         f"Asked before: {first_words(one.question, _RECALLED_WORDS)}\n{first_words(one.answer, _RECALLED_WORDS)}"
         for one in reversed(memory.recalled)
@@ -209,8 +209,8 @@ class _Piece:
 
     hit: Hit
     text: str
-    kept: tuple[tuple[int, int], ...]  # in the document; empty where the whole hit is shown
-    tokens: int  # fence included
+    kept: tuple[tuple[int, int], ...]  # in the document; empty if the whole hit is shown
+    tokens: int  # including the fence
 
 
 def _compressed(piece: _Piece, rate: float, compress: Compress, count: CountTokens, most: int) -> _Piece:
@@ -226,7 +226,7 @@ def _compressed(piece: _Piece, rate: float, compress: Compress, count: CountToke
 
 
 def _remembered(memory: Sequence[str], room: int, count: CountTokens) -> tuple[str, tuple[str, ...]]:
-    """Fence the pieces that have room, the last ones first, in their order; return it and what was left out."""
+    """Fence the pieces that fit, preferring the last ones, in their order; return the text and the pieces left out."""
     kept: list[str] = []
     left_out: list[str] = []
     used = count(MEMORY_TEMPLATE.format(said=""))

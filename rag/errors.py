@@ -1,23 +1,23 @@
 """Every error that Ibid raises on purpose. Each message says what was found, what was expected, what to do.
 
 IbidError                    HTTP 500 unless another status is named
-├── InvalidInput             the caller can mend it (HTTP 422)
+├── InvalidInput             the caller can fix it (HTTP 422)
 │   ├── InvalidName          a document or corpus name that is unsafe or malformed
 │   ├── InvalidFilter        a metadata filter that does not parse
 │   └── SyncRefused          a sync that would delete too much, or found nothing to follow
 ├── InvalidSettings          a key in ibid.toml or IBID_* (names key, value and remedy)
 ├── NotFound                 no such corpus, document or job (HTTP 404)
-├── OtherEmbedder            a corpus whose embedding model is not to be had here (HTTP 409)
+├── OtherEmbedder            a corpus whose embedding model is unavailable here (HTTP 409)
 ├── SyncRunning              another sync of the same corpus has not ended yet (HTTP 409)
-├── WrongState               a job or generation that is finished, or not yet, where the other is needed (HTTP 409)
-│   └── Swapped              another generation came to serve meanwhile; to be tried again
+├── WrongState               a job or generation that is in the wrong state for the request (HTTP 409)
+│   └── Swapped              another generation was swapped in meanwhile; the caller tries again
 ├── UnreadableFile           one file that cannot become a document; the others go on (HTTP 422)
 ├── ModelError               a model that is missing, damaged or of the wrong kind
-├── ProcessError             the process that reads files does not start: no fault of a file
+├── ProcessError             the process that reads files does not start; no file is at fault
 ├── StorageError             a disk that is full (HTTP 507) or busy (503), a damaged or newer data folder
 └── CitationError            a quote that is not the stored text: a bug, never served
 
-Stopped stands outside the tree: it reports nothing, and no handler of errors may take it for the failure of a file.
+Stopped is outside the tree: it reports no error, and no error handler may mistake it for the failure of a file.
 """
 
 
@@ -50,15 +50,15 @@ class NotFound(IbidError):
 
 
 class OtherEmbedder(IbidError):
-    """The model that embedded a corpus is not to be had; vectors of two models are never compared."""
+    """The model that embedded a corpus is unavailable; vectors of two models are never compared."""
 
 
 class WrongState(IbidError):
-    """A job or generation is in a state in which that cannot be done to it; nothing was changed."""
+    """A job or generation is in the wrong state for the request; nothing was changed."""
 
 
 class Swapped(WrongState):
-    """Another generation of the corpus came to serve meanwhile; what was made for the old one is made again."""
+    """Another generation of the corpus was swapped in meanwhile; work done for the old one is repeated."""
 
 
 class SyncRunning(IbidError):
@@ -86,7 +86,7 @@ class CitationError(IbidError):
 
 
 class Stopped(BaseException):
-    """The service was told to stop, so the work at hand ends here; the next start goes on with it.
+    """The service was told to stop, so the current work ends here; the next start resumes it.
 
-    A BaseException, as KeyboardInterrupt is: `except Exception` around one file must let it through.
+    A BaseException, like KeyboardInterrupt: `except Exception` around one file must let it through.
     """

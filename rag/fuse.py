@@ -1,4 +1,4 @@
-"""Fuse the ranking by meaning and the ranking by words into one. Knows nothing of how they were made."""
+"""Fuse the ranking by meaning and the ranking by words into one. It does not know how they were made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def average_scores(
     """Average the two legs' scores, each stretched to [0, 1] over the candidates.
 
     score(c) = w * min_max(dense)(c) + (1 - w) * min_max(lexical)(c)
-    Both legs are to score every candidate, also those that only the other found: a missing score counts
+    Both legs should score every candidate, including those that only the other leg found: a missing score counts
     as its leg's lowest, which costs 1 to 3 points of recall. Ties keep the order of `dense`.
 
     Args:

@@ -18,9 +18,9 @@ from rag.store.filters import Filter, filter_to_sql
 from rag.store.generations import Generation
 from rag.types import Answer, Hit, Memory, Trace
 
-# Candidates of each leg for every hit that `search` is asked for.
+# Candidates that each leg retrieves per hit requested from `search`.
 SEARCH_DEPTH = 4
-# How often a question starts over because a cited document changed meanwhile.
+# Attempts at a question whose cited documents change meanwhile.
 QUESTION_ATTEMPTS = 3
 # Hits shown with a refusal.
 NEAREST = 3
@@ -39,12 +39,12 @@ class SearchResult:
 class Pipeline:
     """Answers questions over the corpora of one catalogue. Safe for several threads.
 
-    A question is answered from one generation of its corpus, whichever comes to serve meanwhile.
+    A question is answered from one generation of its corpus, even if another is swapped in meanwhile.
 
     Args:
-        models: their embedder serves, unless the generation at hand was made with another model.
-        stages: over that embedder, in place of those that the settings describe.
-        trying: answers in place of the generation that serves its corpus.
+        models: their embedder is used unless the generation was made with another model.
+        stages: stages over that embedder; they replace those that the settings describe.
+        trying: a generation that answers in place of the one that serves its corpus.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Pipeline:
         """Return up to k hits, best first, from candidates that scale with k.
 
         Args:
-            on_stage: called as each stage is done; what it raises ends the search.
+            on_stage: called when a stage is done; an exception from it ends the search.
 
         Raises:
             NotFound, InvalidInput: for an unknown corpus, a bad question or filter.
@@ -84,9 +84,8 @@ class Pipeline:
         stages = recorder.around(self._stages.over(index.generation))
         vector, depth = stages.embed(question), SEARCH_DEPTH * k
         hits, _ = self._hits(stages, recorder, Request(question, vector, index, k, depth, depth, filter_))
-        if not self._catalog.generations.exists(
-            index.generation
-        ):  # pruned meanwhile: it found less than there is
+        # Pruned meanwhile: the result is incomplete
+        if not self._catalog.generations.exists(index.generation):
             return self.search(corpus, question, k=k, filter_=filter_, on_stage=on_stage)
         current = current_hits(hits, self._catalog)
         recorder.drop(hits, current, CHANGED)
@@ -104,14 +103,14 @@ class Pipeline:
         """Answer from the evidence, every citation verified, or refuse with the nearest hits.
 
         Args:
-            memory: what was said before. The question is rewritten from it to stand alone, what it recalls goes along
-                with the answer, and all of it goes into the prompt of a generator that writes.
-            on_stage: called as each stage is done, and again where it has to start over; what it
-                raises ends the work.
+            memory: the conversation so far. The question is rewritten from it to stand alone, its recalled exchanges
+                are returned with the answer, and a generator that writes gets all of it in its prompt.
+            on_stage: called when a stage is done, and again if the question starts over; an exception from it ends
+                the work.
 
         Raises:
             NotFound, InvalidInput: for an unknown corpus, a bad question or filter.
-            CitationError: if a quote is not the stored text, or a part of the answer is not cited.
+            CitationError: if a quote is not the stored text, or part of the answer is not cited.
         """
         self.check_question(question, filter_)
         changed: list[str] = []
@@ -119,7 +118,7 @@ class Pipeline:
             index = self.index(corpus)
             try:
                 answer = self._answer(index, question, memory, filter_, Recorder(question, on_stage))
-                if self._catalog.generations.exists(index.generation):  # pruned, it found less than there is
+                if self._catalog.generations.exists(index.generation):  # if pruned, the result is incomplete
                     return replace(answer, recalled=memory.recalled, facts=memory.facts)
             except StaleEvidence as error:
                 changed.append(str(error))
@@ -128,7 +127,7 @@ class Pipeline:
         )
 
     def index(self, corpus: str) -> CorpusIndex:
-        """Return the follower of the generation that answers for a corpus, loading it at its first use.
+        """Return the follower of the generation that answers for a corpus; it is loaded on first use.
 
         Raises:
             NotFound: if there is no such corpus.
@@ -145,13 +144,14 @@ class Pipeline:
         return self._followers.of(generation, dimension)
 
     def save_indexes(self, *, always: bool = False) -> None:
-        """Write snapshots of the loaded indexes where enough changed (or `always`, if anything did)."""
+        """Write snapshots of the loaded indexes that changed enough (with `always`, of those that changed at all)."""
         for corpus in self._followers.corpora():
             with suppress(NotFound, OtherEmbedder, StorageError):  # deleted meanwhile, or unreadable
                 self.index(corpus).save(always=always)
 
     def check_question(self, question: str, filter_: Filter | None = None) -> None:
-        """Raise InvalidInput for a question that is empty, too long, or no whole characters, or for a bad filter."""
+        """Raise InvalidInput if the question is empty, too long or contains half a character, or if the filter is
+        bad."""
         if filter_ is not None:
             filter_to_sql(filter_)
         if not question.strip():
@@ -205,7 +205,7 @@ class Pipeline:
         )
 
     def _hits(self, stages: Stages, recorder: Recorder, request: Request) -> tuple[list[Hit], list[Hit]]:
-        """Retrieve, fuse, rerank and trim, as `search` and `ask` both do; return the hits, and all that was fused."""
+        """Retrieve, fuse, rerank and trim, for both `search` and `ask`; return the hits and every fused candidate."""
         candidates = stages.retrieve(request)
         fused = stages.fuse(candidates)
         reranked = stages.rerank(request, fused) if stages.rerank else Reranked(fused, {})

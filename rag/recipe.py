@@ -19,7 +19,7 @@ def recipe_of(settings: Settings, embedder: str) -> Recipe:
 
 
 def not_in_force(corpus: str, recipe: Recipe, settings: Settings) -> str:
-    """Return what to say where a corpus is made otherwise than the settings ask for; "" where it is not."""
+    """Return a warning if a corpus is made differently from what the settings ask for, else ""."""
     model = _lasting_name(settings.corpus.embedder)
     pairs = {
         "IBID_EMBEDDER": (model, recipe.model or model),
@@ -27,19 +27,19 @@ def not_in_force(corpus: str, recipe: Recipe, settings: Settings) -> str:
         "IBID_CHUNK_TOKENS": (settings.corpus.chunk_tokens, recipe.chunk_tokens),
     }
     other = [
-        f"{name} is {asked}, and here {made} stays in force"
+        f"{name} is {asked}, but this corpus keeps {made}"
         for name, (asked, made) in pairs.items()
         if asked != made
     ]
     if not other:
         return ""
     return (
-        f"{corpus!r} goes on as it was made: {'; '.join(other)}. "
-        f"`ibid generations build --corpus {corpus}` makes it anew."
+        f"{corpus!r} keeps the way it was made: {'; '.join(other)}. "
+        f"`ibid generations build --corpus {corpus}` rebuilds it."
     )
 
 
 def _lasting_name(model: str) -> str:
-    """Return a model's name as processes in other folders understand it too."""
+    """Return a model's name in a form that is valid from any working folder."""
     folder = Path(model)
     return str(folder.resolve()) if model != "trunk" and folder.is_dir() else model

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 AnyStages = TypeVar("AnyStages", bound="DataclassInstance")
 # Seconds between two reports that a model is writing.
 WRITING_S = 0.2
-# Stages that count as a part of the next one, which they prepare.
+# Preparatory stages, whose time counts as part of the next stage.
 _PREPARING = ("keep", "select")
-# Called with each stage and its milliseconds when it is done
+# Called with a stage and its milliseconds when it is done.
 OnStage = Callable[[str, float], None]
 
 
@@ -36,36 +36,36 @@ class Recorder:
         self._rankings: dict[str, tuple[Hit, ...]] = {}
         self._dropped: dict[int, str] = {}
         self._tokens: tuple[int, ...] = ()  # of each hit in the context
-        self._shown: tuple[str, ...] = ()  # what the prompt shows of each
+        self._shown: tuple[str, ...] = ()  # what the prompt shows of each hit
         self._notes: list[str] = []
         self._remarks: list[str] = []  # what the asker should know
         self._strategy = "retrieval"
         self._timings: dict[str, float] = {}
-        self._waiting_ms = 0.0  # of stages that count as a part of the next
+        self._waiting_ms = 0.0  # of stages that count as part of the next
         self._began = self._reported = time.perf_counter()
 
     def around(self, stages: AnyStages) -> AnyStages:
-        """Return the stages so that each call of one is timed, reported and recorded here."""
+        """Return the stages wrapped so that each call is timed, reported and recorded here."""
         given = {field.name: getattr(stages, field.name) for field in fields(stages)}
         return replace(
             stages, **{name: self._recorded(name, stage) for name, stage in given.items() if stage}
         )
 
     def writing(self, part: str) -> None:
-        """Report that a model is writing, some times a second; what the report raises ends the writing."""
+        """Report several times a second that a model is writing; an exception from the report ends the writing."""
         now = time.perf_counter()
         if self._on_stage is not None and now - self._reported > WRITING_S:
             self._reported = now
             self._on_stage("writing", (now - self._began) * 1000)
 
     def drop(self, before: Sequence[Hit], after: Sequence[Hit], reason: str) -> None:
-        """Note why chunks were dropped: those of which a stage passed no hit on."""
+        """Note the reason for each chunk of which a stage passed no hit on."""
         self._last = after
         kept = {hit.chunk.id for hit in after}
         self._dropped.update({hit.chunk.id: reason for hit in before if hit.chunk.id not in kept})
 
     def trace(self, question: str) -> Trace:
-        """Return what was recorded so far."""
+        """Return what has been recorded so far."""
         total = (time.perf_counter() - self._began) * 1000
         return Trace(
             question,
@@ -101,10 +101,10 @@ class Recorder:
         if self._on_stage is not None:
             self._on_stage(name, ms)
 
-    # what is noted of the result of each stage
+    # what is noted about each stage's result
 
     def note_rewrite(self, alone: str) -> None:
-        """Tell the asker where a question was understood from what was said before."""
+        """Tell the asker if the question was rewritten from the conversation."""
         if alone != self._question:
             self._remarks.append(f"Rewritten to stand alone: {alone}")
 
@@ -117,7 +117,7 @@ class Recorder:
         self._last = self._rankings["fused"] = tuple(hits)
 
     def note_rerank(self, reranked: Reranked) -> None:
-        """Keep the ranking, and how much was read."""
+        """Keep the ranking, and note how much was read."""
         ended = (
             "before its deadline; what was not read keeps the fused order"
             if reranked.late
@@ -138,12 +138,12 @@ class Recorder:
         self.drop(self._last, evidence, "a weak tail: far below the best")
 
     def note_select(self, selection: Selection) -> None:
-        """Keep what the prompt is to show, and what of it speaks to a model."""
+        """Keep what the prompt is to show, and remarks on text that addresses a model."""
         self._remarks += selection.remarks
         self._strategy, self._rankings["evidence"] = selection.strategy, tuple(selection.hits)
 
     def note_assemble(self, context: Context) -> None:
-        """Note what reached the context, and why the chunks of which nothing did were cut."""
+        """Note what reached the context, and why the other chunks were cut."""
         self._rankings["context"] = tuple(item.hit for item in context.evidence)
         self._tokens = tuple(item.tokens for item in context.evidence)
         self._shown = tuple(item.shown for item in context.evidence)

@@ -1,11 +1,11 @@
-"""Rerank by late interaction: every word of the question looks for its like in the candidate's text.
-A cross-encoder, where one is set, reads the same candidates and is averaged in.
+"""Rerank by late interaction: every token of the question is matched to its nearest in the candidate's text. If a
+cross-encoder is set, it reads the same candidates and its score is averaged in.
 
-No training: the trunk's own token vectors serve. They are kept, for `rag/trim.py` weighs sentences by
-them, so that one pass of the encoder pays for both.
+It needs no training: it uses the trunk's own token vectors. They are kept, since `rag/trim.py` weighs sentences
+by them, so one pass of the encoder pays for both.
 
-The encoder is most of a question's time, so little is read: READ_TOKENS and SLICE let two chunks of full
-size through, or some more small ones. Only what is read is reordered, and only among itself.
+The encoder takes most of a question's time, so little is read: READ_TOKENS and SLICE admit two chunks of full
+size, or a few more small ones. Only candidates that were read are reordered, and only among themselves.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rag.models.embed import Embedder, TokenVectors, maxsim, unit
 from rag.retrieve import Request
 from rag.types import Chunk, Hit
 
-# Of candidates; once so many are read, no more are: two long chunks, or four of 100 tokens
+# Tokens of candidates after which no more are read: two long chunks, or four of 100 tokens.
 READ_TOKENS = 300
 # Candidates encoded at a time; between slices tokens are counted and the clock is read
 SLICE = 2
@@ -36,15 +36,15 @@ class Reranked:
 
     hits: list[Hit]
     vectors: Mapping[int, TokenVectors]  # chunk id -> its own text's tokens, offsets into chunk.text
-    late: bool = False  # the deadline came before all that were to be read were
+    late: bool = False  # the deadline passed before all were read
 
 
 class LateInteraction:
     """MaxSim over the embedder's token vectors (Khattab and Zaharia, SIGIR 2020). Safe for several threads.
 
     Args:
-        cross_encoder: what reads the same candidates once more, and has half a say in the new score.
-        deadline_ms: of `rerank_candidates`; None waits.
+        cross_encoder: reads the same candidates too; its score has half the weight.
+        deadline_ms: deadline of `rerank_candidates`; None means none.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class LateInteraction:
         self._embedder, self._cross_encoder, self._deadline_ms = embedder, cross_encoder, deadline_ms
 
     def rerank_candidates(self, request: Request, hits: Sequence[Hit]) -> Reranked:
-        """Rerank the candidates of a question on its way through the stages."""
+        """Rerank the candidates of a request."""
         return self.rerank(request.question, hits, limit=request.pool, deadline_ms=self._deadline_ms)
 
     def rerank(
@@ -69,25 +69,25 @@ class LateInteraction:
         tokens: int = READ_TOKENS,
         deadline_ms: float | None = None,
     ) -> Reranked:
-        """Reorder the first hits; a permutation, whose scores stay within what the hits came with.
+        """Reorder the first hits. The result is a permutation whose scores stay in the range of the original scores.
 
         maxsim(q, c) = mean over the question's tokens of the largest cosine to a token of the chunk
-        score(c) = half the score it came with + half what reading says, stretched to the range of the scores
-        of those that are read. Reading says maxsim, or the mean of it and the cross-encoder's, each
-        stretched to [0, 1]. What is not read keeps score and place.
+        score(c) = (original score + reading score) / 2, the reading score stretched to the range of the original
+        scores of the hits that are read. The reading score is maxsim, or the mean of maxsim and the cross-encoder's
+        score, each stretched to [0, 1]. Hits that are not read keep their score and place.
 
         Args:
             hits: whole chunks, best first.
-            limit: most hits that are read.
-            tokens: no slice of SLICE hits is begun once so many tokens are read.
-            deadline_ms: no slice is begun later than this after the call; None waits.
+            limit: most hits to read.
+            tokens: no further slice of SLICE hits begins once this many tokens are read.
+            deadline_ms: no slice begins later than this after the call; None means no deadline.
         """
         started = time.perf_counter()
         encoded: list[TokenVectors] = []
         read, late, wanted = 0, False, min(limit, len(hits))
         while len(encoded) < wanted and read < tokens and not (late := _past(started, deadline_ms)):
             batch = [hit.chunk.indexed_text for hit in hits[len(encoded) : min(len(encoded) + SLICE, wanted)]]
-            if not encoded:  # the question goes along with the first slice, where it costs next to nothing
+            if not encoded:  # encoding the question with the first slice costs almost nothing
                 asked, *fresh = self._embedder.encode_tokens([question, *batch])
                 similar = unit(asked.vectors)  # (n_question_tokens, dim)
             else:

@@ -14,15 +14,15 @@ from rag.store.catalog import Catalog
 from rag.store.filters import Filter
 from rag.types import Candidates, Chunk, Hit, page_at, whole_chunk
 
-# Candidates that are reranked and trimmed for every hit that is wanted; reranking reads the first few.
+# Candidates to rerank and trim per requested hit; reranking reads the first few.
 POOL_DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A question on its way through the stages of search."""
+    """A question as the search stages see it."""
 
-    question: str  # as it is retrieved with
+    question: str  # as used for retrieval
     vector: np.ndarray  # its unit vector (dim,)
     index: CorpusIndex
     k: int  # most hits
@@ -32,7 +32,7 @@ class Request:
 
     @property
     def pool(self) -> int:
-        """Most candidates that are reranked and trimmed."""
+        """The most candidates to rerank and trim."""
         return POOL_DEPTH * self.k
 
 
@@ -55,7 +55,7 @@ def retrieve(request: Request) -> Candidates:
 
 
 def fuse_legs(candidates: Candidates, fusion: str, *, dense_weight: float) -> list[Hit]:
-    """Fuse both legs, best first; either way scores lie in [0, 1], as later stages expect.
+    """Fuse both legs, best first; scores lie in [0, 1], as later stages expect.
 
     Args:
         fusion: `average`, or `reciprocal_rank`.
@@ -63,19 +63,19 @@ def fuse_legs(candidates: Candidates, fusion: str, *, dense_weight: float) -> li
     """
     if fusion == "reciprocal_rank":
         fused = reciprocal_rank_fusion([candidates.dense, candidates.lexical])
-        scores = min_max([hit.score for hit in fused])  # they come as at most 2 / 61
+        scores = min_max([hit.score for hit in fused])  # reciprocal ranks sum to at most 2 / 61
         return [replace(hit, score=float(score)) for hit, score in zip(fused, scores, strict=True)]
     averaged = average_scores(candidates.dense_scores, candidates.lexical_scores, dense_weight=dense_weight)
     return to_hits(averaged, candidates.chunks, "fused")
 
 
 def to_hits(ranking: Ranking, chunks: Mapping[int, Chunk], stage: str) -> list[Hit]:
-    """Return a hit for each ranked chunk that is still there, its span the chunk's own."""
+    """Return a hit for each ranked chunk that still exists; its span is the chunk's own."""
     return [whole_chunk(chunks[i], score, stage) for i, score in ranking if i in chunks]
 
 
 def with_neighbours(hits: Sequence[Hit], catalog: Catalog, window: int) -> list[Hit]:
-    """Return the hits, and after them the chunks around each that are not hits, with its score.
+    """Return the hits, followed by the neighbours of each that are not hits themselves, with that hit's score.
 
     Args:
         window: neighbours on each side; 0 adds none.
@@ -88,7 +88,7 @@ def with_neighbours(hits: Sequence[Hit], catalog: Catalog, window: int) -> list[
 
 
 def on_their_pages(hits: Sequence[Hit], catalog: Catalog) -> list[Hit]:
-    """Return the hits with the page on which each starts, which may come after the page its chunk starts on."""
+    """Return the hits, each with the page it starts on, which may be later than its chunk's."""
     sources = {(hit.chunk.document_id, hit.chunk.version) for hit in hits if hit.chunk.page}
     pages = {source: catalog.documents.pages(*source) for source in sources}
     return [
@@ -98,6 +98,6 @@ def on_their_pages(hits: Sequence[Hit], catalog: Catalog) -> list[Hit]:
 
 
 def current_hits(hits: Sequence[Hit], catalog: Catalog) -> list[Hit]:
-    """Return the hits of documents that neither changed nor were deleted since they were found."""
+    """Return the hits whose documents were neither changed nor deleted since the search."""
     versions = catalog.documents.current_versions(hit.chunk.document_id for hit in hits)
     return [hit for hit in hits if versions.get(hit.chunk.document_id) == hit.chunk.version]

@@ -1,9 +1,9 @@
 """Rewrite a follow-up question so that it stands alone, before anything is retrieved for it. By rules, in English.
 
-A pronoun is replaced by the name that the conversation is about: the one that its first turn names, or that comes up
-most. "He" and "she" ask for another name than "it": where a person is talked about, "it" is what else was named last.
-A question with nothing to replace that is hardly more than a question word is continued by the question before it.
-What has nothing to lean on stays as it is: a wrong name finds worse documents than none.
+A pronoun is replaced by the name that the conversation is about: the one in its first turn, or the most frequent
+one. "He" and "she" take a different name from "it": if a person is the topic, "it" is the thing named last. A
+question without a pronoun that is hardly more than a question word is completed from the question before it. If
+nothing fits, the question stays as it is: a wrong name finds worse documents than no name.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
-# Pronouns of one question; a third is seldom the same one's
+# Pronouns replaced in one question; a third one seldom refers to the same name.
 MOST_REPLACED = 2
-# Weight of a name in each older turn
+# Factor on a name's weight for each older turn.
 _FADES = 0.9
-# Weight that a name in the first turn has beside
+# Extra weight of a name in the first turn.
 _TOPIC = 1.0
-# Weight of a name that stands in a turn once more
+# Extra weight of a name repeated within a turn.
 _REPEATED = 0.5
-# Turns back in which a thing has to be named for "it" to be that thing
+# "It" refers only to things named within this many turns.
 _LATELY = 3
-# Words up to which a question is continued by the one before it
+# A question of at most this many words is completed from the one before.
 _SHORT = 3
 
 _SMALL_WORDS = (
@@ -47,7 +47,7 @@ _PRONOUN = re.compile(
 _PLACED = r"\b(?:in|at|near|from|to) (?:the )?"
 _PERSONAL = re.compile(r"\b(?:he|she|his|her|him)\b", re.IGNORECASE)
 _OWNING = frozenset(["his", "its", "their", "theirs", "hers"])
-_NO_NOUN = re.compile(  # what follows an "her" that is no possessive
+_NO_NOUN = re.compile(  # what follows a "her" that is not possessive
     r"\s*(?:$|[?.,!;:]|(?:in|on|at|of|to|by|for|with|and|or|but|from|about|as|when|while|after|before|during|because|"
     r"into|do|be|a|an|the|that|this|is|was|become|go|get|have|being|win|make)\b)",
     re.IGNORECASE,
@@ -60,19 +60,19 @@ _IMPERSONAL = re.compile(  # an "it" that stands for nothing
 
 
 def rewrite_within(question: str, earlier: Sequence[str], *, most_chars: int) -> str:
-    """Return the question rewritten to stand alone, or as it is where that would make it too long."""
+    """Return the question rewritten to stand alone, or unchanged if the rewritten one would be too long."""
     alone = rewrite(question, earlier)
     return alone if len(alone) <= most_chars else question
 
 
 def rewrite(question: str, earlier: Sequence[str] = ()) -> str:
-    """Return the question with what it leaves out filled in; as it is where nothing was said before.
+    """Return the question with omitted references filled in, or unchanged if nothing was said before.
 
     "Where was she born?"  after "Who was Marie Curie?"     -> "Where was Marie Curie born?"
     "Why?"                 after "Is the lamp lit at dusk?" -> "Why is the lamp lit at dusk?"
 
     Args:
-        earlier: what was said before, questions and answers, oldest first.
+        earlier: previous questions and answers, oldest first.
     """
     if not earlier or not question.strip():
         return question
@@ -100,7 +100,7 @@ def rewrite(question: str, earlier: Sequence[str] = ()) -> str:
 
 
 def names_in(text: str) -> Iterator[str]:
-    """Yield the names of a text, as its capitals tell: without the small word that a sentence begins with, or dates."""
+    """Yield the capitalised names of a text, without function words at the start of a sentence, and without dates."""
     for found in _NAME.finditer(text):
         words = found[0].split()
         while words and words[0].lower().rstrip(".") in _SMALL:
@@ -111,7 +111,7 @@ def names_in(text: str) -> Iterator[str]:
 
 
 def _names_by_weight(earlier: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the names that were said, heaviest first, and those of the last few turns, newest first."""
+    """Return the names mentioned, heaviest first, and those of the last few turns, newest first."""
     weights: defaultdict[str, float] = defaultdict(float)
     ages: dict[str, int] = {}
     for age, text in enumerate(reversed(earlier)):
@@ -138,7 +138,7 @@ def _choose(
     *,
     personal: bool,
 ) -> str | None:
-    """Return the name that a pronoun stands for, None where none is likely. A place is no he, she or they."""
+    """Return the name that a pronoun refers to, or None if none is likely. A place is never he, she or they."""
     if not found["thing"]:
         ranked = [name for name in ranked if name not in places]
     if not ranked:
@@ -149,7 +149,7 @@ def _choose(
 
 
 def _continued(question: str, earlier: Sequence[str]) -> str:
-    """Continue a bare question word by the question before it."""
+    """Complete a bare question word from the question before it."""
     bare = question.rstrip(" ?!.")
     asked = next((text for text in reversed(earlier) if text.rstrip().endswith("?")), None)
     if (

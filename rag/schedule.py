@@ -18,16 +18,16 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A folder that a corpus follows: every so often from the service's start on, or at a time of day."""
+    """A folder that a corpus follows, synced at an interval from the service's start or at a time of day."""
 
     corpus: str
     folder: Path
-    every: timedelta | None = None  # from the beginning of one run to that of the next
-    at: time | None = None  # of the machine's own day; just one of the two is given
+    every: timedelta | None = None  # from the start of one run to the start of the next
+    at: time | None = None  # in the machine's local time; exactly one of the two is given
     delete_missing: bool = False
 
     def first(self, now: datetime) -> datetime:
-        """Return when to run first, for a service that starts now: at once, or at the time of day."""
+        """Return when a service that starts now runs first: at once, or at the time of day."""
         return now if self.every else self.next(now)
 
     def next(self, now: datetime) -> datetime:
@@ -39,7 +39,7 @@ class Schedule:
 
 
 def read_schedules(tables: Any) -> tuple[Schedule, ...]:
-    """Read `[schedule.NAME]`, NAME being the corpus, as TOML gives it.
+    """Read `[schedule.NAME]`, where NAME is the corpus, from parsed TOML.
 
     Raises:
         InvalidSettings: naming key, value and remedy.

@@ -1,6 +1,6 @@
 """All settings: read once from `ibid.toml` and `IBID_*`, and passed in. Nothing else reads the environment.
 
-A setting has one name. It stands under its group in `ibid.toml` (`dense_candidates` under `[retrieval]`) and in
+A setting has one name. It appears under its group in `ibid.toml` (`dense_candidates` under `[retrieval]`) and in
 capitals in the environment (`IBID_DENSE_CANDIDATES`). Later sources win: the defaults below, `ibid.toml` in the
 working folder (or the file that IBID_CONFIG names), the environment, the options of a command.
 """
@@ -81,7 +81,7 @@ class SettingsGroup(BaseModel):
 
 
 class ServiceSettings(SettingsGroup):
-    """`[service]`: where the data lie, and how the process runs and is reached."""
+    """`[service]`: where the data folder is, and how the process runs and is reached."""
 
     home: _Folder = _setting(Path("ibid-data"), "the data folder: catalogue, originals, index snapshots")
     host: _Text = _setting("127.0.0.1", "address that `ibid serve` binds to")
@@ -93,7 +93,7 @@ class ServiceSettings(SettingsGroup):
 
 
 class CorpusSettings(SettingsGroup):
-    """`[corpus]`: how new corpora are made. A corpus goes on as it was made."""
+    """`[corpus]`: how new corpora are made. An existing corpus keeps its own recipe."""
 
     embedder: _Text = _setting(
         "trunk", "what embeds new corpora: `trunk`, or a sentence-transformers model by name"
@@ -134,7 +134,7 @@ class RetrievalSettings(SettingsGroup):
 
 
 class AnswerSettings(SettingsGroup):
-    """`[answer]`: what a prompt holds, and when the evidence is enough."""
+    """`[answer]`: what a prompt contains, and when the evidence suffices."""
 
     strategy: Literal["auto", "retrieval", "whole_document", "summary_then_detail"] = _setting(
         "auto", "what of the documents a prompt shows; `auto` chooses by question and generator"
@@ -212,7 +212,7 @@ class LimitSettings(SettingsGroup):
 
 
 class WebhookSettings(SettingsGroup):
-    """`[webhook]`: who is told of a sync."""
+    """`[webhook]`: who is notified of a sync."""
 
     webhook_url: SecretStr = _setting(SecretStr(""), "where `ibid sync` posts what it did, as JSON")
     webhook_secret: SecretStr = _setting(SecretStr(""), "signs those posts: docs/sync.md")
@@ -221,8 +221,8 @@ class WebhookSettings(SettingsGroup):
 class Settings(BaseSettings):
     """Every setting, in groups. Frozen.
 
-    `Settings(dense_candidates=7, trim=False)` takes the flat names, the others at their defaults; it reads neither
-    the environment nor a file.
+    `Settings(dense_candidates=7, trim=False)` takes flat names and leaves the others at their defaults; it reads
+    neither the environment nor a file.
 
     Raises:
         InvalidSettings: naming key, value and remedy.
@@ -243,7 +243,7 @@ class Settings(BaseSettings):
     def __init__(
         self, *sources: InitSettingsSource, schedule: tuple[Schedule, ...] = (), **flat: Any
     ) -> None:
-        """Take the flat names, and the rest from the sources, of which an earlier one wins."""
+        """Take the flat names, and the rest from the sources; earlier sources win."""
         given = InitSettingsSource(Settings, {"schedule": schedule} if schedule else {})
         read = (_FlatNames(flat), *sources, given)
         try:
@@ -252,16 +252,16 @@ class Settings(BaseSettings):
             raise InvalidSettings(_message(error, read)) from None
 
     def flat(self) -> dict[str, Any]:
-        """Return the settings by their flat names, the schedule aside."""
+        """Return the settings by their flat names, without the schedule."""
         return {name: getattr(getattr(self, group), name) for name, group in _GROUPS.items()}
 
     def with_changes(self, **flat: Any) -> Settings:
         """Return a copy with some settings changed, by their flat names.
 
-        The values are taken as they are: an ablation goes beyond what users may set (`dense_candidates=0`).
+        The values are not validated: an ablation goes beyond what users may set (`dense_candidates=0`).
 
         Raises:
-            InvalidSettings: if there is no setting of such a name.
+            InvalidSettings: if there is no setting of that name.
         """
         changes = _FlatNames(flat)()
         return self.model_copy(
@@ -273,8 +273,8 @@ def load_settings(environment: Mapping[str, str] | None = None, **options: Any) 
     """Read the settings once, at the start of a process.
 
     Args:
-        environment: stands in for `os.environ`.
-        options: settings by their flat names, such as a command's options; they win. None is not given.
+        environment: used in place of `os.environ`.
+        options: settings by their flat names, such as a command's options; they win. None means not given.
 
     Raises:
         InvalidSettings: naming key, value and remedy.
@@ -287,7 +287,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **options: Any) 
 
 
 def secrets() -> set[str]:
-    """Return the names of the settings that are not to be shown or kept."""
+    """Return the names of the settings that must not be shown or stored."""
     return {name for name in _GROUPS if _field(name).annotation is SecretStr}
 
 
@@ -323,7 +323,7 @@ class _FlatNames(InitSettingsSource):
         super().__init__(Settings, tables)
 
     def shown(self, name: str) -> str:
-        """Return a setting's name as it is given here."""
+        """Return a setting's name as this source spells it."""
         return name
 
 
@@ -341,11 +341,11 @@ def _read_file(named: str) -> InitSettingsSource:
     try:
         return TomlConfigSettingsSource(Settings, path)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"{path} is not valid TOML ({error}); mend or remove it.") from error
+        raise InvalidSettings(f"{path} is not valid TOML ({error}); fix or remove it.") from error
 
 
 def _message(error: ValidationError, sources: Iterable[InitSettingsSource]) -> str:
-    """Return what was found, what was expected and what to do, of the first fault."""
+    """Return what was found, what was expected and what to do, for the first error."""
     fault = error.errors(include_url=False)[0]
     group, name = (*map(str, fault["loc"]), "")[:2]
     if fault["type"] == "extra_forbidden":

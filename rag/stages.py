@@ -37,30 +37,29 @@ from rag.types import Candidates, Citation, Conflict, Context, Draft, Hit, Memor
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What a question passes through, in order. Each is a function of what the stages before it returned."""
+    """What a question passes through, in order. Each is a function of what the previous stages returned."""
 
-    rewrite: Callable[[str, Sequence[str]], str]  # the question, and what was said before, oldest first
+    rewrite: Callable[[str, Sequence[str]], str]  # the question and the conversation so far, oldest first
     embed: Callable[[str], np.ndarray]  # to a unit vector (dim,)
     retrieve: Callable[[Request], Candidates]
     fuse: Callable[[Candidates], list[Hit]]
     rerank: Callable[[Request, list[Hit]], Reranked] | None  # None keeps the fused order
     trim: Callable[[Request, Candidates, Reranked], list[Hit]] | None  # None keeps the first k chunks whole
     keep: Callable[[list[Hit]], list[Hit]]  # which of the hits are evidence
-    select: Callable[
-        [str, list[Hit], Sequence[Hit]], Selection
-    ]  # the question, the evidence, all that was fused
+    # The question, the evidence, all that was fused
+    select: Callable[[str, list[Hit], Sequence[Hit]], Selection]
     assemble: Callable[[str, Selection, Memory], Context]
     generate: Callable[[Context, OnPart], Draft]
-    verify: Callable[[Draft, Context, str], tuple[Citation, ...]]  # the last is the corpus
+    verify: Callable[[Draft, Context, str], tuple[Citation, ...]]  # the last argument is the corpus
     compare: Callable[[Context, Sequence[Citation], str], tuple[Conflict, ...]]  # likewise
 
 
 class ModelSet:
-    """The models of the question path, each loaded at its first use. Safe for several threads.
+    """The models of the question path, each loaded on first use. Safe for several threads.
 
     Args:
-        generator, compressor: take the place of those that the settings choose.
-        shared: whose compressor, cross-encoder and generator serve here too, the last with this embedder.
+        generator, compressor: replace those that the settings choose.
+        shared: models whose compressor, cross-encoder and generator are reused here, the generator with this embedder.
     """
 
     def __init__(
@@ -76,7 +75,8 @@ class ModelSet:
         self._generator, self._compressor = generator, compressor
         self._lock = threading.RLock()
         if shared is None and compressor is None and settings.answer.compressor not in ("pack", "none"):
-            # One by path or hub name that does not load is reported now, not with the first long evidence.
+            # A model by path or hub name that does not load is reported now, not with the first long
+            # evidence.
             self._compressor = load_compressor(
                 settings.answer.compressor, threads=settings.service.encoder_threads
             )
@@ -98,7 +98,7 @@ class ModelSet:
 
     @property
     def compressor(self) -> Compressor | None:
-        """What compresses evidence beyond its budget, None where it is only cut."""
+        """What compresses evidence that exceeds its budget; None if it is only cut."""
         if self._shared:
             return self._shared.compressor
         with self._lock:
@@ -108,7 +108,7 @@ class ModelSet:
 
     @cached_property
     def cross_encoder(self) -> CrossEncoder | None:
-        """What reranks besides late interaction, None where nothing does."""
+        """What reranks besides late interaction, or None."""
         if self._shared:
             return self._shared.cross_encoder
         if self._settings.retrieval.reranker in ("late_interaction", "none"):
@@ -118,30 +118,30 @@ class ModelSet:
         )
 
     def generate(self, context: Context, on_part: OnPart) -> Draft:
-        """Make a draft of a context."""
+        """Write a draft from a context."""
         return self.generator.generate(context, on_part)
 
     def compress(self, text: str, rate: float, question: str) -> Compressed:
-        """Keep about the share `rate` of a text, its words that matter most to the question."""
+        """Keep about the share `rate` of a text: the words that matter most to the question."""
         assert self.compressor is not None
         return self.compressor.compress(text, rate, question=question)
 
     @property
     def summarize(self) -> Callable[[str], str] | None:
-        """What sums an exchange up: the language model, where one writes the answers; else None."""
+        """What summarises an exchange: the language model if one writes the answers, else None."""
         return self.generator.summarize if isinstance(self.generator, Writer) else None
 
     def warm_up(self) -> None:
-        """Load what only some questions need."""
+        """Load the models that only some questions need."""
         if self.compressor:
             self.compressor.warm_up()
 
 
 class StagesByModel:
-    """The stages over each embedding model that generations were made with, built at first use.
+    """The stages for each embedding model that generations were made with, built on first use.
 
     Args:
-        stages: those over `models.embedder`.
+        stages: the stages over `models.embedder`.
     """
 
     def __init__(self, settings: Settings, catalog: Catalog, models: ModelSet, stages: Stages) -> None:
@@ -172,7 +172,7 @@ def make_stages(settings: Settings, catalog: Catalog, models: ModelSet) -> Stage
     """Return the stages that the settings describe.
 
     Raises:
-        ModelError: if a model other than the packaged ones does not load; the packaged ones load at their first use.
+        ModelError: if a model other than the packaged ones does not load; the packaged ones load on first use.
     """
     retrieval, answer = settings.retrieval, settings.answer
     reranker = LateInteraction(

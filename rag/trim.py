@@ -1,13 +1,13 @@
 """Trim candidates to the spans that matter: found as large chunks, returned as small spans.
 
-1. Cut every candidate, some four for each hit asked for, into sentences.
+1. Cut every candidate, about four per requested hit, into sentences.
 2. A sentence's own score is half the idf-weighted share of the question's terms in it, half the cosine of
-   its mean token vector to the question; where the reranker has not read the chunk, the chunk's cosine.
-3. Each touching neighbour adds a quarter of its own score, for evidence spreads.
-4. Stretch to [0, 1] over the pool; average with the chunk's score, stretched too: 0.7 and 0.3.
+   its mean token vector to the question, or the chunk's cosine if the reranker has not read the chunk.
+3. Each touching neighbour adds a quarter of its own score, since evidence spreads.
+4. Stretch to [0, 1] over the pool; average with the chunk's score, also stretched, at weights 0.7 and 0.3.
 5. Take the best sentence not yet taken; grow it both ways, across chunks too, while the next sentence has
-   at least 0.55 of the best score of all. That is a hit. Repeat until there are k; a sentence below 0.55
-   is taken too where k is not reached, but does not grow.
+   at least 0.55 of the best score of all. That is a hit. Repeat until there are k hits; if necessary, a
+   sentence below 0.55 is taken too, but does not grow.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from rag.text.sentences import split_sentences, strip_span
 from rag.text.words import question_terms, text_terms
 from rag.types import Candidates, Chunk, Hit
 
-# Share of the best sentence's score from which a sentence belongs to a hit
+# A sentence belongs to a hit from this share of the best sentence's score on.
 KEEP = 0.55
-# Of the chunk's score in a sentence's
+# Weight of the chunk's score in a sentence's.
 _CHUNK_SHARE = 0.3
-# Of each neighbour's own score, added to a sentence's
+# Share of each neighbour's own score that is added to a sentence's.
 _NEIGHBOUR = 0.25
 # Characters: white space between two chunks that is worth reading
 _GAP = 8
-# Of words in a sentence's own score; the rest is meaning
+# Weight of words in a sentence's own score; meaning has the rest.
 _WORD_SHARE = 0.5
 # Share of the best score below which a hit beyond the least is a weak tail.
 WEAK = 0.6
@@ -46,7 +46,7 @@ class _Sentence:
     start: int  # in the document
     end: int
     text: str
-    follows: bool  # it begins where the sentence before it in the list ends
+    follows: bool  # it begins where the previous sentence in the list ends
 
 
 def trim(
@@ -63,19 +63,19 @@ def trim(
 ) -> list[Hit]:
     """Return up to k spans, best first, that do not overlap; each lies within the candidates' text.
 
-    Several spans may come of one chunk, and one span of several chunks that touch: its `chunk` and `page`
-    are those of its best sentence. Fewer than k only where the candidates have fewer sentences.
+    Several spans may come from one chunk, and one span from several chunks that touch: its `chunk` and `page`
+    are those of its best sentence. Fewer than k spans are returned only if the candidates have fewer sentences.
 
     Args:
         vector: the question's unit vector (dim,).
-        hits: whole chunks with their scores, in any scale; more than k, best about 4 k.
+        hits: whole chunks with their scores, on any scale; more than k, ideally about 4 k.
         idf: weight of a term, above 0.
         dense: chunk id -> cosine to the question, for chunks that `vectors` lacks.
         vectors: chunk id -> token vectors of the chunk's text, as the reranker returns them.
-        read: returns the text of a chunk's document version from one offset to another; asked for the white
-            space between two chunks. Without it spans cross from chunk to chunk only where nothing lies between,
-            which costs 2 to 5 points of recall where chunkers strip.
-        keep: from 0 (all that touches the best) to 1 (single sentences).
+        read: returns the text of a chunk's document version from one offset to another; used for the white space
+            between two chunks. Without it, spans cross from chunk to chunk only if nothing lies between them, which
+            costs 2 to 5 points of recall if the chunker strips.
+        keep: from 0 (everything that touches the best) to 1 (single sentences).
 
     Returns:
         Hits whose score is their best sentence's, in [0, 1].
@@ -103,7 +103,7 @@ def trim(
 
 
 def _sentences(hits: Sequence[Hit], read: Callable[[Chunk, int, int], str] | None) -> list[_Sentence]:
-    """List the sentences of the hits in document order; what chunks share is listed once."""
+    """List the sentences of the hits in document order; a sentence that chunks share is listed once."""
     ordered = sorted(hits, key=lambda hit: (hit.chunk.document_id, hit.chunk.version, hit.start, hit.end))
     sentences: list[_Sentence] = []
     source, reached = ("", 0), 0
@@ -142,7 +142,7 @@ def _cosine(
     vectors: Mapping[int, TokenVectors],
     dense: Mapping[int, float],
 ) -> float:
-    """Return the cosine of the sentence's mean token vector, or its chunk's where there are no tokens."""
+    """Return the cosine of the sentence's mean token vector, or its chunk's if there are no tokens."""
     chunk = sentence.chunk
     if tokens := vectors.get(chunk.id):
         first, last = np.searchsorted(
@@ -221,9 +221,9 @@ def trim_candidates(
 
 
 def keep_evidence(hits: Sequence[Hit], *, least: int, most: int) -> list[Hit]:
-    """Keep at least `least` and at most `most` hits, best first; between them, only those near the best.
+    """Keep at least `least` and at most `most` hits, best first; beyond `least`, only those near the best.
 
-    Scores must lie in [0, 1], as the reranker's and the fused average do.
+    Scores must lie in [0, 1], as those of the reranker and the fused average do.
     """
     if not hits:
         return []

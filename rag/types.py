@@ -33,7 +33,7 @@ class Recipe:
 
     @property
     def window(self) -> int:
-        """Neighbours on each side that are read with a candidate: chunks of single sentences need them."""
+        """Neighbours on each side that are read with a candidate; single-sentence chunks need them."""
         return 2 if self.chunker == "sentence_window" else 0
 
 
@@ -45,11 +45,11 @@ class Document:
     name: str
     version: int
     text: str
-    pages: tuple[int, ...] = ()  # offset at which each page starts; () where the format has none
+    pages: tuple[int, ...] = ()  # offset at which each page starts; () if the format has none
     metadata: Metadata = field(default_factory=dict)
 
     def page_at(self, offset: int) -> int | None:
-        """Return the page that holds `offset`, counted from 1, or None without pages."""
+        """Return the page that contains `offset`, counted from 1, or None without pages."""
         return page_at(self.pages, offset)
 
 
@@ -73,7 +73,7 @@ class Chunk:
 
     @property
     def id(self) -> int:
-        """A 63-bit id derived from document, version and span, so that re-ingesting yields the same."""
+        """A 63-bit id derived from document, version and span, so re-ingesting yields the same id."""
         return chunk_id(self.document_id, self.version, self.start, self.end)
 
     @property
@@ -86,7 +86,7 @@ class Chunk:
 class Hit:
     """A span found by a stage. It is the chunk's own span unless trimmed or grown by its neighbours.
 
-    Higher scores are better; scores compare only within one stage.
+    Higher scores are better; scores are comparable only within one stage.
     """
 
     chunk: Chunk
@@ -96,7 +96,7 @@ class Hit:
     score: float
     stage: str
     page: int | None = None
-    maxsim: float | None = None  # of the question to the chunk, -1 to 1, where late interaction read it
+    maxsim: float | None = None  # of the question to the chunk, -1 to 1, if late interaction read it
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +117,8 @@ class Evidence:
     label: int  # from 1, in reading order
     hit: Hit
     tokens: int
-    kept: tuple[
-        tuple[int, int], ...
-    ] = ()  # in the document: what compression left of the hit; empty: all of it
+    # In the document: what compression kept of the hit; empty means all of it
+    kept: tuple[tuple[int, int], ...] = ()
 
     @property
     def shown(self) -> str:
@@ -155,19 +154,19 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """All that a generator sees: the question and the evidence in reading order, within the budget."""
+    """Everything a generator sees: the question and the evidence in reading order, within the budget."""
 
     question: str
     evidence: tuple[Evidence, ...]
     ledger: Ledger
     cut: tuple[Cut, ...]
     prompt: str
-    left_out: tuple[str, ...] = ()  # of what is remembered
+    left_out: tuple[str, ...] = ()  # remembered texts that did not fit
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """The verbatim words that a part of the answer rests on."""
+    """The verbatim words that support part of the answer."""
 
     answer_start: int
     answer_end: int
@@ -183,11 +182,11 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Sources that say different things of what is asked; each citation's `answer` range lies in `text`."""
+    """Sources that disagree on what is asked; each citation's `answer` range lies in `text`."""
 
-    kind: str  # what tells them apart: "dates", "regions", "versions", or "values" where nothing does
+    kind: str  # what distinguishes them: "dates", "regions", "versions", or "values" if nothing does
     text: str  # such as "By date: 135 EUR (2026-03-01); 110 EUR (2024-01-01)."
-    citations: tuple[Citation, ...]  # two or more, of different documents; the newest first where dates tell
+    citations: tuple[Citation, ...]  # two or more, of different documents; newest first if dates are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,29 +196,29 @@ class Draft:
     text: str
     citations: tuple[Citation, ...]
     confidence: float
-    reason: str = ""  # why nothing can be said, where text is empty
-    verbatim: bool = True  # each cited part of the text is its quote; only a generator that rephrases says no
-    notes: tuple[str, ...] = ()  # what was dropped of what a model wrote, or why another answer stands in
+    reason: str = ""  # why there is no answer, if text is empty
+    verbatim: bool = True  # each cited part of the text is its quote; false only if a generator rephrases
+    notes: tuple[str, ...] = ()  # what was dropped from a model's text, or why another answer replaces it
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
     """How an answer came about: each stage's ranking, what was dropped and why, and timings."""
 
-    question: str  # as retrieved with, after rewriting
+    question: str  # as used for retrieval, after rewriting
     rankings: Mapping[str, tuple[Hit, ...]]  # stage -> hits, best first, in the order of the stages
     dropped: Mapping[int, str]  # chunk id -> reason
-    notes: tuple[str, ...]  # how much was read, and the like
+    notes: tuple[str, ...]  # such as how much was read
     timings_ms: Mapping[str, float]
     tokens: tuple[int, ...] = ()  # of each hit of the ranking "context"
     shown: tuple[str, ...] = ()  # what the prompt shows of each
     remarks: tuple[str, ...] = ()  # what the asker should know: rewritten, dropped, replaced, suspicious
-    strategy: str = "retrieval"  # what of the documents the prompt shows: see rag.answer.strategy
+    strategy: str = "retrieval"  # which parts of documents the prompt shows: see rag.answer.strategy
 
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """An earlier exchange that a question is about."""
+    """An earlier exchange related to a question."""
 
     turn: int  # its row
     session: str
@@ -235,21 +234,21 @@ class Fact:
 
     id: int
     text: str
-    session: str  # in which it, or what it corrects, was stated
+    session: str  # in which it, or the fact it corrects, was stated
     stated: float  # seconds since the epoch
-    superseded: float | None = None  # when a newer one took its place; None while it holds
-    corrected: bool = False  # put right by the user outside of the conversation
+    superseded: float | None = None  # when a newer one replaced it; None while it is valid
+    corrected: bool = False  # corrected by the user outside the conversation
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is known of a conversation when a question is asked in it."""
+    """What is known about a conversation when a question is asked in it."""
 
     earlier: tuple[str, ...] = ()  # what a follow-up is rewritten from, oldest first
-    active: tuple[str, ...] = ()  # the last exchanges word for word, oldest first
+    active: tuple[str, ...] = ()  # the last exchanges verbatim, oldest first
     summary: tuple[str, ...] = ()  # the gist of older ones, oldest first
-    recalled: tuple[Recalled, ...] = ()  # exchanges of long ago about the same, the nearest first
-    facts: tuple[Fact, ...] = ()  # the nearest first
+    recalled: tuple[Recalled, ...] = ()  # much earlier exchanges on the same subject, nearest first
+    facts: tuple[Fact, ...] = ()  # nearest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,13 +263,14 @@ class Answer:
     nearest: tuple[Hit, ...]
     ledger: Ledger
     trace: Trace
-    recalled: tuple[Recalled, ...] = ()  # earlier exchanges about the same, in a session; the nearest first
-    facts: tuple[Fact, ...] = ()  # what the user stated about the same; the nearest first
-    conflicts: tuple[Conflict, ...] = ()  # between what the answer quotes and other evidence
+    recalled: tuple[Recalled, ...] = ()  # earlier exchanges of the session on the same subject, nearest first
+    facts: tuple[Fact, ...] = ()  # what the user stated on the same subject, nearest first
+    conflicts: tuple[Conflict, ...] = ()  # between evidence the answer quotes and other evidence
 
 
 def page_at(pages: Sequence[int], offset: int) -> int | None:
-    """Return which of the pages that start at these offsets holds `offset`, counted from 1; None without pages."""
+    """Return the page that contains `offset`, counted from 1, given the offsets at which pages start; None without
+    pages."""
     return bisect_right(pages, offset) if pages else None
 
 

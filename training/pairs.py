@@ -65,9 +65,8 @@ def passage_pairs(passages: Passages, count: int, rng: random.Random, *, calibra
         for key, found in passages.items()
         for passage in found
         if for_calibration(" ".join(passage.sentences)) == calibration
-        for _ in passage.asked[
-            : 4 if passage.title else 1
-        ]  # encyclopaedias teach more than tales and reviews
+        # Encyclopaedias teach more than tales and reviews.
+        for _ in passage.asked[: 4 if passage.title else 1]
     ]
     pairs: list[Pair] = []
     while len(pairs) < count:

@@ -128,9 +128,8 @@ def _ordered(said: str, auxiliary: str, tail: list[str], *, subject_first: bool)
         return f"{subject} {said} {end}" if rest == "do" else f"{subject} {auxiliary} {rest} {said} {end}"
     if auxiliary not in _BE:
         return None
-    if (
-        len(tail) > 2 and tail[-1] in _PREPOSITIONS.split()
-    ):  # "what is it good for", "what is it available in"
+    # "what is it good for", "what is it available in"
+    if len(tail) > 2 and tail[-1] in _PREPOSITIONS.split():
         return f"{' '.join(tail[:-2])} {auxiliary} {' '.join(tail[-2:])} {said}"
     return f"{said} {auxiliary} {' '.join(tail)}" if subject_first else f"{' '.join(tail)} {auxiliary} {said}"
 

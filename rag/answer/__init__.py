@@ -1,13 +1,13 @@
 """From evidence to a checked answer.
 
-strategy        what of the documents a prompt shows: what was retrieved, a whole document, or a summary first
-prompts         every word that a language model is told, and the fences around evidence
-generator       what makes an answer of a context, and what a language model has to offer for it
+strategy        which parts of the documents a prompt shows: retrieved spans, a whole document, or a summary first
+prompts         every instruction to a language model, and the fences around evidence
+generator       the interfaces of a generator of answers and of a language model
 extractive      the default: an answer composed of verbatim sentences
 relevance       which sentence answers the question, and how likely the answer is to be right
-writer          an answer that a language model writes, of which each sentence stands only with support
+writer          an answer that a language model writes; each sentence is kept only if evidence supports it
 openai_client   a language model behind an OpenAI-compatible server
 causal          a language model on this machine
 verify          every citation against the stored text
-conflicts/      sources that differ: find, and below it claims, editions, values and regions
+conflicts/      sources that disagree: find, and below it claims, editions, values and regions
 """

@@ -14,16 +14,16 @@ from rag.errors import ModelError
 from rag.models import foreign
 
 _EXPECTED = "a folder or hub name of a causal language model with its tokenizer"
-# For a model without a chat template
+# For a model without a chat template.
 _PLAIN = "{system}\n\n{prompt}\nAnswer:"
 
 
 class CausalModel:
-    """Writes greedily. What the model computes for the system message is computed once and reused.
+    """Decodes greedily. The keys and values of the system message are computed once and reused.
 
     Args:
-        threads: torch's, in the whole process; 0 leaves them as they are.
-        most_tokens: of an answer.
+        threads: torch's threads in the whole process; 0 leaves them unchanged.
+        most_tokens: most tokens of an answer.
     """
 
     def __init__(self, name: str, *, threads: int = 0, most_tokens: int = 400) -> None:
@@ -31,19 +31,18 @@ class CausalModel:
 
         self.name = name
         self._most = most_tokens
-        self._lock = threading.Lock()  # one answer at a time: they would only slow each other down
+        self._lock = threading.Lock()  # one answer at a time: parallel ones would only slow each other down
         self._counting = threading.Lock()
         with foreign.loading("generator", name, _EXPECTED, threads=threads):
             config = AutoConfig.from_pretrained(name)
             if "ForCausalLM" not in str(config.architectures) and "LMHead" not in str(config.architectures):
                 foreign.expect_architecture(config, "ForCausalLM", name)
             self._tokenizer: Any = AutoTokenizer.from_pretrained(name)
-            self._counter: Any = AutoTokenizer.from_pretrained(name)  # one of its own: writing takes minutes
+            self._counter: Any = AutoTokenizer.from_pretrained(name)  # separate, since writing takes minutes
             self._model: Any = foreign.whole_model(AutoModelForCausalLM, name).eval()
         self._window = int(getattr(config, "max_position_embeddings", 0) or 1 << 30)
-        self._prefixes: dict[
-            str, tuple[list[int], Any]
-        ] = {}  # system message: its tokens, their keys and values
+        # System message: its tokens, their keys and values
+        self._prefixes: dict[str, tuple[list[int], Any]] = {}
 
     def count_tokens(self, text: str) -> int:
         with self._counting:
@@ -66,7 +65,7 @@ class CausalModel:
         parted = [{"role": "system", "content": system}, {"role": "user", "content": prompt}]
         try:
             text = self._templated(parted)
-        except TemplateError:  # some models know no system message
+        except TemplateError:  # some models have no system message
             text = self._templated([{"role": "user", "content": f"{system}\n\n{prompt}"}])
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
@@ -112,7 +111,7 @@ class CausalModel:
 
 
 class _Streamer:
-    """Decodes what the model writes, token by token; the first call brings the prompt."""
+    """Decodes the model's output token by token; the first call passes the prompt."""
 
     def __init__(self, tokenizer: Any, on_part: OnPart) -> None:
         self._tokenizer, self._on_part = tokenizer, on_part
@@ -121,7 +120,7 @@ class _Streamer:
         self.text = ""
 
     def put(self, value: Any) -> None:
-        """Take the next token; what `on_part` raises ends the writing."""
+        """Take the next token; an exception from `on_part` ends the writing."""
         if self._prompt:
             self._prompt = False
             return
@@ -133,9 +132,9 @@ class _Streamer:
 
     @property
     def written(self) -> int:
-        """How many tokens were written."""
+        """The number of tokens written."""
         return len(self._ids)
 
     def end(self) -> None:
-        """Keep all that was written, half a character at the end too."""
+        """Keep everything written, including half a character at the end."""
         self.text = self._tokenizer.decode(self._ids, skip_special_tokens=True)

@@ -13,15 +13,15 @@ from rag.models.embed import Embedder
 from rag.models.reader import Reader, Reading
 from rag.types import Citation, Context, Draft
 
-# Log-odds below the best sentence's from which another sentence no longer joins the answer
+# A sentence joins the answer if its log-odds are less than this below the best one's.
 NEAR_BEST = 0.9
-# Confidence in the summary of a document that the question names
+# Confidence in the summary of a document that the question names.
 NAMED = 0.9
-# Probability of a span from which it leads the answer; see eval.reading.short_answers
+# A span leads the answer from this probability on; see eval.reading.short_answers.
 SHORT_FROM = 0.4
 SHORT_WORDS, SHORT_CHARS = 12, 120
 MOST_SHORT = 5
-# Neither bus, class nor basis
+# Excludes bus, class and basis.
 _PLURAL = r"[\w-]+(?<![ius])s"
 _ASKS_SEVERAL = re.compile(
     rf"\b(which|what)\b(\s+[\w-]+){{0,2}}?\s+{_PLURAL}(\s+[\w-]+){{0,4}}?\s+(are|were|do|did|have|can|may|must)\b"
@@ -31,11 +31,11 @@ _ASKS_SEVERAL = re.compile(
 
 
 class Extractive:
-    """Composes the answer from verbatim sentences of the evidence; it cannot say what no document says.
+    """Composes the answer from verbatim sentences of the evidence, so it cannot say what no document says.
 
     Args:
-        sentences: most sentences of an answer.
-        words: most words of an answer.
+        sentences: the most sentences of an answer.
+        words: the most words of an answer.
     """
 
     writes = False
@@ -47,7 +47,7 @@ class Extractive:
         self._most_sentences, self._most_words = sentences, words
 
     def over(self, embedder: Embedder) -> Extractive:
-        """Return the same with another embedding model."""
+        """Return the same generator with another embedding model."""
         return Extractive(embedder, self._reader, sentences=self._most_sentences, words=self._most_words)
 
     def count_tokens(self, text: str) -> int:
@@ -75,7 +75,7 @@ class Extractive:
 def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
     """Take the best sentence and those near it, within the limits; the best one's evidence comes first.
 
-    A sentence that holds, or lies in, one already taken is passed over.
+    A sentence that contains, or lies within, one already taken is skipped.
     """
     ranked = sorted(weighed, key=lambda one: -one.log_odds)
     chosen: list[Sentence] = []
@@ -94,7 +94,7 @@ def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) 
 
 
 def summary_sentences(summary: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
-    """Take the sentences of a summary nearest to the centre of their document, within the limits, as they run in it."""
+    """Take the sentences of a summary nearest to the centre of their document, within the limits, in document order."""
     chosen: list[Sentence] = []
     used = 0
     for one in sorted(summary, key=lambda one: -one.sentence.evidence.hit.score)[:sentences]:
@@ -125,7 +125,7 @@ def _why_nothing(context: Context) -> str:
 
 
 def read_around(question: str, chosen: Sequence[Sentence], reader: Reader) -> dict[int, Reading]:
-    """Read the pieces of evidence that the chosen sentences stand in: label -> what the reader made of it."""
+    """Read the pieces of evidence that contain the chosen sentences: label -> the reader's result."""
     pieces = {sentence.evidence.label: sentence.evidence.hit.text for sentence in chosen}
     return dict(zip(pieces, reader.read_all(question, list(pieces.values())), strict=True))
 
@@ -133,10 +133,10 @@ def read_around(question: str, chosen: Sequence[Sentence], reader: Reader) -> di
 def short_answers(
     question: str, chosen: Sequence[Sentence], readings: Mapping[int, Reading]
 ) -> list[Sentence]:
-    """Return the words that answer directly, each as a part of its sentence, likeliest first; often none.
+    """Return the words that answer directly, each as part of its sentence, likeliest first; often none.
 
-    They lead only where the reader is sure enough of them, and are short. There is one, out of a chosen sentence,
-    unless the question asks for several things: then any sentence of the evidence that was read may hold one.
+    Short answers lead only if they are short and the reader is sure enough. There is one, from a chosen sentence,
+    unless the question asks for several things: then any sentence of the evidence that was read may contain one.
     """
     several = _ASKS_SEVERAL.search(question) is not None
     found: list[tuple[float, Sentence]] = []
@@ -165,7 +165,7 @@ def short_answers(
 
 
 def _is_short(words: str, sentence: Sentence, chosen: Sequence[Sentence]) -> bool:
-    """Return whether words can lead: one line, few, and not all of a sentence that follows anyway."""
+    """Return whether words can lead: a few on one line, and not the whole of a sentence that follows anyway."""
     repeats = sentence in chosen and words.rstrip(".!?") == sentence.text.rstrip(".!?")
     return (
         len(words.split()) <= SHORT_WORDS and len(words) <= SHORT_CHARS and "\n" not in words and not repeats
@@ -173,7 +173,7 @@ def _is_short(words: str, sentence: Sentence, chosen: Sequence[Sentence]) -> boo
 
 
 def _compose(short: Sequence[Sentence], chosen: Sequence[Sentence], probability: float) -> Draft:
-    """Write the short answers in one line and the sentences they rest on in the next."""
+    """Write the short answers on one line and their supporting sentences on the next."""
     text, citations = "", []
     for line in (short, chosen):
         for sentence in line:

@@ -1,4 +1,4 @@
-"""What makes an answer of a context, and what a language model has to offer for it."""
+"""The interfaces of a generator of answers and of a language model."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Protocol
 
 from rag.types import Context, Draft
 
-# A citation's label, as it stands in an answer.
+# A citation's label, as it appears in an answer.
 LABEL = re.compile(r" ?\[\d{1,4}\]")
-# Called with each piece of text as it is written; what it raises ends the writing.
+# Called with each piece of text as it is written; an exception from it ends the writing.
 OnPart = Callable[[str], None]
 
 
 def ignored(part: str) -> None:
-    """Take a piece of text and do nothing with it."""
+    """Ignore a piece of text."""
 
 
 class Generator(Protocol):
-    """Makes a draft from a context; counts tokens as its own model does."""
+    """Writes a draft from a context; counts tokens as its own model does."""
 
     @property
     def writes(self) -> bool:
-        """Whether a language model writes: it reads what is remembered, and documents whole."""
+        """Whether a language model writes: it is given the memory, and whole documents."""
 
     def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
-        """Answer from the context's evidence, or return a draft without text and with the reason.
+        """Answer from the context's evidence, or return a draft without text that states the reason.
 
         Args:
-            on_part: called with each piece of text as it is written, before it is checked: not to be shown.
+            on_part: called with each piece of text as it is written; it is unchecked and must not be shown.
         """
 
     def count_tokens(self, text: str) -> int:
@@ -42,11 +42,11 @@ class LanguageModel(Protocol):
     name: str
 
     def complete(self, system: str, prompt: str, on_part: OnPart) -> str:
-        """Return what the model writes; a last sentence that its limit of tokens cut off is left out.
+        """Return what the model writes, without a last sentence that the token limit cut off.
 
         Args:
-            system: the same for every question, so that what is computed for it can be kept.
-            on_part: called with each piece of the text as it comes.
+            system: the same for every question, so its computation can be cached.
+            on_part: called with each piece of the text as it arrives.
 
         Raises:
             ModelError: if the model fails; the message says what to do.
@@ -57,6 +57,6 @@ class LanguageModel(Protocol):
 
 
 def whole_sentences(text: str) -> str:
-    """Return a text that was cut off up to the end of its last whole sentence; "" where it has none."""
+    """Return a truncated text up to the end of its last complete sentence, or "" if it has none."""
     ends = [found.end() for found in re.finditer(r"[.!?][\"'”’)]*(?:\s*\[[\d,; ]+\])*(?=\s|$)", text)]
     return text[: ends[-1]] if ends else ""

@@ -10,22 +10,22 @@ from rag.answer.generator import OnPart, whole_sentences
 from rag.errors import ModelError
 from rag.models.runtime import trunk_tokenizer
 
-# After a failure before the first word, with growing pauses; the client's own
+# Retries after a failure before the first word, with growing pauses; done by the client library.
 RETRIES = 2
-# Tokens are counted with the trunk's tokenizer; those of other models seldom need as many more
+# Tokens are counted with the trunk's tokenizer; other models' tokenizers seldom need more by this factor.
 MARGIN = 1.15
 
 
 class OpenAIClient:
-    """Asks a server over its chat completions, streamed, so that the writing ends when nobody waits any more.
+    """Streams chat completions from a server, so that writing ends once the asker is gone.
 
-    The system message is byte-identical for every question, which servers that cache prefixes make use of.
+    The system message is byte-identical for every question, for servers that cache prefixes.
 
     Args:
         url: such as http://127.0.0.1:8080/v1.
-        api_key: "" for a server that wants none.
-        timeout_s: for the connection, and between two pieces of text.
-        most_tokens: of an answer.
+        api_key: "" for a server that needs none.
+        timeout_s: limit on connecting, and on the wait between two pieces of text.
+        most_tokens: most tokens of an answer.
 
     Raises:
         ModelError: if url or model is missing.
@@ -58,10 +58,10 @@ class OpenAIClient:
         try:
             try:
                 return self._written(messages, on_part, temperature=0.0, max_tokens=self._most)
-            except BadRequestError:  # some models want the newer name, and choose their own temperature
+            except BadRequestError:  # some models require the newer name and their own temperature
                 return self._written(messages, on_part, max_completion_tokens=self._most)
         except (OpenAIError, httpx.HTTPError, ValueError, OSError) as error:
-            # without the server's own words: some repeat the key in them
+            # the server's own message is left out: some repeat the key in it
             status = getattr(error, "status_code", None)
             raise ModelError(
                 f"the server at {self._shown} did not answer ({type(error).__name__}"
@@ -78,12 +78,12 @@ class OpenAIClient:
                 part, ended = _part(piece)
                 cut = cut or ended == "length"
                 said.append(part)
-                on_part(part)  # empty ones too: a model that thinks for long is left as soon
+                on_part(part)  # empty parts too, so that a model that thinks for long can be abandoned
         return whole_sentences("".join(said)) if cut else "".join(said)
 
 
 def shown_url(url: str) -> str:
-    """Return scheme, host and path of an address, without what may be secret in it; "" where it is none."""
+    """Return scheme, host and path of an address, without its possibly secret parts; "" if it is not an address."""
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError):
@@ -95,10 +95,10 @@ def shown_url(url: str) -> str:
 
 
 def _part(piece: Any) -> tuple[str, str]:
-    """Return a piece's text and why the writing ended with it; "" for either.
+    """Return a piece's text, and the reason if the writing ended with it; either may be "".
 
     Raises:
-        ValueError: if it is no piece of a chat completion.
+        ValueError: if it is not a piece of a chat completion.
     """
     try:
         choice = piece.choices[0] if piece.choices else None

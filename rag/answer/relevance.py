@@ -1,9 +1,9 @@
 """Weigh the sentences of a context: how likely does each answer the question, and is the answer right?
 
 Two logistic regressions, fitted by `python -m training.answers` and kept in `rag/pack/answers.json`: one over five
-numbers of a sentence, one over four of the evidence as a whole, and a fifth where there is a reader. The reader has no
-say in choosing sentences: that helped on Natural Questions and SQuAD, which resemble its training data, and cost more
-on the handbook's paraphrased questions.
+numbers of a sentence, one over four of the evidence as a whole, and a fifth where there is a reader. The reader takes
+no part in choosing sentences: doing so helped on Natural Questions and SQuAD, which resemble its training data, but
+cost more on the handbook's paraphrased questions.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ CONFIDENCE_FEATURES = ("cosine", "coverage", "spread", "maxsim")
 READ_CONFIDENCE_FEATURES = (*CONFIDENCE_FEATURES, "here")
 # Log-odds of one in ten thousand; a reader's probabilities beyond that were not measured.
 _MOST_SURE = 9.2
-# Terms of a sentence that count as news.
+# Most terms of a sentence that count as news.
 MOST_NEWS = 6
-# Sentences that are encoded. Encoding all of 25 would take another 40 ms and hardly change which is best.
+# Most sentences to encode. Encoding all 25 would take another 40 ms and hardly change which is best.
 MOST_ENCODED = 10
-# How much a word counts in the heading or table header above a sentence.
+# Weight of a word in the heading or table header above a sentence.
 ABOVE_WEIGHT = 0.5
 
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
 _TABLE_RULE = re.compile(r"\s*\|[\s:|-]+\|?\s*")
 _SAYS_NOTHING = re.compile(r"\s*(#{1,6}\s.*|\|[\s:|-]+\|?\s*|```.*|~~~.*|[-=_*]{3,}\s*|\W*)", re.DOTALL)
-# A bullet, a number, a cell's edge
+# A bullet, a number, a cell's edge.
 _DECORATION = re.compile(r"[\s>|]*(?:(?:[-*+•–]|\d{1,3}[.)]) +)?")
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
-# What a question of this form asks for, as a pattern that its answer holds.
+# What a question of this form asks for, as a pattern that matches its answer.
 _KINDS = (
     (r"\bhow (many|much|long|often|old|far|fast|high|large|big)\b", re.compile(r"\d")),
     (r"\b(when|what (date|year|day|month))\b", re.compile(rf"\b(1[0-9]|20)\d\d\b|\b({_MONTHS}|{_DAYS})\b")),
@@ -76,7 +76,7 @@ class Weighed:
 
 
 def weigh_sentences(context: Context, embedder: Embedder) -> list[Weighed]:
-    """Return every sentence of the evidence that can answer, in reading order, weighed.
+    """Return every sentence of the evidence that can answer, weighed, in reading order.
 
     Sentences that address a model and questions cannot answer.
     """
@@ -100,15 +100,15 @@ def weigh_sentences(context: Context, embedder: Embedder) -> list[Weighed]:
 def sentence_features(question: str, sentences: Sequence[Sentence], embedder: Embedder) -> np.ndarray:
     """Return (n_sentences, len(SENTENCE_FEATURES)) float64.
 
-    cosine: of the sentence and the question, encoded alone; only for the MOST_ENCODED that score best by
-        coverage and hit score, the others get the lowest of those.
-    coverage: share of the question's terms that it holds, each weighted by its rarity among the
-        sentences; a term that only stands above it counts ABOVE_WEIGHT.
-    kind: 1 where it holds the kind of thing asked for (a number, a date, a name), -1 where it does not,
-        0 where the question does not tell.
-    news: of the terms, stop words aside, that it holds and the question does not, at most MOST_NEWS, as
-        a share of those; a sentence that only repeats the question answers nothing.
-    hit score: of the hit it lies in, as trimmed or reranked, in [0, 1].
+    cosine: between the sentence and the question, each encoded alone; only for the MOST_ENCODED that score best by
+        coverage and hit score, while the others get the lowest cosine among those.
+    coverage: share of the question's terms that the sentence contains, each weighted by its rarity among the
+        sentences; a term that occurs only above the sentence counts ABOVE_WEIGHT.
+    kind: 1 if it contains the kind of thing asked for (a number, a date, a name), -1 if it does not,
+        0 if the question does not say.
+    news: number of its terms, without stop words, that are not in the question, at most MOST_NEWS, as a share of
+        MOST_NEWS; a sentence that only repeats the question answers nothing.
+    hit score: score of its hit, as trimmed or reranked, in [0, 1].
     """
     wanted = next((answer for asked, answer in _KINDS if re.search(asked, question, re.IGNORECASE)), None)
     kinds = [0 if wanted is None else 1 if wanted.search(one.text) else -1 for one in sentences]
@@ -121,7 +121,7 @@ def sentence_features(question: str, sentences: Sequence[Sentence], embedder: Em
 
 
 def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
-    """Yield the sentences of a piece of evidence that say something; headings and table rules do not."""
+    """Yield the sentences of a piece of evidence that state something, not headings and table rules."""
     hit = evidence.hit
     for start, end in split_sentences(hit.text):
         begin = hit.start + start
@@ -174,7 +174,7 @@ def _coverages(question: str, sentences: Sequence[Sentence]) -> np.ndarray:
 
 
 def _above(chunk: Chunk, offset: int) -> str:
-    """Return the last heading and the table header over an offset of the document, with the chunk's context."""
+    """Return the last heading and the table header above an offset of the document, with the chunk's context."""
     heading, header = "", ""
     lines = chunk.text[: max(0, offset - chunk.start)].splitlines()
     for line, following in zip(lines, [*lines[1:], ""], strict=False):
@@ -197,8 +197,8 @@ def _is_table_header(chunk: Chunk, begin: int, text: str) -> bool:
 def largest_maxsim(question: str, evidence: Sequence[Evidence], embedder: Embedder) -> float:
     """Return the largest MaxSim of the question to a chunk of the evidence, as reranking found it.
 
-    Of all signals it says best whether the documents answer at all. Where reranking read nothing, the best
-    piece of evidence is read here.
+    It is the best signal of whether the documents answer at all. If reranking read nothing, the best piece of
+    evidence is read here.
     """
     known = [one.hit.maxsim for one in evidence if one.hit.maxsim is not None]
     if known:
@@ -211,8 +211,8 @@ def largest_maxsim(question: str, evidence: Sequence[Evidence], embedder: Embedd
 def confidence_features(weighed: Sequence[Weighed], nearest: float, here: float | None = None) -> np.ndarray:
     """Return (len(READ_CONFIDENCE_FEATURES),) or, without `here`, (len(CONFIDENCE_FEATURES),) float64.
 
-    Cosine and coverage of the best sentence; the lead of its log-odds over the median sentence's; `nearest`;
-    and the log-odds of `here`.
+    The features are cosine and coverage of the best sentence; the lead of its log-odds over the median sentence's;
+    `nearest`; and the log-odds of `here`.
 
     Args:
         nearest: what `largest_maxsim` returns.

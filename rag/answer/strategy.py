@@ -1,9 +1,9 @@
-"""Choose what of the documents a prompt shows: what was retrieved, a whole document, or a summary and then the detail.
+"""Choose which parts of the documents a prompt shows: retrieved spans, a whole document, or a summary and then detail.
 
-A document that fits whole is given whole to a language model, which then misses nothing of it. An extractive answer is
-given what was retrieved: it weighs sentence by sentence, and more of them only compete. A question for an overview of a
-document that it names has no passage that answers it: what is given is the sentence at the centre of each part of the
-document, then what was retrieved.
+A language model is given a whole document if it fits, so that it misses nothing. An extractive answer is given what
+was retrieved: it weighs sentence by sentence, and more sentences would only compete. No single span answers a question
+for an overview of a document that it names: the prompt shows the sentence at the centre of each part of the document,
+then what was retrieved.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from rag.text.words import question_terms, text_terms
 from rag.types import Chunk, Evidence, Hit, whole_chunk
 
 Strategy = Literal["retrieval", "whole_document", "summary_then_detail"]
-# Stage of the hits that sum a document up
+# Stage of the hits that summarise a document.
 SUMMARY = "summary"
-# Of a document, each with a sentence in its summary
+# Parts of a document; the summary has a sentence of each.
 SUMMARY_PARTS = 8
-_LEAST_WORDS = 5  # of such a sentence
-# Of a fenced chunk: so many chunks at most fit a budget
+_LEAST_WORDS = 5  # of a summary's sentence
+# Least tokens of a fenced chunk; bounds how many chunks fit a budget.
 _LEAST_TOKENS = 20
 _POINTS = r"(?:main|key|most important)\s+(?:points|topics|ideas|findings|takeaways|messages|contents)"
-_OVERVIEW = re.compile(  # a question that asks for nothing else
+_OVERVIEW = re.compile(  # a question that asks only for an overview
     r"^(?:please\s+|(?:can|could|would|will)\s+you\s+(?:please\s+)?)*(?:"
     r"summari[sz]e\b|tl;?dr\b|outline\b"
     r"|(?:(?:give|provide|write|show)\s+(?:me\s+|us\s+)?)?(?:an?\s+|the\s+)?(?:(?:short|brief|quick)\s+)?"
@@ -40,7 +40,7 @@ _OVERVIEW = re.compile(  # a question that asks for nothing else
     rf"|what\s+(?:is|are)\s+(?:the\s+{_POINTS}\s+of\b|.{{1,80}}\babout\s*[?.]*$))",
     re.IGNORECASE,
 )
-_ASKING = re.compile(  # the words by which an overview is asked for
+_ASKING = re.compile(  # the words that ask for an overview
     rf"\b(?:summari[sz]e|summary|overview|outline|gist|tl;?dr|{_POINTS}|give|provide|write|show|please|can|could|would|"
     r"will|you|me|us|short|brief|quick|what|is|are|an?|the|of|about|document|file)\b",
     re.IGNORECASE,
@@ -53,14 +53,14 @@ class Selection:
 
     strategy: Strategy
     hits: list[Hit]
-    remarks: tuple[str, ...] = ()  # what in the hits speaks to a model
+    remarks: tuple[str, ...] = ()  # text in the hits that addresses a model
 
 
 class Selector:
-    """Selects by the question, and by what fits.
+    """Selects by the question and by what fits.
 
     Args:
-        wanted: a strategy for every question, which falls back on retrieval; or `auto`.
+        wanted: one strategy for every question, with retrieval as its fallback, or `auto`.
     """
 
     def __init__(self, wanted: str, catalog: Catalog, embedder: Embedder) -> None:
@@ -80,8 +80,8 @@ class Selector:
 
         Args:
             evidence: what was retrieved, best first.
-            candidates: all that was found, of which an overview may be wanted.
-            room: tokens that evidence may take, fences included.
+            candidates: every chunk found; an overview may need more than the evidence.
+            room: tokens that evidence may take, including fences.
             count: counts tokens as the generator does.
             writes: whether a language model writes the answer.
         """
@@ -98,7 +98,7 @@ class Selector:
         return retrieved
 
     def _whole(self, evidence: Sequence[Hit], room: int, count: Callable[[str], int]) -> list[Hit]:
-        """Return the evidence with its best documents whole, as many as fit; nothing where not even the first does."""
+        """Return the evidence with as many of its best documents whole as fit; nothing if not even the first fits."""
         found, chosen = False, list(evidence)
         documents = {hit.chunk.document_id: hit.chunk for hit in reversed(evidence)}
         for identity in dict.fromkeys(hit.chunk.document_id for hit in evidence):
@@ -116,7 +116,7 @@ class Selector:
         chunks = self._catalog.chunks.siblings(meant)
         keys = [embedding_key(self._embedder.fingerprint, chunk.indexed_text) for chunk in chunks]
         known = self._catalog.embeddings.known(keys)
-        if not keys or len(known) < len(set(keys)):  # the document changed meanwhile: verification tells
+        if not keys or len(known) < len(set(keys)):  # changed meanwhile: verification will notice
             return list(evidence)
         vectors = np.array([known[key] for key in keys], np.float32)  # (n_chunks, dim)
         summary = central_sentences(chunks, vectors, self._embedder)
@@ -130,7 +130,7 @@ def asks_for_overview(question: str) -> bool:
 
 
 def names_document(question: str, name: str) -> bool:
-    """Return whether all that an overview is asked of stands in a document's name.
+    """Return whether a document's name contains every word of an overview's subject.
 
     "Give me an overview of the escalation runbook." names support/escalation-runbook.md.
     """
@@ -142,8 +142,8 @@ def names_document(question: str, name: str) -> bool:
 def central_sentences(chunks: Sequence[Chunk], vectors: np.ndarray, embedder: Embedder) -> list[Hit]:
     """Return the sentence nearest to the centre of each part of a document, in order.
 
-    A part is a run of chunks of equal length; of its chunk nearest to the mean of the part's vectors it is the sentence
-    nearest to that mean. The score is the sentence's cosine to the mean of the whole, from 0 to 1.
+    The parts are runs of equally many chunks. Of each part's vectors, the mean picks the nearest chunk and then the
+    nearest sentence of that chunk. The score is the sentence's cosine to the mean of the whole, from 0 to 1.
 
     Args:
         vectors: unit vectors (n_chunks, dim).
@@ -178,14 +178,14 @@ def _sentence_hits(chunk: Chunk) -> list[Hit]:
 
 
 def _meant(question: str, found: Sequence[Hit]) -> Chunk:
-    """Return a chunk of the document that an overview is asked of: the question names it, or its hit is the best."""
+    """Return a chunk of the document to give an overview of: the one the question names, or that of the best hit."""
     asked = set(question_terms(question))
     best = max(found, key=lambda hit: (len(asked & _words_of(hit.chunk.document)), hit.score))
     return best.chunk
 
 
 def _with_scores(chunks: Sequence[Chunk], evidence: Sequence[Hit]) -> list[Hit]:
-    """Return chunks as whole hits, with the score of what was retrieved of each; 0 where nothing was."""
+    """Return chunks as whole hits, each with the score of its retrieved span, or 0 if it has none."""
     best = {hit.chunk.id: hit for hit in reversed(evidence)}
     return [
         replace(

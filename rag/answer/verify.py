@@ -1,4 +1,4 @@
-"""Verify a draft: each part of it is cited, from the context, and each quote is the stored text exactly."""
+"""Verify a draft: each part of it is cited from the context, and each quote is exactly the stored text."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class StaleEvidence(Exception):
 
 
 def verify(draft: Draft, context: Context, corpus: str, catalog: Catalog) -> tuple[Citation, ...]:
-    """Return the draft's citations, verified; every part of it but white space and their labels [n] is cited.
+    """Return the draft's citations, verified; every part of it except white space and labels [n] is cited.
 
     Raises:
         StaleEvidence: if a cited document version is no longer the current one.
-        CitationError: if a citation or a part of the answer does not hold, which no correct stage can cause.
+        CitationError: if a citation is wrong or part of the answer is not cited, which no correct stage can cause.
     """
     citations = check_citations(draft, context, corpus, catalog)
     if uncited := _uncited(draft):
@@ -32,12 +32,12 @@ def verify(draft: Draft, context: Context, corpus: str, catalog: Catalog) -> tup
 def check_citations(draft: Draft, context: Context, corpus: str, catalog: Catalog) -> tuple[Citation, ...]:
     """Return a draft's citations, verified, each with the page on which its quote starts.
 
-    A citation's label names a piece of the context's evidence within whose span its quote lies; the quote
-    is the stored text at its place, and in a verbatim draft the answer's words too.
+    A citation's label names a piece of the context's evidence, and its quote lies within the span of that piece. The
+    quote is the stored text at its place and, in a verbatim draft, also the answer's words.
 
     Raises:
         StaleEvidence: if a cited document version is no longer the current one.
-        CitationError: if any of this does not hold, which no correct stage can cause.
+        CitationError: if any of this is violated, which no correct stage can cause.
     """
     documents = _current_documents(draft, corpus, catalog)
     for citation in draft.citations:
@@ -51,10 +51,10 @@ def check_citations(draft: Draft, context: Context, corpus: str, catalog: Catalo
 
 
 def current_document(source: Citation | Chunk, corpus: str, catalog: Catalog) -> Document:
-    """Return the document that a citation or a chunk is of.
+    """Return the document of a citation or chunk.
 
     Raises:
-        StaleEvidence: if it was deleted, or is of another version by now.
+        StaleEvidence: if it was deleted or has another version by now.
     """
     try:
         document = catalog.documents.get(corpus, source.document)
@@ -71,7 +71,7 @@ def _current_documents(draft: Draft, corpus: str, catalog: Catalog) -> dict[str,
 
 
 def _what_is_wrong(citation: Citation, draft: Draft, context: Context, text: str) -> str:
-    """Return why a citation does not hold, or "" where it does."""
+    """Return what is wrong with a citation, or "" if nothing is."""
     if not _is_at(citation.quote, citation.start, citation.end, text):
         return "does not quote its text"
     if not 0 <= citation.answer_start < citation.answer_end <= len(draft.text):
@@ -84,7 +84,7 @@ def _what_is_wrong(citation: Citation, draft: Draft, context: Context, text: str
 
 
 def _is_at(quote: str, start: int, end: int, text: str) -> bool:
-    return 0 <= start < end <= len(text) and text[start:end] == quote  # a slice forgives what lies outside
+    return 0 <= start < end <= len(text) and text[start:end] == quote  # slices tolerate bounds outside
 
 
 def _is_in_evidence(citation: Citation, context: Context) -> bool:
@@ -98,7 +98,7 @@ def _is_in_evidence(citation: Citation, context: Context) -> bool:
 
 
 def _uncited(draft: Draft) -> str:
-    """Return what no citation supports of the answer, white space and the labels of its citations aside."""
+    """Return the parts of the answer that no citation supports, ignoring white space and citation labels."""
     rest = list(draft.text)
     for citation in draft.citations:
         length = citation.answer_end - citation.answer_start

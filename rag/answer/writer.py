@@ -1,8 +1,8 @@
 """Answers that a language model writes: each sentence is matched to its evidence, judged, and dropped if unsupported.
 
-A model is told to cite; it is not trusted to. A sentence stands only with evidence that the judge finds to support
-it, and whose numbers are the sentence's; a label that does not support it is corrected where another piece does. If
-nothing stands, or the model fails, the extractive answer stands in, and the trace says so.
+A model is told to cite but not trusted to. A sentence is kept only if the judge finds that evidence supports it and the
+evidence contains its numbers; a label that does not support it is corrected if another piece does. If no sentence is
+kept, or the model fails, the extractive answer replaces it, and the trace says so.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ from rag.text.sentences import split_sentences
 from rag.text.words import question_terms, text_terms
 from rag.types import Citation, Context, Draft, Evidence
 
-# The judge's probability from which a sentence stands
+# A sentence is kept from this probability of the judge on.
 SUPPORTED_FROM = 0.5
-# For one with a word that the evidence does not hold: judges miss that "petrol" is not "whale oil"
+# The same for a sentence with a word that is not in the evidence: judges miss that "petrol" is not "whale
+# oil".
 SURER_FROM = 0.7
-# Of a written answer; the rest is not judged, and dropped
+# Most sentences of a written answer; the rest is dropped unjudged.
 MOST_SENTENCES = 20
 _LABELS = re.compile(r"\s*\[(\d{1,4}(?:\s*[,;]\s*\d{1,4})*)\]")
 _AFTER_END = re.compile(r"([.!?][\"'”’)]*)((?:\s*\[\d{1,4}(?:\s*[,;]\s*\d{1,4})*\])+)")  # "It is. [1]"
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
-_THOUGHTS = re.compile(  # some templates open them in the prompt
+_THOUGHTS = re.compile(  # some templates open the thoughts in the prompt
     r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)|\A(?:(?!<think).)*?</think(?:ing)?>",
     re.DOTALL | re.IGNORECASE,
 )
@@ -50,7 +51,7 @@ _REFUSES = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A sentence of the model's that stands, with the pieces of evidence that support it."""
+    """A sentence of the model that is kept, with the pieces of evidence that support it."""
 
     text: str
     support: float
@@ -58,7 +59,7 @@ class _Judged:
 
 
 class Writer:
-    """Answers with a language model, within what the evidence supports. Safe for several threads."""
+    """Answers with a language model, as far as the evidence supports it. Safe for several threads."""
 
     writes = True
 
@@ -68,7 +69,7 @@ class Writer:
         self._model, self._judge, self._embedder, self._extractive = model, judge, embedder, extractive
 
     def over(self, embedder: Embedder) -> Writer:
-        """Return the same with another embedding model."""
+        """Return the same generator with another embedding model."""
         return Writer(self._model, self._judge, embedder, self._extractive.over(embedder))
 
     def count_tokens(self, text: str) -> int:
@@ -100,7 +101,7 @@ class Writer:
         return Draft(text, citations, sure, verbatim=False, notes=notes)
 
     def summarize(self, exchange: str) -> str:
-        """Return what the model makes of an exchange, as far as that supports it; "" where nothing of it does."""
+        """Return the sentences of the model's summary that the exchange supports; "" if none."""
         exchange = without_instructions(exchange)
         try:
             said = self._model.complete(SUMMARIZE, MEMORY_TEMPLATE.format(said=unfenced(exchange)), ignored)
@@ -121,7 +122,7 @@ class Writer:
     def _judged(
         self, sentences: Sequence[tuple[str, tuple[int, ...]]], evidence: Sequence[Evidence]
     ) -> list[_Judged | None]:
-        """Judge every sentence against the pieces that it cites, and if none supports it against the others."""
+        """Judge every sentence against the pieces that it cites and, if none supports it, against the others."""
         texts = {piece.label: without_instructions(piece.shown) for piece in evidence}
         wanted = [{label for label in labels if label in texts} for _, labels in sentences]
         cited = self._supporting(sentences, evidence, texts, wanted)
@@ -141,7 +142,7 @@ class Writer:
         texts: dict[int, str],
         wanted: Sequence[Collection[int]],
     ) -> list[list[tuple[float, Evidence]]]:
-        """Return for each sentence the pieces, of those wanted, that support it, with the probability."""
+        """Return for each sentence the wanted pieces that support it, with the probability."""
         pairs = [
             (number, piece)
             for number, labels in enumerate(wanted)
@@ -164,7 +165,8 @@ class Writer:
         return text.rstrip(), tuple(citations)
 
     def _cite(self, said: str, piece: Evidence, at: int) -> Citation:
-        """Cite the sentence that comes nearest to what is said, if it supports that alone; else the whole piece."""
+        """Cite the evidence sentence nearest to the statement if it alone supports the statement, else the whole
+        piece."""
         hit = piece.hit
         start, end, quote = hit.start, hit.end, hit.text
         sentences = [one for one in sentences_of(piece) if not sign_of_injection(one.text, strong=True)]
@@ -205,7 +207,7 @@ def split_answer(text: str) -> list[tuple[str, tuple[int, ...]]]:
 
 
 def stands(chance: float, sentence: str, evidence: str) -> bool:
-    """Return whether a sentence may be shown on this evidence.
+    """Return whether this evidence is enough to show a sentence.
 
     Args:
         chance: the judge's probability that the evidence supports it.
@@ -215,12 +217,12 @@ def stands(chance: float, sentence: str, evidence: str) -> bool:
 
 
 def has_its_numbers(sentence: str, evidence: str) -> bool:
-    """Return whether every number of a sentence stands in the evidence: judges overlook a digit."""
+    """Return whether every number of a sentence is in the evidence: judges overlook a digit."""
     held = set(_NUMBER.findall(_THOUSANDS.sub("", evidence)))
     return all(number in held for number in _NUMBER.findall(_THOUSANDS.sub("", sentence)))
 
 
 def without_instructions(text: str) -> str:
-    """Return a text without the sentences that speak to a model: what they say supports nothing."""
+    """Return a text without the sentences that address a model: they support nothing."""
     parts = [text[start:end] for start, end in split_sentences(text)]
     return "".join(part for part in parts if not sign_of_injection(part, strong=True))

@@ -21,9 +21,8 @@ class DenseIndex:
     """Unit vectors by 63-bit chunk id."""
 
     def __init__(self, dimension: int) -> None:
-        self._index = faiss.IndexIDMap2(
-            faiss.IndexFlatIP(dimension)
-        )  # inner product of unit vectors = cosine
+        # Inner product of unit vectors = cosine
+        self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

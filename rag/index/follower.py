@@ -159,9 +159,8 @@ class CorpusIndex:
                     "The index snapshot of %r was not written (%s); the next start is slower.", corpus, error
                 )
             else:
-                self._catalog.generations.drop_needless_snapshots(
-                    corpus
-                )  # this one too, where it was deleted meanwhile
+                # This one too, where it was deleted meanwhile
+                self._catalog.generations.drop_needless_snapshots(corpus)
 
     # following
 

@@ -212,9 +212,8 @@ class LexicalIndex:
         while first > 0 and len(segments[first - 1].ids) <= GROWTH * (size + len(segments[first].ids)):
             size += len(segments[first].ids)
             first -= 1
-        if (
-            len(segments) - first > 1
-        ):  # all at once: merging pair by pair would copy the small ones many times
+        # All at once: merging pair by pair would copy the small ones many times
+        if len(segments) - first > 1:
             segments[first:] = [merge(segments[first:])]
         self._segments = segments
         self._weighed = False

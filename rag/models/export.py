@@ -34,12 +34,13 @@ LORA: dict[str, Any] = {  # of every adapter in the pack
 # serves badly. Quantised finely they bring the reader to a sixth of the distance from float32, for 1.3 times the time.
 _SECOND = r"layer\.\d+/output/dense/MatMul$"
 _BOTH = rf"{_SECOND}|intermediate/dense/MatMul$"
+# Job -> names of products
 FINELY = {
     "reranker": _SECOND,
     "reader": _BOTH,
     "compressor": _BOTH,
     "judge": _BOTH,
-}  # job -> names of products
+}
 
 
 def export_trunk(path: Path) -> None:

@@ -86,6 +86,7 @@ class PairNetwork(nn.Module):
         pooled = [
             (hidden * m[..., None]).sum(1) / m.sum(1, keepdim=True).clamp_min(1) for m in (first, second)
         ]
+        # features: (batch, 4)
         features = torch.stack(
             [
                 nn.functional.cosine_similarity(pooled[0], pooled[1], dim=-1),
@@ -94,7 +95,7 @@ class PairNetwork(nn.Module):
                 (covered * weight).sum(1) / weight.sum(1).clamp_min(1e-6),
             ],
             dim=-1,
-        )  # (batch, 4)
+        )
         gathered = self.gathered(torch.tanh(self.dense(hidden[:, 0])))
         score: Tensor = (self.features(features) + gathered)[:, 0]
         return score

@@ -171,9 +171,8 @@ def _kind(line: str) -> str:
         return "fence"
     if _SQL_BEGINS.match(line):
         return "sql"
-    if (
-        len(line) > 2000
-    ):  # patterns below look far; no line of code is so long, and JSON begins with its bracket
+    # Patterns below look far; no line of code is so long, and JSON begins with its bracket
+    if len(line) > 2000:
         return "sure" if line.lstrip()[:2] in ('{"', "[{", "[[", '["') and line.rstrip()[-1] in "]}" else ""
     if _ROW.match(line) or _JSON.match(line) or _CODE.match(line):
         return "sure"

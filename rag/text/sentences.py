@@ -23,9 +23,8 @@ _BEGINNERS = (
     "under with to what who why how where das die der es er sie wir im in am"
 )
 _NAME_FOLLOWS = frozenset(_TITLES.split())  # never end a sentence
-_NUMBER_FOLLOWS = frozenset(
-    _NUMBERED.split()
-)  # words of their own unless a number follows: "No. 5", "no. He"
+# Words of their own unless a number follows: "No. 5", "no. He"
+_NUMBER_FOLLOWS = frozenset(_NUMBERED.split())
 # End a sentence only where the next word likes to begin one
 _MAY_END = frozenset(_ENDING.split())
 _STARTERS = frozenset(_BEGINNERS.split())
@@ -104,13 +103,14 @@ def _ends_sentence(text: str, match: re.Match[str], beginning: re.Pattern[str]) 
 def _ends_after(word: str, before: str, following: str) -> bool:
     """Tell whether the stop after `word` ends a sentence rather than an abbreviation or a list number."""
     if word.isdigit():
+        # "12. Item" where a sentence begins
         return before.rstrip(" \t")[-1:] not in (
             "\n",
             "",
             ".",
             "!",
             "?",
-        )  # "12. Item" where a sentence begins
+        )
     lowered, upcoming = word.lower(), _next_word(following)
     if lowered in _NAME_FOLLOWS or (len(word) == 1 and word.isupper() and word != "I"):
         return False

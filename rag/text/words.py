@@ -160,9 +160,8 @@ def _split_compound(word: str, pieces: list[str]) -> tuple[str, list[str]]:
     hyphenated = "-" in word and not any(numbers[1:]) and len(pieces) == word.count("-") + 1
     if hyphenated and not all(piece[0].isupper() for piece in pieces):  # an X-Request-Id is a name
         glued = [_normalise("".join(pieces))] if len(pieces) == 2 and min(map(len, pieces)) == 1 else []
-        return "", [
-            _normalise(piece) for piece in pieces
-        ] + glued  # self-hosted = self hosted, e-mail = email
+        # Self-hosted = self hosted, e-mail = email
+        return "", [_normalise(piece) for piece in pieces] + glued
     if len(pieces) == 2 and numbers[0] != numbers[1] and word[-1] not in "+#":
         return _fold("".join(pieces)), [_normalise(piece) for piece in pieces if len(piece) > 1]
     if pieces and max(map(len, pieces)) == 1 and "." in word:

@@ -156,9 +156,8 @@ def test_rows_are_compared_by_their_name_and_column(library: Library) -> None:
 
 
 def test_rows_of_other_columns_are_not_compared(library: Library) -> None:
-    library.put(
-        "hotels.md", rows("110 EUR"), context="Hotels\n| Country | Limit per night |"
-    )  # the same row name, another column
+    # The same row name, another column
+    library.put("hotels.md", rows("110 EUR"), context="Hotels\n| Country | Limit per night |")
     library.put("meals.md", rows("28 EUR", "Full day"), context="Meals\n| Country | Full day |")
 
     assert ask(library, "What is the limit per night for hotels in Germany?", {}).conflicts == ()

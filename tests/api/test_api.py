@@ -188,9 +188,8 @@ def test_what_a_user_states_is_listed_corrected_and_forgotten(site: Site) -> Non
         said = site.client.post("/v1/corpora/keepers/ask", json={"question": question, **asked}).json()
     assert "Remembered: My deadline is 18 May" in said["notes"]
     turns = site.client.get("/v1/corpora/keepers/sessions/two", params={"user": "bo"}).json()["turns"]
-    assert [turn["tier"] for turn in turns] == ["session"] * 2 + [
-        "active"
-    ] * 3  # put in order after each answer
+    # Put in order after each answer
+    assert [turn["tier"] for turn in turns] == ["session"] * 2 + ["active"] * 3
 
     assert site.client.get(facts).json() == {"facts": []}
     assert len(site.client.get(facts, params={"user": "bo", "history": True}).json()["facts"]) == 5

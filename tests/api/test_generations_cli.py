@@ -47,7 +47,7 @@ def test_the_commands(sea: Ibid, home: Path) -> None:
     )
     assert states(sea) == [(1, "served before"), (2, "serves")]
     (home / "sea" / "lamp.txt").write_text("The lamp burns paraffin by now.")
-    assert "goes on as it was made" in sea("ingest", home / "sea", "--corpus", "sea").err
+    assert "keeps the way it was made" in sea("ingest", home / "sea", "--corpus", "sea").err
     assert states(sea) == [(1, "served before, is behind"), (2, "serves")]
     assert sea("generations", "rollback", "--corpus", "sea", "--json").json() == {
         "corpus": "sea", "serves": 1, "before": 2

@@ -382,10 +382,11 @@ def test_topic_vectors_by_hand() -> None:
 def test_sentence_window_pieces_are_sentences_and_short_ones_join() -> None:
     text = f"{PETS}No. Yes. {MONEY}"
     chunker = stand_in("sentence_window", 60)
+    # 18 + 2 tokens are enough
     assert texts(text, chunker(text)) == [
         f"{PETS}No.",
         f"Yes. {MONEY}".strip(),
-    ]  # 18 + 2 tokens are enough
+    ]
 
 
 def test_sentences_of_two_sections_do_not_join() -> None:

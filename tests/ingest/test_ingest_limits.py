@@ -24,10 +24,11 @@ QUESTION = {"question": "What is the hotel limit in London?"}
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("home"), compressor="none") as server:
         text = b"The hotel limit in London is 210 pounds per night."
+        # The libraries are imported with the first file
         files = {
             "travel.txt": text,
             "manual.docx": make_docx(),
-        }  # the libraries are imported with the first file
+        }
         assert wait(server.client, submit(server.client, files))["state"] == "completed"
         ask(server.client)
         yield server

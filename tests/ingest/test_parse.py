@@ -21,9 +21,8 @@ from tests.made_files import make_docx, make_pdf, make_pptx, make_xlsx, with_mem
 from tests.waiting import wait_until
 
 HANDBOOK = Path(__file__).parents[2] / "corpora" / "handbook" / "documents"
-LARGE_TEXT = (
-    "\N{SNOWMAN}\N{GRINNING FACE}".encode() * 9_000_000
-)  # 63 MB, of four bytes a character once decoded
+# 63 MB, of four bytes a character once decoded
+LARGE_TEXT = "\N{SNOWMAN}\N{GRINNING FACE}".encode() * 9_000_000
 
 
 # What other tests in this process still read files with

@@ -57,9 +57,8 @@ def test_sessions_users_and_corpora_are_kept_apart(conversations: Conversations,
 
 
 def test_what_fails_is_not_remembered(conversations: Conversations, pipeline: Pipeline) -> None:
-    conversations.ask(
-        pipeline, Session(CORPUS, "begun"), "Who was Ada Quill?"
-    )  # there is something to recall
+    # There is something to recall
+    conversations.ask(pipeline, Session(CORPUS, "begun"), "Who was Ada Quill?")
     for question in ("", " ", "x" * 9_000, "half \ud800"):
         with pytest.raises(InvalidInput):
             conversations.ask(pipeline, SESSION, question)

@@ -109,9 +109,8 @@ def test_a_gist_is_what_was_asked_and_answered() -> None:
         == "Asked: Who is Ada? The keeper of the lamp."
     )
     assert gist("Who is Bo?") == "Open: Who is Bo?"
-    assert (
-        gist("I live in Kiel. Who is Ada?", "The keeper.") == "Asked: Who is Ada? The keeper."
-    )  # a fact of its own
+    # A fact of its own
+    assert gist("I live in Kiel. Who is Ada?", "The keeper.") == "Asked: Who is Ada? The keeper."
     assert gist("I live in Kiel.") == ""
     assert words(gist("why " * 900, "because " * 900)) <= 2 * 31 + 1
 

@@ -29,6 +29,7 @@ TEXTS = [
     "The heron stands at the lighthouse and waits for the ferry to the island.",
     "42 of the 50 puffins weigh 17.5 ounces, -3 % against 1999.",
 ]
+# The last is beyond 254 tokens
 ODD = [
     "北海道の冬は寒い。",
     "🦩🦩 café naïve ﬁsh №5",
@@ -36,7 +37,7 @@ ODD = [
     "",
     "   \n\t",
     "word " * 400,
-]  # the last is beyond 254 tokens
+]
 
 
 @pytest.fixture(scope="module")

@@ -304,11 +304,12 @@ def test_what_fits_is_compressed_where_that_is_asked_for(times: float) -> None:
     whole, context = compressed(hits, 4000, None), compressed(hits, 4000, compress, times=times)
 
     assert compress.asked == [(PROSE, 1 / times)]
+    # Table and short piece pass
     assert [bool(item.kept) for item in context.evidence] == [
         True,
         False,
         False,
-    ]  # table and short piece pass
+    ]
     assert len(context.evidence[0].shown) <= len(PROSE) / times
     assert context.ledger.evidence < whole.ledger.evidence
     assert [item.hit for item in context.evidence] == [item.hit for item in whole.evidence]

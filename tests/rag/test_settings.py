@@ -142,7 +142,7 @@ def test_whole_numbers_and_switches_in_the_file() -> None:
 
 @pytest.mark.parametrize("text", ["port == 1", "port = 1\nport = 2", "[", "\ufeffport = 1"])
 def test_a_file_that_is_not_toml_is_named(text: str) -> None:
-    with pytest.raises(InvalidSettings, match=r"ibid.toml is not valid TOML \(.*\); mend or remove it"):
+    with pytest.raises(InvalidSettings, match=r"ibid.toml is not valid TOML \(.*\); fix or remove it"):
         from_file(text)
 
 

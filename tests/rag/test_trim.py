@@ -87,9 +87,8 @@ def test_token_vectors_outweigh_the_chunk_cosine_and_words_may_be_none() -> None
     text = "Aa bb. Cc dd."
     (hit,) = hits_of(text, [], [1.0])
     offsets = np.array([[0, 2], [3, 5], [7, 9], [10, 12]], np.int32)
-    vectors = np.array(
-        [[0, 1], [0, 1], [2, 0], [2, 0]], np.float32
-    )  # the second sentence points as the question
+    # The second sentence points as the question
+    vectors = np.array([[0, 1], [0, 1], [2, 0], [2, 0]], np.float32)
     found = trim(
         "unrelated",
         ASKED,

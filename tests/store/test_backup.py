@@ -122,9 +122,8 @@ def test_a_backup_beside_uploads_and_deletions_is_of_one_moment(catalog: Catalog
     assert turns == sorted(turns)
     assert turns[-1] > turns[0]
     kept = {path.name for path in (catalog.home / "originals").iterdir()}
-    assert kept == {
-        info.sha256 for info in catalog.documents.infos(CORPUS)
-    }  # swept once the backups were done
+    # Swept once the backups were done
+    assert kept == {info.sha256 for info in catalog.documents.infos(CORPUS)}
 
 
 def test_an_original_deleted_during_a_backup_goes_when_it_is_done(catalog: Catalog) -> None:

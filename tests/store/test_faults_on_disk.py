@@ -102,9 +102,8 @@ def test_a_flipped_byte_anywhere_in_an_index_file_is_never_served(tmp_path: Path
     index.save(always=True)
     [path] = (tmp_path / "indexes").iterdir()
     whole, chance = path.read_bytes(), np.random.default_rng(5)
-    with (
-        catalog.database.write() as transaction
-    ):  # so that what comes from the file is told from what is rebuilt
+    # So that what comes from the file is told from what is rebuilt
+    with catalog.database.write() as transaction:
         transaction.execute("DELETE FROM embeddings")
     assert len(follower(catalog, dimension=dimension)) == 2
     for place in range(len(whole)):

@@ -36,10 +36,11 @@ from rag.store.catalog import Catalog
 from rag.store.chunks import Chunks
 from rag.types import Candidates, Chunk, Citation, Context, Draft, Hit, Memory
 
+# Whole chunks in little room: they have to be compressed
 NARROW: Mapping[str, Any] = {
     "trim": False,
     "evidence_tokens": 600,
-}  # whole chunks in little room: they have to be compressed
+}
 SEED = 31
 RERUNS = 20
 

@@ -152,9 +152,8 @@ def ingest(folder: Path, home: Path) -> TimedIngest:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(LOOK_S)
             seen.append((time.perf_counter() - began, chunks_in(home)))
-            if (
-                process.returncode is None
-            ):  # not from wait4: it counts what this process held when it forked, too
+            # Not from wait4: it counts what this process held when it forked, too
+            if process.returncode is None:
                 peak_mb = max(peak_mb, memory_mb(process.pid, "VmHWM"))
         if process.returncode:
             said.seek(0)

@@ -37,9 +37,8 @@ class Promise:
     now: set[str] = field(default_factory=lambda: {ABSENT})
     at_rest: set[str] = field(default_factory=lambda: {ABSENT})  # once every job has ended
     gone: list[str] = field(default_factory=list)  # what was replaced or deleted, oldest first
-    before: dict[str, tuple[str, set[str]]] = field(
-        default_factory=dict
-    )  # marker -> (job, at rest before it)
+    # Marker -> (job, at rest before it)
+    before: dict[str, tuple[str, set[str]]] = field(default_factory=dict)
     touched: bool = False  # since it was last verified
 
     def may_become(self, marker: str) -> None:

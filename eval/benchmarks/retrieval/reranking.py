@@ -20,9 +20,8 @@ from rag.models.embed import Embedder, maxsim, unit
 
 NQ_CANDIDATES = 20
 PAIRS, PAIR_TOKENS, QUESTION_TOKENS = 20, 128, 12  # of the measurement of speed
-WAYS: Mapping[
-    str, tuple[str, ...]
-] = {  # way of ranking -> the signals that it averages, each stretched to [0, 1]
+# Way of ranking -> the signals that it averages, each stretched to [0, 1].
+WAYS: Mapping[str, tuple[str, ...]] = {
     "dense": ("dense",),
     "MaxSim": ("MaxSim",),
     "dense + MaxSim": ("dense", "MaxSim"),

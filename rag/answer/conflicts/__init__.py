@@ -1,1 +1,1 @@
-"""Where sources differ: claims compared by their values, and told apart by date, region and version."""
+"""Sources that disagree: claims compared by their values, and distinguished by date, region and version."""

@@ -1,7 +1,7 @@
 """Compare two sentences of the evidence: do they say the same kind of thing, and give different values for it?
 
-Precision comes before recall: a conflict that is none is worse than one that is not seen. Prose is compared by its
-words and its values, a table's row with the row of the same name, column by column of the same heading.
+Precision comes before recall: a false conflict is worse than a missed one. Prose is compared by its words and values,
+a table's row with the row of the same name, column by column with the same heading.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from rag.answer.relevance import Sentence
 from rag.text.words import question_terms
 from rag.types import Chunk, Citation
 
-# Of the terms of two sentences (Jaccard), below which they are not compared
+# Sentences whose terms overlap less (Jaccard) are not compared.
 LEAST_OVERLAP = 0.35
 LEAST_SHARED = 2  # terms
-# Of a sentence; what has more is a table that lost its cells
+# Most values of a sentence; one with more is a table that lost its cells.
 MOST_VALUES = 4
-# Overlap from which sentences that only a negation tells apart contradict each other
+# Sentences that differ only by a negation contradict each other from this overlap on.
 SAME_WORDS = 0.6
 _NEGATION = re.compile(
     r"\b(?:not|no|never|neither|cannot|nor|prohibited|forbidden)\b|n['’]t\b", re.IGNORECASE
@@ -42,7 +42,7 @@ class Claim:
     """A sentence of the evidence with what it states."""
 
     sentence: Sentence
-    dates: bool  # whether dates with a year are values, which they are where a date is asked for
+    dates: bool  # whether dates with a year are values, as when a date is asked for
 
     @property
     def text(self) -> str:
@@ -58,11 +58,11 @@ class Claim:
 
     @property
     def place(self) -> tuple[str, int]:
-        """Its document and where it begins there; two pieces of evidence may both hold it."""
+        """Its document and its start in it; two pieces of evidence may both contain it."""
         return self.document, self.sentence.start
 
     def overlaps(self, citation: Citation) -> bool:
-        """Return whether a citation quotes it, or a part of it."""
+        """Return whether a citation quotes all or part of it."""
         return (
             citation.document == self.document
             and citation.start < self.sentence.end
@@ -81,7 +81,7 @@ class Claim:
 
     @cached_property
     def periods(self) -> frozenset[str]:
-        """The times that it is about."""
+        """The times it is about."""
         return frozenset() if self.dates else frozenset(periods_of(self.text))
 
     @cached_property
@@ -90,12 +90,12 @@ class Claim:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The names and identifiers in it, regions and months aside."""
+        """The names and identifiers in it, except regions and months."""
         return frozenset(_NAME.findall(without_regions(_CALENDAR.sub(" ", self.text))))
 
     @cached_property
     def cells(self) -> Sequence[tuple[str, str]]:
-        """The cells of a table's row, each after its column's heading ("" where that is not known); () of prose."""
+        """The cells of a table's row, each after its column's heading ("" if unknown); () for prose."""
         if " | " not in self.text:
             return ()
         above = [line for line in self.sentence.above.splitlines() if line.lstrip().startswith("|")]
@@ -106,7 +106,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What one claim says otherwise than another: the words, and the share of their terms that they share."""
+    """How two claims differ: the words, and the share of terms they have in common."""
 
     first: str
     second: str
@@ -114,7 +114,7 @@ class Difference:
 
 
 def difference(first: Claim, second: Claim) -> Difference | None:
-    """Return in what two claims about one thing differ, or None where they do not or are about two things."""
+    """Return how two claims about one thing differ, or None if they agree or are about two things."""
     if first.cells or second.cells:
         return _of_rows(first, second)
     shared = first.terms & second.terms
@@ -130,14 +130,14 @@ def difference(first: Claim, second: Claim) -> Difference | None:
 
 
 def _about_others(first: Claim, second: Claim) -> bool:
-    """Return whether each names something, or several times, that the other does not."""
+    """Return whether each names something, or times, that the other does not."""
     if first.names - second.names and second.names - first.names:
         return True
     return first.periods != second.periods and max(len(first.periods), len(second.periods)) > 1
 
 
 def _of_others(first: str, second: str) -> bool:
-    """Return whether values stand side by side: a lower and an upper bound, or each for somebody else."""
+    """Return whether the values are compatible: a lower and an upper bound, or each for somebody else."""
     bounds = [{bool(_AT_LEAST.search(text)), bool(_AT_MOST.search(text))} for text in (first, second)]
     if bounds[0] == bounds[1] == {True, False} and bool(_AT_LEAST.search(first)) == bool(
         _AT_MOST.search(second)
@@ -157,7 +157,7 @@ def _of_negation(first: Claim, second: Claim, overlap: float) -> Difference | No
 
 
 def _of_rows(first: Claim, second: Claim) -> Difference | None:
-    """Compare two rows of the same name, each number with that of the column whose heading shares a word."""
+    """Compare two rows of the same name, each number with that of a column whose heading shares a word."""
     if not first.cells or not second.cells or _key(first) != _key(second):
         return None
     pairs = [
@@ -173,7 +173,7 @@ def _of_rows(first: Claim, second: Claim) -> Difference | None:
 
 
 def _key(row: Claim) -> tuple[str, ...]:
-    """Return the terms of a row's first cell; one without a letter names nothing, so that its row equals no other."""
+    """Return the terms of a row's first cell; a cell without letters names nothing, so its row matches no other."""
     name = row.cells[0][1]
     return tuple(question_terms(name)) if re.search(r"[^\W\d_]", name) else (row.document, row.text)
 
@@ -183,7 +183,7 @@ def _heading(text: str) -> frozenset[str]:
 
 
 def _number(cell: str) -> tuple[float, str] | None:
-    """Return the number and the unit of a cell that holds nothing else: "1,190", "135 EUR"; None of any other."""
+    """Return the number and unit of a cell that contains nothing else: "1,190", "135 EUR"; None for any other cell."""
     match = re.fullmatch(r"[€£$]?\s?(\d[\d,]*(?:\.\d+)?)\s?(%|[^\W\d_]*(?:[ /][^\W\d_]+)?)", cell)
     return (float(match[1].replace(",", "")), match[2].lower()) if match else None
 

@@ -15,7 +15,7 @@ from rag.answer.conflicts.regions import region_of_word, regions_of
 from rag.answer.conflicts.values import periods_of
 from rag.types import Document, Scalar
 
-# Characters at the beginning of a document in which it says what it is
+# Characters at the beginning of a document, where it says what it is.
 HEAD = 600
 _DATE_KEYS = ("valid_from", "effective", "date", "published", "updated", "year")  # not "created": of the file
 _DATE_CUE = re.compile(
@@ -23,7 +23,7 @@ _DATE_CUE = re.compile(
     r"|(?:version|revision|edition) [\w.]{1,8})\b[\s:*,]*(?:(?:from|on|of|as of|since)\b[\s:*]*)?",
     re.IGNORECASE,
 )
-# Characters, as "September 30th, 2026"
+# Characters, as in "September 30th, 2026".
 _LONGEST_DATE = 20
 _VERSION = re.compile(r"\b(?:versions?|revision|edition|rev\.?|v)[ _-]?(\d+(?:\.\d+)*)\b", re.IGNORECASE)
 _REPLACES = re.compile(r"\b(?:supersedes|replaces)\b[\s:*]*(?:the )?([\w.-]*\d[\w.-]*\w)", re.IGNORECASE)
@@ -40,10 +40,10 @@ _OF_AN_EDITION = re.compile(  # a part of a name that says which edition it is, 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """Which edition of its subject a document is; "" and () where it does not say."""
+    """Which edition of its subject a document is; "" and () if it does not say."""
 
     name: str
-    date: str = ""  # ISO, as exactly as it is known: 2026, 2026-03 or 2026-03-01
+    date: str = ""  # ISO, as precise as is known: 2026, 2026-03 or 2026-03-01
     version: tuple[int, ...] = ()
     regions: frozenset[str] = frozenset()
     replaced: tuple[str, ...] = ()  # identifiers of the documents that it says it replaces
@@ -56,14 +56,14 @@ class Edition:
         return _base(self.name)
 
     def replaces(self, other: Edition) -> bool:
-        """Return whether either of the two says that this one takes the other's place."""
+        """Return whether either of the two says that this one replaces the other."""
         return any(name in f"{other.name}\n{other.head}" for name in self.replaced) or any(
             name in f"{self.name}\n{self.head}" for name in other.replaced_by
         )
 
 
 def edition_of(document: Document) -> Edition:
-    """Read a document's edition; its metadata outweighs its first lines, and those its name."""
+    """Read a document's edition; metadata takes precedence over the first lines, and those over the name."""
     head = document.text[:HEAD]
     title = f"{document.metadata.get('title', '')}\n{head.lstrip().split(chr(10), 1)[0]}"
     named = {region for token in _name_tokens(document.name) if (region := region_of_word(token))}
@@ -79,15 +79,15 @@ def edition_of(document: Document) -> Edition:
 
 
 def is_before(first: str, second: str) -> bool:
-    """Return whether a date is certainly before another, each as exactly as it is known; False where one is not."""
+    """Return whether a date is certainly before another, each as precise as is known; False if one is unknown."""
     return bool(first) and first < second and not second.startswith(first)
 
 
 def other_subject(first: str, second: str) -> bool:
-    """Tell from the names of two documents that they are about different things of one kind.
+    """Return whether the names of two documents say that they are about different things of one kind.
 
-    So are "s2-guide.pdf" and "s3-manual.pdf", "kitchen-manual.md" and "garden-manual.md"; those that differ in date,
-    version or region alone are not, nor are those that have nothing in common.
+    "s2-guide.pdf" and "s3-manual.pdf" are, and so are "kitchen-manual.md" and "garden-manual.md". Names that differ
+    only in date, version or region are not, nor are names with nothing in common.
     """
     parts = [_subject_tokens(name) for name in (first, second)]
     shared = {*map(str.lower, _name_tokens(first))} & {*map(str.lower, _name_tokens(second))}
@@ -102,12 +102,12 @@ def other_subject(first: str, second: str) -> bool:
 
 
 def same_series(first: str, second: str) -> bool:
-    """Return whether two names differ in date, version or region alone."""
+    """Return whether two names differ only in date, version or region."""
     return [*map(str.lower, _subject_tokens(first))] == [*map(str.lower, _subject_tokens(second))]
 
 
 def _name_tokens(name: str) -> Sequence[str]:
-    """Return the words and numbers of a document's name, without folders and the suffix."""
+    """Return the words and numbers of a document's name, without folders and suffix."""
     base = _base(name)
     return _TOKEN.findall(base.rsplit(".", 1)[0] if "." in base[1:] else base)
 
@@ -127,7 +127,7 @@ def _subject_tokens(name: str) -> list[str]:
 def _date_of(name: str, metadata: Mapping[str, Scalar], head: str) -> str:
     stated = [str(metadata[key]) for key in _DATE_KEYS if key in metadata]
     after_cues = [head[cue.end() : cue.end() + _LONGEST_DATE] for cue in _DATE_CUE.finditer(head)]
-    spaced = re.sub(r"[_T]", " ", name)  # a date is a word of its own
+    spaced = re.sub(r"[_T]", " ", name)  # makes a date a separate word
     for text, first in ((" ".join(stated), False), *((text, True) for text in after_cues), (spaced, False)):
         dates = [date for date in periods_of(text) if not first or _begins_with_date(text, date)]
         if dates:

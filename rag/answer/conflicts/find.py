@@ -1,4 +1,5 @@
-"""Show where sources differ: claims of other documents that give another value than the answer's own evidence."""
+"""Show where sources disagree: claims of other documents whose values differ from those of the answer's own
+evidence."""
 
 from __future__ import annotations
 
@@ -15,20 +16,20 @@ from rag.store.catalog import Catalog
 from rag.text.injection import sign_of_injection
 from rag.types import Citation, Conflict, Context, Draft
 
-# Conflicts shown with an answer
+# Most conflicts shown with an answer.
 MOST_CONFLICTS = 3
-# Pairs of sentences that are encoded, those that share most words
+# Most pairs of sentences to encode: those that share most words.
 MOST_COMPARED = 6
-# Overlap of terms plus cosine, from which two sentences say the same kind of thing
+# Two sentences say the same kind of thing from this sum of term overlap and cosine on.
 ALIKE_FROM = 1.05
-# A document's name, and an offset in it
+# A document's name, and an offset in it.
 Place = tuple[str, int]
 _OPENING = {"dates": "By date", "regions": "By region", "versions": "By version", "values": "They differ"}
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one source says, and which edition of its subject it is."""
+    """What one source says, and its edition."""
 
     claim: Claim
     said: str
@@ -36,7 +37,7 @@ class Side:
 
     @property
     def date(self) -> str:
-        """The time that the claim itself is about, or else its document's date; "" where neither is known."""
+        """The time that the claim itself is about, else its document's date; "" if neither is known."""
         return next(iter(self.claim.periods)) if len(self.claim.periods) == 1 else self.edition.date
 
 
@@ -46,14 +47,14 @@ def find_conflicts(
     """Return at most MOST_CONFLICTS conflicts between what an answer quotes and the rest of its evidence, verified.
 
     Args:
-        citations: of the answer; a conflict has a sentence that one of them quotes, which keeps it to what is asked.
+        citations: the answer's; one side of a conflict is a sentence that they quote, so conflicts concern what is
+            asked.
 
     Raises:
-        StaleEvidence: if a document of a conflict is no longer the one that was found.
+        StaleEvidence: if a document of a conflict changed since the search.
     """
-    gathered: dict[
-        tuple[Place, str], list[Side]
-    ] = {}  # by the quoted claim, and what tells it from the others
+    # By the quoted claim and what distinguishes it from the others
+    gathered: dict[tuple[Place, str], list[Side]] = {}
     for quoted, other, unlike in _alike(_different(context, citations), embedder):
         first, second = (
             Side(one, said, edition_of(current_document(one.chunk, corpus, catalog)))
@@ -73,7 +74,7 @@ def find_conflicts(
 
 
 def kind_of(first: Side, second: Side) -> str:
-    """Return what tells two sources apart: "regions", "versions" or "dates"; "values" where nothing does."""
+    """Return what distinguishes two sources: "regions", "versions" or "dates"; "values" if nothing does."""
     own = [_regions(side) for side in (first, second)]
     if all(own) and not own[0] & own[1]:
         return "regions"
@@ -86,7 +87,7 @@ def kind_of(first: Side, second: Side) -> str:
 
 
 def newest_first(kind: str, sides: Sequence[Side]) -> list[Side]:
-    """Order the sides of a conflict, the newest first; where nothing tells, they stay as they are."""
+    """Order the sides of a conflict, newest first; undated ones keep their order."""
     if all(side.date for side in sides):
         return sorted(sides, key=lambda side: side.date, reverse=True)
     if kind == "versions" and all(side.edition.version for side in sides):
@@ -97,7 +98,7 @@ def newest_first(kind: str, sides: Sequence[Side]) -> list[Side]:
 
 
 def _different(context: Context, citations: Sequence[Citation]) -> Iterator[tuple[Claim, Claim, Difference]]:
-    """Yield each claim that the answer quotes with each of another document that differs from it, once."""
+    """Yield each claim that the answer quotes with each differing claim of another document, once."""
     dates = asks_when(context.question)
     claims = [
         Claim(sentence, dates)
@@ -120,7 +121,7 @@ def _different(context: Context, citations: Sequence[Citation]) -> Iterator[tupl
 def _alike(
     pairs: Iterator[tuple[Claim, Claim, Difference]], embedder: Embedder
 ) -> list[tuple[Claim, Claim, Difference]]:
-    """Keep the pairs that say the same kind of thing, the most alike first."""
+    """Keep the pairs that say the same kind of thing, the most similar first."""
     listed = [pair for pair in pairs if not any(sign_of_injection(one.text, strong=True) for one in pair[:2])]
     listed = sorted(listed, key=lambda pair: -pair[2].overlap)[:MOST_COMPARED]
     texts = list(dict.fromkeys(one.text for pair in listed for one in pair[:2]))
@@ -147,7 +148,7 @@ def _label(kind: str, side: Side) -> str:
 
 
 def _written(kind: str, sides: Sequence[Side]) -> Draft:
-    """Write what the sides say in one line, each part of it cited."""
+    """Write what the sides say on one line, each part cited."""
     text, citations = f"{_OPENING[kind]}: ", []
     for side in sides:
         sentence = side.claim.sentence

@@ -1,10 +1,10 @@
-"""Name the countries and large cities that a text, or the name of a file, speaks of."""
+"""Name the countries and large cities that a text or a file's name mentions."""
 
 from __future__ import annotations
 
 import re
 
-_COUNTRIES = {  # name -> what else stands for it; two small letters are a code, read in names of files only
+_COUNTRIES = {  # name -> its other names; two lower-case letters are a code, read only in file names
     "Australia": "Australian|au",
     "Austria": "Austrian",
     "Belgium": "Belgian",
@@ -60,5 +60,5 @@ def without_regions(text: str) -> str:
 
 
 def region_of_word(word: str) -> str | None:
-    """Return the region that a word of a file's name stands for: "uk", "UK" or "germany"; None for any other."""
+    """Return the region that a word of a file's name means, such as "uk", "UK" or "germany", or None."""
     return _REGIONS.get(word.lower()) or _REGIONS.get(word.capitalize())

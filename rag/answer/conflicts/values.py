@@ -1,10 +1,10 @@
 """Read the values that a sentence states, so that two sentences can be compared: amounts with their unit, and dates.
 
 "Claims within 60 days, above 1,500 EUR"  -> 60 day, 1500 EUR
-"90 minutes", "two hours"                 -> 5400 s, 7200 s              one unit for what one can stand for another
+"90 minutes", "two hours"                 -> 5400 s, 7200 s              one unit for what is interchangeable
 "from the fourth calendar day"            -> 4 nth day
 "by 31 March", "by June 30"               -> 03-31, 06-30
-"In 2025 it was 1,870 EUR"                -> 1870 EUR; 2025 is the period that it is about
+"In 2025 it was 1,870 EUR"                -> 1870 EUR; 2025 is the period it is about
 "see section 4", "Tighten 2 bolts", "12"  -> nothing, 2 bolt, nothing    a number without a unit compares with nothing
 """
 
@@ -26,7 +26,7 @@ _DATE = re.compile(
     r"|(?P<alone>(?:1[6-9]|20)\d\d)(?![-/\w%°]|[.,]\d|\ ?(?:EUR|GBP|USD|percent|per\ cent)))(?:\b|(?=T\d))",
     re.VERBOSE,
 )
-# By the length of the ISO form
+# By the length of the ISO form.
 _PRECISIONS = {4: "year", 5: "date", 7: "month of a year", 10: "date"}
 _COUNT = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _RANK = "zeroth|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth"
@@ -43,7 +43,7 @@ _NAMES_A_PART = re.compile(  # the number that follows such a word is a name
 )
 _SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 _FILLERS = "calendar working business consecutive full paid unpaid extra additional further unused whole"
-# May stand between a number and its unit
+# Words allowed between a number and its unit.
 _BETWEEN = frozenset(_FILLERS.split())
 _UNIT_WORDS = {  # word -> (unit, how many of it)
     **dict.fromkeys(("second", "seconds", "sec"), ("s", 1.0)),
@@ -83,7 +83,7 @@ class Value:
     end: int
 
     def agrees(self, other: Value) -> bool:
-        """Return whether both are the same value, one of them perhaps less exactly: "31 March" and "31 March 2026"."""
+        """Return whether both are the same value, one perhaps less precise: "31 March" and "31 March 2026"."""
         if isinstance(self.amount, str) and isinstance(other.amount, str):
             short, long = sorted((self.amount, other.amount), key=len)
             return long.startswith(short) or long.endswith(short)
@@ -91,15 +91,15 @@ class Value:
 
 
 def asks_when(question: str) -> bool:
-    """Return whether a date is asked for; if not, the dates of a statement say which time it is about."""
+    """Return whether a date is asked for; if not, a statement's dates say which time it is about."""
     return _ASKS_WHEN.search(question) is not None
 
 
 def values_of(text: str, *, dates: bool = False) -> list[Value]:
-    """Return the values that a text states, in their order.
+    """Return the values that a text states, in order.
 
     Args:
-        dates: whether years and dates with a year are values; days of any year are in either case.
+        dates: whether years and dates with a year are values; days without a year always are.
     """
     spans = list(_DATE.finditer(text))
     found = [
@@ -119,9 +119,9 @@ def periods_of(text: str) -> list[str]:
 
 
 def differing(first: Sequence[Value], second: Sequence[Value]) -> tuple[list[Value], list[Value]]:
-    """Return of each side the values that the other gives differently, in the same unit; none where they agree.
+    """Return each side's values that the other gives differently, in the same unit; none if they agree.
 
-    What only one side states is no difference: of each unit both sides have one that the other lacks.
+    A value that only one side states is no difference: for each unit, both sides have one that the other lacks.
     """
     only_first = [one for one in first if not any(one.agrees(other) for other in second)]
     only_second = [one for one in second if not any(one.agrees(other) for other in first)]
@@ -131,7 +131,7 @@ def differing(first: Sequence[Value], second: Sequence[Value]) -> tuple[list[Val
 
 def _is_value(iso: str, dates: bool) -> bool:
     has_year = iso[:4].isdecimal()
-    return dates if has_year else "-" in iso  # a month alone is none
+    return dates if has_year else "-" in iso  # a month alone is not a date
 
 
 def _iso(match: re.Match[str]) -> str:
@@ -151,9 +151,7 @@ def _amount(text: str, match: re.Match[str]) -> Iterator[Value]:
     listed = (_RANK if match["rank"] else _COUNT).split("|")
     number = float(listed.index(word)) if word else float(match["digits"].replace(",", ""))
     words, end = list(_words_after(text, match.end())), match.end()
-    lower = _RANGE_BEGINS.search(
-        text, 0, match.start()
-    )  # of "three to twelve months", which counts as twelve
+    lower = _RANGE_BEGINS.search(text, 0, match.start())  # "three to twelve months" counts as twelve
     start = lower.start() if lower else match.start()
     if words and words[0][0] in _SCALES:
         scale, end = words.pop(0)
@@ -175,7 +173,7 @@ def _amount(text: str, match: re.Match[str]) -> Iterator[Value]:
 
 
 def _words_after(text: str, at: int) -> Iterator[tuple[str, int]]:
-    """Yield up to four words that follow without punctuation, in lower case, each with its end."""
+    """Yield up to four words that follow without punctuation, lower-cased, each with its end."""
     for _ in range(4):
         match = _FOLLOWING.match(text, at)
         if match is None:

@@ -1,6 +1,6 @@
 """Search by meaning: exact inner product over unit vectors, in FAISS.
 
-Flat search over 100,000 x 384 takes 2-3 ms, so exact search is right up to several hundred thousand
+Flat search over 100,000 x 384 takes 2-3 ms, so exact search suits up to several hundred thousand
 chunks. Not safe for several threads by itself: the follower that owns it holds a lock.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 import faiss
 import numpy as np
 
-faiss.omp_set_num_threads(1)  # its threads spin after each search and take the cores from the encoder's
+faiss.omp_set_num_threads(1)  # its threads spin after each search and take cores from the encoder
 
-# More than k, to see whether the k-th place is tied: the same text stands in several documents
+# Results beyond k, to see whether the k-th place is tied: several documents may contain the same text.
 TIES = 8
 
 
@@ -21,7 +21,7 @@ class DenseIndex:
     """Unit vectors by 63-bit chunk id."""
 
     def __init__(self, dimension: int) -> None:
-        # Inner product of unit vectors = cosine
+        # The inner product of unit vectors is their cosine.
         self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
 
     def __len__(self) -> int:
@@ -43,14 +43,14 @@ class DenseIndex:
 
         Args:
             vector: (dim,) of unit length.
-            allowed: ids (int64) to which the search is restricted, inside FAISS; None means all.
+            allowed: ids (int64) to restrict the search to, inside FAISS; None means all.
         """
         most = len(self) if allowed is None else min(len(self), len(allowed))
         if min(k, most) <= 0:
             return []
         parameters = faiss.SearchParameters()
         if allowed is not None:
-            selector = faiss.IDSelectorBatch(allowed)  # named, so that it outlives the search
+            selector = faiss.IDSelectorBatch(allowed)  # a variable, so that it outlives the search
             parameters.sel = selector
         query = vector.reshape(1, -1).astype(np.float32)
         asked = min(k + TIES, most)
@@ -59,12 +59,12 @@ class DenseIndex:
             ids, scores = ids[0][ids[0] >= 0], found[0][ids[0] >= 0]
             if asked == most or len(ids) < asked or scores[-1] < scores[k - 1]:
                 break
-            asked = min(4 * asked, most)  # all of a tie must be seen to cut it by id
+            asked = min(4 * asked, most)  # a tie is cut by id, so all of it must be seen
         best = np.lexsort((ids, -scores))[:k]
         return list(zip(ids[best].tolist(), scores[best].tolist(), strict=True))
 
     def score(self, vector: np.ndarray, ids: Sequence[int]) -> np.ndarray:
-        """Return the cosine of the vector with each of some chunks: (len(ids),) float32."""
+        """Return the cosine of the vector with each of these chunks: (len(ids),) float32."""
         if not ids:
             return np.zeros(0, np.float32)
         stored = np.stack([self._index.reconstruct(int(i)) for i in ids])  # (len(ids), dim)

@@ -1,7 +1,7 @@
 """The follower: a dense and a lexical index of a corpus's generation, caught up with the change log before each use.
 
-Both indexes advance together under one lock, so that a document is searchable in both or in neither.
-A snapshot on disk saves rebuilding; it can be deleted at any time.
+Both indexes advance together under one lock, so a document is searchable in both or in neither. A snapshot on disk
+saves rebuilding; it can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from rag.types import Chunk
 
 log = logging.getLogger(__name__)
 Ranking = list[tuple[int, float]]  # (chunk id, score), best first
-# Chunks changed since the last one; catching up on fewer takes well below a second
+# Chunks changed since the last snapshot; catching up on fewer takes well below a second.
 SNAPSHOT_AFTER = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Rankings:
-    """The rankings of both legs for a question, with the chunk and the scores in both of every candidate."""
+    """The rankings of both legs for a question, and every candidate's chunk and its scores in both legs."""
 
     dense: Ranking
     lexical: Ranking
@@ -42,7 +42,7 @@ class Rankings:
 
 
 class Followers:
-    """The indexes that a process holds: one of each corpus, over the generation that was asked last."""
+    """The indexes that a process holds: one for each corpus, of the generation that was asked last."""
 
     def __init__(self, catalog: Catalog, lexical: str) -> None:
         self._catalog, self._lexical = catalog, lexical
@@ -50,7 +50,7 @@ class Followers:
         self._lock = threading.Lock()
 
     def of(self, generation: Generation, dimension: int) -> CorpusIndex:
-        """Return the index of a generation, loaded at its first use; the corpus's last one is then forgotten."""
+        """Return the index of a generation, loaded on first use; it replaces the corpus's previous one."""
         with self._lock:
             held = self._held.get(generation.corpus)
             if held is None or held.generation.id != generation.id:
@@ -59,7 +59,7 @@ class Followers:
             return held
 
     def forget(self, corpus: str) -> None:
-        """Hold the index of a corpus no more."""
+        """Drop the index of a corpus."""
         with self._lock:
             self._held.pop(corpus, None)
 
@@ -73,7 +73,7 @@ class CorpusIndex:
     """The indexes of a generation. Safe for several threads; every process has its own and they agree.
 
     Args:
-        dimension: of its vectors.
+        dimension: dimension of its vectors.
         lexical: `bm25` or `rank_bm25`.
     """
 
@@ -98,8 +98,8 @@ class CorpusIndex:
     ) -> Rankings:
         """Search by meaning and by words, filters applied inside both, and score every candidate in both.
 
-        Indexes, filter and chunks are of one state of the catalogue: a document that is replaced
-        meanwhile is found in its old version or its new one.
+        Indexes, filter and chunks reflect one state of the catalogue: a document replaced meanwhile is found in either
+        its old or its new version.
 
         Args:
             vector: the question's unit vector (dim,).
@@ -119,7 +119,7 @@ class CorpusIndex:
             )
 
     def dense_scores(self, vector: np.ndarray, ids: Sequence[int]) -> dict[int, float]:
-        """Return the cosine of the question's unit vector (dim,) with those of the chunks that are indexed."""
+        """Return the cosine of the question's unit vector (dim,) with each of these chunks that is indexed."""
         with self._lock:
             known = [i for i, here in zip(ids, np.isin(ids, self._ids), strict=True) if here]
             return dict(zip(known, self._dense.score(vector, known).tolist(), strict=True))
@@ -135,7 +135,7 @@ class CorpusIndex:
             return len(self._dense)
 
     def catch_up(self) -> None:
-        """Apply every change that the log holds beyond this follower."""
+        """Apply every change in the log that this follower has not seen."""
         with self._lock, self._catalog.database.snapshot():
             if self._catalog.changes.last(self.generation.id) > self._seq:
                 try:
@@ -145,7 +145,7 @@ class CorpusIndex:
                     raise
 
     def save(self, *, always: bool = False) -> None:
-        """Write a snapshot when enough changed since the last (or `always`, if anything did)."""
+        """Write a snapshot if enough changed since the last one (with `always`, if anything did)."""
         with self._lock:
             if self._unsaved == 0 or (self._unsaved < SNAPSHOT_AFTER and not always):
                 return
@@ -154,12 +154,12 @@ class CorpusIndex:
             try:
                 write_snapshot(self._path(), arrays, {**self._identity(), "seq": self._seq})
                 self._unsaved = 0
-            except OSError as error:  # it only saves time; the catalogue holds everything
+            except OSError as error:  # a snapshot only saves time; the catalogue has everything
                 log.warning(
                     "The index snapshot of %r was not written (%s); the next start is slower.", corpus, error
                 )
             else:
-                # This one too, where it was deleted meanwhile
+                # Drops this snapshot too if its generation was deleted meanwhile.
                 self._catalog.generations.drop_needless_snapshots(corpus)
 
     # following
@@ -181,9 +181,9 @@ class CorpusIndex:
                 self._dense = DenseIndex.from_arrays(arrays, self._dimension)
                 self._lexical = self._new_lexical().from_arrays(arrays)
                 self._ids, self._rows, self._seq = arrays["ids"], arrays["rows"], seq
-            except (ValueError, KeyError):  # of another release's format
+            except (ValueError, KeyError):  # in another release's format
                 log.info(
-                    "The index snapshot of %r is of another release; it is rebuilt.", self.generation.corpus
+                    "The index snapshot of %r is from another release; it is rebuilt.", self.generation.corpus
                 )
                 self._start()
 
@@ -196,7 +196,7 @@ class CorpusIndex:
         return LexicalIndex() if self._engine == "bm25" else RankBm25Index()
 
     def _apply(self, changes: Sequence[Change]) -> None:
-        """Bring the indexes to the state after the changes: remove what left, add what is there now."""
+        """Bring the indexes to the state after the changes: remove chunks that are gone, add new ones."""
         touched = {change.document for change in changes}
         gone = self._ids[np.isin(self._rows, list(touched))]
         if len(gone):

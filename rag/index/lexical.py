@@ -4,12 +4,12 @@
         idf(t) * (k1 + 1) * count / (count + k1 * (1 - b + b * length / mean length))
     idf(t) = ln(1 + (N - n + 0.5) / (n + 0.5))
 
-N chunks live, n of them hold t. The idf is Lucene's: Okapi's ln((N - n + 0.5) / (n + 0.5)) is negative for
-a term in more than half of the chunks, so that a chunk loses by holding it, and the usual floors for that
+N chunks are live, and n of them contain t. The idf is Lucene's: Okapi's ln((N - n + 0.5) / (n + 0.5)) is negative for
+a term in more than half of the chunks, so that containing it lowers a chunk's score, and the usual floors for that
 (`rank_bm25`: a quarter of the mean idf) make a score depend on all terms of the corpus.
 
-N, n and the mean length are exact over the living chunks after every change, so a score depends on what
-lives and not on the order in which it came. (tantivy, of the same speed, rounds lengths to 8 bits and counts
+N, n and the mean length are exact over the live chunks after every change, so a score depends on which chunks are live,
+not on the order in which they came. (tantivy, of the same speed, rounds lengths to 8 bits and counts
 deleted documents until a merge.) Changes go into small segments, merged as they become many.
 """
 
@@ -29,17 +29,17 @@ from rag.text import words
 # recall at 5 on Chroma's corpora .899 .902 .897 .895, MRR@10 on NQ .895 .897 .895 .890, on SQuAD .895 .893 .889 .886.
 K1 = 1.2
 B = 0.75
-# A segment this many times its successor is left alone, so there are about log8(N) segments
+# A segment this many times larger than its successor is left alone, so there are about log8(N) segments.
 GROWTH = 8
-# Chunks indexed at a time; bounds the memory of a large add
+# Chunks indexed at a time; bounds the memory of a large add.
 BATCH = 50_000
-# Distinct terms scored of a question, the weightiest; bounds a pasted page's time
+# Distinct terms of a question to score, by weight; bounds the time for a pasted page.
 QUESTION_TERMS = 512
-LEXICAL_FORMAT = 1  # of the arrays
+LEXICAL_FORMAT = 1  # format of the arrays
 
 
 class _Vocabulary(dict[str, int]):
-    """Term -> number; asking for a new one by index numbers it."""
+    """Term -> number; indexing with a new term numbers it."""
 
     def __missing__(self, term: str) -> int:
         self[term] = number = len(self)
@@ -47,7 +47,7 @@ class _Vocabulary(dict[str, int]):
 
 
 def inverse_document_frequency(chunks: int, holders: int) -> float:
-    """Return ln(1 + (N - n + 0.5) / (n + 0.5)) for n holders among N chunks: above 0, falling with n."""
+    """Return ln(1 + (N - n + 0.5) / (n + 0.5)) for a term in n of N chunks: above 0, falling with n."""
     return math.log1p((chunks - holders + 0.5) / (holders + 0.5))
 
 
@@ -58,28 +58,28 @@ class LexicalIndex:
         """Start empty.
 
         Args:
-            k1: how slowly a repeated term saturates, above 0 (there it counts once).
+            k1: how slowly a repeated term saturates, above 0 (near 0 it counts once).
             b: how far a chunk's length damps its counts, 0 (not at all) to 1 (in proportion).
         """
         self.k1, self.b = k1, b
         self._vocabulary = _Vocabulary()
-        self._holders = np.zeros(0, np.int64)  # (n_terms or more,) living chunks that hold each term
+        self._holders = np.zeros(0, np.int64)  # (n_terms or more,) live chunks that contain each term
         self._segments: list[Segment] = []
         self._chunks = 0
-        self._terms = 0  # in all living chunks, repeats included
+        self._terms = 0  # in all live chunks, repeats included
         self._weighed = True  # every segment's damping fits the mean length
 
     def __len__(self) -> int:
-        """Count the living chunks."""
+        """Count the live chunks."""
         return self._chunks
 
     def add(self, ids: Sequence[int], texts: Sequence[str]) -> None:
-        """Index chunks; they are found by the next search.
+        """Index chunks; the next search finds them.
 
-        Amortised over many single adds, one costs a few milliseconds; now and then one merges much.
+        Amortised over many single adds, one costs a few milliseconds; now and then one causes a large merge.
 
         Raises:
-            ValueError: if an id is given twice or lives already; nothing is then added.
+            ValueError: if an id is given twice or is already live; nothing is added.
         """
         given = np.array(ids, np.int64)
         if len(given) != len(texts):
@@ -87,12 +87,12 @@ class LexicalIndex:
         taken = [given[segment.find(given)[0]] for segment in self._segments]
         twice = [chunk for chunk, times in Counter(given.tolist()).items() if times > 1]
         if doubled := twice + [int(chunk) for part in taken for chunk in part]:
-            raise ValueError(f"chunk {doubled[0]} is in the index already; remove it before adding it anew")
+            raise ValueError(f"chunk {doubled[0]} is in the index already; remove it before adding it again")
         for start in range(0, len(given), BATCH):
             self._append(given[start : start + BATCH], texts[start : start + BATCH])
 
     def remove(self, ids: Iterable[int]) -> None:
-        """Delete chunks; the next search finds them no more. Unknown ids are ignored."""
+        """Delete chunks; the next search no longer finds them. Unknown ids are ignored."""
         given = np.unique(np.fromiter(ids, np.int64))
         for segment in self._segments:
             _, docs = segment.find(given)
@@ -108,15 +108,15 @@ class LexicalIndex:
         """Find the k chunks with the highest scores.
 
         Args:
-            question: as asked; its stop words count only where it has no other words.
-            k: how many at most.
-            allowed: (n,) ascending ids; only these are found, and k of them if so many score.
+            question: as asked; its stop words count only if it has no other words.
+            k: most results.
+            allowed: (n,) ascending ids; only these are found, and k of them if that many score.
 
         Returns:
             (id, score), best first, ties by ascending id; only scores above 0.
         """
         terms, weights = self._weigh(question)
-        if k <= 0 or not len(terms):  # no term is known where no chunk lives
+        if k <= 0 or not len(terms):  # without live chunks no term is known
             return []
         found = [segment.best(terms, weights, k, allowed) for segment in self._segments]
         ids = np.concatenate([part[0] for part in found])
@@ -135,7 +135,7 @@ class LexicalIndex:
         return scores
 
     def idf(self, term: str) -> float:
-        """Return a term's inverse document frequency, above 0; the highest there is for an unknown one."""
+        """Return a term's inverse document frequency, above 0; an unknown term gets the maximum."""
         number = self._vocabulary.get(term)
         holders = 0 if number is None else int(self._holders[number])
         return inverse_document_frequency(self._chunks, holders)
@@ -160,10 +160,10 @@ class LexicalIndex:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], *, k1: float = K1, b: float = B) -> Self:
-        """Restore what `to_arrays` gave; every search answers to the same bits.
+        """Restore what `to_arrays` returned; every search gives bit-identical results.
 
         Raises:
-            ValueError: if the arrays are of another format or of another tokenizer's terms.
+            ValueError: if the arrays have another format or another tokenizer's terms.
         """
         found, expected = arrays["lexical_format"].tolist(), [LEXICAL_FORMAT, words.VERSION]
         if found != expected:
@@ -202,7 +202,7 @@ class LexicalIndex:
         self._weighed = False
 
     def _settle(self) -> None:
-        """Merge from the newest back while a segment is not far larger than what follows it.
+        """Merge from the newest segment back, until one is far larger than those after it.
 
         A segment that lost more than half of its chunks is copied without them first.
         """
@@ -212,14 +212,14 @@ class LexicalIndex:
         while first > 0 and len(segments[first - 1].ids) <= GROWTH * (size + len(segments[first].ids)):
             size += len(segments[first].ids)
             first -= 1
-        # All at once: merging pair by pair would copy the small ones many times
+        # All at once: merging pair by pair would copy the small segments many times.
         if len(segments) - first > 1:
             segments[first:] = [merge(segments[first:])]
         self._segments = segments
         self._weighed = False
 
     def _compact(self) -> Segment:
-        """Leave one segment without dead chunks and only the vocabulary it uses, numbered from 0."""
+        """Merge into one segment without dead chunks; keep only the vocabulary it uses, numbered from 0."""
         nothing = np.empty(0, np.int32)
         whole = merge(self._segments or [build(np.empty(0, np.int64), nothing, nothing)])
         names = list(self._vocabulary)
@@ -233,7 +233,7 @@ class LexicalIndex:
     def _weigh(self, question: str) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the question's known terms in order of appearance and idf * (k1 + 1) * repeats of each.
 
-        Brings the segments' length damping up to date, once per change.
+        Updates the segments' length damping, once per change.
         """
         if not self._weighed:
             for segment in self._segments:
@@ -241,7 +241,7 @@ class LexicalIndex:
             self._weighed = True
         repeats = Counter(words.question_terms(question))
         known = {term: self._vocabulary[term] for term in repeats if term in self._vocabulary}
-        held = {term: n for term, n in known.items() if self._holders[n]}  # the dead would fill the cap
+        held = {term: n for term, n in known.items() if self._holders[n]}  # dead terms would fill the cap
         pairs = [(n, self.idf(term) * (self.k1 + 1) * repeats[term]) for term, n in held.items()]
         if len(pairs) > QUESTION_TERMS:
             pairs = sorted(pairs, key=lambda pair: -pair[1])[:QUESTION_TERMS]

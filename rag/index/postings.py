@@ -1,8 +1,8 @@
-"""An immutable run of indexed chunks: for each term, which chunks hold it and how often.
+"""An immutable run of indexed chunks: for each term, which chunks contain it and how often.
 
 Compressed rows by term, as in a sparse matrix: the postings of `terms[i]` are
-`docs[starts[i]:starts[i + 1]]`, ascending, and the `counts` beside them. A chunk is known inside by its
-place ("doc"), outside by its id. Deleting only marks; merging drops what is marked.
+`docs[starts[i]:starts[i + 1]]`, ascending, and the `counts` beside them. A chunk is identified by its
+place ("doc") inside and by its id outside. Deleting only marks a chunk; merging drops marked ones.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-# Scores per block when a top k is cut out
+# Scores per block when the top k are selected.
 BLOCK = 64
 
 
@@ -35,14 +35,14 @@ class Segment:
         self.damping = np.empty(0, np.float32)
 
     def find(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Look up living chunks: (places in `ids`, their docs), both (n_found,), in the order of `ids`."""
+        """Look up live chunks: (places in `ids`, their docs), both (n_found,), in the order of `ids`."""
         slots = np.searchsorted(self.ids, ids, sorter=self.order)
         docs = self.order[np.minimum(slots, len(self.ids) - 1)]
         places = np.flatnonzero((self.ids[docs] == ids) & self.alive[docs])
         return places, docs[places]
 
     def mark_dead(self, docs: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Delete living docs; return the term of each posting that goes with them, (n,)."""
+        """Delete live docs; return the term of each posting deleted with them, (n,)."""
         self.alive[docs] = False
         self.damping = np.empty(0, np.float32)
         if len(docs) == 1:
@@ -54,27 +54,27 @@ class Segment:
         return self.terms[np.searchsorted(self.starts, gone, side="right") - 1]
 
     def weigh(self, k1: float, b: float, mean_length: float) -> None:
-        """Set every chunk's length damping; infinite for a dead one, whose every score is then 0."""
+        """Set every chunk's length damping; infinite for a dead chunk, so that all its scores are 0."""
         damping = k1 * (1 - b + b * self.lengths / mean_length)
         self.damping = np.where(self.alive, damping, np.inf).astype(np.float32)
 
     def score_all(self, terms: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sum weight * count / (count + damping) over the terms for every doc, (n_docs,).
 
-        Terms are distinct and added in the order given; so equal chunks score the same bits in any segment.
+        Terms are distinct and added in the order given, so equal chunks get bit-identical scores in any segment.
         """
         scores = np.zeros(len(self.ids), np.float32)
         for weight, docs, counts in self._rows(terms, weights):
             places = docs.astype(
                 np.intp
-            )  # numpy's own index type: add.at is then four times `scores[docs] +=`
+            )  # with numpy's own index type, add.at is four times as fast as `scores[docs] +=`
             np.add.at(scores, places, weight * (counts / (counts + self.damping.take(places))))
         return scores
 
     def score_some(
         self, docs: NDArray[np.int64], terms: NDArray[np.int32], weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Score the given docs only, to the same bits as `score_all`, (len(docs),)."""
+        """Score only the given docs, bit-identically to `score_all`: (len(docs),)."""
         scores = np.zeros(len(docs), np.float32)
         for weight, row, counts in self._rows(terms, weights):
             places = np.minimum(np.searchsorted(row, docs), len(row) - 1)
@@ -90,14 +90,14 @@ class Segment:
         k: int,
         allowed: NDArray[np.int64] | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return (ids, scores) of the k best docs above 0, and of few others, in no order.
+        """Return (ids, scores) of the k best docs above 0, and of a few others, in no particular order.
 
         Args:
             terms: as in `score_all`.
             weights: as in `score_all`.
-            k: how many are wanted.
-            allowed: (n,) ascending ids, the only ones to return. Ever more of the best are looked up until
-                k of them are allowed: the rest score less.
+            k: number of docs wanted.
+            allowed: (n,) ascending ids, the only ones to return. More and more of the best docs are looked up until k
+                of them are allowed; the others score less.
         """
         scores = self.score_all(terms, weights)
         docs = best_docs(scores, k)
@@ -123,7 +123,7 @@ class Segment:
 
 
 def _among(allowed: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which ids are allowed, (len(ids),)."""
+    """Return which ids are allowed: (len(ids),) bool."""
     if not len(allowed):
         return np.zeros(len(ids), np.bool_)
     slots = np.minimum(np.searchsorted(allowed, ids), len(allowed) - 1)
@@ -132,10 +132,10 @@ def _among(allowed: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.boo
 
 
 def best_docs(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Name the docs that can be among the k best with a score above 0: all of them, and few others.
+    """Return all docs that can be among the k best with a score above 0, and a few others.
 
-    The k-th best of the blocks' maxima bounds the k-th best score from below, since k different
-    blocks reach it; finding it reads the scores once, where a partition of all of them moves them.
+    The k-th best of the blocks' maxima bounds the k-th best score from below, since k different blocks
+    reach it. Finding it reads the scores once, whereas a partition of all scores would move them.
     """
     if len(scores) < BLOCK * k:
         return np.flatnonzero(scores > 0)
@@ -146,12 +146,12 @@ def best_docs(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
 
 
 def build(ids: NDArray[np.int64], lengths: NDArray[np.int32], terms: NDArray[np.int32]) -> Segment:
-    """Index chunks given the terms of all of them in one row, `lengths` of them each.
+    """Index chunks, given the terms of all of them in one row, `lengths` terms each.
 
     Args:
         ids: (n_docs,), distinct.
         lengths: (n_docs,).
-        terms: (lengths.sum(),) term numbers, each chunk's after the one before.
+        terms: (lengths.sum(),) term numbers, chunk after chunk.
     """
     n = max(1, len(ids))
     keys = np.repeat(np.arange(len(ids), dtype=np.int64), lengths)
@@ -172,9 +172,9 @@ def build(ids: NDArray[np.int64], lengths: NDArray[np.int32], terms: NDArray[np.
 
 
 def merge(segments: Sequence[Segment]) -> Segment:
-    """Copy the living chunks of several segments into one, in their order; nothing is sorted.
+    """Copy the live chunks of several segments into one, in order, without sorting.
 
-    Every segment's row of a term goes behind those of the segments before it.
+    A segment's row of a term follows those of the previous segments.
     """
     parts = [_living(segment) for segment in segments]
     terms = np.unique(np.concatenate([part.terms for part in parts]))
@@ -199,7 +199,7 @@ def merge(segments: Sequence[Segment]) -> Segment:
 
 
 def _living(segment: Segment) -> Segment:
-    """Return the segment without its dead docs, itself where none is dead."""
+    """Return the segment without its dead docs; the same object if none is dead."""
     if segment.alive.all():
         return segment
     kept = segment.alive[segment.docs]

@@ -1,7 +1,7 @@
 """The reference lexical index: the `rank_bm25` package behind the interface of `rag.index.lexical`.
 
-For `lexical = "rank_bm25"`, and for eval and tests to hold the engine to. It is rebuilt after a change and
-scores every chunk in Python: right for thousands of chunks, not for a hundred thousand.
+For `lexical = "rank_bm25"`, and as the reference of eval and tests for the engine. It is rebuilt after a change and
+scores every chunk in Python: adequate for thousands of chunks, not for a hundred thousand.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,15 +28,15 @@ class RankBm25Index:
     def __init__(self, *, k1: float = K1, b: float = B) -> None:
         """Start empty; k1 and b as in `LexicalIndex`."""
         self.k1, self.b = k1, b
-        self._rows: dict[int, list[str]] = {}  # living chunk -> its terms
+        self._rows: dict[int, list[str]] = {}  # live chunk -> its terms
         self._built: LuceneBm25 | None = None
 
     def __len__(self) -> int:
-        """Count the living chunks."""
+        """Count the live chunks."""
         return len(self._rows)
 
     def add(self, ids: Sequence[int], texts: Sequence[str]) -> None:
-        """Index chunks. Raises ValueError if an id is given twice or lives already; nothing is then added."""
+        """Index chunks. Raises ValueError if an id is given twice or is already live; nothing is added."""
         if len(set(ids)) < len(ids) or not self._rows.keys().isdisjoint(ids) or len(ids) != len(texts):
             raise ValueError("each chunk needs an id of its own that is not in the index, and one text")
         self._rows.update(zip(map(int, ids), map(words.text_terms, texts), strict=True))
@@ -63,12 +63,12 @@ class RankBm25Index:
         return np.array([scores.get(int(chunk), 0.0) for chunk in ids], np.float32)
 
     def idf(self, term: str) -> float:
-        """Return a term's inverse document frequency, as `LexicalIndex.idf`."""
+        """Return a term's inverse document frequency, like `LexicalIndex.idf`."""
         return inverse_document_frequency(len(self._rows), sum(term in row for row in self._rows.values()))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the chunks' terms as plain arrays: one UTF-8 buffer, a line a chunk."""
-        lines = "\n".join(" ".join(row) for row in self._rows.values())  # a term holds neither
+        """Return the chunks' terms as plain arrays: one UTF-8 buffer, one line per chunk."""
+        lines = "\n".join(" ".join(row) for row in self._rows.values())  # a term contains neither
         return {
             "lexical_format": np.array([words.VERSION], np.int64),
             "lexical_ids": np.array(list(self._rows), np.int64),
@@ -77,7 +77,7 @@ class RankBm25Index:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], *, k1: float = K1, b: float = B) -> Self:
-        """Restore what `to_arrays` gave. Raises ValueError if another tokenizer made the terms."""
+        """Restore what `to_arrays` returned. Raises ValueError if another tokenizer made the terms."""
         if arrays["lexical_format"].tolist() != [words.VERSION]:
             raise ValueError(
                 f"terms of format {arrays['lexical_format'].tolist()}, expected {[words.VERSION]}; rebuild"

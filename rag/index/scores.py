@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def min_max(scores: ArrayLike) -> NDArray[np.float64]:
-    """Stretch scores (n,) to [0, 1]; where all are equal they say nothing and become 0.5."""
+    """Stretch scores (n,) to [0, 1]; if all are equal, they carry no information and become 0.5."""
     values = np.asarray(scores, np.float64)
     if not len(values):
         return values

@@ -1,7 +1,7 @@
 """Checksummed files of arrays, for indexes that follow the catalogue. Never the truth, never pickled.
 
-A file is one line of JSON (format, checksum, and what the caller states about the content), then an
-npz archive. One that is damaged, foreign or of another format reads as absent: its owner rebuilds.
+A file is one line of JSON (format, checksum, and the caller's description of the content), then an npz archive. A file
+that is damaged, foreign or in another format reads as absent, and its owner rebuilds the index.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def write_snapshot(path: Path, arrays: Mapping[str, np.ndarray], stated: Mapping
     """Write arrays durably: the file appears whole under its name, or the old one stays.
 
     Raises:
-        OSError: if the disk refuses, such as when it is full.
+        OSError: if writing fails, for instance because the disk is full.
     """
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
@@ -44,7 +44,7 @@ def write_snapshot(path: Path, arrays: Mapping[str, np.ndarray], stated: Mapping
 
 
 def read_snapshot(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str | int]] | None:
-    """Return (arrays, what was stated) of a snapshot, or None where there is none to trust."""
+    """Return (arrays, the caller's description) of a snapshot, or None if no valid one exists."""
     try:
         data = path.read_bytes()
         line, _, _ = data.partition(b"\n")
@@ -60,7 +60,7 @@ def read_snapshot(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str | in
 
 
 def _line(header: Mapping[str, str]) -> bytes:
-    """Return the one way to write a header: with another space in it, it is damaged."""
+    """Return the only accepted form of a header: even an extra space counts as damage."""
     return json.dumps(header).encode()
 
 

@@ -1,1 +1,1 @@
-"""The packaged models, and any that take their place."""
+"""The packaged models and their replacements."""

@@ -1,13 +1,13 @@
 """Compress text to its important words, after LLMLingua-2 (Pan et al., Findings of ACL 2024).
 
-A token classifier says of each token with what probability it is kept; words are kept whole, best first, until
-the rate is reached. The frame is `llmlingua`'s `PromptCompressor`. Three of its parts are replaced: the one that
-loads (it downloads, and trusts remote code), the one that counts (it downloads), and the one that decides, which
-takes nearly all of its time, misses its rate on long text and knows words only in lower case.
+A token classifier gives each token's probability of being kept; words are kept whole, best first, until the rate is
+reached. The frame is `llmlingua`'s `PromptCompressor`. Three of its parts are replaced: the loader (it downloads, and
+trusts remote code), the token counter (it downloads), and the selection, which takes nearly all of its time, misses its
+rate on long text and recognises words only in lower case.
 
-Numbers, dates and negations (`rag/text/protect.py`) go first, then names and identifiers up to a fifth of what may be
-kept: they are a third of an encyclopaedia, and without that limit would leave no room for an answer at 3x. Tables,
-JSON, code and SQL pass through and count toward nothing: the rate is that of the prose.
+Numbers, dates and negations (`rag/text/protect.py`) are kept first, then names and identifiers up to a fifth of what
+may be kept: they make up a third of an encyclopaedia, and without that limit would leave no room for an answer at 3x.
+Tables, JSON, code and SQL pass through and are not counted: the rate is that of the prose.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from rag.models.token_classifier import PackClassifier, TokenClassifier, Transfo
 from rag.text.protect import FACT, NAME, Span, find_blocks, find_words, protection
 
 PACK = "pack"
-# Shorter evidence is not worth it: llmlingua's own users saw nothing gained below, and at 2x the trimmed pieces of 80
-# to 150 tokens save less than half as many tokens for each gold word or answer that is lost as the longer ones do.
+# Compressing shorter evidence is not worth it: llmlingua's own users saw no gain below this. At 2x, trimmed pieces of
+# 80 to 150 tokens save less than half as many tokens per lost gold word or answer as longer ones.
 LEAST_TOKENS = 150
-# Share of a text outside tables, JSON, code and SQL from which it is prose
+# A text is prose if at least this share is outside tables, JSON, code and SQL.
 _PROSE = 0.8
-# Of what is kept, at most, goes to names and identifiers before all other words compete
+# Largest share of what is kept that goes to names and identifiers before all other words compete.
 _NAMES_SHARE = 0.2
-# Of a word's score is its neighbours', so that what is kept hangs together
+# Share of its neighbours' scores in a word's score, so that what is kept is coherent.
 _NEIGHBOURS = 0.3
-# Most white space between two words that stay in one range; a blank line
+# Most white space between two words of one range: a blank line.
 _JOINED = 2
-# Words beyond the last that fits, among which smaller ones are sought
+# How many words beyond the last that fits are searched for smaller ones.
 _LOOK_PAST = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Compressed:
-    """What is left of a text: ranges of its code points, in order, and those ranges joined by single spaces."""
+    """What compression keeps of a text: ranges of code points, in order, and those ranges joined by single spaces."""
 
     text: str
     kept: tuple[Span, ...]
@@ -55,7 +55,7 @@ def load_compressor(name: str = PACK, *, threads: int = 0) -> Compressor:
     """Load the packaged compressor (`pack`) or a token classifier of two labels, by local path or hub name.
 
     Args:
-        threads: windows that are read at once; 0 means one for each core that this process may use.
+        threads: windows to read at once; 0 means one for each core that this process may use.
 
     Raises:
         ModelError: if the model cannot be loaded or is of another kind; the message says what to do.
@@ -66,11 +66,11 @@ def load_compressor(name: str = PACK, *, threads: int = 0) -> Compressor:
 
 
 def should_compress(text: str, *, tokens: int, room: int) -> bool:
-    """Tell whether the question path gains by compressing: long prose that does not fit its budget.
+    """Return whether compressing helps the question path: long prose that does not fit its budget.
 
     Args:
-        tokens: of the text, as the budget counts them.
-        room: tokens that the budget has left for it.
+        tokens: tokens of the text, as the budget counts them.
+        room: tokens left for it in the budget.
     """
     if tokens < LEAST_TOKENS or tokens <= room:
         return False
@@ -79,24 +79,24 @@ def should_compress(text: str, *, tokens: int, room: int) -> bool:
 
 
 class Compressor:
-    """Keeps the words of a text that matter most, or that matter most to a question. Safe for several threads."""
+    """Keeps the words of a text that matter most, in general or to a question. Safe for several threads."""
 
     def __init__(self, classifier: TokenClassifier) -> None:
         self._classifier = classifier
 
     def warm_up(self) -> None:
-        """Import `llmlingua` now, which takes seconds, and not while a question waits."""
+        """Import `llmlingua` now, since it takes seconds, and not while a question waits."""
         _prompt_compressor()
 
     def compress(self, text: str, rate: float, *, question: str = "") -> Compressed:
         """Keep about `rate` of a text's characters.
 
         The compressed text is never longer than `rate` times the original, counted without tables, JSON, code
-        and SQL, and in prose of more than 150 tokens falls short by less than two points of the rate; at least one
-        word is kept. Protected words go first, among themselves by probability, then the rest by probability.
+        and SQL. In prose of more than 150 tokens it falls short by less than two points of the rate. At least one
+        word is kept. Protected words are kept first, by probability, then the rest by probability.
 
         Raises:
-            InvalidInput: if the rate is no number above 0 and at most 1, or a text no string.
+            InvalidInput: if the rate is not a number above 0 and at most 1, or a text is not a string.
         """
         _check(text, rate, question)
         if rate == 1.0 or not text.strip():
@@ -112,10 +112,10 @@ def joined(text: str, kept: Sequence[Span]) -> str:
 
 
 def choose(text: str, rate: float, classify: Callable[[str], tuple[np.ndarray, np.ndarray]]) -> list[Span]:
-    """Return the ranges of a text that are kept: blocks, and the best words of the rest.
+    """Return the ranges of a text to keep: blocks, and the best words of the rest.
 
     Args:
-        classify: tells a text's tokens, as a `TokenClassifier` does; it sees blocks as white space.
+        classify: returns a text's tokens and probabilities, like a `TokenClassifier`; blocks are blanked out for it.
     """
     blocks = find_blocks(text)
     words = find_words(text, blocks)
@@ -137,7 +137,7 @@ def _blanked(text: str, blocks: Sequence[Span]) -> str:
 
 
 def _word_scores(starts: np.ndarray, begins: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Return the mean probability of each word's tokens (0 without), smoothed over its neighbours."""
+    """Return the mean probability of each word's tokens (0 without tokens), smoothed over its neighbours."""
     word = np.searchsorted(starts, begins, side="right") - 1  # (n_tokens,)
     inside = word >= 0
     counts = np.bincount(word[inside], minlength=len(starts))
@@ -148,7 +148,8 @@ def _word_scores(starts: np.ndarray, begins: np.ndarray, probabilities: np.ndarr
 
 
 def _privilege(scores: np.ndarray, ranks: np.ndarray, words: np.ndarray, room: int) -> np.ndarray:
-    """Return what protection adds to each score: 2 for facts, 1 for the best names within their share of the room."""
+    """Return the bonus of protection for each word: 2 for facts, 1 for the best names within their share of the
+    room."""
     names = np.flatnonzero(ranks == NAME)
     names = names[np.argsort(-scores[names], kind="stable")]
     costs = np.cumsum(words[names, 1] - words[names, 0] + 1)
@@ -158,10 +159,10 @@ def _privilege(scores: np.ndarray, ranks: np.ndarray, words: np.ndarray, room: i
 
 
 def _fill(scores: np.ndarray, words: np.ndarray, room: int) -> np.ndarray:
-    """Keep the best words that fit together, then some of the next that still do; at least one: (n_words,) bool."""
+    """Keep the best words that fit together, then later ones that still fit; at least one word: (n_words,) bool."""
     lengths = words[:, 1] - words[:, 0]
     gaps = words[1:, 0] - words[:-1, 1]
-    gaps = np.where(gaps <= _JOINED, gaps, 1)  # characters between neighbours that both stay
+    gaps = np.where(gaps <= _JOINED, gaps, 1)  # characters between neighbours that are both kept
     order = np.argsort(-scores, kind="stable")
     kept = np.zeros(len(scores), bool)
 
@@ -183,10 +184,10 @@ def _fill(scores: np.ndarray, words: np.ndarray, room: int) -> np.ndarray:
 
 
 def _ranges(spans: Sequence[Span], words: Sequence[Span]) -> list[Span]:
-    """Join kept spans that are neighbours in the text, where little white space lies between them."""
+    """Join kept spans that are neighbours in the text with little white space between them."""
     following = dict(itertools.pairwise(start for start, _ in words))
     ranges: list[list[int]] = []
-    reached = -1  # start of the word that follows the last one kept
+    reached = -1  # start of the word after the last one kept
     for start, end in sorted(spans):
         if ranges and start <= ranges[-1][1] + (_JOINED if start == reached else 0):
             ranges[-1][1] = max(end, ranges[-1][1])
@@ -208,10 +209,10 @@ def _check(text: str, rate: float, question: str) -> None:
 
 @cache
 def _prompt_compressor() -> Any:
-    """Return `PromptCompressor` with its slow and its downloading parts replaced; one is made for each call."""
+    """Return `PromptCompressor` with its slow and its downloading parts replaced; each call makes one."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the packages it loads
-        from llmlingua import PromptCompressor  # imported here: it costs every start seconds
+        warnings.simplefilter("ignore")  # warnings of the packages it loads
+        from llmlingua import PromptCompressor  # imported here: it takes seconds
 
     class OfflinePromptCompressor(PromptCompressor):  # type: ignore[misc]
         def __init__(self, classifier: TokenClassifier, question: str) -> None:

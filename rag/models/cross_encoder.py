@@ -16,9 +16,9 @@ from rag.errors import ModelError
 from rag.models import foreign, pack
 from rag.models.runtime import Runner, pack_runner, whole
 
-# Tokens of a question that are read: its last ones
+# Tokens read of a question: its last ones.
 QUESTION = 48
-# Tokens of a text that are read: its first ones
+# Tokens read of a text: its first ones.
 PASSAGE = 254
 
 
@@ -45,7 +45,7 @@ class PackCrossEncoder:
     """The packaged reranker on ONNX Runtime.
 
     Args:
-        scale, bias: of the logit, fitted on questions that were not trained on.
+        scale, bias: calibration of the logit, fitted on questions outside the training data.
     """
 
     def __init__(self, runner: Runner, *, scale: float = 1.0, bias: float = 0.0) -> None:
@@ -55,7 +55,7 @@ class PackCrossEncoder:
         return _sigmoid(self._scale * self.logits(question, texts) + self._bias)
 
     def logits(self, question: str, texts: Sequence[str]) -> np.ndarray:
-        """Return the network's own scores (n_texts,), before calibration."""
+        """Return the network's raw scores (n_texts,), before calibration."""
         asked, *encoded = self._runner.tokenise([question, *texts])
         score = partial(self._run, asked.ids[-QUESTION:])
         return np.array(self._runner.each(score, [text.ids[:PASSAGE] for text in encoded]), np.float64)
@@ -68,14 +68,14 @@ class SentenceTransformersCrossEncoder:
     """Any CrossEncoder with one label, by local path or hub name, through torch.
 
     Args:
-        threads: torch's, in the whole process; 0 leaves them as they are.
+        threads: torch's threads in the whole process; 0 leaves them unchanged.
     """
 
     def __init__(self, name: str, *, threads: int = 0) -> None:
         from sentence_transformers import CrossEncoder as Model
         from transformers import AutoConfig, AutoModelForSequenceClassification
 
-        self._lock = threading.Lock()  # a fast tokenizer refuses a second caller: "Already borrowed"
+        self._lock = threading.Lock()  # a fast tokenizer rejects concurrent calls: "Already borrowed"
         with foreign.loading("reranker", name, "a folder or hub name of a CrossEncoder", threads=threads):
             foreign.expect_architecture(AutoConfig.from_pretrained(name), "ForSequenceClassification", name)
             foreign.whole_model(AutoModelForSequenceClassification, name)

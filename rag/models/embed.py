@@ -23,21 +23,21 @@ from rag.models.runtime import Runner
 from rag.types import Recipe
 
 TRUNK = "trunk"
-# The questions after a swap come together, and need the same model
+# The questions after a swap arrive together and need the same model.
 _LOADING = threading.Lock()
-# The model reads 256; two are [CLS] and [SEP]
+# The model reads 256, of which two are [CLS] and [SEP].
 TRUNK_MAX_TOKENS = 254
 
 
 @dataclass(frozen=True, slots=True)
 class TokenVectors:
-    """A text's tokens as the encoder sees them, special tokens left out."""
+    """A text's tokens as the encoder sees them, without special tokens."""
 
     offsets: np.ndarray  # (n_tokens, 2) int32, code points of the text
     vectors: np.ndarray  # (n_tokens, dim) float32, not normalised
 
     def pool(self) -> np.ndarray:
-        """Return the unit vector of the mean over the tokens; zeros where there are none."""
+        """Return the unit vector of the mean over the tokens; zeros if there are none."""
         return (
             unit(self.vectors.mean(axis=0))
             if len(self.vectors)
@@ -48,15 +48,15 @@ class TokenVectors:
 class Embedder(Protocol):
     """What the indexes and chunkers need of an embedding model."""
 
-    fingerprint: str  # names the vector space: vectors of two fingerprints are never compared
+    fingerprint: str  # identifies the vector space: vectors of two fingerprints are never compared
     dimension: int
-    max_tokens: int  # longest text in tokens, special tokens left out; what is longer would be cut
+    max_tokens: int  # longest text in tokens, without special tokens; longer texts are cut
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Embed each text, in order: (n_texts, dim) float32 of unit length."""
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """Embed each text's tokens in context; a text beyond `max_tokens` is cut there."""
+        """Embed each text's tokens in context; a text longer than `max_tokens` is cut there."""
 
     def token_offsets(self, text: str) -> np.ndarray:
         """Tokenise without a limit: (n_tokens, 2) int32, code points of each token."""
@@ -99,10 +99,10 @@ def load_embedder(name: str = TRUNK, *, threads: int = 0) -> Embedder:
 
 
 def embedder_of(corpus: str, recipe: Recipe, own: Embedder, *, threads: int = 0) -> Embedder:
-    """Return the model that a corpus's vectors are of: a process's own, or one that is loaded and kept.
+    """Return the model of a corpus's vectors: the process's own, or one that is loaded and kept.
 
     Raises:
-        OtherEmbedder: if it is not to be had here.
+        OtherEmbedder: if it is unavailable here.
     """
     if recipe.embedder == own.fingerprint:
         return own
@@ -112,7 +112,7 @@ def embedder_of(corpus: str, recipe: Recipe, own: Embedder, *, threads: int = 0)
                 found = _kept_embedder(recipe.model, recipe.embedder, threads)
         except ModelError as error:
             raise OtherEmbedder(
-                f"The model that embedded corpus {corpus!r} is not to be had: {error} Put it back, or let "
+                f"The model that embedded corpus {corpus!r} is unavailable: {error} Put it back, or let "
                 f"another generation serve: `ibid generations list --corpus {corpus}`."
             ) from error
         if found.fingerprint == recipe.embedder:
@@ -120,12 +120,12 @@ def embedder_of(corpus: str, recipe: Recipe, own: Embedder, *, threads: int = 0)
     named = f"{recipe.model!r} is by now" if recipe.model else "IBID_EMBEDDER names"
     raise OtherEmbedder(
         f"Corpus {corpus!r} was embedded by another model than {named}; set IBID_EMBEDDER to the one it "
-        f"was made with, or make it anew: `ibid generations build --corpus {corpus}`."
+        f"was made with, or rebuild it: `ibid generations build --corpus {corpus}`."
     )
 
 
 def in_background(embedder: Embedder, stop: threading.Event | None = None) -> Embedder:
-    """Return the embedder for indexing: the trunk then gives way to questions, other models share one lock.
+    """Return the embedder for indexing: the trunk then yields to questions; other models share one lock.
 
     Args:
         stop: once set, the trunk raises Stopped at the next text.
@@ -135,7 +135,7 @@ def in_background(embedder: Embedder, stop: threading.Event | None = None) -> Em
 
 @lru_cache(maxsize=4)
 def _kept_embedder(name: str, fingerprint: str, threads: int) -> Embedder:
-    """Load a model, once for each fingerprint that is looked for: under its name another may lie by then."""
+    """Load a model, once for each expected fingerprint: its name may refer to another model by then."""
     return load_embedder(name, threads=threads)
 
 
@@ -150,7 +150,7 @@ class TrunkEmbedder:
         self._runner = Runner(prepare.prepared_trunk(), threads=threads)
 
     def in_background(self, stop: threading.Event | None = None) -> TrunkEmbedder:
-        """Return this model on threads of the lowest priority, with pools and queues of their own."""
+        """Return this model on threads of the lowest priority, with their own pool and queue."""
         yielding = copy.copy(self)
         yielding._runner = self._runner.in_background(stop)
         return yielding
@@ -158,7 +158,7 @@ class TrunkEmbedder:
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         for row, states in enumerate(self._hidden(self._runner.tokenise(texts))):
-            vectors[row] = states.mean(axis=0)  # [CLS] and [SEP] are pooled too, as in the model's training
+            vectors[row] = states.mean(axis=0)  # [CLS] and [SEP] are pooled too, as in training
         return unit(vectors)
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
@@ -184,13 +184,13 @@ class SentenceTransformersEmbedder:
     """Any sentence-transformers model, by local path or hub name, through torch. Safe for several threads.
 
     Args:
-        threads: torch's, in the whole process; 0 leaves them as they are.
+        threads: torch's threads in the whole process; 0 leaves them unchanged.
     """
 
     def __init__(self, name: str, *, threads: int = 0) -> None:
-        from sentence_transformers import SentenceTransformer  # imported here: it costs every start seconds
+        from sentence_transformers import SentenceTransformer  # imported here: it takes seconds
 
-        self._lock = threading.RLock()  # a fast tokenizer refuses a second caller: "Already borrowed"
+        self._lock = threading.RLock()  # a fast tokenizer rejects concurrent calls: "Already borrowed"
         expected = "a folder or hub name of a sentence-transformers model"
         with foreign.loading("embedder", name, expected, threads=threads):
             self._model = SentenceTransformer(name, device="cpu")
@@ -224,7 +224,7 @@ class SentenceTransformersEmbedder:
 
 
 def _model_digest(model: Any) -> str:
-    """Name a model by its modules and all its weights, wherever it lies: a retrained one is another space."""
+    """Fingerprint a model by its modules and all its weights, wherever it is stored: retraining makes another space."""
     import torch
 
     digest = hashlib.sha256(repr(model).encode())

@@ -1,6 +1,6 @@
 """Make the prepared networks: merge the pack's weights into the trunk, export to ONNX, quantise to int8.
 
-Only set-up and training do this, for it needs torch, which costs every start two seconds.
+Only set-up and training do this: it needs torch, which takes two seconds to import.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from rag.errors import ModelError
 from rag.models.heads import NETWORKS
 from rag.models.trunk import trunk_folder
 
-LORA: dict[str, Any] = {  # of every adapter in the pack
-    "r": 56,  # the largest with which an adapter stays below 5 MB in float16
+LORA: dict[str, Any] = {  # settings of every adapter in the pack
+    "r": 56,  # the largest rank that keeps an adapter below 5 MB in float16
     "lora_alpha": 56,
     "target_modules": ["query", "key", "value", "dense"],
     "exclude_modules": ["pooler.dense"],
 }
-# The feed-forward products, above all the second, have inputs with outliers, which one scale for a whole text
-# serves badly. Quantised finely they bring the reader to a sixth of the distance from float32, for 1.3 times the time.
+# The inputs of the feed-forward products, above all the second, have outliers, which suffer from one scale for a whole
+# text. Quantising them finely reduces the reader's distance from float32 to a sixth, for 1.3 times the time.
 _SECOND = r"layer\.\d+/output/dense/MatMul$"
 _BOTH = rf"{_SECOND}|intermediate/dense/MatMul$"
 # Job -> names of products
@@ -62,7 +62,7 @@ def export_trunk(path: Path) -> None:
 
 
 def export_adapted(job: str, weights: Path, path: Path) -> None:
-    """Export the network of a job to int8 ONNX at `path`, whole or not at all.
+    """Export the network of a job to int8 ONNX at `path`; the file appears whole or not at all.
 
     Raises:
         ModelError: if the weights are not those of the job's network.
@@ -75,17 +75,17 @@ def _adapted_network(job: str, weights: Path) -> Any:
     """Return the network of a job (torch), its adapter merged into the trunk.
 
     Args:
-        weights: safetensors: a LoRA by peft's names after `encoder.`, and the head's weights.
+        weights: a safetensors file of a LoRA, named as by peft after `encoder.`, and the head's weights.
 
     Raises:
         ModelError: if the weights are not those of the job's network.
     """
     try:
         tensors = {name: tensor.float() for name, tensor in load_file(str(weights)).items()}
-    except Exception as error:  # safetensors raises its own, which is not exported
+    except Exception as error:  # safetensors raises a type that it does not export
         raise ModelError(f"{weights} is not a safetensors file ({error}); restore it.") from error
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # peft asks transformers for a name that is going away
+        warnings.simplefilter("ignore")  # peft uses a deprecated name of transformers
         encoder = get_peft_model(_encoder(), LoraConfig(**LORA))
     network: Any = NETWORKS[job](encoder)
     adapter = {n.removeprefix("encoder."): t for n, t in tensors.items() if n.startswith("encoder.")}
@@ -95,7 +95,7 @@ def _adapted_network(job: str, weights: Path) -> Any:
         **{n: t.shape for n, t in network.state_dict().items() if not n.startswith("encoder.")},
     }
     if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
-        raise ModelError(f"{weights} does not hold the weights of a {job}; restore it from the release.")
+        raise ModelError(f"{weights} does not contain the weights of a {job}; restore it from the release.")
     set_peft_model_state_dict(encoder, adapter)
     network.load_state_dict(head, strict=False)
     network.encoder = encoder.merge_and_unload()
@@ -114,7 +114,7 @@ def _export(network: Any, inputs: list[str], path: Path, finely: str = "") -> No
     axes = {name: {0: "batch", 1: "tokens"} for name in (*inputs, *outputs)}
     axes |= {name: {0: "batch"} for name in ("score", "answerable") if name in outputs}
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracer remarks about shapes that dynamic_axes keeps free
+        warnings.simplefilter("ignore")  # tracer warnings about shapes that dynamic_axes leaves open
         exact, quantised = Path(scratch) / "exact.onnx", Path(scratch) / path.name
         torch.onnx.export(
             network.eval(),
@@ -131,21 +131,21 @@ def _export(network: Any, inputs: list[str], path: Path, finely: str = "") -> No
 
 
 def _quantise(exact: Path, target: Path, finely: str = "") -> None:
-    """Quantise to int8: weights per channel and activations per text, or both per 128 numbers.
+    """Quantise to int8: weights per channel and activations per text, or both per block of 128 numbers.
 
     One scale for all channels of a weight would lose the trunk 0.8 points of R@1.
 
     Args:
-        finely: a regular expression for the names of the products that get the second way, which takes half
-            as much time again and makes a tenth of the error.
+        finely: a regular expression for the names of the products to quantise per block, which takes 1.5 times the
+            time and makes a tenth of the error.
     """
     log = logging.getLogger()
     level, handlers = log.level, list(log.handlers)
     try:
-        # imported here, for it sets the process's logging up, which is undone below
+        # imported here: it configures the process's logging, which is undone below
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
-        log.setLevel(logging.ERROR)  # the second way advises a pre-processing that changes nothing here
+        log.setLevel(logging.ERROR)  # block quantisation advises a pre-processing that changes nothing here
         if finely:
             model = onnx.load(str(exact))
             others = [n.name for n in model.graph.node if not re.search(finely, n.name)]

@@ -1,7 +1,7 @@
-"""The networks of the pack: the trunk's encoder with a head for each job. Only set-up and training need torch.
+"""The networks of the pack: the trunk's encoder with a head for each job. Only set-up and training import it.
 
-Every network reads `[CLS] first [SEP] second [SEP]`, token types 0 and 1, and returns raw logits; what they
-mean is said where they are used: `reader.py`, `cross_encoder.py`, `token_classifier.py` and `judge.py`.
+Every network reads `[CLS] first [SEP] second [SEP]`, token types 0 and 1, and returns raw logits. Their users explain
+their meaning: `reader.py`, `cross_encoder.py`, `token_classifier.py` and `judge.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ HIDDEN = 384
 
 
 class ReaderNetwork(nn.Module):
-    """Start, end and answerable: where an answer's first and last token lie, [CLS] standing for none."""
+    """Start, end and answerable: an answer's first and last token, where [CLS] means none."""
 
     outputs = ("start", "end", "answerable")
 
@@ -35,7 +35,7 @@ class ReaderNetwork(nn.Module):
 
 
 class CompressorNetwork(nn.Module):
-    """Drop or keep: two classes for each token, as LLMLingua-2 has them."""
+    """Drop or keep: two classes for each token, as in LLMLingua-2."""
 
     outputs = ("logits",)
 
@@ -51,11 +51,11 @@ class CompressorNetwork(nn.Module):
 
 
 class PairNetwork(nn.Module):
-    """One score for a pair of texts, from what late interaction sees and what [CLS] has gathered.
+    """One score for a pair of texts, from late-interaction features and the [CLS] vector.
 
     Features: the cosine of the two mean vectors; the mean over the first text's tokens of the largest cosine
-    to one of the second's, and the other way round; and those coverages weighted by a learnt importance of
-    each token. They are what the bare trunk ranks by, so training starts from there and not from nothing.
+    to one of the second's, and vice versa; and those coverages weighted by a learnt importance of each token.
+    The bare trunk ranks by them, so training starts from there and not from scratch.
     """
 
     outputs = ("score",)

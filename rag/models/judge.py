@@ -1,9 +1,9 @@
 """Judge whether evidence supports a statement, as a probability. Evidence and statement may be of any length.
 
-The network reads one window of the evidence at a time; the best window counts. What long evidence says in
-several places is also gathered into one window: the sentences that hold most of the statement's words. The
-probability is a logistic function of the network's score and of what plain words say: those shares alone
-beat many a network on other kinds of evidence. Of a long statement each part has to be supported.
+The network reads one window of the evidence at a time; the best window counts. If evidence is long, the sentences that
+contain most of the statement's words are also gathered into one window. The probability is a logistic function of the
+network's score and of word overlap, which alone beats many a network on other kinds of evidence. If a statement is
+long, each part of it has to be supported.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from rag.text.sentences import split_sentences
 from rag.text.words import question_terms, text_terms
 
 PACK = "pack"
-# Tokens of statement and evidence together, as in training
+# Tokens of statement and evidence together, as in training.
 WINDOW = 236
-# Of them, at most, of the statement; a longer one is judged in parts
+# Most of them for the statement; a longer one is judged in parts.
 STATEMENT = 96
-# Read for one statement, the likeliest; one of them is gathered
+# Most windows read for one statement, the likeliest; one of them is gathered.
 MOST_WINDOWS = 8
-# Of a statement, those whose words are found least
+# Most parts judged of a statement: those with the fewest words found.
 MOST_PARTS = 24
-# What calibration weighs, in this order
+# The inputs of calibration, in this order.
 SIGNALS = ("score", "words", "names", "phrases", "windows")
-# Characters: a sentence longer than that is cut, so that a window is never one sentence
+# Characters; a longer sentence is cut, so that a window is never one sentence.
 _PIECE = 400
-# Characters of a script that has about a token for each, as Chinese
+# Characters of a script with about one token each, such as Chinese.
 _DENSE_PIECE = 120
-# Tokens from which a piece is of such a script
+# A piece with at least this many tokens is in such a script.
 _DENSE = 180
-# Sentences of the gathered window
+# Most sentences of the gathered window.
 _GATHERED = 6
 _NAME = re.compile(r"\b(?:[^\W\d_]\w+|\d[\w.,]*\w|\d)")
 _ANY_NAME = re.compile(r"\w[\w.,]*\w|\w")
@@ -52,7 +52,7 @@ Pair = tuple[str, str]  # evidence, statement
 
 
 class Judge(Protocol):
-    """What gates answers and scores faithfulness."""
+    """Gates answers and scores faithfulness."""
 
     def support(self, pairs: Sequence[Pair]) -> np.ndarray:
         """Return for each (evidence, statement) the probability that the first supports the second."""
@@ -60,7 +60,7 @@ class Judge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A part of the evidence, and the share of the statement's words, names and word pairs found in it."""
+    """A part of the evidence, with the shares of the statement's words, names and word pairs found in it."""
 
     text: str
     words: float
@@ -75,14 +75,14 @@ class Part:
     pair: int
     statement: str
     windows: list[Window]
-    all_windows: int  # that the evidence has
+    all_windows: int  # number of windows of the evidence
 
 
 def load_judge(name: str = PACK, *, threads: int = 0) -> Judge:
     """Load the packaged judge (`pack`) or a sequence classifier for entailment by path or hub name.
 
     Args:
-        threads: of the model; 0 means one for each core that this process may use.
+        threads: threads of the model; 0 means one for each core that this process may use.
 
     Raises:
         ModelError: if the model cannot be loaded or does not judge entailment; the message says what to do.
@@ -109,7 +109,7 @@ class PackJudge:
         return _least(len(pairs), parts, calibrated(signals, self._calibration))
 
     def signals(self, pairs: Sequence[Pair]) -> tuple[list[Part], np.ndarray]:
-        """Return the parts of all statements that can be judged, and (n_parts, 5) float64 SIGNALS of them."""
+        """Return the parts of all statements that can be judged, and their SIGNALS: (n_parts, 5) float64."""
         parts = split_pairs(pairs)
         scores = self._runner.each(
             self._score, [(part.statement, window.text) for part in parts for window in part.windows]
@@ -126,13 +126,13 @@ class TransformersJudge:
     """Any transformers sequence classifier with a label for entailment, on torch. Safe for several threads.
 
     Args:
-        threads: torch's, in the whole process; 0 leaves them as they are.
+        threads: torch's threads in the whole process; 0 leaves them unchanged.
     """
 
     def __init__(self, name: str, *, threads: int = 0) -> None:
         from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-        self._lock = threading.Lock()  # a fast tokenizer refuses a second caller: "Already borrowed"
+        self._lock = threading.Lock()  # a fast tokenizer rejects concurrent calls: "Already borrowed"
         with foreign.loading("judge", name, _EXPECTED, threads=threads):
             config = AutoConfig.from_pretrained(name)
             kind = ", ".join(config.architectures or ["unknown"])
@@ -162,10 +162,10 @@ class TransformersJudge:
 
 
 def entailment_label(names: Mapping[int, str]) -> int:
-    """Return which label says "supported": the only one, or the one that is named so.
+    """Return which label means "supported": the only one, or the one with such a name.
 
     Raises:
-        ValueError: if none is, or several are.
+        ValueError: if no label or several labels are.
     """
     found = [i for i, n in names.items() if re.fullmatch(r"entail\w*|support\w*", n.strip(), re.IGNORECASE)]
     if len(names) == 1:
@@ -176,7 +176,7 @@ def entailment_label(names: Mapping[int, str]) -> int:
 
 
 def calibrated(signals: np.ndarray, weights: Mapping[str, float]) -> np.ndarray:
-    """Return 1 / (1 + exp(-z)), z = bias + the weighted sum of SIGNALS; a weight not given is 0.
+    """Return 1 / (1 + exp(-z)), z = bias + the weighted sum of SIGNALS; a missing weight is 0.
 
     Args:
         signals: (n, 5), in the order of SIGNALS.
@@ -187,7 +187,7 @@ def calibrated(signals: np.ndarray, weights: Mapping[str, float]) -> np.ndarray:
 
 
 def split_pairs(pairs: Sequence[Pair]) -> list[Part]:
-    """Cut statements into parts and evidence into windows; a pair without a word on either side gives none."""
+    """Cut statements into parts and evidence into windows; a pair with a side without words has no parts."""
     known: dict[str, _Evidence] = {}
     parts = []
     for number, (evidence, statement) in enumerate(pairs):
@@ -201,7 +201,7 @@ def split_pairs(pairs: Sequence[Pair]) -> list[Part]:
 
 
 class _Evidence:
-    """A text in pieces of at most a sentence, with the terms and the tokens of each."""
+    """A text in pieces of at most a sentence, with the terms and tokens of each."""
 
     def __init__(self, text: str) -> None:
         pieces = [piece for s, e in split_sentences(text) for piece in _cut(text[s:e].strip()) if piece]
@@ -215,15 +215,15 @@ class _Evidence:
         self._counts = Counter(term for terms in self._terms for term in terms)
 
     def lacks(self, statement: str) -> float:
-        """Return the share of the statement's words that occur nowhere here."""
+        """Return the share of the statement's words that do not occur here."""
         terms = set(question_terms(statement))
         return sum(term not in self._counts for term in terms) / max(1, len(terms))
 
     def windows(self, statement: str) -> tuple[list[Window], int]:
-        """Return the likeliest windows for a statement, at most MOST_WINDOWS, and how many there are.
+        """Return the likeliest windows for a statement, at most MOST_WINDOWS, and the number of all windows.
 
-        A window is a run of whole pieces; the next begins with the last quarter of it. Where there is more than
-        one, a further one gathers the pieces that together hold most of the statement's words.
+        A window is a run of whole pieces; the next begins with its last quarter. If there are several, one more gathers
+        the pieces that together contain the most words of the statement.
         """
         room = WINDOW - 3 - min(STATEMENT, len(_tokenise([statement])[0].ids))
         rarity = {
@@ -256,7 +256,7 @@ class _Evidence:
             begin = back
 
     def _gathered(self, rarity: Mapping[str, float], room: int) -> list[int]:
-        """Take again and again the piece that adds most of the statement's words, in the order of the text."""
+        """Repeatedly take the piece that adds most of the statement's words; return them in the order of the text."""
         missing, taken, used = dict(rarity), list[int](), 0
         pieces = [i for i, terms in enumerate(self._terms) if rarity.keys() & terms]
         while pieces and len(taken) < _GATHERED:
@@ -282,7 +282,7 @@ class _Evidence:
 
 
 def _parts(statement: str, evidence: _Evidence) -> list[str]:
-    """Cut a statement of more than STATEMENT tokens into sentences; of very many keep the least likely."""
+    """Cut a statement of more than STATEMENT tokens into sentences; of very many, keep the least likely."""
     if len(_tokenise([statement])[0].ids) <= STATEMENT:
         return [statement]
     pieces = [piece for s, e in split_sentences(statement) for piece in _cut(statement[s:e].strip())]
@@ -304,7 +304,7 @@ def _gather_signals(parts: Sequence[Part], scores: Sequence[float]) -> np.ndarra
 
 
 def _least(pairs: int, parts: Sequence[Part], chances: np.ndarray) -> np.ndarray:
-    """Return for each pair the least of its parts' probabilities; 0 where there is no part."""
+    """Return for each pair the least of its parts' probabilities; 0 if it has no parts."""
     least = np.zeros(pairs)
     judged = [part.pair for part in parts]
     least[judged] = 1.0
@@ -313,7 +313,7 @@ def _least(pairs: int, parts: Sequence[Part], chances: np.ndarray) -> np.ndarray
 
 
 def _names(text: str) -> set[str]:
-    """Return numbers and capitalised words, lower-cased; the first word of a text is not known to be a name."""
+    """Return numbers and capitalised words, lower-cased; the first word of a text may not be a name and is left out."""
     found = [match[0] for match in _NAME.finditer(text) if match.start() or match[0][0].isdigit()]
     return {word.lower() for word in found if word[0].isdigit() or word[0].isupper()}
 
@@ -323,7 +323,7 @@ def _share(wanted: set[Any], found: set[Any]) -> float:
 
 
 def _cut(text: str, most: int = _PIECE) -> list[str]:
-    """Cut a text at white space, or anywhere if need be, into pieces of at most so many characters."""
+    """Cut a text into pieces of limited length, at white space if possible."""
     pieces = []
     while len(text) > most:
         at = text.rfind(" ", most // 2, most)

@@ -18,15 +18,15 @@ PACK_FOLDER = Path(__file__).parents[1] / "pack"
 
 
 def shipped() -> tuple[str, ...]:
-    """Return the jobs that the pack holds weights for."""
+    """Return the jobs for which the pack has weights."""
     return tuple(job for job in JOBS if job in pack()["models"])
 
 
 def described(job: str) -> dict[str, Any]:
-    """Return what `pack.json` says of a job.
+    """Return the entry of a job in `pack.json`.
 
     Raises:
-        ModelError: if it says nothing of it.
+        ModelError: if there is none.
     """
     if job not in JOBS:
         raise ModelError(f"{job!r} is not a job of the pack; expected {', '.join(JOBS)}.")
@@ -37,13 +37,13 @@ def described(job: str) -> dict[str, Any]:
 
 
 def calibration(job: str, names: Collection[str]) -> dict[str, float]:
-    """Return the weights that were fitted for a job after training.
+    """Return the calibration weights that were fitted for a job after training.
 
     Args:
-        names: exactly those that are expected.
+        names: the exact names expected.
 
     Raises:
-        ModelError: if `pack.json` holds others, or any that is no finite number.
+        ModelError: if `pack.json` has other names, or a value that is not a finite number.
     """
     found = described(job).get("calibration")
     if (
@@ -72,10 +72,10 @@ def pack() -> dict[str, Any]:
 
 
 def verify_adapter(job: str) -> str:
-    """Return the sha256 of a job's weights, having compared it, and the trunk's, with `pack.json`.
+    """Return the sha256 of a job's weights after checking it and the trunk's against `pack.json`.
 
     Raises:
-        ModelError: saying which file is not what the pack was made with.
+        ModelError: if a file is not the one the pack was made with; says which.
     """
     expected, path = described(job), PACK_FOLDER / f"{job}.safetensors"
     if pack().get("trunk_sha256") != trunk_sha256():

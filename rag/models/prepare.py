@@ -1,7 +1,7 @@
-"""Prepare the packaged networks once and find them again.
+"""Prepare the packaged networks once, and find the prepared files.
 
-At set-up, trunk and adapters are merged, exported once to ONNX and quantised to int8 (`export.py`). The results lie
-with the installation, in a folder named by the hash of the weights, so that new weights mean a new export.
+At set-up, trunk and adapters are merged, exported once to ONNX and quantised to int8 (`export.py`). The results are
+stored with the installation, in a folder named by the hash of the weights, so new weights mean a new export.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from pathlib import Path
 from rag.models import pack
 from rag.models.trunk import models_folder, trunk_fingerprint, trunk_sha256
 
-# Raise it when the export changes what the pack's networks say.
+# Raise it when the export changes the output of the pack's networks.
 PACK_EXPORT_VERSION = 2
 
 
 def prepared_trunk() -> Path:
-    """Return the int8 ONNX trunk, exporting it first where set-up has not (about 15 s, once)."""
+    """Return the int8 ONNX trunk; export it first if set-up has not (about 15 s, once)."""
     path = models_folder() / trunk_fingerprint() / "trunk.int8.onnx"
     if not path.is_file():
-        from rag.models.export import export_trunk  # imported here: torch costs every start two seconds
+        from rag.models.export import export_trunk  # imported here: torch takes two seconds
 
         export_trunk(path)
     return path
 
 
 def prepared(job: str) -> Path:
-    """Return the int8 ONNX network of a job, merging and exporting it first where set-up has not.
+    """Return the int8 ONNX network of a job; merge and export it first if set-up has not.
 
     Raises:
         ModelError: if the pack's weights are damaged, missing or were made for another trunk.
@@ -41,7 +41,7 @@ def prepared(job: str) -> Path:
 
 
 def prepared_path(job: str) -> Path:
-    """Return where the int8 ONNX network of a job lies, or will.
+    """Return the path of a job's int8 ONNX network, which may not exist yet.
 
     Raises:
         ModelError: if the pack's weights are damaged, missing or were made for another trunk.

@@ -1,8 +1,8 @@
-"""Read a text for a question: the words that answer it, where they stand, and whether it answers at all.
+"""Read a text for a question: find the words that answer it, and whether it answers at all.
 
-Long texts are read in overlapping windows. A window's spans share one distribution, start times end; whether
-the text answers is judged apart, by how far [CLS], which stands for "not here", falls behind the spans, and by
-the network's own logit for it.
+Long texts are read in overlapping windows. A window's spans share one distribution, start times end. Whether the text
+answers is judged separately: by how far [CLS], which means "not here", falls behind the spans, and by the network's own
+logit for it.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ import numpy as np
 from rag.models import foreign, pack
 from rag.models.runtime import Runner, pack_runner, whole
 
-# Tokens of question, text and the three special ones, as in training
+# Tokens of question, text and the three special ones, as in training.
 WINDOW = 224
-# Of them, at most; of a longer question its end is read
+# Most of them for the question; the end of a longer one is read.
 QUESTION = 48
-# Tokens that two windows share
+# Tokens that two windows share.
 OVERLAP = 64
-LONGEST = 32  # tokens of an answer
-# Of a span's log-odds, lost with each token: start and end are else of two mentions of one thing
+LONGEST = 32  # most tokens of an answer
+# Penalty on a span's log-odds for each token; otherwise start and end come from two mentions of one thing.
 PER_TOKEN = 0.05
-SPANS = 5  # kept of a text
-# Of one text: 80,000 tokens; what follows is not read
+SPANS = 5  # most spans kept per text
+# Most windows of one text, 80,000 tokens; the rest is not read.
 MOST_WINDOWS = 512
-# What calibration weighs, in this order
+# The inputs of calibration, in this order.
 SIGNALS = ("margin", "answerable")
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredSpan:
-    """Words of a text that may answer: code points, and the probability that they are the answer."""
+    """Words of a text that may answer, in code points, with the probability that they are the answer."""
 
     start: int
     end: int
@@ -44,14 +44,14 @@ class ScoredSpan:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader made of a text: its best span, even where the text does not answer."""
+    """A reader's result for a text: its best span, even if the text does not answer."""
 
     answer: str
     start: int
     end: int
-    score: float  # as ScoredSpan.score
+    score: float  # like ScoredSpan.score
     no_answer: float  # probability that the text does not answer
-    spans: tuple[ScoredSpan, ...] = ()  # the best, apart from each other, best first
+    spans: tuple[ScoredSpan, ...] = ()  # the best that do not overlap, best first
 
 
 NOTHING = Reading("", 0, 0, 0.0, 1.0)
@@ -60,10 +60,10 @@ NOTHING = Reading("", 0, 0, 0.0, 1.0)
 class Reader(Protocol):
     """Finds answers in texts. Safe for several threads."""
 
-    calibrated: bool  # whether `no_answer` is a probability that was fitted, or only an order
+    calibrated: bool  # whether `no_answer` is a fitted probability; otherwise it only ranks
 
     def read(self, question: str, context: str) -> Reading:
-        """Return the best span of a text, in code points of it; `NOTHING` where there are no words."""
+        """Return the best span of a text, in its code points; `NOTHING` if it has no words."""
 
     def read_all(self, question: str, contexts: Sequence[str]) -> list[Reading]:
         """Read several texts for one question, in order."""
@@ -85,8 +85,8 @@ class PackReader:
     """The packaged reader on ONNX Runtime.
 
     Args:
-        calibration: what makes log-odds of "here" of a window: a weight for each of SIGNALS and a `bias`;
-            without it both weigh half.
+        calibration: gives the log-odds of "here" for a window: a weight for each of SIGNALS and a `bias`;
+            without it, both weigh half.
     """
 
     calibrated = True
@@ -105,14 +105,14 @@ class PackReader:
         ]
 
     def signals(self, question: str, contexts: Sequence[str]) -> np.ndarray:
-        """Return (n_contexts, 2) float64, SIGNALS of each text's likeliest window; texts without words give 0."""
+        """Return the SIGNALS of each text's likeliest window, (n_contexts, 2) float64; 0 for texts without words."""
         found = [windows for _, windows in self._read(question, contexts)]
         best = [max(windows, key=lambda window: window.here, default=None) for windows in found]
         signals = [window.signals if window else (0.0, 0.0) for window in best]
         return np.array(signals, np.float64).reshape(-1, len(SIGNALS))
 
     def _read(self, question: str, contexts: Sequence[str]) -> list[tuple[Any, list[_Found]]]:
-        """Return for each text the offsets of its tokens and what its windows say."""
+        """Return for each text the offsets of its tokens and the results of its windows."""
         asked, *texts = self._runner.tokenise([question, *contexts])
         first = asked.ids[-QUESTION:]
         room = WINDOW - 3 - len(first)
@@ -139,7 +139,7 @@ class TransformersReader:
     """Any question-answering model of transformers, by local path or hub name, through torch.
 
     Args:
-        threads: torch's, in the whole process; 0 leaves them as they are.
+        threads: torch's threads in the whole process; 0 leaves them unchanged.
     """
 
     calibrated = False
@@ -147,7 +147,7 @@ class TransformersReader:
     def __init__(self, name: str, *, threads: int = 0) -> None:
         from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer
 
-        self._lock = threading.Lock()  # a fast tokenizer refuses a second caller: "Already borrowed"
+        self._lock = threading.Lock()  # a fast tokenizer rejects concurrent calls: "Already borrowed"
         expected = "a folder or hub name of a question-answering model"
         with foreign.loading("reader", name, expected, threads=threads):
             foreign.expect_architecture(AutoConfig.from_pretrained(name), "ForQuestionAnswering", name)
@@ -205,7 +205,7 @@ class TransformersReader:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one window says: spans as (first token, last token, P(span if here)), P(here) and its SIGNALS."""
+    """The result of one window: spans as (first token, last token, P(span if here)), P(here) and its SIGNALS."""
 
     spans: list[tuple[int, int, float]]
     here: float
@@ -213,7 +213,7 @@ class _Found:
 
 
 def _begins(tokens: int, room: int) -> list[int]:
-    """Return where windows of `room` tokens begin, so that two share OVERLAP and the last ends the text."""
+    """Return where windows of `room` tokens begin: neighbours share OVERLAP, and the last ends with the text."""
     if not tokens:
         return []
     step = max(1, room - OVERLAP)
@@ -227,8 +227,8 @@ def _spans(
 
     Args:
         start, end: logits of the window's tokens (n_tokens,).
-        null: the sum of both at [CLS].
-        begin: the window's first token in the text.
+        null: the sum of both logits at [CLS].
+        begin: index in the text of the window's first token.
     """
     sums = start[:, None] + end[None, :]  # (n_tokens, n_tokens)
     distance = np.arange(len(end))[None, :] - np.arange(len(start))[:, None]
@@ -272,6 +272,6 @@ def _reading(context: str, offsets: Sequence[tuple[int, int]], windows: Sequence
 
 
 def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
-    """Leave out the white space around a span: the tokens of some tokenizers hold the space before a word."""
+    """Strip white space from a span: some tokenizers' tokens include the space before a word."""
     found = text[start:end]
     return start + len(found) - len(found.lstrip()), end - len(found) + len(found.rstrip())

@@ -1,7 +1,7 @@
 """Run the packaged networks: ONNX Runtime int8, one text or pair a run, in parallel over them.
 
-One a run, because int8 activations are scaled over a whole batch: in company a text would get another vector
-(cosine 0.98 to its own), and the same question in another order other results.
+A run has one item, because int8 activations are scaled over a whole batch: in a batch a text would get another vector
+(cosine 0.98 to its own), and the same question in another order would get other results.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rag.models import prepare, trunk
 
 PROBE = ("Who wrote Hamlet?", "William Shakespeare wrote the tragedy of Hamlet between 1599 and 1601.")
 
-_LOWEST_PRIORITY = 19  # as of nice(1)
+_LOWEST_PRIORITY = 19  # as in nice(1)
 _HALF = re.compile("[\ud800-\udfff]")
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -38,12 +38,12 @@ class Runner:
 
     Args:
         path: the prepared network.
-        threads: pairs that run at once; 0 means one for each core that this process may use.
+        threads: pairs to run at once; 0 means one for each core that this process may use.
     """
 
     def __init__(self, path: Path, *, threads: int = 0) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # parallel over texts instead: scales fully, ORT's own pool does not
+        options.intra_op_num_threads = 1  # texts run in parallel instead, which scales; ORT's pool does not
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(
@@ -56,15 +56,15 @@ class Runner:
         self._inputs = [one.name for one in self._session.get_inputs()]
         self._tokenizer = trunk_tokenizer()
         self._cls, self._sep = (_token_id(self._tokenizer, name) for name in ("[CLS]", "[SEP]"))
-        threadpool_limits(1, user_api="blas")  # numpy's threads spin, and cost a question 30 ms of ours
+        threadpool_limits(1, user_api="blas")  # numpy's spinning threads cost a question 30 ms
         self._threads = threads or cores()
         self._pool = _pool(self._threads)
         self._stop = threading.Event()
 
     def in_background(self, stop: threading.Event | None = None) -> Runner:
-        """Return the same network for work that nobody waits for: its threads run when no other wants the cores.
+        """Return the same network for background work: its threads run when no other wants the cores.
 
-        Without it a question would wait for its turn behind every text that is queued to be indexed.
+        Without it, a question would wait behind every text that is queued for indexing.
 
         Args:
             stop: once set, `tokenise` and `each` raise Stopped, `each` at its next item.
@@ -113,13 +113,13 @@ class Runner:
 
 
 def whole(text: str) -> str:
-    """Replace each half of a surrogate pair, which no tokenizer takes, by U+FFFD; offsets stay."""
+    """Replace each half of a surrogate pair, which no tokenizer accepts, by U+FFFD; offsets are unchanged."""
     return _HALF.sub("\ufffd", text)
 
 
 @cache
 def pack_runner(job: str, *, threads: int = 0) -> Runner:
-    """Return a network of the pack, prepared where set-up has not done it; loaded once a process.
+    """Return a network of the pack, prepared now if set-up has not; loaded once per process.
 
     Raises:
         ModelError: if its weights are damaged, missing or were made for another trunk.
@@ -128,13 +128,13 @@ def pack_runner(job: str, *, threads: int = 0) -> Runner:
 
 
 def probe(runner: Runner) -> list[float]:
-    """Return the largest logit of each of a network's outputs for PROBE, by which a prepared network is known."""
+    """Return the largest logit of each output for PROBE, which identifies a prepared network."""
     first, second = (tokens.ids for tokens in runner.tokenise(PROBE))
     return [round(float(np.max(output)), 2) for output in runner.run(first, second)]
 
 
 def cores() -> int:
-    """Return how many cores this process may use: in a container, often fewer than there are."""
+    """Return how many cores this process may use: in a container, often fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -149,14 +149,14 @@ def trunk_tokenizer() -> Tokenizer:
 
 @cache
 def _pool(threads: int, *, yielding: bool = False) -> ThreadPoolExecutor:
-    """Return the pool that all networks share, so that no more threads compute than there are cores."""
+    """Return the pool that all networks share, so there are no more computing threads than cores."""
     if yielding:
         return ThreadPoolExecutor(threads, thread_name_prefix="indexer", initializer=yield_to_others)
     return ThreadPoolExecutor(threads, thread_name_prefix="encoder")
 
 
 def yield_to_others() -> None:
-    """Give this thread the lowest priority; only Linux has priorities of threads."""
+    """Give this thread the lowest priority; only Linux has priorities per thread."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
 

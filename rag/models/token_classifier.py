@@ -1,6 +1,6 @@
-"""Say which tokens of a text are worth keeping: the pack's network, or any token classifier of transformers.
+"""Classify which tokens of a text are worth keeping: with the pack's network, or any transformers token classifier.
 
-A foreign one, such as LLMLingua-2's own, has two labels, of which label 1 means "keep".
+A foreign one, such as LLMLingua-2's own, has two labels; label 1 means "keep".
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from rag.models import foreign
 from rag.models.runtime import Runner
 from rag.text.protect import Span
 
-# Tokens of question and text together; with [CLS] and two [SEP] the trunk's 256, and one spare.
+# Tokens of question and text together; with [CLS] and two [SEP] one less than the trunk's 256.
 _WINDOW = 254
-# Of them, at most; of a longer question the end is kept, where a dialogue asks.
+# Most of them for the question; a longer one keeps its end, where a dialogue asks.
 _QUESTION = 48
 _BATCH = 8  # windows
 _EXPECTED = "a local folder or hub name of a token classification model with two labels, drop and keep"
 
 
 class TokenClassifier(Protocol):
-    """Says which tokens are worth keeping."""
+    """Classifies which tokens are worth keeping."""
 
     def count(self, text: str) -> int:
-        """Return how many tokens a text has."""
+        """Return the number of tokens of a text."""
 
     def classify(self, text: str, question: str) -> tuple[np.ndarray, np.ndarray]:
         """Return each token's first code point (n_tokens,) and its probability of being kept (n_tokens,)."""
@@ -66,11 +66,11 @@ class TransformersClassifier:
     It reads the text alone: these models were not trained to read a question with it.
 
     Args:
-        threads: torch's, in the whole process; 0 leaves them as they are.
+        threads: torch's threads in the whole process; 0 leaves them unchanged.
     """
 
     def __init__(self, name: str, *, threads: int = 0) -> None:
-        self._lock = threading.Lock()  # a fast tokenizer refuses a second caller: "Already borrowed"
+        self._lock = threading.Lock()  # a fast tokenizer rejects concurrent calls: "Already borrowed"
         self._tokenizer, self._model = _load(name, threads)
         limit = int(getattr(self._model.config, "max_position_embeddings", 0) or 512)
         self._room = max(1, min(limit, 512) - 4)  # two special tokens; RoBERTa's positions begin at two
@@ -119,7 +119,7 @@ class TransformersClassifier:
 
 
 def windows(begins: np.ndarray, text: str, room: int) -> Iterator[Span]:
-    """Cut tokens into windows of about equal length, at most `room`, at ends of sentences where there are some.
+    """Cut tokens into windows of about equal length, at most `room`, at ends of sentences if possible.
 
     Args:
         begins: each token's first code point.

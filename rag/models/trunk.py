@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def models_folder() -> Path:
-    """Return where prepared models live: with the installation, never in the data folder."""
+    """Return where prepared models are stored: with the installation, never in the data folder."""
     return Path(sys.prefix) / "share" / "ibid" / "models"
 
 
@@ -42,15 +42,15 @@ def trunk_sha256() -> str:
 
 
 def trunk_fingerprint() -> str:
-    """Return 16 hex digits that name the trunk's weights and the way they were exported."""
+    """Return 16 hex digits that identify the trunk's weights and the way they were exported."""
     return _digests()["fingerprint"]
 
 
 def verify_trunk() -> str:
-    """Hash the trunk's weights anew and return their sha256.
+    """Hash the trunk's weights again and return their sha256.
 
     Raises:
-        ModelError: if they changed although their size and time of change did not.
+        ModelError: if they changed although their size and modification time did not.
     """
     found, believed = _hash(trunk_folder() / "model.safetensors"), _digests()
     if found != believed:
@@ -63,7 +63,8 @@ def verify_trunk() -> str:
 
 @cache
 def _digests() -> dict[str, str]:
-    """Return sha256 and fingerprint of the weights, which are 90 MB: hashed once for each file, then noted."""
+    """Return sha256 and fingerprint of the weights. They are 90 MB, so each file is hashed once and the hash is
+    noted."""
     weights = trunk_folder() / "model.safetensors"
     stat = weights.stat()
     file: list[str | int] = [str(weights), stat.st_size, int(stat.st_mtime), EXPORT_VERSION]
@@ -75,7 +76,7 @@ def _digests() -> dict[str, str]:
         temporary.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps({"file": file, **digests}), encoding="utf-8")
         temporary.replace(_notes())
-    except OSError as error:  # an installation that cannot be written to: each start hashes anew
+    except OSError as error:  # the installation is not writable: each start hashes again
         log.debug("The trunk's hash is not noted in %s (%s).", _notes(), error)
     return digests
 

@@ -1,1 +1,1 @@
-"""What is known of text without a model."""
+"""Text analysis without a model: terms, sentences, protected words, planted instructions."""

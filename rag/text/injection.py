@@ -1,9 +1,9 @@
-"""Find text that speaks to a language model instead of a reader: instructions planted in a document.
+"""Find text that addresses a language model instead of a reader: instructions planted in a document.
 
-The extractive answer obeys nothing. A model that writes might. What looks like an injection is reported with the
-answer; where its sign is strong (it talks of "your answer", or of instructions to ignore), its evidence is ranked last,
-it supports nothing and is never shown as an answer. A weak sign, a task such as "Explain the process", stands in honest
-manuals too. By rules, in English; a plain question is no sign: documents ask many.
+The extractive answer obeys nothing; a model that writes might. Text that looks like an injection is reported with the
+answer. If its sign is strong (it mentions "your answer", or instructions to ignore), its evidence is ranked last,
+supports nothing and is never shown as an answer. A weak sign, a task such as "Explain the process", occurs in honest
+manuals too. Detection is by rules, in English; a plain question is no sign, since documents ask many.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _CHANGE = (
     r"substitute|render|provide|give|write|deliver|format|encode|misspell|scramble|jumble|rearrange|anagram|shuffle|remove|"
     r"group|combine|introduce|end|begin|start|finish|translate|repeat|print|output|say)"
 )
-# Within one sentence, addresses of sites included
+# Within one sentence, including addresses of sites.
 _SAME = r"(?:[^.!?\n]|[.!?](?!\s))"
 _START = r"(?:^|[.!?:;\n\"'”)\]]\s*)(?:(?:[-*•#>]+|\d+[.)])\s*)?(?:please\s+|now\s+|also\s+|then\s+)*"
 _STRONG = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
-        # what is to be done with "your answer"
+        # what to do with "your answer"
         rf"{_START}{_CHANGE}\b{_SAME}{{0,120}}?\b(?:in|into|to|of|from|for)\s+your\s+(?:\w+\s+)?{_ANSWER}\b",
         rf"{_START}{_CHANGE}\s+your\s+(?:\w+\s+)?{_ANSWER}\b",
         rf"{_START}in\s+your\s+(?:\w+\s+)?{_ANSWER}\b",
         rf"{_START}{_CHANGE}\s+\"[^\"\n]{{3,200}}\"{_SAME}{{0,60}}\b(?:your|the)\s+{_ANSWER}\b",
-        # what every list of attacks has
+        # the classics of every list of attacks
         r"\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|the\s+|your\s+|of\s+|everything\s+)*"
         r"(?:previous|prior|above|earlier|other|preceding|following|system)\b(?:[^.!?\n]{0,40}\b(?:instructions?|prompts?|"
         r"rules|directions|context|evidence|text)\b|\s+and\b)",
@@ -49,7 +49,7 @@ _STRONG = tuple(
 )
 _WEAK = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
-    for pattern in (  # a task for whoever reads along
+    for pattern in (  # a task for whoever reads the text
         rf"{_START}{_CHANGE}\b{_SAME}{{0,120}}?\bwith\s+your\s+(?:\w+\s+)?{_ANSWER}\b",
         rf"{_START}(?:replace|swap|substitute)\s+(?:\w+\s+){{0,2}}?(?:vowels?|letters?|words?|spaces|consonants?)\b",
         rf"{_START}(?:write|draft|compose|create|generate|develop|provide|produce|make)\s+(?:me\s+)?(?:an?|the)\s+"
@@ -64,10 +64,10 @@ _INVISIBLE = {0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD}
 
 
 def sign_of_injection(text: str, *, strong: bool = False) -> str:
-    """Return the words of a text that speak to a model, "" where none do.
+    """Return the words of a text that address a model, or "" if none do.
 
     Args:
-        strong: only signs that honest documents do not give.
+        strong: only signs that do not occur in honest documents.
     """
     plain = unicodedata.normalize("NFKC", text).translate(dict.fromkeys(_INVISIBLE))
     for sign in _STRONG if strong else (*_STRONG, *_WEAK):
@@ -77,7 +77,7 @@ def sign_of_injection(text: str, *, strong: bool = False) -> str:
 
 
 def last_if_planted(evidence: Sequence[Hit]) -> tuple[list[Hit], list[str]]:
-    """Rank last what beyond doubt speaks to a model instead of a reader, and remark on all that may.
+    """Rank hits last that clearly address a model instead of a reader, and remark on all that may.
 
     Returns:
         The hits, and the remarks.

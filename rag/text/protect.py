@@ -1,9 +1,9 @@
-"""What a compressor must not touch: words that carry the facts, and blocks that are not prose.
+"""Find what a compressor must not touch: words that carry the facts, and blocks that are not prose.
 
 "She did not pay 3,100 EUR to Ada."  -> not, pay, 3,100, EUR are facts; Ada is a name
-tables, JSON, code, SQL              -> blocks, which pass through as they are
+tables, JSON, code, SQL              -> blocks, which pass through unchanged
 
-Names are found by their capitals and negations by English words, which is what the packaged compressor knows.
+Names are found by their capitals and negations by English words: the packaged compressor is for English.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Span = tuple[int, int]
 FACT, NAME = 2, 1  # ranks of protection; 0 is none
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-# Characters; a longer run without spaces (base64, an endless laugh) is cut
+# Characters; a longer run without spaces (base64, an endless laugh) is cut.
 _LONGEST = 200
 _WORD = re.compile(rf"[{_HAN}]|[^\s{_HAN}]{{1,{_LONGEST}}}")
 _NEGATIONS = """
@@ -47,9 +47,9 @@ _IDENTIFIER = re.compile(  # an underscore, a dot or slash inside, camelCase, an
     r"_|\w[./\\@:]+\w|[a-z][A-Z]|[A-Z]{2}|^[@#$/~-]{1,2}\w|`|\w\(\)"
 )
 _EDGES = "\"'“”‘’«»()[]{}<>*_.,;:!?…-–—"
-# Share of capitalised words in a sentence beyond which capitals name nobody
+# Share of capitalised words in a sentence beyond which capitals no longer mean names.
 _SHOUTED = 0.6
-# Words; in a sentence of no more, capitals are taken at their word
+# Words; in a sentence of at most this many, capitals always mean names.
 _FEW = 4
 
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
@@ -60,7 +60,7 @@ _SQL_BEGINS = re.compile(
 )
 _SQL_GOES_ON = re.compile(r"\s|[A-Z]{2,}\b|[()]")
 _ROW = re.compile(r"\s*\||[^|\n]{1,80}\|[^|\n]{1,80}\||[^\t\n]{1,60}\t[^\t\n]{0,60}\t|\s*[-+=]{3,}[-+= ]*$")
-# Set with spaces; two such lines make a table
+# Columns set with spaces; two such lines make a table.
 _COLUMNS = re.compile(r"\s*\S(?:[^\n]*?\S)?(?: {3,}|\t+)\S")
 _SEPARATED = re.compile(r"[^,;\n]{1,60}(?:[,;](?! )[^,;\n]{0,60}){2,}$")  # commas without spaces
 _JSON = re.compile(
@@ -85,7 +85,7 @@ _INLINE = re.compile(r'\{[^{}\n]{0,2000}"[^{}\n"]{1,200}"\s*:[^{}\n]{0,2000}\}|\
 
 
 def find_words(text: str, blocks: Sequence[Span] = ()) -> list[Span]:
-    """Return the words outside the blocks: runs without white space, and single Chinese characters."""
+    """Return the words outside the blocks: runs without white space, or single Chinese characters."""
     words, begin = list[Span](), 0
     for start, end in [*blocks, (len(text), len(text))]:
         words += [match.span() for match in _WORD.finditer(text, begin, start)]
@@ -94,9 +94,9 @@ def find_words(text: str, blocks: Sequence[Span] = ()) -> list[Span]:
 
 
 def find_blocks(text: str) -> list[Span]:
-    """Return the tables, JSON, code and SQL of a text: disjoint spans in order, of whole lines where they are.
+    """Return the tables, JSON, code and SQL of a text: disjoint spans in order, of whole lines if possible.
 
-    A block of lines owns the line breaks around it, so that it stays on lines of its own.
+    A block of lines includes the line breaks around it, so it stays on its own lines.
     """
     inline = [m.span() for m in _INLINE.finditer(text)] if '"' in text or "SELECT" in text else []
     return _joined(sorted([*_line_blocks(text), *inline]))
@@ -105,8 +105,8 @@ def find_blocks(text: str) -> list[Span]:
 def protection(text: str, words: Sequence[Span]) -> list[int]:
     """Rank words by the facts they carry.
 
-    FACT for numbers with their units, dates, and negations with the word they deny; NAME for names and
-    identifiers; 0 for all others.
+    The ranks are FACT for numbers with their units, dates, and negations with the word they negate; NAME for names
+    and identifiers; 0 for all others.
     """
     shown = [text[start:end] for start, end in words]
     bare = [word.strip(_EDGES) for word in shown]
@@ -131,7 +131,8 @@ def _is_identifier(core: str, word: str) -> bool:
 
 
 def _names(text: str, words: Sequence[Span], bare: Sequence[str]) -> list[bool]:
-    """Tell which words are names: capitalised within a sentence; at its head, if so elsewhere or before another."""
+    """Return which words are names: those capitalised within a sentence. The first word of a sentence is a name if it
+    is one elsewhere or precedes another."""
     begins = {start for start, _ in split_sentences(text)}
     capital = [word[:1].isupper() and word.lower() not in _NOT_NAMES for word in bare]
     head, names = list[bool](), [False] * len(words)
@@ -150,7 +151,7 @@ def _names(text: str, words: Sequence[Span], bare: Sequence[str]) -> list[bool]:
 
 
 def _line_blocks(text: str) -> Iterator[Span]:
-    """Yield spans of lines that are no prose, each line's own, fences and SQL statements to their end."""
+    """Yield spans of lines that are not prose: one per line, or to the end of a fence or SQL statement."""
     lines = _lines(text)
     kinds = [_kind(text[start:end]) for start, end in lines]
     number = 0
@@ -171,7 +172,7 @@ def _kind(line: str) -> str:
         return "fence"
     if _SQL_BEGINS.match(line):
         return "sql"
-    # Patterns below look far; no line of code is so long, and JSON begins with its bracket
+    # The patterns below look far ahead. No line of code is so long, and JSON begins with its bracket.
     if len(line) > 2000:
         return "sure" if line.lstrip()[:2] in ('{"', "[{", "[[", '["') and line.rstrip()[-1] in "]}" else ""
     if _ROW.match(line) or _JSON.match(line) or _CODE.match(line):
@@ -182,7 +183,7 @@ def _kind(line: str) -> str:
 
 
 def _reach(text: str, lines: Sequence[Span], kinds: Sequence[str], number: int) -> int | None:
-    """Return the last line of the block that begins at a line; None where none does."""
+    """Return the last line of the block that begins at a line, or None if none does."""
     kind, last = kinds[number], number
     if kind == "fence":
         return next((i for i in range(number + 1, len(lines)) if kinds[i] == "fence"), len(lines) - 1)

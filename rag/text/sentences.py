@@ -1,9 +1,9 @@
-"""Split text into sentences as spans that lose nothing: joined, they give the text back.
+"""Split text into sentences as spans that lose nothing: joined, they are the text again.
 
 A sentence ends at `.`, `!` or `?` before a space and a likely beginning, at their full-width and
-Indic kin anywhere, and at a line break that structure explains: a blank line, a heading, a list item,
+Indic counterparts anywhere, and at a structural line break: a blank line, a heading, a list item,
 a table row, a labelled line, a row that begins with a code or is set in columns. Rules, not a model:
-15 MB a second matter more here than the last per cent, and a wrong split costs a citation a few words.
+15 MB per second matter more here than the last per cent, and a wrong split costs a citation a few words.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _BEGINNERS = (
     "under with to what who why how where das die der es er sie wir im in am"
 )
 _NAME_FOLLOWS = frozenset(_TITLES.split())  # never end a sentence
-# Words of their own unless a number follows: "No. 5", "no. He"
+# Ordinary words unless a number follows: "No. 5", "no. He".
 _NUMBER_FOLLOWS = frozenset(_NUMBERED.split())
-# End a sentence only where the next word likes to begin one
+# End a sentence only if the next word is one that often begins a sentence.
 _MAY_END = frozenset(_ENDING.split())
 _STARTERS = frozenset(_BEGINNERS.split())
 _END = re.compile(  # begins with one set of characters, which lets the scanner skip all others quickly
@@ -46,7 +46,7 @@ _END = re.compile(  # begins with one set of characters, which lets the scanner 
 _SPACE = re.compile(r"\s*+")
 _OPENING = r"\s+[\[(\"'“‘«*_#>|–-]*\s*"
 _BEGINNING = re.compile(_OPENING + r"(?:[^\W\d_a-zß-öø-ÿ]|\d|$)")
-# For text that knows no capitals
+# For text without capitals.
 _ANY_BEGINNING = re.compile(_OPENING + r"(?:\w|$)")
 _LAST_WORD = re.compile(r"[\w.]+$")
 _NEXT_WORD = re.compile(r"\W*(\w*)")
@@ -55,9 +55,9 @@ _LOOK_BACK, _LOOK_AHEAD = 16, 16  # characters: the longest abbreviation, the lo
 
 
 def split_sentences(text: str) -> list[Span]:
-    """Return consecutive spans whose union is the text; white space belongs to the sentence before it.
+    """Return consecutive spans that together are the text; white space belongs to the sentence before it.
 
-    Text that is only white space gives one span; empty text gives none.
+    Text of only white space gives one span; empty text gives none.
     """
     if not text:
         return []
@@ -73,7 +73,7 @@ def split_sentences(text: str) -> list[Span]:
 
 
 def strip_span(text: str, start: int, end: int) -> Span:
-    """Shrink a span so that it neither begins nor ends with white space; an empty one stays at `start`."""
+    """Shrink a span so that it neither begins nor ends with white space; an empty one is at `start`."""
     while end > start and text[end - 1].isspace():
         end -= 1
     first = _skip_space(text, start)
@@ -81,7 +81,7 @@ def strip_span(text: str, start: int, end: int) -> Span:
 
 
 def _has_capitals(text: str) -> bool:
-    """Tell whether a capital marks the beginning of a sentence here; lower-cased exports have none."""
+    """Return whether a capital marks the beginning of a sentence here; lower-cased exports have none."""
     sample = text[:20_000]
     upper = sum(map(str.isupper, sample))
     return upper * 200 > sum(map(str.islower, sample))
@@ -101,9 +101,9 @@ def _ends_sentence(text: str, match: re.Match[str], beginning: re.Pattern[str]) 
 
 
 def _ends_after(word: str, before: str, following: str) -> bool:
-    """Tell whether the stop after `word` ends a sentence rather than an abbreviation or a list number."""
+    """Return whether the stop after `word` ends a sentence rather than an abbreviation or a list number."""
     if word.isdigit():
-        # "12. Item" where a sentence begins
+        # "12. Item" at the beginning of a sentence is a list number.
         return before.rstrip(" \t")[-1:] not in (
             "\n",
             "",

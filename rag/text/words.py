@@ -15,18 +15,19 @@ from itertools import chain
 
 import Stemmer
 
-# Raise it with every change of the terms: an index made of other terms has to be rebuilt
+# Raise it with every change of the terms: an index of other terms has to be rebuilt.
 VERSION = 1
-# Code points; a longer run (base64, a line of underscores) is cut, so it still finds itself
+# Code points; a longer run (base64, a line of underscores) is cut, and still finds itself.
 LONGEST_TERM = 64
 
-# Scripts written without spaces. Hangul has spaces, but its particles are glued on, so pairs serve it better.
+# Scripts written without spaces. Hangul has spaces, but its particles are attached to words, so pairs work
+# better.
 _PAIRED = (
     "\u2e80-\u2fdf\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf"
     "\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _TRIPLED = "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1780-\u17d3"  # Thai, Lao, Burmese, Khmer
-# Combining marks and vowel signs, which `\w` leaves out and without which Hindi or Hebrew falls to pieces.
+# Combining marks and vowel signs: `\w` omits them, which would split Hindi and Hebrew words.
 _MARKS = (
     "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
     "\u0730-\u074a\u0900-\u0963\u0971-\u0dff\u0f71-\u0f84"
@@ -34,7 +35,7 @@ _MARKS = (
 
 
 def _surface_pattern(run: str, other_scripts: str = "") -> re.Pattern[str]:
-    """Match one surface: runs of letters and digits joined inside a word, or an acronym and its number."""
+    """Match one surface form: runs of letters and digits joined within a word, or an acronym and its number."""
     return re.compile(
         rf"{run}(?:(?:['’.\-‐]|(?<=[0-9]),(?=[0-9])){run})*"
         r"(?: (?<=[A-Z][A-Z] )[0-9]+(?!\w|[.,][0-9])|\+\+|#(?!\w))?"  # RFC 2616, C++, C#
@@ -43,13 +44,13 @@ def _surface_pattern(run: str, other_scripts: str = "") -> re.Pattern[str]:
 
 
 _SPACED = rf"[^\W{_PAIRED}{_TRIPLED}]"
-# Most text; a third faster than the general pattern
+# Fits most text, and is a third faster than the general pattern.
 _ASCII_SURFACE = _surface_pattern("[0-9A-Z_a-z]+")
 _SURFACE = _surface_pattern(rf"{_SPACED}+(?:[{_MARKS}]+{_SPACED}*)*", f"|[{_PAIRED}]+|[{_TRIPLED}]+")
-# Soft hyphens and joiners split no word
+# Soft hyphens and joiners do not split a word.
 _INVISIBLE = re.compile("[\u00ad\u200c\u200d\u2060\ufeff]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-# Possessives and contractions
+# Possessives and contractions.
 _ENDING = re.compile(r"'(?:s|ve|ll|re|d|m)?$", re.IGNORECASE)
 # A number with its dots, an acronym with its plural s, a word with its capital, a lone capital.
 _PIECE = re.compile(r"\d+(?:\.\d+)*|[A-Z]{2,}s?(?![^\dA-Z_.,\-+# ])|[A-Z]?[^\dA-Z_.,\-+# ]+|[A-Z]")
@@ -67,23 +68,23 @@ _STOP_WORDS = """
     very was we were what when where which while who whom whose why will with would you your yours yourself
     dont doesnt didnt isnt arent wasnt werent cant couldnt wont wouldnt shouldnt havent hasnt hadnt"""
 
-# 0: its own cache would be a second one
+# 0 turns off its own cache, which would be a second one.
 _stem: Callable[[str], str] = Stemmer.Stemmer("english", 0).stemWord
 
 
 def text_terms(text: str) -> list[str]:
-    """List the terms of a chunk in reading order, repeats included; the length BM25 counts is the list's."""
+    """List the terms of a chunk in reading order, repeats included; BM25 uses the list's length."""
     return list(chain.from_iterable(map(_known.__getitem__, _surfaces(text))))
 
 
 def question_terms(text: str) -> list[str]:
     """List the terms of a question, repeats included; each occurrence counts once in a BM25 sum.
 
-    As `text_terms`, except that
-    - stop words are dropped where other words remain; an acronym (`WHO`) in a question not written in
-      capitals throughout is no stop word;
-    - the whole of an identifier is listed once per part, so that a chunk with `user_id` stands before
-      one with many a `user` and many an `id`: the whole is at least as rare as each part, and a part
+    Like `text_terms`, except that
+    - stop words are dropped if other words remain; an acronym (`WHO`) in a question that is not all in
+      capitals is not a stop word;
+    - the whole of an identifier is listed once per part, so that a chunk with `user_id` ranks before
+      one with many occurrences of `user` and `id`: the whole is at least as rare as each part, and a part
       gains at most k1 + 1 = 2.2 times its idf by being frequent;
     - a word before a number is also tried as a compound: `rfc 2616` finds the chunk with `RFC2616`.
     """
@@ -114,13 +115,13 @@ def _surfaces(text: str) -> list[str]:
 
 
 class _SurfaceTerms(dict[str, tuple[str, ...]]):
-    """Surface -> its terms, worked out once: a text has many words and a language few."""
+    """Surface form -> its terms, computed once: a text has many words, a language few."""
 
-    LIMIT = 500_000  # surfaces, about 100 MB; beyond it a run of new ones starts over instead of growing
+    LIMIT = 500_000  # surface forms, about 100 MB; beyond that, the cache starts over
 
     def __init__(self) -> None:
         super().__init__()
-        self.wholes: set[str] = set()  # the surfaces whose first term is their whole
+        self.wholes: set[str] = set()  # the surface forms whose first term is their whole
 
     def __missing__(self, surface: str) -> tuple[str, ...]:
         whole, parts = _split(surface)
@@ -139,7 +140,7 @@ _first_of = re.compile(f"(?P<paired>[{_PAIRED}])|(?P<tripled>[{_TRIPLED}])").mat
 
 
 def _split(surface: str) -> tuple[str, list[str]]:
-    """Return a surface's whole ("" where its parts say it all) and its parts, folded and stemmed."""
+    """Return the whole of a surface form ("" if its parts suffice) and its parts, folded and stemmed."""
     if script := _first_of(surface):
         return "", _grams(surface, 2 if script["paired"] else 3)
     word = _ENDING.sub("", surface.replace("’", "'").replace("‐", "-")).strip("_")
@@ -160,7 +161,7 @@ def _split_compound(word: str, pieces: list[str]) -> tuple[str, list[str]]:
     hyphenated = "-" in word and not any(numbers[1:]) and len(pieces) == word.count("-") + 1
     if hyphenated and not all(piece[0].isupper() for piece in pieces):  # an X-Request-Id is a name
         glued = [_normalise("".join(pieces))] if len(pieces) == 2 and min(map(len, pieces)) == 1 else []
-        # Self-hosted = self hosted, e-mail = email
+        # self-hosted = self hosted, e-mail = email
         return "", [_normalise(piece) for piece in pieces] + glued
     if len(pieces) == 2 and numbers[0] != numbers[1] and word[-1] not in "+#":
         return _fold("".join(pieces)), [_normalise(piece) for piece in pieces if len(piece) > 1]
@@ -179,13 +180,13 @@ def _grams(run: str, size: int) -> list[str]:
 
 
 def _normalise(word: str) -> str:
-    """Fold a word, and stem it where it is a Latin one without digits or signs."""
+    """Fold a word, and stem it if it is Latin without digits or signs."""
     folded = _fold(word)
     return _stem(folded) if folded.isascii() and folded.isalpha() else folded
 
 
 def _fold(word: str) -> str:
-    """Lower-case a word and take Latin and Greek letters from their marks: `Café` -> `cafe`."""
+    """Lower-case a word and strip the marks from Latin and Greek letters: `Café` -> `cafe`."""
     word = word.casefold()
     if word.isascii():
         return word

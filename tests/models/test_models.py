@@ -249,7 +249,7 @@ def without_one(file: Path, part: str) -> None:
 FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
     "another job's": (
         lambda file: shutil.copyfile(file.with_name("compressor.safetensors"), file),
-        "does not hold the weights of a reader; restore it",
+        "does not contain the weights of a reader; restore it",
     ),
     "no safetensors": (
         lambda file: file.write_bytes(b"not weights"),
@@ -257,10 +257,13 @@ FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "truncated": (lambda file: file.write_bytes(file.read_bytes()[:-9]), "is not a safetensors file"),
     "missing": (lambda file: file.unlink(), "is not a safetensors file"),
-    "no head": (lambda file: without_one(file, "answerable"), "does not hold the weights of a reader"),
-    "a layer less": (lambda file: without_one(file, "lora_B"), "does not hold the weights of a reader"),
-    "another rank": (lambda file: other_shapes(file, "lora_A"), "does not hold the weights of a reader"),
-    "another head": (lambda file: other_shapes(file, "span.weight"), "does not hold the weights of a reader"),
+    "no head": (lambda file: without_one(file, "answerable"), "does not contain the weights of a reader"),
+    "a layer less": (lambda file: without_one(file, "lora_B"), "does not contain the weights of a reader"),
+    "another rank": (lambda file: other_shapes(file, "lora_A"), "does not contain the weights of a reader"),
+    "another head": (
+        lambda file: other_shapes(file, "span.weight"),
+        "does not contain the weights of a reader",
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""Ablation: every stage of the question path off, or swapped; what each costs and buys, over the same questions."""
+"""Ablation: turn off or swap every stage of the question path, and measure what each costs and gains."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rag.pipeline import Pipeline
 from rag.stages import ModelSet
 from rag.types import Draft, Hit
 
-# Pieces of evidence in the prompt, of which one is gold
+# Pieces of evidence in the prompt, one of them gold.
 PLACES = 5
 ORDER_SEED = 23
 SettingChanges = Mapping[str, Any]
@@ -37,16 +37,16 @@ ORDERS: Mapping[str, Callable[[list[Hit], random.Random], list[Hit]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A question path with something changed: its values for each question, and times."""
+    """A changed question path, with its values and times for each question."""
 
     name: str
     changes: SettingChanges
     values: tuple[Values, ...]
-    ms: tuple[float, ...]  # total, of each question
+    ms: tuple[float, ...]  # total time of each question
 
 
 def variants() -> dict[str, SettingChanges]:
-    """Return what is tried, by name; the first is the question path as it is configured."""
+    """Return the variants by name; the first is the question path as configured."""
     tried: dict[str, SettingChanges] = {
         "as configured": {},
         "without BM25": {"lexical_candidates": 0},
@@ -71,10 +71,10 @@ def variants() -> dict[str, SettingChanges]:
 def ablate(
     subject: Subject, questions: Sequence[EvalQuestion], advance: Callable[[], None] = lambda: None
 ) -> list[Variant]:
-    """Ask all questions under every variant; those that change nothing of the configuration are left out.
+    """Ask all questions under every variant, except those that do not change the configuration.
 
     Args:
-        advance: called as each variant is done.
+        advance: called when a variant is done.
     """
     found: list[Variant] = []
     for name, changes in variants().items():
@@ -108,7 +108,7 @@ def differences(found: Sequence[Variant], measure_name: str) -> list[tuple[str, 
 
 
 def ablation_json(found: Sequence[Variant]) -> list[dict[str, Any]]:
-    """Return every variant's means and times, and what it changes in each measure."""
+    """Return every variant's means and times, and its change in each measure."""
     names = dict.fromkeys(name for values in found[0].values for name in values)
     changed = {name: {row[0]: row[1:] for row in differences(found, name)} for name in names}
     return [
@@ -129,10 +129,10 @@ def ablation_json(found: Sequence[Variant]) -> list[dict[str, Any]]:
 
 
 def read_ablation(path: Path) -> dict[str, Any]:
-    """Read what `ibid eval ablate --out` wrote.
+    """Read a file written by `ibid eval ablate --out`.
 
     Raises:
-        InvalidInput: if it is something else.
+        InvalidInput: if it is not such a file.
     """
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -140,14 +140,14 @@ def read_ablation(path: Path) -> dict[str, Any]:
             return found
     except (OSError, ValueError, AttributeError) as error:
         raise InvalidInput(f"{path} cannot be read ({error}); make it with `ibid eval ablate`.") from error
-    raise InvalidInput(f"{path} is no ablation; make it with `ibid eval ablate`.")
+    raise InvalidInput(f"{path} is not an ablation; make it with `ibid eval ablate`.")
 
 
 def by_order(subject: Subject, questions: Sequence[EvalQuestion]) -> dict[str, Values]:
-    """Return, for each order of the same evidence in the prompt, the means of the answers' values.
+    """Return the means of the answers' values for each order of the same evidence in the prompt.
 
-    An extractive generator weighs each sentence by itself: only ties go to what is read first. One that writes does
-    not.
+    An extractive generator weighs each sentence by itself, so order only breaks ties. A generator that writes is
+    sensitive to it.
     """
     rng = random.Random(ORDER_SEED)
     found: dict[str, list[Values]] = {name: [] for name in ORDERS}
@@ -158,7 +158,7 @@ def by_order(subject: Subject, questions: Sequence[EvalQuestion]) -> dict[str, V
 
 
 def by_position(subject: Subject, questions: Sequence[EvalQuestion]) -> dict[str, Values]:
-    """Return, for each position of the gold evidence in the prompt, the means of the answers' values."""
+    """Return the means of the answers' values for each position of the gold evidence in the prompt."""
     found: dict[int, list[Values]] = {}
     for question, hits in _with_gold(subject, questions):
         gold = next(i for i, items in enumerate(found_items(hits, question.evidence)) if items)
@@ -172,12 +172,12 @@ def by_position(subject: Subject, questions: Sequence[EvalQuestion]) -> dict[str
 def _with_gold(
     subject: Subject, questions: Sequence[EvalQuestion]
 ) -> Iterator[tuple[EvalQuestion, list[Hit]]]:
-    """Yield the questions of which one of five hits holds the gold evidence, with the hits."""
+    """Yield the questions for which one of five hits contains the gold evidence, with the hits."""
     for question in questions:
         try:
             hits = list(subject.pipeline.search(subject.corpus, question.question, k=PLACES).hits)
         except InvalidInput:
-            continue  # too long, say; the run has named it
+            continue  # such as a question that is too long; the run has reported it
         spans = [[(hit.chunk.document, hit.start, hit.end)] for hit in hits]
         if (
             len(hits) == PLACES

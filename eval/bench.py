@@ -1,7 +1,7 @@
-"""Measure quality and speed: `python -m eval.bench [NAME ...]`, all of them without a name.
+"""Measure quality and speed: `python -m eval.bench [NAME ...]`; without a name, everything.
 
-Each measurement writes `eval/results/<name>-<commit>.json`; `python -m eval.report.tables` fills the tables of
-`docs/` from the newest ones. A measurement whose public data is missing is skipped, and says so.
+Each measurement writes `eval/results/<name>-<commit>.json`; `python -m eval.report.tables` fills the tables of `docs/`
+from the newest ones. A measurement whose public data is missing is skipped with a message.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Measurement:
 
     run: Callable[[], Any]
     needs: str | None
-    part: bool = False  # of another one, or very long: measured only where it is named
+    part: bool = False  # part of another one, or very long: measured only if named
 
 
 MEASUREMENTS: Mapping[str, Measurement] = {
@@ -73,7 +73,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
 
 
 def main() -> None:
-    """Run the measurements that are named."""
+    """Run the named measurements."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,7 +1,7 @@
-"""What has to hold of every run, whatever its questions: invariants of the stages, and small canary sets.
+"""Check what must hold for every run, whatever its questions: invariants of the stages, and small canary sets.
 
-A quality metric cannot see some faults: citations that name another document, offsets one character off, a judge
-that says yes to everything. Each check says what it found.
+Quality metrics miss some faults: citations that name another document, offsets one character off, a judge
+that says yes to everything. Each check reports what it found.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from rag.store.catalog import Catalog
 from rag.types import Answer, Chunk, Citation, Hit, Ledger, Trace
 
 CANARY = Path(__file__).parent / "canary.jsonl"
-# Balanced accuracy on the canary
+# Balanced accuracy on the canary.
 JUDGE_AT_LEAST = 0.75
-# Share of questions about what does not exist
+# Share of refused questions about things that do not exist.
 REFUSED_AT_LEAST = 0.8
-# Share of the chunks of older documents that are found by their own words
+# Share of the chunks of older documents that are found by their own words.
 FOUND_AT_LEAST = 0.95
-# By which compression may fall short of what it was asked to keep: a word of a short text
+# Shortfall allowed to compression: a word of a short text.
 SHORT_BY = 0.05
-# Documents, beside the newest
+# Documents besides the newest.
 PROBED = 25
 PROBE_CHARS = 300
-# Characters of a chunk that says enough to be asked for
+# Characters of a chunk long enough to be searched for.
 TELLING = 40
-# Share of the values that RAGAS gives no number for
+# Share of values for which RAGAS may give no number.
 MISSING_AT_MOST = 0.1
 PROBE_SEED = 17
 _ERROR = "error: "
-# None of this is real, so no corpus answers it; one that quotes these questions does.
+# None of this is real, so no corpus answers it, except one that quotes these questions.
 NONSENSE = (
     "How many quorbles fit into a standard Veltrix hamper?",
     "Who succeeded Admiral Tondrel Vask as warden of Ymmerhold?",
@@ -61,7 +61,7 @@ NONSENSE = (
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that has to hold, whether it did, and what was found."""
+    """A condition that must hold, whether it did, and what was found."""
 
     name: str
     ok: bool
@@ -71,7 +71,7 @@ class Check:
 def check_answers(
     questions: Sequence[EvalQuestion], answers: Sequence[Answer], subject: Subject
 ) -> list[Check]:
-    """Check the stages of every answer: text, order of rankings and context, citations."""
+    """Check the stages of every answer: texts, order of rankings and context, citations."""
     texts = _Texts(subject.catalog, subject.corpus)
     attention = subject.settings.retrieval.order == "attention"
     labelled = list(zip(questions, answers, strict=True))
@@ -96,7 +96,7 @@ def check_canaries(subject: Subject, judge: Judge | None = None) -> list[Check]:
 
 
 def ask_or_report(pipeline: Pipeline, corpus: str, question: str) -> Answer:
-    """Answer a question; an error becomes a refusal that gives it as its reason, so that the others go on."""
+    """Answer a question; an error becomes a refusal with the error as its reason, so that the run goes on."""
     try:
         return pipeline.ask(corpus, question)
     except IbidError as error:
@@ -114,12 +114,12 @@ def ask_or_report(pipeline: Pipeline, corpus: str, question: str) -> Answer:
 
 
 def error_of(answer: Answer) -> str:
-    """Return the error that the question ended in, "" where there was none."""
+    """Return the error in which the question ended, or ""."""
     return answer.reason.removeprefix(_ERROR) if answer.reason.startswith(_ERROR) else ""
 
 
 def check_numbers(judged: Sequence[Mapping[str, float]], failure: str) -> Check:
-    """Check that RAGAS gave a number for nearly every value that it was asked for."""
+    """Check that RAGAS gave a number for nearly every requested value."""
     values = [value for one in judged for value in one.values()]
     missing = sum(math.isnan(value) for value in values)
     found = f"{len(values) - missing} of {len(values)}{f'; the first failed by {failure}' if failure else ''}"
@@ -134,7 +134,7 @@ class _Texts:
         self._read = cache(self._read_text)
 
     def at(self, document: str, version: int, start: int, end: int) -> str | None:
-        """Return what stands there, None where that version is not the current one."""
+        """Return the text of a span, or None if the version is not the current one."""
         text = self._read(document, version)
         return None if text is None or not 0 <= start < end <= len(text) else text[start:end]
 
@@ -190,17 +190,17 @@ def _not_permuted(answer: Answer) -> str:
 
 
 def _wrong_order(answer: Answer, *, attention: bool) -> str:
-    """Say where the context is not best first, second best last, and so on inward (or by rank)."""
+    """Describe where the context is not best first, second best last, and so on inward (or by rank)."""
     ranked = [_span(hit) for hit in answer.trace.rankings.get("evidence", ())]
     placed = [_span(hit) for hit in answer.trace.rankings.get("context", ())]
     if ranked and not placed:
         return "nothing of the evidence reached the context"
     ordered = [*ranked[::2], *ranked[1::2][::-1]] if attention else ranked
-    if answer.trace.strategy == "whole_document":  # best document first, each as it runs
+    if answer.trace.strategy == "whole_document":  # best document first, each in document order
         documents = list(dict.fromkeys(document for document, _, _ in ranked))
         ordered = sorted(ranked, key=lambda span: (documents.index(span[0]), *span[1:]))
     elif answer.trace.strategy == "summary_then_detail":
-        return ""  # summary and detail are told apart by no span
+        return ""  # spans do not distinguish summary from detail
     expected = [span for span in ordered if span in placed]
     return (
         "" if placed == expected else f"hits of ranks {[ranked.index(s) + 1 for s in placed if s in ranked]}"
@@ -208,7 +208,7 @@ def _wrong_order(answer: Answer, *, attention: bool) -> str:
 
 
 def _overcompressed(answer: Answer) -> str:
-    """Say where less is left of a piece of evidence than the least that assembling asks for."""
+    """Describe where less is left of a piece of evidence than assembly must keep."""
     context = answer.trace.rankings.get("context", ())
     for hit, shown in zip(context, answer.trace.shown, strict=True):
         share = len(shown) / max(1, len(hit.text))
@@ -238,9 +238,9 @@ def _over_budget(answer: Answer) -> str:
 
 
 def _findable(subject: Subject) -> Check:
-    """Ask for some chunks by their own words: an index that lags, or is another's, does not know them.
+    """Search for some chunks by their own words: a stale or foreign index does not find them.
 
-    Those of the newest documents have to be found, every one: what was ingested last is what a stale index lacks.
+    All chunks of the newest documents must be found, since a stale index lacks what was ingested last.
     """
     newest, others = _some_chunks(subject)
     lost = [[chunk for chunk in chunks if not _finds(subject, chunk)] for chunks in (newest, others)]
@@ -260,7 +260,7 @@ def _finds(subject: Subject, chunk: Chunk) -> bool:
 
 
 def _some_chunks(subject: Subject) -> tuple[list[Chunk], list[Chunk]]:
-    """Return up to three chunks of each of the two newest documents, and of some others."""
+    """Return up to three chunks of each of the two newest documents and of some others."""
     infos = sorted(subject.catalog.documents.infos(subject.corpus), key=lambda info: -info.created)
     generation = subject.pipeline.index(subject.corpus).generation.id
     rng = random.Random(PROBE_SEED)
@@ -284,7 +284,7 @@ def _refusing(subject: Subject) -> Check:
 
 
 def _judging(judge: Judge) -> Check:
-    """Judge statements whose truth is known, half of them planted falsehoods."""
+    """Judge statements with known truth, half of them planted falsehoods."""
     entries = list(canary())
     supported = judge.support([(e["evidence"], e["statement"]) for e, _ in entries]) >= 0.5
     truth = np.array([label for _, label in entries])

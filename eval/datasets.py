@@ -1,6 +1,6 @@
-"""Read question sets: the handbook that ships with Ibid, and public sets that lie beside the checkout.
+"""Read question sets: the handbook that ships with Ibid, and public sets stored beside the checkout.
 
-The public ones are not part of the project; `available` says whether they are here.
+The public ones are not part of the project; `available` returns whether they are here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SHARED = ROOT.parent / "shared" / "data"
 
 
 def available(part: str = "") -> bool:
-    """Return whether the public data (or a part of it, a path below it) lies beside the checkout."""
+    """Return whether the public data, or the given path below it, is stored beside the checkout."""
     return (SHARED / part).exists()
 
 
@@ -58,12 +58,12 @@ def records(part: str) -> Iterator[dict[str, Any]]:
 
 
 def held_back(text: str, share: float = 0.5) -> bool:
-    """Return whether a record, named by its question or premise, is kept out of training, for measuring.
+    """Return whether a record, identified by its question or premise, is held out of training for measuring.
 
-    The text's hash decides, so that training and measuring agree and repeats fall on the same side.
+    The text's hash decides, so training and measuring agree, and repeats are on the same side.
 
     Args:
-        share: of all texts, about, in [0, 1].
+        share: approximate share of texts held out, in [0, 1].
     """
     place = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     return place < share * 2**64

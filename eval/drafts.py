@@ -1,8 +1,8 @@
 """Draft questions from a corpus, for a person to review: by rules, without a language model.
 
-Each draft asks for something that one sentence states, and carries that sentence as its evidence and the words
-asked for as its answer. Drafts share words with their evidence more than people's questions do, so a set of drafts
-alone flatters retrieval: reword them, and add questions that nothing answers.
+Each draft asks for something that one sentence states, with that sentence as its evidence and the requested words as
+its answer. Drafts share more words with their evidence than people's questions do, so drafts alone flatter retrieval:
+reword them, and add questions that nothing answers.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from rag.store.catalog import Catalog
 from rag.text.sentences import split_sentences
 from rag.types import Document
 
-# Tag of every question that nobody has reviewed
+# Tag of every unreviewed question.
 DRAFT = "draft"
-# Characters of a sentence that is asked about
+# Lengths in characters of the sentences to ask about.
 LONGEST_SENTENCE = 300
 _NOUN = r"(?:[A-Z][\w'-]+|[a-z][\w'-]+)"
 _IS = re.compile(

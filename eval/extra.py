@@ -1,4 +1,4 @@
-"""The packages that evaluation needs beyond what the service runs on: Ibid's extra `eval`."""
+"""The packages that evaluation needs in addition to the service's: Ibid's extra `eval`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ PACKAGES = ("ir_measures", "ragas", "instructor", "matplotlib")
 
 
 def require_extra(packages: Iterable[str] = PACKAGES) -> None:
-    """Check, before anything is asked or measured, that evaluation's packages are installed; imports none.
+    """Check that evaluation's packages are installed, before anything is measured. Imports none of them.
 
     Raises:
-        IbidError: naming those that are absent, and how to install them.
+        IbidError: if packages are missing; names them and says how to install them.
     """
     absent = [name for name in packages if find_spec(name) is None]
     if absent:
         raise IbidError(
-            f"Evaluation needs {', '.join(absent)}, which the service does without: install Ibid with its extra "
+            f"Evaluation needs {', '.join(absent)}, which the service does not: install Ibid with its extra "
             "`eval`, or run `make install-dev` in a clone."
         )

@@ -1,8 +1,8 @@
-"""RAGAS's measures of an answer, with our judge in the place of the language model that RAGAS asks.
+"""RAGAS's measures of an answer, with our judge in place of the language model that RAGAS asks.
 
-The measures are RAGAS's own (`ragas.metrics.collections`): it writes the prompts and counts. Only what it asks is
-answered differently: statements are the answer's sentences, verdicts the judge's. That needs no network, takes
-milliseconds and always says the same. Any OpenAI-compatible server can answer instead.
+The measures are RAGAS's own (`ragas.metrics.collections`): it writes the prompts and counts. Only the replies differ:
+statements are the answer's sentences, and verdicts are the judge's. That needs no network, takes milliseconds and is
+deterministic. Any OpenAI-compatible server can answer instead.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rag.models.judge import Judge, Pair
 from rag.text.sentences import split_sentences
 from rag.types import Answer
 
-os.environ["RAGAS_DO_NOT_TRACK"] = "true"  # before ragas is imported: it reports its use over the network
+os.environ["RAGAS_DO_NOT_TRACK"] = "true"  # before importing ragas, which reports its use
 
 from pydantic import BaseModel
 from ragas.embeddings.base import BaseRagasEmbedding
@@ -39,14 +39,14 @@ from ragas.metrics.collections import (
 )
 from ragas.metrics.collections.faithfulness.util import NLIStatementInput, NLIStatementOutput
 
-# The judge's probability from which a statement counts as supported
+# A statement counts as supported from this probability of the judge on.
 SUPPORTED_FROM = 0.5
-# An expected answer shorter than that is judged together with its question
+# An expected answer shorter than this is judged together with its question.
 FEW_WORDS = 8
 REQUESTS_AT_ONCE = 8  # requests to a server
 JUDGE_TIMEOUT_S = 120
 Output = TypeVar("Output", bound=BaseModel)
-# What comes before the JSON that ends a prompt; within JSON no line ends
+# What precedes the JSON that ends a prompt; JSON contains no line breaks.
 _INPUT = "\ninput: "
 _EVASIVE = re.compile(
     r"\b(do(es)? not|don't|cannot|can't) (know|say|answer|tell)\b|\bnot sure\b", re.IGNORECASE
@@ -66,7 +66,7 @@ class JudgeLLM(InstructorBaseRagasLLM):
         """Return what RAGAS's prompt asks for, read from the JSON that ends it.
 
         Raises:
-            ValueError: for a prompt of another measure than those that this module uses.
+            ValueError: for a prompt of a measure that this module does not use.
         """
         asked = _asked(prompt)
         name = response_model.__name__
@@ -101,19 +101,19 @@ class JudgeLLM(InstructorBaseRagasLLM):
 class ServerLLM(InstructorBaseRagasLLM):
     """Passes RAGAS's prompts to an OpenAI-compatible server (vLLM, llama.cpp, Ollama, a cloud).
 
-    RAGAS's own client would write a user's id into the home folder, and ask for tool calls, which few servers know.
+    RAGAS's own client would write a user id into the home folder and use tool calls, which few servers support.
 
     Args:
-        api_key: "" for a server that wants none.
+        api_key: "" for a server that needs none.
 
     Raises:
-        InvalidInput: if the address is none.
+        InvalidInput: if the address is not a URL.
     """
 
     def __init__(self, url: str, model: str, api_key: str = "") -> None:
         if not re.match(r"https?://[^/\s]+", url):
             raise InvalidInput(
-                f"{url!r} is no address of a server; expected such as http://127.0.0.1:8080/v1."
+                f"{url!r} is not the address of a server; expected one such as http://127.0.0.1:8080/v1."
             )
         import instructor
         from openai import AsyncOpenAI
@@ -154,12 +154,12 @@ class Scorer:
     """RAGAS's four measures over one language model (or the judge) and one embedder.
 
     Args:
-        name: of who judges, which a run records: figures of two judges are not compared.
+        name: name of the judge, which a run records: figures of two judges are not compared.
     """
 
     def __init__(self, llm: InstructorBaseRagasLLM, embedder: Embedder, name: str) -> None:
         self._llm, self._embedder, self.name = llm, embedder, name
-        self.failure = ""  # why a value that is missing is: the first reason
+        self.failure = ""  # the first reason for a missing value
         self._faithfulness = Faithfulness(llm=llm)
         self._relevancy = AnswerRelevancy(llm=llm, embeddings=LocalEmbedding(embedder), strictness=1)
         self._precision, self._recall = ContextPrecisionWithReference(llm=llm), ContextRecall(llm=llm)
@@ -167,14 +167,14 @@ class Scorer:
     def score(self, questions: Sequence[EvalQuestion], answers: Sequence[Answer]) -> list[Values]:
         """Return "citations support", and RAGAS's "faithfulness", "answer relevancy", "context precision" and "recall".
 
-        Refusals have none of them; what needs an expected answer is left out without one. NaN stands where the
-        model gave nothing that can be counted. Asked of the judge, "answer relevancy" is the cosine of question
-        and answer: RAGAS compares the question with one that a model makes of the answer, and the judge makes none.
+        Refusals have none of them; measures that need an expected answer are left out without one. A value is NaN if
+        the model's reply cannot be used. With the judge, "answer relevancy" is the cosine of question and answer: RAGAS
+        compares the question with one that a model makes from the answer, and the judge makes none.
         """
         return asyncio.run(self._score(questions, answers))
 
     def support(self, pairs: Sequence[Pair]) -> np.ndarray:
-        """Return 1 or 0 for each (evidence, statement), as whoever answers RAGAS judges it."""
+        """Return 1 or 0 for each (evidence, statement), as judged by the judge or server behind RAGAS."""
         return np.array(asyncio.run(self._support(pairs)))
 
     async def _support(self, pairs: Sequence[Pair]) -> list[float]:
@@ -217,7 +217,7 @@ class Scorer:
     async def _cited(self, answer: Answer) -> float:
         """Return the share of the answer's parts that their own quotes support; an uncited part has none.
 
-        A part that its quote holds word for word is supported without asking anybody.
+        A part that its quote contains verbatim is supported without a judgement.
         """
         quotes: dict[tuple[int, int], list[str]] = {}
         for one in answer.citations:
@@ -233,24 +233,24 @@ class Scorer:
         return float(np.mean(supported)) if supported else 0.0
 
     async def _number(self, scored: Awaitable[Any]) -> float:
-        """Return a measure's value; NaN where a model's answer cannot be used, which is counted and shown."""
+        """Return a measure's value; NaN if a model's reply cannot be used, which is counted and shown."""
         try:
             return float(np.float64((await scored).value))
         except Exception as error:
             if isinstance(self._llm, JudgeLLM):
-                raise  # ours always answers; a bug is no missing value
+                raise  # our judge always answers; a bug is not a missing value
             self.failure = self.failure or f"{type(error).__name__}: {error}"[:300]
             return math.nan
 
 
 def statements(text: str) -> list[str]:
-    """Return the sentences of an answer, those without a letter or digit left out."""
+    """Return the sentences of an answer that contain a letter or digit."""
     found = [text[start:end].strip() for start, end in split_sentences(text)]
     return [sentence for sentence in found if re.search(r"[^\W_]", sentence)]
 
 
 def _with_question(question: str, reference: str) -> list[str]:
-    """Return an expected answer as statements; a short one says nothing without its question."""
+    """Return an expected answer as statements; a short one is joined to its question."""
     if len(reference.split()) < FEW_WORDS:
         return [f"{question} {reference}"]
     return statements(reference) or [reference]

@@ -1,9 +1,9 @@
-"""The gate: has a measure dropped, from the baseline to now, by more than is allowed? Over the same questions.
+"""The gate: has a measure dropped from the baseline by more than is allowed, over the same questions?
 
-For each rule the differences of the questions are resampled (paired bootstrap). It fails when the interval of their
-mean, one-sided and at a level divided by the number of rules (Bonferroni), lies wholly beyond the allowed drop:
-then noise does not explain it. Few questions make a bootstrap too sure of itself; there Student's t widens it. What
-a set is too small to see is said: the smallest drop that it would have shown.
+For each rule the differences of the questions are resampled (paired bootstrap). The rule fails if the interval of their
+mean, one-sided and at a level divided by the number of rules (Bonferroni), lies wholly beyond the allowed drop: then
+noise does not explain it. A bootstrap over few questions is overconfident, so Student's t widens it. The gate reports
+the limits of a small set: the smallest drop that it would have shown.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from eval.checks import Check
 from eval.run import QuestionOutcome, Run
 from rag.errors import InvalidInput
 
-# Chance, over all rules together, to fail a run that is no worse than allowed
+# Chance, over all rules together, of failing a run that is no worse than allowed.
 ALPHA = 0.05
-# Chance to fail a run that lost as much as is named as visible
+# Chance of failing a run that lost as much as is reported as visible.
 POWER = 0.8
 ROUNDS = 20_000
 TEST_SEED = 7
-# Questions that have a measure, for a rule about it
+# Least number of questions with a measure for a rule about it.
 LEAST_QUESTIONS = 5
-# Share of the baseline's values that may be no number now
+# Share of the baseline's values that may be missing now.
 GONE_AT_MOST = 0.1
-# "ms total", "ms rerank": times of stages, judged by their ratio
+# "ms total", "ms rerank": times of stages, judged by their ratio.
 TIME = "ms"
 OF_RAGAS = ("faithfulness", "answer relevancy", "context precision", "context recall")
 DEFAULT_RULES = (
@@ -44,7 +44,7 @@ _RULE = re.compile(r"\s*(?P<name>\S.*?)\s+(?P<way>drops|rises)\s+(?P<by>\d*\.?\d
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a measure may lose: `drops` an absolute difference, or `rises` a share, for times."""
+    """The loss allowed to a measure: `drops` is an absolute difference; `rises`, for times, is a share."""
 
     name: str
     allowed: float
@@ -56,7 +56,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a rule. Losses are positive where it became worse, as shares for times."""
+    """The outcome of a rule. A loss is positive if the measure became worse; for times it is a share."""
 
     rule: Rule
     failed: bool
@@ -64,9 +64,9 @@ class Verdict:
     now: float
     loss: float
     least: float  # lower bound of the loss, at the corrected level
-    resolution: float  # the smallest loss that this set tells from none, with a chance of POWER
+    resolution: float  # the smallest loss that this set distinguishes from none, with a chance of POWER
     questions: int
-    gone: int  # of the baseline's values that are no number now
+    gone: int  # number of the baseline's values that are missing now
 
     @property
     def visible(self) -> float:
@@ -75,7 +75,7 @@ class Verdict:
 
     @property
     def blind(self) -> bool:
-        """Return whether the set is too small to guard what the rule asks for."""
+        """Return whether the set is too small to enforce the rule."""
         return self.resolution > self.rule.allowed
 
 
@@ -88,7 +88,7 @@ class Gate:
     skipped: tuple[str, ...]  # rules that could not be judged, each with the reason
     worst: tuple[tuple[str, str, float], ...]  # question id, measure, loss
     asked: int  # questions
-    of: int  # questions of the baseline
+    of: int  # questions in the baseline
 
     @property
     def passed(self) -> bool:
@@ -100,7 +100,7 @@ def parse_rules(text: str) -> list[Rule]:
     """Read "MEASURE drops AMOUNT" and "ms STAGE rises SHARE%", separated by commas.
 
     Raises:
-        InvalidInput: if a part is neither, or stands there twice.
+        InvalidInput: if a part is neither, or is given twice.
     """
     rules: list[Rule] = []
     for part in filter(str.strip, text.split(",")):
@@ -108,19 +108,19 @@ def parse_rules(text: str) -> list[Rule]:
         if rules[-1].name in [rule.name for rule in rules[:-1]]:
             raise InvalidInput(f"--fail-on has two rules about {rules[-1].name!r}; drop one.")
     if not rules:
-        raise InvalidInput("--fail-on names no rule; expected such as 'context R@10 drops 0.02'.")
+        raise InvalidInput("--fail-on names no rule; expected one such as 'context R@10 drops 0.02'.")
     return rules
 
 
 def check_comparable(baseline: Run, fingerprints: Collection[str], *, sampled: bool) -> None:
-    """Make sure that these questions can be compared with a baseline.
+    """Check that these questions can be compared with a baseline.
 
     Args:
-        fingerprints: of the questions, as they stand now.
-        sampled: whether they are a sample on purpose.
+        fingerprints: of the current questions.
+        sampled: whether they are a deliberate sample.
 
     Raises:
-        InvalidInput: if the baseline did not ask one of them, or asked others that were not drawn.
+        InvalidInput: if the baseline lacks one of them, or has others and this is not a sample.
     """
     before = {outcome.fingerprint: outcome.id for outcome in baseline.outcomes}
     strangers = set(fingerprints) - before.keys()
@@ -128,21 +128,21 @@ def check_comparable(baseline: Run, fingerprints: Collection[str], *, sampled: b
     what = f"The baseline ({baseline.name}, {baseline.date}) is of another set or version: "
     if strangers:
         raise InvalidInput(
-            f"{what}{len(strangers)} of {len(fingerprints)} questions are not in it as they stand now. "
+            f"{what}{len(strangers)} of {len(fingerprints)} questions are not in it in their present form. "
             "Make a new baseline with `ibid eval run`."
         )
     if missing and not sampled:
         raise InvalidInput(
-            f"{what}{len(missing)} of its questions are not asked any more, such as {missing[0]}. "
+            f"{what}{len(missing)} of its questions are no longer asked, such as {missing[0]}. "
             "Make a new baseline with `ibid eval run`."
         )
 
 
 def check_rules(baseline: Run, rules: Sequence[Rule]) -> None:
-    """Make sure that a baseline has what the rules are about.
+    """Check that a baseline has the measures of the rules.
 
     Raises:
-        InvalidInput: naming the measures that it has.
+        InvalidInput: if one is missing; names the measures that it has.
     """
     for rule in rules:
         if not any(_value(rule, outcome) is not None for outcome in baseline.outcomes):
@@ -157,7 +157,7 @@ def judge_run(baseline: Run, run: Run, rules: Sequence[Rule], *, lenient: bool =
     """Compare a run with its baseline under some rules.
 
     Args:
-        lenient: whether a rule that cannot be judged is skipped; the caller did not choose it.
+        lenient: whether to skip a rule that cannot be judged, since the caller did not choose it.
 
     Raises:
         InvalidInput: if the two cannot be compared, or a rule cannot be judged.
@@ -182,7 +182,7 @@ def judge_run(baseline: Run, run: Run, rules: Sequence[Rule], *, lenient: bool =
 
 
 def paired(baseline: Run, run: Run) -> list[tuple[QuestionOutcome, QuestionOutcome]]:
-    """Return the outcomes, before and now, of each question of the run that the baseline asked too."""
+    """Return the outcomes, before and now, of each question of the run that is also in the baseline."""
     before = {outcome.fingerprint: outcome for outcome in baseline.outcomes}
     return [(before[now.fingerprint], now) for now in run.outcomes if now.fingerprint in before]
 
@@ -191,7 +191,8 @@ def _rule(part: str) -> Rule:
     found = _RULE.fullmatch(part)
     if not found:
         raise InvalidInput(
-            f"--fail-on: {part!r} is no rule; expected such as 'context R@10 drops 0.02' or 'ms total rises 20%'."
+            f"--fail-on: {part!r} is not a rule; "
+            "expected one such as 'context R@10 drops 0.02' or 'ms total rises 20%'."
         )
     rises, by = found["way"] == "rises", float(found["by"])
     if rises != found["name"].startswith(f"{TIME} "):
@@ -207,7 +208,7 @@ def _rule(part: str) -> Rule:
 def _why_not(
     rule: Rule, baseline: Run, run: Run, pairs: Sequence[tuple[QuestionOutcome, QuestionOutcome]]
 ) -> str:
-    """Return why a rule cannot be judged, "" where it can."""
+    """Return why a rule cannot be judged, or "" if it can."""
     had = sum(_value(rule, before) is not None for before, _ in pairs)
     if not had:
         return "the baseline has no such measure for these questions"
@@ -217,7 +218,7 @@ def _why_not(
         was, is_ = (one.judge or "nobody" for one in (baseline, run))
         return f"the baseline was judged by {was}, and this run by {is_}"
     if rule.rises and run.machine != baseline.machine:
-        return "times of another machine say nothing"
+        return "times from another machine are not comparable"
     return ""
 
 
@@ -226,7 +227,7 @@ def _verdict(rule: Rule, pairs: Sequence[tuple[QuestionOutcome, QuestionOutcome]
     had = [old for old, _ in both if old is not None]
     values = np.array([one for one in both if None not in one], np.float64).reshape(-1, 2)
     gone = sum(_value(rule, old) is not None and _is_gone(rule, now) for old, now in pairs)
-    if len(values) < LEAST_QUESTIONS:  # nearly all of it has gone, or all is refused
+    if len(values) < LEAST_QUESTIONS:  # nearly all values are missing, or everything is refused
         return Verdict(
             rule, True, float(np.mean(had)), math.nan, math.nan, math.nan, math.nan, len(values), gone
         )
@@ -252,7 +253,7 @@ def _verdict(rule: Rule, pairs: Sequence[tuple[QuestionOutcome, QuestionOutcome]
 
 
 def _is_gone(rule: Rule, outcome: QuestionOutcome) -> bool:
-    """Return whether a measure gave no number; a refusal, of which it says nothing, has not lost it."""
+    """Return whether a measure gave no number; a refusal has no value, but has not lost it."""
     return rule.name in outcome.values and outcome.values[rule.name] is None
 
 
@@ -266,7 +267,7 @@ def _resampled(rule: Rule, before: np.ndarray, now: np.ndarray) -> np.ndarray:
     """Return the mean loss in each of ROUNDS resamples of the questions: (ROUNDS,)."""
     rng = np.random.default_rng(TEST_SEED)
     losses = []
-    for _ in range(ROUNDS // 100):  # in parts: ROUNDS times the questions would be gigabytes
+    for _ in range(ROUNDS // 100):  # in parts: ROUNDS times the questions would take gigabytes
         drawn = rng.integers(0, len(before), (100, len(before)))
         earlier, later = before[drawn].mean(axis=1), now[drawn].mean(axis=1)
         losses.append(later / np.maximum(earlier, 1e-9) - 1 if rule.rises else earlier - later)
@@ -274,10 +275,10 @@ def _resampled(rule: Rule, before: np.ndarray, now: np.ndarray) -> np.ndarray:
 
 
 def _resolution(error: float, questions: int, level: float) -> float:
-    """Return the loss that is told from none with a chance of POWER.
+    """Return the loss that is distinguished from none with a chance of POWER.
 
-    Where both runs agree on every question there is no spread to judge by; then as many questions must turn
-    from right to wrong as make it improbable that a resample holds none of them.
+    If both runs agree on every question, there is no spread to judge by. Then so many questions must turn from right
+    to wrong that a resample is unlikely to contain none of them.
     """
     spread = error * (float(student.ppf(1 - level, questions - 1)) + float(norm.ppf(POWER)))
     return max(spread, min(1.0, math.log(1 / level) / questions))

@@ -1,7 +1,7 @@
-"""What is measured of one question, from its answer and trace: retrieval after every stage, answer, citations.
+"""The measures of one question, from its answer and trace: retrieval after every stage, answer, citations.
 
-A value that a question cannot have, as the recall of one without evidence, is left out. Higher is better, but for
-"evidence kept", the share of the evidence that compression left. Means over questions are taken last.
+A value that a question cannot have, such as recall without evidence, is left out. Higher is better, except for
+"evidence kept", the share of the evidence that compression kept. Means over questions are taken last.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from rag.types import Answer, Hit
 
 CUTS = ("dense", "lexical", "fused", "reranked", "trimmed", "evidence", "context")
 DEPTHS = (5, 10)  # hits
-# Hits whose spans are compared with the gold spans
+# Hits whose spans are compared with the gold spans.
 SPANS_AT = 5
-# Share of a gold excerpt that must be covered for it to count as found
+# Share of a gold excerpt that must be covered for it to count as found.
 ENOUGH = 0.5
-# Tags of questions of which every answer is needed
+# Tags of questions that need every answer.
 ALL_NEEDED = frozenset({"list", "multi-document"})
 Values = dict[str, float]
 LegRankings = Mapping[str, Sequence[Hit]]
@@ -31,9 +31,9 @@ LegRankings = Mapping[str, Sequence[Hit]]
 def retrieval_values(questions: Sequence[EvalQuestion], rankings: Sequence[LegRankings]) -> list[Values]:
     """Return for each question "<stage> P@5", "R@5", "R@10", "nDCG@10" and "RR", and the overlap of spans.
 
-    A gold excerpt is found by the first hit that covers half of it. Precision counts hits that find one, recall
-    excerpts; of several in one hit, nDCG and reciprocal rank take the better first. ir-measures counts.
-    A question whose path ended in an error has no ranking and scores 0 at every stage that others have.
+    A gold excerpt is found by the first hit that covers half of it. Precision counts hits that find an excerpt, recall
+    counts excerpts; if one hit finds several, nDCG and reciprocal rank take the better first. ir-measures computes
+    them. A question that ended in an error has no ranking and scores 0 at every stage that others have.
     """
     values: list[Values] = [{} for _ in questions]
     for cut in CUTS:
@@ -54,7 +54,7 @@ def retrieval_values(questions: Sequence[EvalQuestion], rankings: Sequence[LegRa
 
 
 def answer_values(question: EvalQuestion, answer: Answer) -> Values:
-    """Return what can be said of the answer as a whole, and of its citations."""
+    """Return the measures of the answer as a whole and of its citations."""
     if not question.answerable:
         return {"refused": float(not answer.answerable)}
     cited = [(one.document, one.start, one.end) for one in answer.citations]
@@ -78,7 +78,7 @@ def answer_values(question: EvalQuestion, answer: Answer) -> Values:
 
 
 def holds_answer(question: EvalQuestion, text: str) -> bool:
-    """Return whether a text holds an expected answer as whole words, or all answers where all are needed.
+    """Return whether a text contains an expected answer as whole words, or all answers if all are needed.
 
     Case, spacing and table bars are ignored.
     """
@@ -88,14 +88,14 @@ def holds_answer(question: EvalQuestion, text: str) -> bool:
 
 
 def covers(spans: Iterable[DocumentSpan], gold: Sequence[Gold]) -> bool:
-    """Return whether spans cover the gold evidence: every excerpt, or one that is marked as an alternative."""
+    """Return whether spans cover the gold evidence: every excerpt, or one marked as an alternative."""
     return bool(gold) and len(_items_covered(list(spans), gold)) == len(graded_items(gold))
 
 
 def graded_items(gold: Sequence[Gold]) -> dict[str, int]:
-    """Return what is to be found, with its grade: an item for each excerpt that is needed.
+    """Return the items to find, with their grades: one for each required excerpt.
 
-    Where every excerpt is an alternative they are one item.
+    If every excerpt is an alternative, they are one item.
     """
     needed = [one for one in gold if not one.alternative]
     if not needed and gold:
@@ -104,7 +104,7 @@ def graded_items(gold: Sequence[Gold]) -> dict[str, int]:
 
 
 def found_items(hits: Sequence[Hit], gold: Sequence[Gold]) -> list[list[str]]:
-    """Return for each hit the items that it is the first to find, the better first; often none."""
+    """Return for each hit the items that it is the first to find, the best first; often none."""
     grades, seen = graded_items(gold), set[str]()
     found: list[list[str]] = []
     for hit in hits:
@@ -115,7 +115,7 @@ def found_items(hits: Sequence[Hit], gold: Sequence[Gold]) -> list[list[str]]:
 
 
 def _holds(said: str, words: str) -> bool:
-    """Look for whole words; where a word of a script without spaces begins, nobody can tell."""
+    """Look for whole words; in scripts without spaces, word boundaries are not required."""
     edges = ["(?<!\\w)" if words[:1].isascii() else "", "(?!\\w)" if words[-1:].isascii() else ""]
     return bool(words) and re.search(f"{edges[0]}{re.escape(words)}{edges[1]}", said) is not None
 
@@ -142,7 +142,7 @@ def _touches_gold(span: DocumentSpan, gold: Sequence[Gold]) -> bool:
 
 
 def _span_scores(hits: Sequence[Hit], gold: Sequence[Gold]) -> SpanScores:
-    """Compare with all excerpts that are needed, or with the alternative that agrees best."""
+    """Compare with all required excerpts, or with the alternative that agrees best."""
     needed = [one for one in gold if not one.alternative]
     choices = [[needed]] if needed else []
     choices.append([[one] for one in gold if one.alternative])
@@ -159,7 +159,7 @@ def _standard(
     asked: Mapping[str, tuple[Sequence[Hit], Sequence[Gold]]],
 ) -> Iterator[tuple[str, str, float]]:
     """Yield (question, measure, value); a question for which nothing was found scores 0."""
-    from ir_measures import RR, P, R, nDCG  # here: it takes a while to import
+    from ir_measures import RR, P, R, nDCG  # imported here: it takes a while
 
     found = {number: found_items(hits, gold) for number, (hits, gold) in asked.items()}
     grades = {number: graded_items(gold) for number, (_, gold) in asked.items()}
@@ -185,7 +185,7 @@ def _counted(
     wanted: Mapping[str, Mapping[str, int]],
     ranked: Mapping[str, Sequence[str]],
 ) -> list[dict[str, float]]:
-    """Return, for each measure, its value for each question."""
+    """Return each measure's value for each question."""
     import ir_measures
 
     runs = {

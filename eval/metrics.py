@@ -1,4 +1,4 @@
-"""Retrieval metrics, per question; means are taken last, by whoever reports them."""
+"""Retrieval metrics, per question; means are taken last, by the reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class SpanScores:
-    """Overlap of what was retrieved with the gold excerpts of one question, each in [0, 1]."""
+    """Overlap of retrieved spans with the gold excerpts of one question; each value in [0, 1]."""
 
     recall: float
     precision: float
@@ -26,7 +26,7 @@ class SpanScores:
 def span_scores(retrieved: Iterable[DocumentSpan], gold: Iterable[DocumentSpan]) -> SpanScores:
     """Score retrieved spans by Chroma's definitions ("Evaluating Chunking Strategies", 2024).
 
-    recall = |retrieved and gold| / |gold|; precision divides by all that was retrieved, repeats
+    recall = |retrieved and gold| / |gold|; precision divides by everything retrieved, repeats
     included; IoU = |retrieved and gold| / (all retrieved + gold that was missed).
 
     Raises:
@@ -57,13 +57,13 @@ def ndcg_at_k(ranking: Sequence[str], relevance: Mapping[str, float], k: int) ->
 
 
 def reciprocal_rank(ranking: Sequence[str], relevant: Iterable[str]) -> float:
-    """Return 1 / rank of the first relevant document, 0 where none is ranked."""
+    """Return 1 / rank of the first relevant document, or 0 if none is ranked."""
     wanted = set(relevant)
     return next((1 / rank for rank, document in enumerate(ranking, 1) if document in wanted), 0.0)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value below which `share` of the values lie, linearly between neighbours (numpy's default)."""
+    """Return the value below which `share` of the values lie, interpolated linearly (numpy's default)."""
     ordered = sorted(values)
     place = share * (len(ordered) - 1)
     low = math.floor(place)
@@ -76,8 +76,8 @@ def paired_test(
 ) -> float:
     """Return the two-sided p-value of a paired randomisation test over the same questions.
 
-    In each round every question's two values are swapped at random; p is the share of the rounds, the
-    observed one among them, whose means differ at least as much (Smucker, Allan and Carterette, CIKM 2007).
+    In each round every question's two values are swapped at random. p is the share of rounds, including the observed
+    one, whose means differ at least as much (Smucker, Allan and Carterette, CIKM 2007).
     Seeded: the same values give the same p.
     """
     differences = np.asarray(ours, np.float64) - np.asarray(theirs, np.float64)  # (n_questions,)
@@ -101,7 +101,7 @@ def _intersections(left: Sequence[Span], right: Sequence[Span]) -> list[Span]:
 
 
 def _length(spans: Iterable[Span]) -> int:
-    """Return how many characters the union of the spans holds."""
+    """Return the number of characters in the union of the spans."""
     total, covered = 0, -1
     for start, end in sorted(spans):
         total += max(0, end - max(start, covered))
@@ -110,16 +110,16 @@ def _length(spans: Iterable[Span]) -> int:
 
 
 def words_found(premise: str, hypothesis: str) -> float:
-    """Return the share of the statement's different words that the evidence holds; 0 without words."""
+    """Return the share of the statement's distinct words that the evidence contains; 0 without words."""
     words = set(_WORD.findall(hypothesis.lower()))
     return len(words & set(_WORD.findall(premise.lower()))) / max(1, len(words))
 
 
 def balanced_accuracy(truth: np.ndarray, said: np.ndarray) -> float:
-    """Return the mean of the shares right among the true and among the false, both bool (n,)."""
+    """Return the mean of the accuracies on the true and on the false, both bool (n,)."""
     return float((said[truth].mean() + (~said[~truth]).mean()) / 2)
 
 
 def best_balanced_accuracy(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Return the balanced accuracy at the threshold that suits these very scores best."""
+    """Return the balanced accuracy at the best threshold for these scores."""
     return max(balanced_accuracy(truth, scores >= threshold) for threshold in np.unique(scores))

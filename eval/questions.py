@@ -1,9 +1,9 @@
-"""A question set: a JSON line for each question, its evidence as spans of documents, which survive re-chunking.
+"""A question set: a JSON line per question, with its evidence as spans of documents, which survive re-chunking.
 
 {"id": "h1", "question": "Who...?", "answerable": true, "answers": ["Ada"], "tags": ["people"],
  "evidence": [{"document": "a.md", "start": 10, "end": 25, "quote": "founded by Ada.", "relevance": 1}]}
 
-Only `id` and `question` are always needed. Spans count code points, as citations do.
+Only `id` and `question` are required. Spans count code points, as citations do.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from rag.errors import InvalidInput, NotFound
 from rag.store.catalog import Catalog
 
-# Lines of a file that are complained of at once
+# Most lines of a file to report at once.
 MOST_REPORTED = 20
 _STRICT = ConfigDict(extra="forbid", strict=True)
-_Text = Annotated[str, Field(pattern=r"\S")]  # something, not only spaces
+_Text = Annotated[str, Field(pattern=r"\S")]  # not only white space
 
 
 @checked_dataclass(frozen=True, slots=True, config=_STRICT)
 class Gold:
     """A gold excerpt: a span of a document, verbatim.
 
-    Questions need all of their excerpts, except that one marked as an alternative answers alone.
+    A question needs all of its excerpts, except that one marked as an alternative suffices alone.
     """
 
     document: _Text
@@ -48,7 +48,7 @@ class Gold:
 class EvalQuestion:
     """A question with its evidence; without evidence it is unanswerable.
 
-    Of several answers any one counts as right, unless the question is tagged `list` or `multi-document`:
+    Any one of several answers counts as right, unless the question is tagged `list` or `multi-document`:
     then all are needed.
     """
 
@@ -66,7 +66,7 @@ class LabelProblem:
 
     question: str  # its id
     what: str
-    serious: bool = True  # the set cannot be measured with; otherwise figures may mislead
+    serious: bool = True  # the set is unusable; otherwise its figures may mislead
 
 
 _ADAPTER = TypeAdapter(EvalQuestion)
@@ -81,10 +81,10 @@ def read_lines(path: Path) -> dict[int, EvalQuestion]:
     """Read a question set, by line number.
 
     Raises:
-        InvalidInput: if the file cannot be read, holds no question, or lines are malformed (each is named).
+        InvalidInput: if the file cannot be read, contains no question, or lines are malformed (each is named).
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")  # JSON may hold what `splitlines` splits at
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # `splitlines` splits within JSON
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read ({error}); expected JSON Lines in UTF-8.") from error
     questions: dict[int, EvalQuestion] = {}
@@ -99,14 +99,14 @@ def read_lines(path: Path) -> dict[int, EvalQuestion]:
             wrong += [f"line {number}: {what}" for what in _complaints(error)]
             continue
         if question.id in seen:
-            wrong.append(f"line {number}: the id {question.id!r} stands on line {seen[question.id]} already.")
+            wrong.append(f"line {number}: the id {question.id!r} is already on line {seen[question.id]}.")
         seen.setdefault(question.id, number)
         questions[number] = question
     if wrong:
         more = [f"and {len(wrong) - MOST_REPORTED} more."] if len(wrong) > MOST_REPORTED else []
         raise InvalidInput("\n".join([f"{path}:", *wrong[:MOST_REPORTED], *more]))
     if not questions:
-        raise InvalidInput(f"{path} holds no question; `ibid eval generate` drafts some.")
+        raise InvalidInput(f"{path} contains no question; `ibid eval generate` drafts some.")
     return questions
 
 
@@ -116,14 +116,14 @@ def write_questions(questions: Sequence[EvalQuestion]) -> str:
 
 
 def drawn(questions: Sequence[EvalQuestion], count: int | None, seed: int) -> list[EvalQuestion]:
-    """Return `count` questions drawn at random, the same for the same seed; all of them where there are fewer."""
+    """Return `count` questions drawn at random, the same for the same seed; all of them if there are fewer."""
     if count is None or count >= len(questions):
         return list(questions)
     return random.Random(seed).sample(list(questions), count)
 
 
 def fingerprint(questions: Sequence[EvalQuestion]) -> str:
-    """Name a set by its content, whatever the order of its questions and the layout of its file."""
+    """Fingerprint a set by its content, regardless of the order of its questions and the layout of its file."""
     ordered = sorted(questions, key=lambda question: question.id)
     return hashlib.sha256(write_questions(ordered).encode()).hexdigest()[:16]
 
@@ -153,7 +153,7 @@ def find_problems(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: s
 
 
 def find_leaks(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str) -> list[LabelProblem]:
-    """Return the questions that stand word for word in a document: the set itself may have been ingested.
+    """Return the questions that occur verbatim in a document: the set itself may have been ingested.
 
     Raises:
         NotFound: if there is no such corpus.
@@ -163,7 +163,7 @@ def find_leaks(questions: Sequence[EvalQuestion], catalog: Catalog, corpus: str)
     for info in catalog.documents.infos(corpus):
         text = plain(_text(catalog, corpus, info.name) or "")
         found += [
-            LabelProblem(identity, f"stands word for word in {info.name}; was the set ingested?", False)
+            LabelProblem(identity, f"occurs verbatim in {info.name}; was the set ingested?", False)
             for identity, words in wanted.items()
             if len(words) > 20 and words in text
         ]
@@ -181,15 +181,15 @@ def _complaints(error: ValidationError) -> Iterator[str]:
 def _contradictions(question: EvalQuestion) -> Iterator[LabelProblem]:
     if question.answerable and not question.evidence:
         yield LabelProblem(
-            question.id, "is answerable and has no evidence; add it, or say answerable: false."
+            question.id, "is answerable and has no evidence; add it, or set answerable: false."
         )
     if not question.answerable and (question.evidence or question.answers):
-        yield LabelProblem(question.id, "is not answerable and has evidence or answers; take them out.")
+        yield LabelProblem(question.id, "is not answerable and has evidence or answers; remove them.")
     shown = plain(" ".join(gold.quote for gold in question.evidence))
     for answer in question.answers:
         if question.evidence and plain(answer) not in shown:
             yield LabelProblem(
-                question.id, f"the answer {answer!r} does not stand in its evidence; widen the span.", False
+                question.id, f"the answer {answer!r} is not in its evidence; widen the span.", False
             )
         if len(plain(answer)) > 3 and f" {plain(answer)} " in f" {plain(question.question)} ":
             yield LabelProblem(question.id, f"gives its answer {answer!r} away; reword the question.", False)
@@ -200,9 +200,9 @@ def _contradictions(question: EvalQuestion) -> Iterator[LabelProblem]:
 
 
 def _dead(gold: Gold, text: str | None) -> str | None:
-    """Return why a span does not hold its quote, or None where it does."""
+    """Return why a span is not its quote, or None if it is."""
     if text is None:
-        return f"{gold.document} is not in the corpus; ingest it, or mend the name."
+        return f"{gold.document} is not in the corpus; ingest it, or fix the name."
     if gold.end <= len(text) and text[gold.start : gold.end] == gold.quote:
         return None
     place = f"{gold.document}, characters {gold.start} to {gold.end}"
@@ -211,10 +211,10 @@ def _dead(gold: Gold, text: str | None) -> str | None:
     found = text.count(gold.quote)
     if found == 1:
         start = text.index(gold.quote)
-        return f"{place}: the quote has moved to {start}-{start + len(gold.quote)}; mend the span."
+        return f"{place}: the quote has moved to {start}-{start + len(gold.quote)}; fix the span."
     if found:
-        return f"{place}: the quote stands in {found} other places; mend the span."
-    return f"{place}: the quote {gold.quote[:40]!r} is not in the document any more; label it anew."
+        return f"{place}: the quote occurs in {found} other places; fix the span."
+    return f"{place}: the quote {gold.quote[:40]!r} is no longer in the document; label it again."
 
 
 def _overlap(one: Gold, other: Gold) -> bool:
@@ -229,5 +229,5 @@ def _text(catalog: Catalog, corpus: str, name: str) -> str | None:
 
 
 def plain(text: str) -> str:
-    """Return a text without case, table bars and superfluous spaces, composed (NFC)."""
+    """Return a text without case, table bars and extra spaces, composed (NFC)."""
     return " ".join(unicodedata.normalize("NFC", text).casefold().replace("|", " ").split())

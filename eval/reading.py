@@ -1,4 +1,4 @@
-"""How well a reader finds answers: SQuAD 2.0's measures, and the time that a passage takes."""
+"""How well a reader finds answers: SQuAD 2.0's measures, and the time per passage."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from rag.types import Answer
 
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
-# F1 of a short answer to a gold one
+# A short answer is right from this F1 against a gold answer on.
 RIGHT_FROM = 0.5
 Entry = Mapping[str, Any]
 
 
 class BestSpan(Protocol):
-    """What a reader says: its best span, and the probability that the answer is not here."""
+    """A reader's result: its best span, and the probability that the answer is not here."""
 
     @property
     def answer(self) -> str:
@@ -35,16 +35,16 @@ class BestSpan(Protocol):
 
 
 class SpanReader(Protocol):
-    """What `rag.models.reader.load_reader` returns."""
+    """A reader, as `rag.models.reader.load_reader` returns it."""
 
     def read(self, question: str, context: str) -> BestSpan:
-        """Find the best span, even where it is likely that there is none."""
+        """Find the best span, even if there probably is none."""
 
 
 def with_no_answer(reader: SpanReader, entries: Sequence[Entry]) -> dict[str, float]:
     """Return F1 and EM with no answer counted, and F1 of the best span alone over the answerable ones.
 
-    An empty answer is predicted where no_answer is at least 0.5; it is right where there is none.
+    An empty answer is predicted if no_answer is at least 0.5; it is right if there is no answer.
     """
     readings = read_all(reader, [(entry["question"], entry["context"]) for entry in entries])
     said = ["" if reading.no_answer >= 0.5 else reading.answer for reading in readings]
@@ -65,7 +65,7 @@ def with_no_answer(reader: SpanReader, entries: Sequence[Entry]) -> dict[str, fl
 
 
 def spans_alone(reader: SpanReader, entries: Sequence[Entry]) -> dict[str, float]:
-    """Return F1 and EM of the best span over questions with their gold passages."""
+    """Return F1 and EM of the best span over questions with their gold passage."""
     readings = read_all(reader, [(entry["question"], entry["context"]) for entry in entries])
     pairs = [(reading.answer, gold_answers(e)) for reading, e in zip(readings, entries, strict=True)]
     return {
@@ -76,7 +76,7 @@ def spans_alone(reader: SpanReader, entries: Sequence[Entry]) -> dict[str, float
 
 
 def speed(reader: SpanReader, entries: Sequence[Entry]) -> dict[str, float]:
-    """Return the time that a passage takes, one after the other."""
+    """Return the time per passage, read one after the other."""
     taken = []
     for entry in entries:
         began = time.perf_counter()
@@ -98,9 +98,9 @@ def fitted_on(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def short_answers(answers: Sequence[Answer], golds: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Return how many answers are led by a short one, and the share of those that is right: F1 of at least 0.5.
+    """Return how many answers begin with a short one, and the share of those that are right: F1 of at least 0.5.
 
-    Without a gold answer none is right. Of several short ones the first counts.
+    Without a gold answer, none is right. Of several short ones, the first counts.
     """
     given = [(short, gold) for answer, gold in zip(answers, golds, strict=True) if (short := lead(answer))]
     right = sum(any(gold) and answer_f1(short, gold) >= RIGHT_FROM for short, gold in given)
@@ -108,7 +108,7 @@ def short_answers(answers: Sequence[Answer], golds: Sequence[Sequence[str]]) -> 
 
 
 def lead(answer: Answer) -> str:
-    """Return the words that lead an answer: a quote that a further citation quotes more of."""
+    """Return the words that lead an answer: a quote that is part of a later citation's quote."""
     for first in answer.citations[:1]:
         for other in answer.citations[1:]:
             inside = other.start <= first.start and first.end <= other.end
@@ -123,17 +123,17 @@ def gold_answers(entry: Entry) -> list[str]:
 
 
 def answer_f1(said: str, golds: Sequence[str]) -> float:
-    """Return the best F1 of the words shared with a gold answer, as SQuAD 2.0's script counts it."""
+    """Return the best F1 of the words shared with a gold answer, as SQuAD 2.0's script computes it."""
     return max(_f1(normalise_answer(said).split(), normalise_answer(gold).split()) for gold in golds)
 
 
 def exact_match(said: str, golds: Sequence[str]) -> float:
-    """Return 1 where a gold answer is the same but for case, punctuation, articles and spaces; else 0."""
+    """Return 1 if a gold answer is the same except for case, punctuation, articles and spaces, else 0."""
     return float(normalise_answer(said) in map(normalise_answer, golds))
 
 
 def normalise_answer(text: str) -> str:
-    """Lower the case and drop punctuation, articles and superfluous spaces, as SQuAD's script does."""
+    """Lower-case and drop punctuation, articles and extra spaces, as SQuAD's script does."""
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 

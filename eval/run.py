@@ -1,6 +1,6 @@
-"""Ask every question of a set through the question path, and keep what came of each: a run, saved as JSON.
+"""Ask every question of a set through the question path and keep the outcomes: a run, saved as JSON.
 
-Runs of the same questions can be compared, by `ibid eval compare` and `ibid eval gate`.
+`ibid eval compare` and `ibid eval gate` compare runs of the same questions.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from rag.types import Answer, Hit
 if TYPE_CHECKING:
     from eval.faithfulness import Scorer  # it imports RAGAS, which takes seconds
 
-# Raise it when values change their meaning: runs of two formats are not compared
+# Raise it when values change their meaning: runs of two formats are not compared.
 RUN_FORMAT = 1
-# Characters of a retrieved text that a run keeps
+# Characters of a retrieved text that a run keeps.
 SHOWN_CHARS = 400
 
 
@@ -51,7 +51,7 @@ class ContextHit:
 
 @dataclass(frozen=True, slots=True)
 class QuestionOutcome:
-    """What became of one question."""
+    """The outcome of one question."""
 
     id: str
     fingerprint: str  # of the question and its labels
@@ -65,7 +65,7 @@ class QuestionOutcome:
     reason: str  # of a refusal, or the error in which the question ended
     confidence: float
     context: tuple[ContextHit, ...]
-    values: dict[str, float | None]  # None where a measure gave no number
+    values: dict[str, float | None]  # None if a measure gave no number
     timings_ms: dict[str, float]
     tokens: dict[str, int]
 
@@ -83,7 +83,7 @@ class Run:
     date: str
     settings: dict[str, Any]  # those that differ from the defaults
     pack: str  # fingerprint of trunk and adapters
-    judge: str  # who answered RAGAS; "" for nobody
+    judge: str  # who answered RAGAS; "" for none
     machine: dict[str, Any]
     size: dict[str, float]  # documents, chunks, disk, memory, throughput
     outcomes: tuple[QuestionOutcome, ...]
@@ -103,15 +103,15 @@ def evaluate(
     sampled: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> Run:
-    """Ask the questions, measure every answer, and check what holds whatever the questions are.
+    """Ask the questions, measure every answer, and run the checks that hold for any questions.
 
     Args:
-        name: of the set.
-        judge: has to tell the canary's planted falsehoods; the scorer where there is one. Without either that
+        name: name of the set.
+        judge: must detect the canary's planted falsehoods; the scorer does if there is one. Without either, that
             check is left out.
         scorer: RAGAS's measures; without it they are left out.
-        sampled: whether the questions are only some of the set.
-        advance: called as each question is done.
+        sampled: whether the questions are only part of the set.
+        advance: called when a question is done.
 
     Raises:
         NotFound: if there is no such corpus, or it is empty.
@@ -149,7 +149,7 @@ def ask(
     subject: Subject, questions: Sequence[EvalQuestion], advance: Callable[[], None] = lambda: None
 ) -> list[Answer]:
     """Answer the questions, one after the other."""
-    # What loads at first use is no question's time
+    # Models that load on first use do not count toward a question's time.
     ask_or_report(subject.pipeline, subject.corpus, "warm up")
     answers = []
     for question in questions:
@@ -159,22 +159,22 @@ def ask(
 
 
 def measure(questions: Sequence[EvalQuestion], answers: Sequence[Answer]) -> list[Values]:
-    """Return every value of each answer that needs no model."""
+    """Return every value of each answer that can be computed without a model."""
     values = retrieval_values(questions, [answer.trace.rankings for answer in answers])
     for question, answer, found in zip(questions, answers, values, strict=True):
         found |= answer_values(question, answer)
         if error_of(answer):
-            found.pop("refused", None)  # an error is no honest refusal
+            found.pop("refused", None)  # an error is not an honest refusal
     return values
 
 
 def set_name(path: Path) -> str:
-    """Name a question set by its file, or by its folder where the file is just called `questions`."""
+    """Name a question set after its file, or its folder if the file is just called `questions`."""
     return path.resolve().parent.name if path.stem == "questions" else path.stem
 
 
 def save_run(run: Run, path: Path) -> None:
-    """Write a run as JSON; a value that is no number becomes null."""
+    """Write a run as JSON; a value that is not a number becomes null."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(run), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -183,13 +183,13 @@ def read_run(path: Path) -> Run:
     """Read a saved run.
 
     Raises:
-        InvalidInput: if it cannot be read, is none, or is of another format.
+        InvalidInput: if it cannot be read, is not a run, or has another format.
     """
     try:
         text = path.read_text(encoding="utf-8")
         version = json.loads(text).get("format")
     except (OSError, ValueError, AttributeError) as error:
-        raise InvalidInput(f"{path} is no run of `ibid eval run` ({error}).") from error
+        raise InvalidInput(f"{path} is not a run of `ibid eval run` ({error}).") from error
     if version != RUN_FORMAT:
         raise InvalidInput(
             f"{path} has format {version}, and this Ibid writes {RUN_FORMAT}; make it again with `ibid eval run`."
@@ -198,11 +198,11 @@ def read_run(path: Path) -> Run:
         return _ADAPTER.validate_json(text)
     except ValidationError as error:
         place = ".".join(map(str, error.errors()[0]["loc"]))
-        raise InvalidInput(f"{path} is damaged at {place}; make it anew with `ibid eval run`.") from error
+        raise InvalidInput(f"{path} is damaged at {place}; make it again with `ibid eval run`.") from error
 
 
 def means(run: Run) -> dict[str, float]:
-    """Return the mean of every value over the questions that have it, best known stages first."""
+    """Return the mean of every value over the questions that have it, in the order of known stages first."""
     names = list(dict.fromkeys(name for outcome in run.outcomes for name in outcome.values))
     return {name: float(np.mean(found)) for name in names if (found := numbers(run, name))}
 
@@ -213,10 +213,10 @@ def numbers(run: Run, name: str) -> list[float]:
 
 
 def overall(run: Run) -> dict[str, float]:
-    """Return what only a whole run has: precision and recall of refusing, and how far confidence is off.
+    """Return the measures of a whole run: precision and recall of refusals, and calibration of confidence.
 
-    The calibration error is the mean distance of confidence and share right over ten bins of confidence, weighted
-    by their sizes (Naeini, Cooper and Hauskrecht, AAAI 2015), over every answer that was given.
+    The calibration error is the mean distance between confidence and share right over ten bins of confidence,
+    weighted by their sizes (Naeini, Cooper and Hauskrecht, AAAI 2015), over every answer given.
     """
     refused = [o for o in run.outcomes if not o.answered and (o.answerable or "refused" in o.values)]
     unanswerable = [outcome for outcome in run.outcomes if not outcome.answerable]
@@ -235,10 +235,10 @@ def overall(run: Run) -> dict[str, float]:
 
 
 def confidence_and_truth(run: Run) -> list[tuple[float, float]]:
-    """Return, for each answer that was given, its confidence and whether it is right.
+    """Return the confidence of each answer given, and whether it is right.
 
-    Right is one that holds the expected words, or without any cites the gold evidence; to what nothing answers,
-    none is.
+    An answer is right if it contains the expected words or, if there are none, cites the gold evidence. No answer to an
+    unanswerable question is right.
     """
     return [
         (outcome.confidence, outcome.values.get("right", outcome.values.get("gold cited")) or 0.0)
@@ -257,7 +257,7 @@ def interval(values: Sequence[float], *, rounds: int = 2_000, level: float = 0.9
 
 
 def in_force(subject: Subject) -> Settings:
-    """Return the settings with those of the corpus that was asked, which goes on as it was made."""
+    """Return the settings, with those in force in the corpus, which keeps its own recipe."""
     recipe = subject.pipeline.index(subject.corpus).generation.recipe
     return subject.settings.with_changes(
         embedder=recipe.model or subject.settings.corpus.embedder,
@@ -267,7 +267,7 @@ def in_force(subject: Subject) -> Settings:
 
 
 def changed_settings(settings: Settings) -> dict[str, Any]:
-    """Return the settings that differ from the defaults, the data folder aside."""
+    """Return the settings that differ from the defaults, except the data folder."""
     defaults, apart = Settings().flat(), {"home", *secrets()}
     return {
         name: str(value)
@@ -277,7 +277,7 @@ def changed_settings(settings: Settings) -> dict[str, Any]:
 
 
 def pack_fingerprint() -> str:
-    """Name the trunk and the adapters that answer."""
+    """Fingerprint the trunk and the adapters in use."""
     parts = [trunk.trunk_fingerprint(), *(pack.described(job)["sha256"] for job in pack.shipped())]
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 

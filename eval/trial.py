@@ -1,4 +1,4 @@
-"""One configuration put to the test: documents ingested into a fresh data folder, and its question path."""
+"""One configuration under test: documents ingested into a fresh data folder, and its question path."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is evaluated: a question path, as some settings make it, over one corpus of a catalogue."""
+    """The subject of an evaluation: the question path of some settings over one corpus of a catalogue."""
 
     pipeline: Pipeline
     catalog: Catalog
@@ -49,10 +49,10 @@ class Subject:
 
 @contextmanager
 def trial(sources: Iterable[Source], settings: Mapping[str, Any]) -> Iterator[Trial]:
-    """Ingest sources under some settings (all others at their defaults) and yield what came of it.
+    """Ingest sources under some settings (all others at their defaults) and yield the trial.
 
     Raises:
-        RuntimeError: if a source fails, since figures over part of a set would mislead.
+        RuntimeError: if a source fails, since figures over part of a set mislead.
     """
     with tempfile.TemporaryDirectory() as home:
         configured = Settings(home=Path(home), **settings)
@@ -104,7 +104,7 @@ def save_results(name: str, results: Mapping[str, Any]) -> Path:
 
 
 def processor() -> str:
-    """Return the name of the processor, as Linux tells it; elsewhere its architecture."""
+    """Return the name of the processor on Linux, elsewhere its architecture."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -113,9 +113,9 @@ def processor() -> str:
 
 
 def commit() -> str:
-    """Return the short hash of the checked-out commit, with `-changed` where the tree differs from it."""
+    """Return the short hash of the checked-out commit, with `-changed` if the tree differs from it."""
     here = Path(__file__).parent
-    if not (here.parent / ".git").exists():  # installed, perhaps below another project's repository
+    if not (here.parent / ".git").exists():  # installed, perhaps inside another project's repository
         return f"version {version('ibid')}"
     run = ["git", "describe", "--always", "--dirty=-changed", "--abbrev=10", "--exclude=*"]
     try:

@@ -1,1 +1,1 @@
-"""What a run is shown as."""
+"""Reports of a run: text, Markdown, JUnit, JSON, and an HTML page."""

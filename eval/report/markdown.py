@@ -13,18 +13,18 @@ MARKED_BELOW = 0.05
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table, cells as they are but for what would break it."""
+    """Return a Markdown table; only what would break it is escaped."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join(f"| {' | '.join(map(_in_cell, line))} |\n" for line in lines)
 
 
 def ablation_markdown(rows: Sequence[Mapping[str, Any]], shown: Sequence[str] = ABLATION_MEASURES) -> str:
-    """Return a table: the means of the first variant, and what each other one changes; * where p < 0.05.
+    """Return a table: the means of the first variant and the changes of each other one; * if p < 0.05.
 
     p is multiplied by the number of variants (Bonferroni).
 
     Args:
-        rows: what `ablation_json` returns.
+        rows: the result of `ablation_json`.
     """
     names = [name for name in shown if name in rows[0]["means"]]
     cells = [[difference_cell(row, name, len(rows) - 1) for name in names] for row in rows]
@@ -34,7 +34,7 @@ def ablation_markdown(rows: Sequence[Mapping[str, Any]], shown: Sequence[str] = 
 
 
 def difference_cell(row: Mapping[str, Any], name: str, variants_tried: int) -> str:
-    """Return the first variant's mean, or what another changes, with its interval and * where p < 0.05; "" without."""
+    """Return the first variant's mean, or another's change with its interval and * if p < 0.05; "" without a value."""
     if not row["settings"]:
         return f"{row['means'][name]:.3f}" if name in row["means"] else ""
     if name not in row["differences"]:

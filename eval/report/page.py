@@ -33,8 +33,8 @@ def run_page(
 
     Args:
         before: the baseline, drawn behind the run.
-        gate: what it found.
-        ablation: what `ibid eval ablate` writes.
+        gate: the gate's result.
+        ablation: the output of `ibid eval ablate`.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
@@ -64,7 +64,7 @@ def run_page(
 
 
 def _means_before(before: Run, run: Run) -> dict[str, float]:
-    """Return the baseline's means over the questions that the run asked too."""
+    """Return the baseline's means over the questions that the run also asked."""
     return means(replace(before, outcomes=tuple(old for old, _ in paired(before, run))))
 
 
@@ -79,7 +79,7 @@ def stage_medians(run: Run) -> dict[str, float]:
 
 
 def worst(run: Run) -> Sequence[tuple[str, QuestionOutcome]]:
-    """Return the questions that went worst, each with what went wrong, wrong answers before refusals."""
+    """Return the worst questions, each with what went wrong, wrong answers before refusals."""
     complaints = [(_complaint(outcome), outcome) for outcome in run.outcomes]
     found = [(rank, what, outcome) for (rank, what), outcome in complaints if what]
     return [(what, outcome) for _, what, outcome in sorted(found, key=lambda one: one[0])]
@@ -88,7 +88,7 @@ def worst(run: Run) -> Sequence[tuple[str, QuestionOutcome]]:
 def _complaint(outcome: QuestionOutcome) -> tuple[int, str]:
     values = outcome.values
     if not outcome.answerable:
-        return (0, "answered, and nothing answers it") if outcome.answered else (9, "")
+        return (0, "answered, but unanswerable") if outcome.answered else (9, "")
     if outcome.answered and values.get("right", values.get("gold cited")) == 0:
         found = values.get("context R@10") == 1
         return (
@@ -114,7 +114,7 @@ def _calibration(run: Run) -> str:
 
 
 def _ablation(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Return (measure, plot) of what each variant changes, with its interval."""
+    """Return (measure, plot) of each variant's changes, with intervals."""
     drawn = []
     for name in ABLATED:
         changed = [

@@ -14,7 +14,7 @@ INK, MAIN, OTHER = "#1f2933", "#2563a6", "#c9d4e0"
 
 
 def bars(rows: Mapping[str, float], before: Mapping[str, float] | None = None, *, unit: str = "") -> str:
-    """Draw a horizontal bar for each row, in order, with the baseline's as a pale one behind it."""
+    """Draw a horizontal bar for each row, in order, with the baseline's bar pale behind it."""
     figure = Figure(figsize=(6.4, 0.34 * len(rows) + 0.7), layout="constrained")
     axes = figure.add_subplot()
     places = np.arange(len(rows))[::-1]
@@ -31,7 +31,7 @@ def bars(rows: Mapping[str, float], before: Mapping[str, float] | None = None, *
 
 
 def differences(rows: Sequence[tuple[str, float, float, float]]) -> str:
-    """Draw what each change costs or buys: (name, mean difference, low, high) with its interval."""
+    """Draw the cost or gain of each change: (name, mean difference, low, high) with its interval."""
     figure = Figure(figsize=(6.4, 0.34 * len(rows) + 0.7), layout="constrained")
     axes = figure.add_subplot()
     places = np.arange(len(rows))[::-1]
@@ -45,7 +45,7 @@ def differences(rows: Sequence[tuple[str, float, float, float]]) -> str:
 
 
 def waterfall(times: Mapping[str, float]) -> str:
-    """Draw the stages one after the other, each beginning where the one before it ends, in milliseconds."""
+    """Draw the stages one after another, each starting where the previous one ends, in milliseconds."""
     figure = Figure(figsize=(6.4, 0.34 * len(times) + 0.7), layout="constrained")
     axes = figure.add_subplot()
     places, starts = np.arange(len(times))[::-1], np.cumsum([0.0, *times.values()])[:-1]
@@ -58,7 +58,7 @@ def waterfall(times: Mapping[str, float]) -> str:
 
 
 def calibration(confidence: Sequence[float], right: Sequence[float], bins: int = 10) -> str:
-    """Draw how often answers of each confidence are right; on the diagonal confidence means what it says."""
+    """Draw how often answers of each confidence are right; on the diagonal, confidence is calibrated."""
     figure = Figure(figsize=(4.6, 3.6), layout="constrained")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=OTHER, linewidth=1)
@@ -72,7 +72,7 @@ def calibration(confidence: Sequence[float], right: Sequence[float], bins: int =
 
 
 def lines(series: Mapping[str, Mapping[str, float]], ylabel: str) -> str:
-    """Draw one line for each series over the same named places."""
+    """Draw one line for each series over the same named positions."""
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.add_subplot()
     for name, points in series.items():

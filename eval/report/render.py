@@ -1,4 +1,4 @@
-"""Say what a run or a gate found: as text for people, Markdown for a pull request, JUnit XML and JSON for programs."""
+"""Report what a run or gate found: text for people, Markdown for a pull request, JUnit XML and JSON for programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def run_rows(run: Run) -> list[tuple[str, str, str, int, int]]:
-    """Return for each measure its mean, its 95 % interval, over how many questions, and how many gave no number."""
+    """Return each measure's mean, its 95 % interval, the number of questions, and how many gave no number."""
     names = dict.fromkeys(name for outcome in run.outcomes for name in outcome.values)
     rows = []
     for name in names:
@@ -40,7 +40,7 @@ def run_rows(run: Run) -> list[tuple[str, str, str, int, int]]:
 
 
 def time_rows(run: Run) -> list[tuple[str, str, str]]:
-    """Return for each stage p50 and p95 of its time, in milliseconds."""
+    """Return p50 and p95 of each stage's time, in milliseconds."""
     stages = dict.fromkeys(stage for outcome in run.outcomes for stage in outcome.timings_ms)
     rows = []
     for stage in stages:
@@ -74,7 +74,7 @@ def run_markdown(run: Run) -> str:
 
 
 def gate_markdown(gate: Gate) -> str:
-    """Return a gate's verdicts as Markdown, what failed first."""
+    """Return a gate's verdicts as Markdown, failures first."""
     asked = f"{gate.asked} of the baseline's {gate.of} questions asked"
     parts = [
         f"## {'Passed' if gate.passed else 'FAILED'}: {asked}\n",
@@ -89,22 +89,22 @@ def gate_markdown(gate: Gate) -> str:
 
 
 def verdict_rows(gate: Gate) -> list[Sequence[str | int]]:
-    """Return the verdicts as rows of a table, what failed first."""
+    """Return the verdicts as rows of a table, failures first."""
     return [_verdict_row(one) for one in sorted(gate.verdicts, key=lambda verdict: not verdict.failed)]
 
 
 def warnings(gate: Gate) -> list[str]:
-    """Return what the gate could not see: rules that it could not judge, or that the set is too small to guard."""
+    """Return the gate's blind spots: rules that it could not judge, or that the set is too small to enforce."""
     said = [f"not judged: {why}." for why in gate.skipped]
     said += [
-        f"{one.rule.name}: {one.questions} questions tell a loss of {one.resolution:.3g} from none, not one of "
-        f"{one.rule.allowed:g}; one of {one.visible:.3g} would have failed four times in five. "
+        f"{one.rule.name}: {one.questions} questions distinguish a loss of {one.resolution:.3g} from none, "
+        f"but not one of {one.rule.allowed:g}; one of {one.visible:.3g} would have failed four times in five. "
         "Add questions, or allow more."
         for one in gate.verdicts
         if one.blind
     ]
     return said + [
-        f"{one.rule.name}: {one.gone} of the baseline's values are no number now."
+        f"{one.rule.name}: {one.gone} of the baseline's values are missing now."
         for one in gate.verdicts
         if one.gone
     ]
@@ -113,14 +113,14 @@ def warnings(gate: Gate) -> list[str]:
 def comparison_markdown(before: Run, now: Run) -> str:
     """Return every measure of two runs over the questions that both asked.
 
-    p is of a paired randomisation test, for each measure by itself: among many, some are small by chance.
+    p is that of a paired randomisation test, uncorrected: among many measures, some are small by chance.
 
     Raises:
         InvalidInput: if no question was asked in both.
     """
     pairs = paired(before, now)
     if not pairs:
-        raise InvalidInput("The runs share no question as it stands; compare runs of one set.")
+        raise InvalidInput("The runs share no question in its present form; compare runs of one set.")
     rows = []
     for name in dict.fromkeys(name for _, outcome in pairs for name in outcome.values):
         values = [(first.values.get(name), second.values.get(name)) for first, second in pairs]
@@ -161,7 +161,7 @@ def gate_json(gate: Gate) -> dict[str, Any]:
 
 
 def gate_junit(gate: Gate) -> str:
-    """Return a gate as JUnit XML: a test case for each rule and each check; what it could not see as output."""
+    """Return a gate as JUnit XML: a test case for each rule and check; its blind spots as output."""
     cases = [("eval.rules", str(one.rule), _why(one) if one.failed else "") for one in gate.verdicts]
     cases += [("eval.checks", check.name, "" if check.ok else check.found) for check in gate.checks]
     return _junit(cases, [], "\n".join(warnings(gate)))
@@ -191,7 +191,7 @@ def _junit(cases: Sequence[tuple[str, str, str]], errors: Sequence[str], said: s
 
 
 def _xml(text: str) -> str:
-    """Replace what XML cannot hold."""
+    """Replace characters that XML forbids."""
     return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
@@ -212,9 +212,9 @@ def _verdict_row(one: Verdict) -> Sequence[str | int]:
 
 def _why(one: Verdict) -> str:
     if math.isnan(one.now):
-        return f"only {one.questions} questions still have it, of {one.rule.name!r} nothing can be said."
+        return f"only {one.questions} questions still have {one.rule.name!r}, too few to judge it."
     if not one.least > one.rule.allowed:
-        return f"{one.gone} of the baseline's values are no number now."
+        return f"{one.gone} of the baseline's values are missing now."
     return (
         f"from {one.before:.3f} to {one.now:.3f}: lost {one.loss:.3f}, at least {one.least:.3f}, "
         f"and {one.rule.allowed:g} is allowed."

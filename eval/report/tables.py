@@ -1,6 +1,6 @@
 """Write the tables of README and `docs/` from the newest results: `python -m eval.report.tables`.
 
-A table stands between `<!-- table NAME -->` and `<!-- end -->`; only the text between these marks is rewritten.
+A table is between `<!-- table NAME -->` and `<!-- end -->`; only the text between these marks is rewritten.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def newest(name: str) -> dict[str, Any]:
     """Return the newest result of a measurement, committed or not.
 
     Raises:
-        FileNotFoundError: if it was never measured.
+        FileNotFoundError: if there is none.
     """
     paths = [
         path for path in RESULTS.glob(f"{name}-*.json") if re.fullmatch(rf"{name}-\w+(-changed)?", path.stem)
@@ -77,7 +77,7 @@ def settings_table() -> str:
 
 
 def _headline() -> str:
-    """Return README's few figures, each of which stands in full in docs/benchmarks.md."""
+    """Return README's few figures; docs/benchmarks.md has the full tables."""
     chroma, handbook = newest("chroma")["figures"], newest("handbook")["figures"]
     peer = next(row for row in newest("peers")["figures"] if "default" in row["system"])
     scale, sync = newest("scale-100000")["figures"], newest("sync")["figures"]
@@ -239,7 +239,7 @@ def _shorter_evidence() -> str:
 
 
 def shorter_evidence_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return the rows of one question set: the means of the first way, and what each other way changes."""
+    """Return the rows of one question set: the means of the first way, and the changes of each other way."""
     return [
         (
             name,

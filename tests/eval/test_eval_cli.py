@@ -106,7 +106,7 @@ def test_an_ablation_and_a_report_of_it(ibid: Ibid, asked: Path, home: Path) -> 
     assert ibid("eval", "report", home / "r.json", "--ablation", home / "a.json", "--html", page).code == 0
     assert "Ablation" in page.read_text()
     wrong = ibid("eval", "report", home / "r.json", "--ablation", home / "r.json", "--html", page)
-    assert (wrong.code, "is no ablation" in wrong.err) == (1, True)
+    assert (wrong.code, "is not an ablation" in wrong.err) == (1, True)
 
 
 def test_what_cannot_be_run_exits_2_and_says_why(ibid: Ibid, asked: Path, home: Path) -> None:
@@ -120,13 +120,13 @@ def test_what_cannot_be_run_exits_2_and_says_why(ibid: Ibid, asked: Path, home: 
     fewer = home / "fewer.jsonl"
     fewer.write_text("".join(asked.read_text().splitlines(keepends=True)[2:]))
     for arguments, complaint in (
-        ((*gate, "-c", "sea", "-q", fewer), "2 of its questions are not asked any more"),
+        ((*gate, "-c", "sea", "-q", fewer), "2 of its questions are no longer asked"),
         ((*gate, "-c", "sea", "-q", edited), "of another set or version"),
         ((*gate, "-c", "none", "-q", asked), "none"),
         ((*gate, "-c", "sea", "-q", home / "no.jsonl"), "cannot be read"),
         ((*gate, "-c", "sea", "-q", home / "broken.jsonl"), "line 9"),
         ((*gate, "-c", "sea"), "Give --corpus and --questions"),
-        ((*gate, "--run", home / "v1.json", "--fail-on", "nonsense"), "is no rule"),
+        ((*gate, "--run", home / "v1.json", "--fail-on", "nonsense"), "is not a rule"),
         ((*gate, "--run", home / "v1.json", "--fail-on", "rihgt drops 0.1"), "the baseline has no 'rihgt'"),
         ((*gate, "--run", home / "v1.json", "-c", "sea"), "not both"),
         ((*gate, "-c", "sea", "-q", asked, "--judge-url", "http://127.0.0.1:1/v1"), "needs --judge-model"),

@@ -199,5 +199,5 @@ def test_what_a_server_says_that_is_no_verdict_is_no_number(embedder: Embedder) 
 
 
 def test_an_address_that_is_none_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="expected such as http"):
+    with pytest.raises(InvalidInput, match="expected one such as http"):
         ServerLLM("localhost:80", "m", "")

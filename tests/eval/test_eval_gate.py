@@ -165,7 +165,7 @@ def test_values_that_vanish_fail() -> None:
         now = run_of({"faithfulness": [1.0] * kept + [None] * (50 - kept)})
         gate = judge_run(before, now, [Rule("faithfulness", 0.5)])
         assert not gate.passed
-        said = "are no number now" if kept == 40 else f"only {kept} questions still have it"
+        said = "are missing now" if kept == 40 else f"only {kept} questions still have it"
         assert said in gate_junit(gate)
         assert "NaN" not in to_json(gate_json(gate))
 
@@ -191,9 +191,9 @@ def test_another_set_is_refused() -> None:
     run = run_of({"right": [1.0] * 10})
     other = replace(run, outcomes=(replace(run.outcomes[0], fingerprint="changed"),))
 
-    with pytest.raises(InvalidInput, match="1 of 1 questions are not in it as they stand now"):
+    with pytest.raises(InvalidInput, match="1 of 1 questions are not in it in their present form"):
         judge_run(run, other, [Rule("right", 0.1)])
-    with pytest.raises(InvalidInput, match="4 of its questions are not asked any more, such as q6"):
+    with pytest.raises(InvalidInput, match="4 of its questions are no longer asked, such as q6"):
         judge_run(run, replace(run, outcomes=run.outcomes[:6]), [Rule("right", 0.1)])
     with pytest.raises(InvalidInput, match="share no question"):
         comparison_markdown(run, other)

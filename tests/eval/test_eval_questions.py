@@ -71,7 +71,7 @@ def test_a_set_is_read_and_written_alike(tmp_path: Path) -> None:
             LINE | {"evidence": [LINE["evidence"][0] | {"start": "0"}]},
             "line 2: evidence.0.start: input should be a valid int",
         ),
-        (LINE, "line 2: the id 'q1' stands on line 1 already"),
+        (LINE, "line 2: the id 'q1' is already on line 1"),
     ],
 )
 def test_a_malformed_line_is_named(tmp_path: Path, line: object, complaint: str) -> None:
@@ -155,14 +155,14 @@ def test_contradictions_and_leaks_are_found(made: Trial) -> None:
 
     assert "!is answerable and has no evidence" in problems(made)[0]
     assert "!is not answerable and has evidence" in problems(made, answerable=False, answers=("x",))[0]
-    assert "does not stand in its evidence" in problems(made, evidence=(gold,), answers=("36 days",))[0]
+    assert "is not in its evidence" in problems(made, evidence=(gold,), answers=("36 days",))[0]
     away = problems(made, question="Are 35 days enough?", evidence=(gold,), answers=("35 days",))
     assert "gives its answer" in away[0]
     twice = problems(made, evidence=(gold, Gold("a.txt", 20, 29, TEXT[20:29])), answers=("35 days",))
     assert twice == ["a.txt, characters 20 to 29, overlaps another excerpt; join them."]
     leaked = EvalQuestion("l", "How many whales sing in the deep sea?", (), answerable=False)
     found = find_leaks([leaked, EvalQuestion("m", "Whales?", ())], made.catalog, CORPUS)
-    assert [p.what for p in found] == ["stands word for word in b.txt; was the set ingested?"]
+    assert [p.what for p in found] == ["occurs verbatim in b.txt; was the set ingested?"]
     same = [EvalQuestion(i, "What for?", (), answerable=False) for i in "ab"]
     assert [p.what for p in find_problems(same, made.catalog, CORPUS)] == ["asks the same as a; drop one."]
 

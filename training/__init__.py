@@ -1,1 +1,1 @@
-"""How what Ibid ships was fitted and trained. Nothing imports it."""
+"""Training and fitting of everything that Ibid ships. Nothing imports it."""

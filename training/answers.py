@@ -1,11 +1,11 @@
 """Fit the weights of the extractive answer: `python -m training.answers`, about four minutes on two cores.
 
-Two logistic regressions over the five hits that the real `search` yields, written to `rag/pack/answers.json`:
-which sentence answers, and whether the answer is right (both in rag/answer/relevance.py), this one with and without
-the reader. Only data whose licence allows shipped weights is used; half of Natural Questions is kept out,
-for measuring. Confidence is fitted on what the reader was not trained on, for it is surer there than elsewhere. A
-sentence counts as answering when it holds the expected words, which is lenient; hence the figures are compared, not
-quoted.
+Two logistic regressions over the five hits of the real `search`, written to `rag/pack/answers.json`: which sentence
+answers, and whether the answer is right (both in rag/answer/relevance.py), the latter with and without the reader. Only
+data whose licence allows shipping weights is used; half of Natural Questions is held out for measuring. Confidence is
+fitted on data that the reader was not trained on, since the reader is overconfident on its training data. A sentence
+counts as answering if it contains the expected words, which is lenient, so the figures are for comparison, not
+quotation.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ LICENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question that went through the question path: its sentences and which of them hold the answer."""
+    """A question that went through the question path: its sentences, and which of them contain the answer."""
 
     question: str
     among_passages: bool
     answerable: bool
-    weighed: list[Weighed]  # features only; log_odds are set once the weights are fitted
+    weighed: list[Weighed]  # features only; log_odds are set after the weights are fitted
     right: np.ndarray  # (n_sentences,) bool
     nearest: float  # the largest MaxSim of the question to a chunk of the evidence
 
@@ -85,7 +85,7 @@ def _articles(part: str) -> tuple[dict[str, str], list[tuple[str, list[str], boo
         for entry in records("documents/wikipedia-490.jsonl.gz")
     }
     groups = sorted({entry["group"].replace("_", " ") for entry in entries} & set(texts))
-    chosen = set(rng.sample(groups, min(ARTICLES, len(groups))))  # squad-dev is about five
+    chosen = set(rng.sample(groups, min(ARTICLES, len(groups))))  # squad-dev covers only about five
     chosen |= set(rng.sample(sorted(set(texts) - chosen), ARTICLES - len(chosen)))
     questions = [_question(entry) for entry in entries if entry["group"].replace("_", " ") in chosen]
     return {f"{title}.md": texts[title] for title in sorted(chosen)}, rng.sample(questions, ARTICLE_QUESTIONS)
@@ -138,7 +138,7 @@ def _reweigh(one: Asked, model: LogisticRegression) -> Asked:
 
 
 def _read_features(asked: Sequence[Asked]) -> np.ndarray:
-    """Return (n_questions, len(READ_CONFIDENCE_FEATURES)), the best sentence's evidence read for each."""
+    """Return (n_questions, len(READ_CONFIDENCE_FEATURES)), after reading the best sentence's evidence for each."""
     reader, rows = load_reader(), []
     for one in asked:
         best = max(one.weighed, key=lambda w: w.log_odds).sentence
@@ -148,7 +148,7 @@ def _read_features(asked: Sequence[Asked]) -> np.ndarray:
 
 
 def _fit_confidence(rows: np.ndarray, right: np.ndarray) -> LogisticRegression:
-    # hardly regularised: the features have very different ranges, and are few beside the questions
+    # hardly regularised: the features have very different ranges, and are few compared with the questions
     return LogisticRegression(C=1e3, max_iter=5000).fit(rows, right)
 
 
@@ -159,7 +159,7 @@ def _is_right(one: Asked) -> bool:
 
 
 def _figures(asked: Sequence[Asked], rows: np.ndarray, right: np.ndarray) -> dict[str, object]:
-    """Return development figures: of the fit itself, so a little flattering, except for its three folds."""
+    """Return development figures. They are of the fit itself, so a little flattering, except for the three folds."""
     answerable = np.array([one.answerable for one in asked])
     folds = np.arange(len(asked)) % 3
     probabilities = np.zeros(len(asked))
@@ -183,7 +183,7 @@ def _figures(asked: Sequence[Asked], rows: np.ndarray, right: np.ndarray) -> dic
 
 
 def _calibration(right: np.ndarray, probabilities: np.ndarray) -> list[list[float]]:
-    """Return [mean probability, share right] of each fifth of the questions, by probability."""
+    """Return [mean probability, share right] for each fifth of the questions, by probability."""
     fifths = np.array_split(np.argsort(probabilities), 5)
     return [[round(float(probabilities[f].mean()), 2), round(float(right[f].mean()), 2)] for f in fifths]
 

@@ -1,12 +1,12 @@
 """Train the compressor: `python -m training.compressor`. Two epochs of about 1.8 million tokens.
 
-What it learns from, each epoch drawn anew: sentences whose human-made compression is known, alone and packed
-into passages, with their numbers put back; and evidence labels from the reading sets (`nq-train`, `squad-dev`
-and `doc2dial` are kept out, for measuring). Those come in two forms, which are also those of use:
+Its training data, drawn afresh for each epoch, are sentences with a known human compression, alone and packed into
+passages, with their numbers restored; and evidence labels from the reading sets (`nq-train`, `squad-dev` and `doc2dial`
+are held out for measuring). The labels come in two forms, as in use:
 
-- `[CLS] question [SEP] passage [SEP]`: the answer is kept first, then its sentence, the rest is dropped;
-- `[CLS] [SEP] passage [SEP]`, without a question: kept is what any of the passage's questions asked for or
-  named. That nobody asked for a word says little, so the other words are dropped with a small weight only.
+- `[CLS] question [SEP] passage [SEP]`: the answer is kept first, then its sentence; the rest is dropped;
+- `[CLS] [SEP] passage [SEP]`, without a question: words that any of the passage's questions asked for or named are
+kept. A lack of questions about a word says little, so the other words are dropped with only a small weight.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from rag.text.sentences import split_sentences
 from training.loop import Example, Plan, collate, network, options, save, train
 
 PLAN = Plan("compressor", epochs=2, batch=32, rate=7e-4)
-# Tokens of question and passage together
+# Tokens of question and passage together.
 WINDOW = 256
-# Of them, at most; of a longer one the end is kept, where a dialogue asks
+# Most of them for the question; a longer one keeps its end, where a dialogue asks.
 QUESTION = 48
-# Tokens of the longest passage that is made of unrelated sentences
+# Tokens of the longest passage made of unrelated sentences.
 PACKED = 200
-# Of compression/google-train in an epoch
+# Records of compression/google-train in an epoch.
 SENTENCES = 14_000
 ASKED = {  # questions of each set in an epoch
     "squad-train": 1_800,
@@ -44,13 +44,13 @@ ASKED = {  # questions of each set in an epoch
 }
 # In an epoch, without a question
 PASSAGES = 2_200
-# Share of windows drawn anywhere in a long passage, with or without the answer
+# Share of windows drawn anywhere in a long passage, with or without the answer.
 ASTRAY = 0.1
 
 Record = dict[str, Any]
 Span = tuple[int, int]
 _WORD = re.compile(r"\w+")
-# Tokens that follow without a space
+# Tokens that follow without a space.
 _CLOSING = re.compile(r"[,.;:!?%)\]}]|'\w*|n't|''|\.\.\.")
 _OPENING = frozenset("([{$#") | {"``"}
 _MONTH = re.compile(r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?$")
@@ -63,7 +63,7 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What is wanted of a span of the text: the probability that it is kept, and how much that counts."""
+    """The target for a span of the text: the probability of keeping it, and a weight."""
 
     start: int
     end: int
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def epoch_examples(sets: dict[str, list[Record]], sentences: Sequence[Record], epoch: int) -> list[Example]:
-    """Draw the examples of one epoch, the same for the same number."""
+    """Draw the examples of one epoch; the same number gives the same examples."""
     rng = random.Random(f"compressor {epoch}")
     examples = [labelled_example("", *passage, rng) for passage in _packed(sentences, epoch, rng)]
     for name, count in ASKED.items():
@@ -101,8 +101,7 @@ def epoch_examples(sets: dict[str, list[Record]], sentences: Sequence[Record], e
 def labelled_example(question: str, text: str, labels: Sequence[Label], rng: random.Random) -> Example:
     """Encode a window of the text behind the question; later labels prevail over earlier ones.
 
-    The target is (keep, weight), each with one number for every token of the window. A token under no label
-    has weight 0.
+    The target is (keep, weight), each with one number per token of the window. A token without a label has weight 0.
     """
     asked = trunk_tokenizer().encode(question, add_special_tokens=False).ids[-QUESTION:]
     encoded = trunk_tokenizer().encode(text, add_special_tokens=False)
@@ -132,7 +131,7 @@ def question_labels(record: Record) -> list[Label]:
 
 
 def passage_labels(asked: Sequence[Record]) -> list[Label]:
-    """Label a passage for all its questions: every answer, and what the question names in its sentence."""
+    """Label a passage for all its questions: every answer, and words in its sentence that the question names."""
     text = asked[0]["context"]
     labels = [Label(0, len(text), 0.0, 0.2 if len(asked) > 3 else 0.1)]
     for record in asked:
@@ -144,7 +143,7 @@ def passage_labels(asked: Sequence[Record]) -> list[Label]:
 
 
 def compressor_loss(model: nn.Module, batch: Sequence[Example]) -> Tensor:
-    """Cross-entropy of keeping each token with what is wanted of it, by weight."""
+    """Weighted cross-entropy of keeping each token against its target."""
     inputs = collate(batch)
     logits = model(**inputs).float()
     keep, weight = torch.zeros(logits.shape[:2]), torch.zeros(logits.shape[:2])
@@ -159,7 +158,7 @@ def compressor_loss(model: nn.Module, batch: Sequence[Example]) -> Tensor:
 
 
 def written(tokens: Sequence[str], keep: Sequence[int], rng: random.Random) -> tuple[str, list[Label]]:
-    """Write a tokenised sentence as text, numbers in the place of `##`, with the label of each token.
+    """Write a tokenised sentence as text, with numbers in place of `##` and the label of each token.
 
     `he ca n't pay $ ## .` -> `he can't pay $3,100.`
     """
@@ -176,7 +175,7 @@ def written(tokens: Sequence[str], keep: Sequence[int], rng: random.Random) -> t
 
 
 def _packed(sentences: Sequence[Record], epoch: int, rng: random.Random) -> Iterator[tuple[str, list[Label]]]:
-    """Join sentences to passages of any length up to `PACKED` tokens; each epoch reads on in one shuffle."""
+    """Join sentences into passages of any length up to `PACKED` tokens; each epoch reads on in one shuffled order."""
     order = random.Random("sentences").sample(range(len(sentences)), len(sentences))
     drawn = [order[i % len(order)] for i in range(epoch * SENTENCES, (epoch + 1) * SENTENCES)]
     text, labels, room = "", list[Label](), 0
@@ -196,7 +195,7 @@ def _packed(sentences: Sequence[Record], epoch: int, rng: random.Random) -> Iter
 
 
 def _window(keep: Sequence[float], room: int, rng: random.Random) -> int:
-    """Return where the window begins: around a kept token, mostly."""
+    """Return the start of the window: usually around a kept token."""
     last = max(0, len(keep) - room)
     kept = [token for token, wanted in enumerate(keep) if wanted == 1.0]
     if not last or not kept or rng.random() < ASTRAY:
@@ -224,7 +223,7 @@ def _sentences_of(text: str, answers: Sequence[Span]) -> list[Span]:
 
 
 def _mentioned(text: str, asked: frozenset[str], spans: Sequence[Span]) -> list[Span]:
-    """Return the words within the spans that the question names too."""
+    """Return the words within the spans that the question also names."""
     return [m.span() for s, e in spans for m in _WORD.finditer(text, s, e) if m[0].lower() in asked]
 
 
@@ -237,7 +236,7 @@ def _day(rng: random.Random) -> str:
 
 
 def _number(rng: random.Random) -> str:
-    """Return a number such as newspapers print."""
+    """Return a number like those in newspapers."""
     kinds: list[tuple[int, Callable[[], str]]] = [
         (45, lambda: str(rng.randint(1, 60))),
         (20, lambda: str(rng.randint(1970, 2024))),

@@ -1,8 +1,8 @@
 """Train the judge: `python -m training.judge`. Two epochs of 35,000 pairs, about 25 minutes on two cores.
 
-What it learns from, each epoch drawn anew: FEVER's passages, sentence pairs of SNLI and MultiNLI, and pairs
-made from the reading sets (`training/pairs.py`).
-`attributionbench-dev`, `wice-dev` and the held-back tenth of `fever-dev` are kept out, for measuring.
+Its training data, drawn afresh for each epoch, are FEVER's passages, sentence pairs of SNLI and MultiNLI, and pairs
+made from the reading sets (`training/pairs.py`). `attributionbench-dev`, `wice-dev` and the held-out tenth of
+`fever-dev` are kept for measuring.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from training.pairs import (
 
 PLAN = Plan("judge", epochs=2, batch=32, rate=7e-4)
 SENTENCE_PAIRS = {"mnli-dev": 7_000, "snli-subset-train": 4_500, "counterfactual-train": 1_500}
-# Of `fever-dev`, by premise, kept out for measuring
+# Share of `fever-dev`, by premise, held out for measuring.
 FEVER_KEPT = 0.1
-# Of an epoch; half of them are supported
+# Pairs of an epoch; half of them are supported.
 PASSAGE_PAIRS = 10_500
 
 
 def main() -> None:
-    """Train, save the adapter beside its checkpoint, and fit what turns scores into probabilities."""
+    """Train, save the adapter beside its checkpoint, and fit the calibration."""
     plan = options("judge", PLAN)
     passages = reading_passages()
     model = network("judge")
@@ -57,9 +57,9 @@ def main() -> None:
 
 
 def calibration_pairs(passages: Passages, count: int = 600) -> list[Pair]:
-    """Draw from what training did not see: a third FEVER, a third sentence pairs, and twice a third passages.
+    """Draw from data that training did not see: a third FEVER, a third sentence pairs, and twice a third passages.
 
-    The second of these have up to a dozen passages of other documents around them, as long evidence has.
+    The second third of passages has up to a dozen passages of other documents around each, as in long evidence.
     """
     rng = random.Random("judge calibration")
     sentences = [pair for name in SENTENCE_PAIRS for pair in sentence_pairs(name)]
@@ -78,7 +78,7 @@ def calibration_pairs(passages: Passages, count: int = 600) -> list[Pair]:
 
 
 def calibrate(judge: PackJudge, pairs: Sequence[Pair], *, decay: float = 0.01) -> dict[str, float]:
-    """Fit the weights of `rag.models.judge.SIGNALS` and a bias: only `windows` may count against."""
+    """Fit the weights of `rag.models.judge.SIGNALS` and a bias: only `windows` may have a negative weight."""
     parts, signals = judge.signals([(text, statement) for statement, text, _ in pairs])
     target = np.array([pairs[part.pair][2] for part in parts], float)
     middle, spread = signals.mean(0), np.maximum(signals.std(0), 1e-6)
@@ -95,7 +95,7 @@ def calibrate(judge: PackJudge, pairs: Sequence[Pair], *, decay: float = 0.01) -
 
 
 def centre(model: nn.Module, examples: Sequence[Example]) -> None:
-    """Begin at a mean score of 0: the head's bias alone would take thousands of steps to get there."""
+    """Start from a mean score of 0: the head's bias would take thousands of steps to get there."""
     with torch.no_grad():
         scores = torch.cat([model(**collate([example])) for example in examples])
         model.features.bias -= scores.mean()  # type: ignore[union-attr, operator]
@@ -112,7 +112,7 @@ def epoch_examples(passages: Passages, epoch: int) -> list[Example]:
 
 
 def fever_pairs() -> list[Pair]:
-    """Return nine tenths of `fever-dev`, brackets and spaces of half its premises put as in other text."""
+    """Return nine tenths of `fever-dev`, half its premises with brackets and spaces as in ordinary text."""
     rows = [r for r in records("entailment/fever-dev.jsonl.gz") if not held_back(r["premise"], FEVER_KEPT)]
     return [
         (r["hypothesis"], plain(text) if bucket(text) % 2 else text, r["supported"])
@@ -121,7 +121,7 @@ def fever_pairs() -> list[Pair]:
 
 
 def sentence_pairs(name: str) -> list[Pair]:
-    """Return the pairs of a set of sentence entailment."""
+    """Return the pairs of a sentence-entailment set."""
     return [(r["hypothesis"], r["premise"], r["supported"]) for r in records(f"entailment/{name}.jsonl.gz")]
 
 

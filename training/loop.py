@@ -1,4 +1,4 @@
-"""What the four jobs share: the adapted trunk, batches by length, a loop that resumes, and the saved adapter."""
+"""What the four jobs share: the adapted trunk, batches by length, a resumable loop, and the saved adapter."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from rag.models.trunk import trunk_folder
 ROOT = Path(__file__).parent.parent
 SEED = 11
 SAVE_EVERY = 100  # steps between checkpoints
-# Batches are as wide as a multiple of this: each new shape costs oneDNN compilations
+# The width of a batch is a multiple of this: each new shape costs oneDNN compilations.
 _STEP = 16
-# Batches that are sorted by length together, so that little is padded
+# Batches sorted by length together, to reduce padding.
 _BUCKET = 48
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One pair as the encoder reads it, with what the job's loss needs to know of it."""
+    """One pair as the encoder reads it, with the target for the job's loss."""
 
     first: Sequence[int]
     second: Sequence[int]
@@ -70,7 +70,7 @@ def options(job: str, plan: Plan) -> Plan:
 
 
 def network(job: str) -> nn.Module:
-    """Return the job's network over the trunk with a fresh adapter; dropout is off, for it costs half the speed."""
+    """Return the job's network over the trunk with a fresh adapter; dropout is off, since it halves the speed."""
     torch.manual_seed(SEED)
     encoder = AutoModel.from_pretrained(
         str(trunk_folder()),
@@ -111,11 +111,11 @@ def train(
     epoch_examples: Callable[[int], Sequence[Any]],
     loss: Callable[[nn.Module, list[Any]], Tensor],
 ) -> None:
-    """Train until the plan is done, going on from the checkpoint where there is one.
+    """Train until the plan is done, resuming from the checkpoint if there is one.
 
     Args:
-        epoch_examples: the examples of an epoch, by its number; always the same for the same number.
-        loss: the mean loss of a batch.
+        epoch_examples: returns the examples of an epoch by its number; the same number gives the same examples.
+        loss: returns the mean loss of a batch.
     """
     if plan.threads:
         torch.set_num_threads(plan.threads)
@@ -164,7 +164,7 @@ def train(
 
 
 def save(model: Any, plan: Plan, **fitted: Any) -> None:
-    """Write the adapter beside its checkpoint, and in JSON the steps it took and what was fitted after them."""
+    """Write the adapter beside its checkpoint, and a JSON file with the number of steps and the calibration."""
     state = torch.load(plan.folder / f"{plan.job}.pt", weights_only=True)
     save_adapter(model, plan.job, plan.folder / f"{plan.job}.safetensors")
     described = json.dumps({"steps": state["step"], **fitted})
@@ -172,7 +172,7 @@ def save(model: Any, plan: Plan, **fitted: Any) -> None:
 
 
 def save_adapter(model: Any, job: str, path: Path) -> None:
-    """Write adapter and head as float16 safetensors, by the names that `rag.models.export` expects."""
+    """Write adapter and head as float16 safetensors, with the names that `rag.models.export` expects."""
     adapter = get_peft_model_state_dict(model.encoder)
     tensors = {f"encoder.{name}": tensor for name, tensor in adapter.items()}
     tensors |= {name: t for name, t in model.state_dict().items() if not name.startswith("encoder.")}
@@ -182,7 +182,7 @@ def save_adapter(model: Any, job: str, path: Path) -> None:
 
 
 def commit() -> str:
-    """Return the commit that trains, marked where the tree differs from it."""
+    """Return the current commit, marked if the tree differs from it."""
     described = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=7"], cwd=ROOT, capture_output=True, text=True
     )
@@ -208,5 +208,5 @@ def _resume(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> i
     state = torch.load(path, weights_only=True)
     model.load_state_dict(state["model"], strict=False)
     optimiser.load_state_dict(state["optimiser"])
-    print(f"going on from step {state['step']} of {path}", flush=True)
+    print(f"resuming from step {state['step']} of {path}", flush=True)
     return int(state["step"])

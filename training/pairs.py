@@ -1,8 +1,8 @@
 """Make pairs of statement and evidence from the reading sets: passages, and questions with their answers.
 
-A question with its answer becomes a statement, true of its own passage. False are the statement with another
-answer, or altered, or stretched by a second one that the evidence does not bear out, and the true statement
-against evidence that lacks the sentence it rests on.
+A question with its answer becomes a statement that is true for its own passage. False pairs are the statement with
+another answer, or altered, or extended by a second one that the evidence does not support, and the true statement with
+evidence that lacks its supporting sentence.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from rag.models.runtime import trunk_tokenizer
 from rag.text.sentences import split_sentences
 from training.statements import NAME, SMALL, WORD, alter, declare, join
 
-# Tokens of statement and evidence together
+# Tokens of statement and evidence together.
 WINDOW = 236
-# Of them, at most, of the statement
+# Most of them for the statement.
 STATEMENT = 96
 READING = ("squad-train", "squadshifts-wiki", "squadshifts-amazon", "fairytaleqa-train", "policyqa-train")
 KINDS = {  # weights of the kinds of passage pairs
@@ -37,7 +37,7 @@ KINDS = {  # weights of the kinds of passage pairs
     "stretched": 6,
 }
 SUPPORTED = ("answered", "sentence", "both")
-# Statement, evidence, supported
+# Statement, evidence, supported.
 Pair = tuple[str, str, bool]
 
 
@@ -54,7 +54,7 @@ Passages = dict[tuple[str, str], list[Passage]]  # by set and document
 
 
 def for_calibration(text: str) -> bool:
-    """Tell whether a premise or passage is one of the twentieth that only calibration sees."""
+    """Return whether a premise or passage is in the twentieth that only calibration sees."""
     return bucket(text) % 20 == 3
 
 
@@ -82,7 +82,7 @@ def passage_pairs(passages: Passages, count: int, rng: random.Random, *, calibra
 
 
 def reading_passages() -> Passages:
-    """Gather the passages of the reading sets by document, each with what is asked of it."""
+    """Gather the passages of the reading sets by document, each with the questions about it."""
     passages: Passages = defaultdict(list)
     known: dict[str, Passage] = {}
     for name in READING:
@@ -102,7 +102,7 @@ def reading_passages() -> Passages:
 
 
 def passage_pair(kind: str, passage: Passage, others: Sequence[Passage], rng: random.Random) -> Pair | None:
-    """Make one pair of a kind; None where this passage does not lend itself to it."""
+    """Make one pair of a kind, or None if the passage is unsuitable."""
     made = _sentence(passage, rng) if kind == "sentence" or not passage.asked else _answered(passage, rng)
     if kind in ("sentence missing", "altered", "stretched") and rng.random() < 0.35:
         made = _sentence(passage, rng)
@@ -142,10 +142,11 @@ def passage_pair(kind: str, passage: Passage, others: Sequence[Passage], rng: ra
 def evidence(
     passage: Passage, needed: set[int], others: Sequence[Passage], statement: str, rng: random.Random
 ) -> str:
-    """Show a passage, or the part of it that is needed, among more or less of other text, within the window.
+    """Show a passage, or the needed part of it, among some other text, within the window.
 
-    The ways: the needed sentences alone or with their neighbours; all of it; with sentences of others before
-    or after; or, as the running judge gathers them, the sentences likest the statement from several passages.
+    The ways are: the needed sentences alone or with their neighbours; the whole passage; with sentences of other
+        passages before or after; or, as the judge gathers them, the sentences most similar to the statement from
+        several passages.
     """
     own, way = list(passage.sentences), rng.random()
     room = WINDOW - 3 - min(STATEMENT, _length(statement)) - 12
@@ -173,7 +174,7 @@ def evidence(
 
 
 def _answered(passage: Passage, rng: random.Random) -> tuple[str, int, Sequence[str]] | None:
-    """Return a statement made of a question and an answer, the sentence it rests on, and all answers."""
+    """Return a statement made from a question and an answer, its supporting sentence, and all answers."""
     if not passage.asked:
         return None
     question, answers, sentence = rng.choice(passage.asked)
@@ -183,7 +184,7 @@ def _answered(passage: Passage, rng: random.Random) -> tuple[str, int, Sequence[
 
 
 def _sentence(passage: Passage, rng: random.Random) -> tuple[str, int, Sequence[str]] | None:
-    """Return a sentence of the passage, most often shortened by an aside or its first or last clause."""
+    """Return a sentence of the passage, usually shortened by an aside or its first or last clause."""
     place = rng.randrange(len(passage.sentences))
     text = passage.sentences[place]
     if not 6 <= len(text.split()) <= 45:
@@ -200,7 +201,7 @@ def _sentence(passage: Passage, rng: random.Random) -> tuple[str, int, Sequence[
 
 
 def _other_answer(passage: Passage, others: Sequence[Passage], rng: random.Random) -> Pair | None:
-    """Answer a question with what answers another, of the same kind, here or elsewhere in the document."""
+    """Answer a question with the answer to another one of the same kind, here or elsewhere in the document."""
     if not passage.asked:
         return None
     question, answers, sentence = rng.choice(passage.asked)
@@ -240,7 +241,7 @@ def _overlap(statement: str, text: str) -> float:
 
 
 def _around(own: Sequence[str], kept: set[int], room: int) -> list[str]:
-    """Take as many sentences around the kept ones as there is room for."""
+    """Take as many sentences around the kept ones as fit."""
     low, high = min(kept), max(kept)
     used = sum(_length(s) for s in own[low : high + 1])
     while True:
@@ -267,7 +268,7 @@ def _keys(passages: Passages, name: str) -> list[tuple[str, str]]:
 
 
 def bucket(text: str) -> int:
-    """Return a number that only the text decides, to divide by."""
+    """Return a number determined by the text alone, for taking remainders."""
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
 
 

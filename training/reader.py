@@ -1,9 +1,9 @@
 """Train the reader: `python -m training.reader`. Two epochs of 42,000 pairs, about an hour on two cores.
 
-What it learns from, each epoch drawn anew: the reading sets, questions with a passage of the same document that
-lacks the answer, and questions in which a name or number was exchanged for another of the passage, which makes
-them unanswerable. `nq-train` and `squad-dev` are kept out, for measuring; three numbers are fitted on half of the
-latter's articles.
+Its training data, drawn afresh for each epoch, are the reading sets, questions with a passage of the same document that
+lacks the answer, and questions in which a name or number was exchanged for another of the passage, which makes them
+unanswerable. `nq-train` and `squad-dev` are held out for measuring; three numbers are fitted on half of the latter's
+articles.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from rag.models.runtime import Runner, trunk_tokenizer
 from training.loop import Example, Plan, collate, network, options, save, train
 
 PLAN = Plan("reader", epochs=2, batch=32, rate=7e-4)
-# Tokens of question and passage together
+# Tokens of question and passage together.
 WINDOW = 224
-# Of them, at most; of a longer one the end is kept, where a dialogue asks
+# Most of them for the question; a longer one keeps its end, where a dialogue asks.
 QUESTION = 48
 SHARES = {  # records of each set in an epoch
     "squad-train": 11_100,
@@ -40,7 +40,7 @@ SHARES = {  # records of each set in an epoch
     "doc2dial": 2_000,
     "fairytaleqa-train": 3_000,
 }
-# Questions with a passage of the same document that does not answer them
+# Questions with a passage of the same document that does not answer them.
 ABSENT = 6_000
 EXCHANGED = 3_000  # questions made unanswerable
 _NAME = re.compile(r"(?<!^)(?<![.?!] )\b(?:[A-Z][\w'-]+(?: [A-Z][\w'-]+)*|\d[\d,.]*\d|\d)\b")
@@ -48,7 +48,7 @@ _CONTENT = re.compile(r"[a-z0-9]{4,}")
 
 
 def main() -> None:
-    """Train, save the adapter beside its checkpoint, and fit what turns scores into probabilities."""
+    """Train, save the adapter beside its checkpoint, and fit the calibration."""
     plan = options("reader", PLAN)
     sets = {name: list(records(f"reading/{name}.jsonl.gz")) for name in SHARES}
     model = network("reader")
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def calibrate(reader: PackReader) -> dict[str, float]:
-    """Fit what makes a probability of "here" of the reader's signals, on every other article of `squad-dev`."""
+    """Fit the mapping from the reader's signals to a probability of "here", on every other article of `squad-dev`."""
     rows = fitted_on(list(records("reading/squad-dev.jsonl.gz")))
     signals = np.concatenate([reader.signals(r["question"], [r["context"]]) for r in rows])
     fitted = LogisticRegression(C=1e6).fit(signals, [r["answerable"] for r in rows])
@@ -69,7 +69,7 @@ def calibrate(reader: PackReader) -> dict[str, float]:
 
 
 def epoch_examples(sets: dict[str, list[dict[str, Any]]], epoch: int) -> list[Example]:
-    """Draw the examples of one epoch, the same for the same number."""
+    """Draw the examples of one epoch; the same number gives the same examples."""
     rng = random.Random(f"reader {epoch}")
     drawn = [
         (name, r)
@@ -88,9 +88,9 @@ def epoch_examples(sets: dict[str, list[dict[str, Any]]], epoch: int) -> list[Ex
 def reading_example(
     question: str, context: str, answer: tuple[int, int] | None, rng: random.Random
 ) -> Example:
-    """Encode a question with the window of the passage that holds its answer, somewhere within it.
+    """Encode a question with a window of the passage that contains its answer at a random position.
 
-    The target is (first, last) as positions in the whole sequence; (0, 0), [CLS], says "not here".
+    The target is (first, last) as positions in the whole sequence; (0, 0), [CLS], means "not here".
     """
     asked = _tokens(question).ids[-QUESTION:]
     encoded = _tokens(context)
@@ -135,7 +135,7 @@ def _answer(record: dict[str, Any], rng: random.Random) -> tuple[int, int] | Non
 def _absent(
     sets: dict[str, list[dict[str, Any]]], drawn: Sequence[tuple[str, dict[str, Any]]], rng: random.Random
 ) -> Iterator[Example]:
-    """Pair questions with the likest passages of their own document that do not hold the answer."""
+    """Pair questions with the most similar passages of their own document that do not contain the answer."""
     passages: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name, rows in sets.items():
         for key, text in dict.fromkeys(((name, r["group"]), r["context"]) for r in rows):

@@ -1,10 +1,10 @@
 """Train the reranker: `python -m training.reranker`. One pass over 12,000 questions, half an hour on two cores.
 
-Each question comes with its own passage and four others that our own dense and BM25 indexes rank high for it
-in the same set; those that hold the answer, or say nearly the same as its own passage, are left out. What
-the network should say is mostly "the first" and partly what dense, BM25 and late interaction, averaged, say
-of the five: without that it forgets what the trunk knows, and ranks worse than the bare trunk does on
-questions unlike those it learns from. `nq-train`, `squad-dev` and half of SelQA are kept out, for measuring.
+Each question comes with its own passage and four others that our own dense and BM25 indexes rank high for it in the
+same set, except those that contain the answer or nearly repeat its own passage. The target is mostly "the first" and
+partly the average of dense, BM25 and late interaction over the five: without that part, the network forgets what the
+trunk knows, and ranks worse than the bare trunk on questions unlike its training data. `nq-train`, `squad-dev` and half
+of SelQA are held out for measuring.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from rag.models.runtime import Runner, trunk_tokenizer
 from training.loop import Example, Plan, collate, network, options, save, train
 
 PLAN = Plan("reranker", epochs=1, batch=6, rate=4e-4)
-# Tokens of a passage that are read in training
+# Tokens of a passage read in training.
 PASSAGE = 128
 QUESTION = 32
 NEGATIVES = 4
-# Of each index, from which the negatives are drawn
+# Candidates of each index from which the negatives are drawn.
 DEPTH = 16
-# Cosine of two passages from which one may answer what the other does
+# From this cosine on, a passage may answer the same questions as another.
 ALIKE = 0.95
-# Every such question is not trained on
+# One in this many questions is held out of training.
 FOR_CALIBRATION = 20
-# Of the distilled scores in what is learnt
+# Weight of the distilled scores in the target.
 SHARE = 0.5
-# Of the distilled distribution
+# Temperature of the distilled distribution.
 SHARPNESS = 8.0
 SHARES = {  # questions of each set
     "squad-train": 3_500,
@@ -63,7 +63,7 @@ _SENTENCE = re.compile(r"(?<=[.!?]) +(?=[A-Z\"'])")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, where its own passage lies in its set's pool, and which passages may not be negatives."""
+    """A question, the index of its own passage in its set's pool, and the passages that may not be negatives."""
 
     question: str
     own: int
@@ -72,7 +72,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A question with several passages, the first of them its own, and the scores to learn for them."""
+    """A question with several passages, its own first, and the scores to learn for them."""
 
     pairs: tuple[Example, ...]
     target: tuple[float, ...]
@@ -82,7 +82,7 @@ class Group:
 
 
 def main() -> None:
-    """Mine, train, save the adapter beside its checkpoint, and fit what turns scores into probabilities."""
+    """Mine, train, save the adapter beside its checkpoint, and fit the calibration."""
     plan = options("reranker", PLAN)
     mined = plan.folder / "reranker-mined.jsonl"
     if not mined.is_file():
@@ -101,7 +101,7 @@ def main() -> None:
 
 
 def calibrate(encoder: PackCrossEncoder, mined: Sequence[Mined]) -> dict[str, float]:
-    """Fit scale and bias of the logit, so that it tells a question's own passage from those mined for it."""
+    """Fit scale and bias of the logit to distinguish a question's own passage from those mined for it."""
     logits = [encoder.logits(question, passages) for question, passages, _ in mined]
     own = np.concatenate([np.arange(len(scores)) == 0 for scores in logits])
     fitted = LogisticRegression(C=1e6).fit(np.concatenate(logits)[:, None], own)
@@ -110,7 +110,7 @@ def calibrate(encoder: PackCrossEncoder, mined: Sequence[Mined]) -> dict[str, fl
 
 
 def reranker_loss(model: nn.Module, batch: Sequence[Group]) -> Tensor:
-    """Cross-entropy over each question's passages, and of each passage alone, which keeps scores absolute."""
+    """Cross-entropy over each question's passages, and over each passage alone, which keeps scores absolute."""
     scores = model(**collate([pair for group in batch for pair in group.pairs])).float()
     losses = []
     for group, found in zip(batch, scores.split([len(group.pairs) for group in batch]), strict=True):
@@ -170,7 +170,7 @@ def _group(question: str, passages: Sequence[str], target: Sequence[float]) -> G
 
 
 def _asked(question: str) -> str:
-    """Return a question as people type it: whole, without its mark, or its key words alone; a third each."""
+    """Return a question as people type it: whole, without its question mark, or as key words; a third each."""
     form = len(question) % 3
     if form == 0:
         return question
@@ -242,7 +242,7 @@ def _selqa() -> tuple[list[Asked], list[str]]:
 
 
 def _cloze(rng: random.Random) -> tuple[list[Asked], list[str]]:
-    """Ask for a passage of an article by a few words of a sentence that is taken out of it, and its title."""
+    """Ask for a passage of an article by its title and a few words of a sentence that is removed from the passage."""
     articles = rng.sample(list(records("documents/wikipedia-490.jsonl.gz")), 120)
     asked: list[Asked] = []
     pool: list[str] = []

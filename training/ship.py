@@ -1,7 +1,7 @@
 """Put trained adapters into the pack: `python -m training.ship reader judge`.
 
-Takes each job's adapter, and what was fitted for it, from the folder of checkpoints and describes it in
-`rag/pack/pack.json`. `--figures FILE...` adds results of `python -m eval.bench pack-JOB` to that.
+Takes each job's adapter and calibration from the folder of checkpoints and describes them in `rag/pack/pack.json`.
+`--figures FILE...` adds results of `python -m eval.bench pack-JOB` to it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rag.models.trunk import trunk_sha256
 from training import compressor, judge, pairs, reader, reranker
 from training.loop import SEED, Plan, commit
 
-LICENCES = {  # as stated by the sources; NOTICE names their authors
+LICENCES = {  # as stated by the sources; NOTICE names the authors
     "squad-train": "CC BY-SA 4.0",
     "squad-dev": "CC BY-SA 4.0",
     "squadshifts-wiki": "CC BY 4.0",
@@ -55,7 +55,7 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, default=reader.PLAN.folder)
     given = parser.parse_args()
-    at = commit()  # before the pack itself makes the tree differ
+    at = commit()  # before the new pack changes the tree
     for job in given.jobs:
         ship(job, given.folder, at)
     for path in given.figures:
@@ -69,7 +69,7 @@ def ship(job: str, folder: Path, at: str) -> None:
     """Copy a job's weights into the pack and describe them, as shipped from a commit."""
     source, target = folder / f"{job}.safetensors", PACK_FOLDER / f"{job}.safetensors"
     shutil.copyfile(source, target)
-    fitted = folder / f"{job}.json"  # steps, and what was fitted after training
+    fitted = folder / f"{job}.json"  # steps and calibration
     plan, data = PLANS[job]
     entry: dict[str, Any] = {
         "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),

@@ -1,4 +1,4 @@
-"""Make statements of questions and their answers, and make true statements false; by rules, in English."""
+"""Make statements from questions and answers, and make true statements false; by rules, in English."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ _OPPOSITES = dict(
 
 
 def declare(question: str, answer: str) -> str:
-    """Put a question and its answer as a statement, by rules; where none fits, one after the other.
+    """Combine a question and its answer into a statement, by rules; if no rule fits, join them.
 
     "Who wrote Emma?", "Jane Austen"     -> "Jane Austen wrote Emma."
     "When was Emma published?", "1815"   -> "Emma was published in 1815."
@@ -112,7 +112,7 @@ def _declared(question: str, answer: str) -> str | None:
 
 
 def _ordered(said: str, auxiliary: str, tail: list[str], *, subject_first: bool) -> str | None:
-    """Put the auxiliary where a statement has it: before the verb, or between subject and answer."""
+    """Move the auxiliary to its place in a statement: before the verb, or between subject and answer."""
     wanted = (
         _PARTICIPLE.fullmatch
         if auxiliary in _BE or auxiliary in ("has", "have", "had")
@@ -155,7 +155,7 @@ def _adverbial(asks: str, noun: list[str], answer: str, before: str | None) -> s
 
 
 def join(statements: Sequence[str], rng: random.Random) -> str:
-    """Make one statement of two."""
+    """Join two statements into one."""
     first, second = statements
     if first.endswith("?") or rng.random() < 0.4 or not first.endswith("."):
         return f"{first} {second}"

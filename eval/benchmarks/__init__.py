@@ -1,1 +1,1 @@
-"""How Ibid itself was measured: one module for each measurement of `python -m eval.bench`."""
+"""How Ibid itself is measured: one module for each measurement of `python -m eval.bench`."""

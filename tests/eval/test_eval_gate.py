@@ -165,7 +165,7 @@ def test_values_that_vanish_fail() -> None:
         now = run_of({"faithfulness": [1.0] * kept + [None] * (50 - kept)})
         gate = judge_run(before, now, [Rule("faithfulness", 0.5)])
         assert not gate.passed
-        said = "are missing now" if kept == 40 else f"only {kept} questions still have it"
+        said = "are missing now" if kept == 40 else f"only {kept} questions still have"
         assert said in gate_junit(gate)
         assert "NaN" not in to_json(gate_json(gate))
 

@@ -1,1 +1,1 @@
-"""Benchmarks of answers: what is answered, cited, refused and found to differ."""
+"""Benchmarks of answers: answering, citing, refusing and finding conflicts."""

@@ -15,7 +15,7 @@ from rag.settings import Settings
 
 
 def measure() -> dict[str, Any]:
-    """Ablate over both sets; Chroma's is left out where it is not here."""
+    """Ablate over both sets; Chroma's is skipped if it is not here."""
     sets = {"handbook": ([HANDBOOK / "documents"], handbook())}
     if available("endtoend/chroma"):
         sets["chroma"] = (chroma_documents(), chroma())
@@ -35,7 +35,7 @@ def _measure(paths: Sequence[Path], questions: Sequence[EvalQuestion]) -> dict[s
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the measures of which the tables show nothing: a result is read by people too."""
+    """Leave out measures that no table shows: people read results too."""
     kept = {
         part: {name: row[part][name] for name in ABLATION_MEASURES if name in row[part]}
         for part in ("means", "differences")

@@ -1,7 +1,7 @@
-"""Conflicts between sources: are the real ones of the handbook shown, and what is shown where there are none?
+"""Conflicts between sources: are the handbook's real ones shown, and what is shown if there are none?
 
-`corpora/handbook/conflicts.jsonl` names, for each question that has one, the sides of the real conflict. The rules were
-written with the handbook in view. Every conflict shown is listed in the results, to be read and judged.
+`corpora/handbook/conflicts.jsonl` names the sides of the real conflict for each question that has one. The rules were
+written with the handbook in view. The results list every conflict shown, so that people can judge them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Asked:
 
 
 def measure() -> dict[str, Any]:
-    """Return for each set what was shown; the handbook also as it is when nothing is refused."""
+    """Return what was shown for each set; for the handbook also without refusals."""
     chroma_set = _ask(file_sources(chroma_documents()), chroma())
     tenq = sorted((SHARED / "endtoend" / "sec-10q" / "documents").iterdir())
     return {
@@ -45,13 +45,13 @@ def measure() -> dict[str, Any]:
 
 
 def real_conflicts() -> dict[str, list[dict[str, str]]]:
-    """Return the sides of the handbook's real conflicts, each a document and a quote from it, by question."""
+    """Return the sides of the handbook's real conflicts by question; a side is a document and a quote from it."""
     lines = (HANDBOOK / "conflicts.jsonl").read_text(encoding="utf-8").splitlines()
     return {one["question"]: one["sides"] for one in map(json.loads, lines)}
 
 
 def described(asked: Sequence[Asked]) -> dict[str, Any]:
-    """Count the answers that come with a conflict, list them, and say what looking for them costs."""
+    """Count and list the answers that show a conflict, and report the cost of looking for them."""
     times = [one.answer.trace.timings_ms["compare"] for one in asked]
     shown = [one for one in asked if one.answer.conflicts]
     return {
@@ -65,7 +65,7 @@ def described(asked: Sequence[Asked]) -> dict[str, Any]:
 
 
 def against_labels(asked: Sequence[Asked], real: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, Any]:
-    """Return by tag how many real conflicts have two sides in the evidence and an answer, and how many are shown."""
+    """Return by tag how many real conflicts have an answer and both sides in the evidence, and how many are shown."""
     rows: dict[str, Any] = {}
     for tag in (*TAGS, "all"):
         labelled = [
@@ -93,7 +93,7 @@ def _handbook(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _squad() -> list[Asked]:
-    """Ask about paragraphs of one article that are documents of their own: near neighbours that hardly contradict."""
+    """Ask about paragraphs of one article, each its own document: near neighbours that hardly contradict each other."""
     questions = list(records("reading/squad-dev.jsonl.gz"))
     names: dict[str, str] = {}
     for one in questions:

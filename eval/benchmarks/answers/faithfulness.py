@@ -1,4 +1,4 @@
-"""Does RAGAS's faithfulness, answered by the judge, agree with people? And how long does it take?"""
+"""Does RAGAS's faithfulness, with our judge, agree with people? And how long does it take?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rag.models.judge import load_judge
 from rag.settings import Settings
 from rag.types import Answer, Ledger, Trace
 
-# Share of an answer's statements
+# Share of an answer's statements.
 FAITHFUL_FROM = 0.5
 _WEB = re.compile(r"\[\d+\] https?:")
 
@@ -33,9 +33,9 @@ def measure() -> dict[str, Any]:
 
 
 def agreement(scorer: Scorer) -> dict[str, dict[str, float]]:
-    """Return how well faithfulness tells supported claims, beside the cosine of claim and references.
+    """Return how well faithfulness detects supported claims, compared with the cosine of claim and references.
 
-    The cosine has the threshold that suits each kind best, faithfulness that of 0.5.
+    The cosine uses the best threshold for each kind, faithfulness a threshold of 0.5.
     """
     entries = list(records("entailment/attributionbench-dev.jsonl.gz"))
     answers = [_answered(entry["claim"], entry["references"]) for entry in entries]
@@ -53,7 +53,7 @@ def agreement(scorer: Scorer) -> dict[str, dict[str, float]]:
 
 
 def speed(scorer: Scorer) -> dict[str, float]:
-    """Return how long all four measures take over the answers to Chroma's questions, and their means."""
+    """Return the time of all four measures over the answers to Chroma's questions, and their means."""
     questions = chroma()
     with trial(file_sources(chroma_documents()), {"refuse_below": 0.0}) as made:
         answers = ask(Subject(made.pipeline, made.catalog, Settings(), CORPUS), questions)
@@ -84,7 +84,7 @@ def _figures(rows: Sequence[tuple[bool, float, float]]) -> dict[str, float]:
 
 
 def _kind(entry: Mapping[str, Any]) -> str:
-    """Tell the kinds of source apart by their form: the set does not name them."""
+    """Distinguish the kinds of source by their form, since the set does not name them."""
     first, count = entry["references"][0], len(entry["references"])
     if _WEB.match(first):
         return "a web page"

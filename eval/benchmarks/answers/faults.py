@@ -1,7 +1,7 @@
-"""Plant faults and see which the gate catches, and by what; and see that it passes what is not at fault.
+"""Plant faults; check which of them the gate catches, and how, and that it passes runs without fault.
 
-Each fault is a part passed in: a question path, catalogue, compressor or judge that does one thing wrongly.
-`python -m eval.bench gate` plants all of them over the handbook.
+Each fault is a part passed in: a question path, catalogue, compressor or judge that does one thing wrong. `python -m
+eval.bench gate` plants all of them over the handbook.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from rag.store.catalog import Catalog
 from rag.store.chunks import Chunks
 from rag.types import Candidates, Chunk, Citation, Context, Draft, Hit, Memory
 
-# Whole chunks in little room: they have to be compressed
+# Whole chunks in little room, so that they have to be compressed.
 NARROW: Mapping[str, Any] = {
     "trim": False,
     "evidence_tokens": 600,
@@ -58,7 +58,7 @@ def reversed_fusion(stages: Stages) -> Stages:
 
 
 def shuffled_reranker(stages: Stages) -> Stages:
-    """Rank at random what comes in."""
+    """Rank the candidates at random."""
     assert stages.rerank is not None
     rank = stages.rerank
 
@@ -72,7 +72,7 @@ def shuffled_reranker(stages: Stages) -> Stages:
 
 
 def reversed_order(stages: Stages) -> Stages:
-    """Put the weakest evidence first and last, and the best into the middle."""
+    """Put the weakest evidence first and last, and the best in the middle."""
 
     def assemble(question: str, selection: Selection, memory: Memory) -> Context:
         return stages.assemble(question, replace(selection, hits=selection.hits[::-1]), memory)
@@ -81,7 +81,7 @@ def reversed_order(stages: Stages) -> Stages:
 
 
 def swapped_citations(stages: Stages) -> Stages:
-    """Name, in each citation, another document of the evidence."""
+    """Make each citation name another document of the evidence."""
 
     def verify(draft: Draft, context: Context, corpus: str) -> tuple[Citation, ...]:
         names = sorted({piece.hit.chunk.document for piece in context.evidence})
@@ -94,7 +94,7 @@ def swapped_citations(stages: Stages) -> Stages:
 
 
 class ShiftedChunks(Chunks):
-    """Reads every chunk one character further on than where its text stands."""
+    """Reads every chunk one character past its true place."""
 
     def get(self, generation: int, ids: Sequence[int]) -> dict[int, Chunk]:
         read = super().get(generation, ids)
@@ -102,7 +102,7 @@ class ShiftedChunks(Chunks):
 
 
 class StaleIndex(CorpusIndex):
-    """Never reads the change log again."""
+    """Stops reading the change log."""
 
     def catch_up(self) -> None:
         if not hasattr(self, "_read_once"):
@@ -111,10 +111,10 @@ class StaleIndex(CorpusIndex):
 
 
 class HarshCompressor(Compressor):
-    """Keeps the first tenth of whatever it is asked to compress."""
+    """Keeps the first tenth of any text."""
 
     def __init__(self) -> None:
-        """Need no classifier."""
+        """Do nothing: no classifier is needed."""
 
     def compress(self, text: str, rate: float, *, question: str = "") -> Compressed:
         end = max(1, len(text) // 10)
@@ -130,12 +130,12 @@ class Credulous:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A question path without fault over the handbook, its questions, and a judge."""
+    """A faultless question path over the handbook, its questions, and a judge."""
 
     subject: Subject
     questions: Sequence[EvalQuestion]
     judge: Judge
-    ragas: bool  # whether its measures are taken too; they take as long as the answers
+    ragas: bool  # whether to take RAGAS's measures too; they take as long as the answers
 
     def run(
         self,
@@ -189,7 +189,7 @@ class Bench:
 
 
 NEWS = "The canteen in Luebeck moves to the third floor on 4 May, and serves breakfast from seven o'clock on."
-"""A document that nobody has asked about."""
+"""A document that no question is about."""
 
 FAULTS: Mapping[str, Callable[[Bench], Run]] = {
     "BM25 off": lambda bench: bench.run(lexical_candidates=0),
@@ -209,36 +209,36 @@ FAULTS: Mapping[str, Callable[[Bench], Run]] = {
 def planted(
     questions: Sequence[EvalQuestion], sources: Sequence[Source] | None = None, *, ragas: bool = True
 ) -> Iterator[Bench]:
-    """Ingest the handbook and yield what faults are planted in."""
+    """Ingest the handbook and yield the bench to plant faults in."""
     with trial(sources or file_sources([HANDBOOK / "documents"]), {}) as made:
         settings = Settings(home=made.catalog.home)
         yield Bench(Subject(made.pipeline, made.catalog, settings, CORPUS), questions, load_judge(), ragas)
 
 
 def caught(bench: Bench, fault: str, baselines: Mapping[str, Run]) -> list[str]:
-    """Plant a fault; return the rules and checks that fail, none where the gate passes it."""
+    """Plant a fault; return the rules and checks that fail, none if the gate passes it."""
     baseline = baselines["narrow" if fault == "compressor at 10x" else "as it is"]
     return failing(judged(baseline, FAULTS[fault](bench)))
 
 
 def baselines(bench: Bench) -> dict[str, Run]:
-    """Return the runs without fault that faults are compared with."""
+    """Return the faultless runs that serve as baselines."""
     return {"as it is": bench.run(), "narrow": bench.run(**NARROW)}
 
 
 def judged(before: Run, now: Run) -> Gate:
-    """Compare two runs under the rules that the gate has when none are named."""
+    """Compare two runs under the gate's default rules."""
     return judge_run(before, now, parse_rules(DEFAULT_RULES), lenient=True)
 
 
 def failing(gate: Gate) -> list[str]:
-    """Return what fails, by name."""
+    """Return the names of what fails."""
     rules = [str(verdict.rule) for verdict in gate.verdicts if verdict.failed]
     return rules + [check.name for check in gate.checks if not check.ok]
 
 
 def measure() -> dict[str, Any]:
-    """Plant every fault, then run twenty times without one: other orders of ingestion, other questions."""
+    """Plant every fault, then run twenty times without one, with other orders of ingestion and other questions."""
     questions = handbook()
     with planted(questions) as bench:
         before = baselines(bench)
@@ -263,5 +263,5 @@ def measure() -> dict[str, Any]:
 
 
 def _with_scores_of(hits: list[Hit], reorder: Callable[[list[Hit]], list[Hit]]) -> list[Hit]:
-    """Reorder hits and give the first the first's score, so that only their order is wrong."""
+    """Reorder hits and reassign the scores in order, so that only the order of the hits is wrong."""
     return [replace(hit, score=old.score) for hit, old in zip(reorder(hits), hits, strict=True)]

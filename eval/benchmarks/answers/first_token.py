@@ -1,7 +1,7 @@
-"""When a model begins to write, and when its answer is shown: what of a question's time is Ibid's own.
+"""When a model begins to write, and when its answer is shown: how much of a question's time is Ibid's own.
 
-The models take next to none: a random network of two small layers, and a server that answers at once. "First token"
-is the model's first, before anything of it is checked; what a user sees is the checked answer, at the total.
+The models take almost no time: a random network of two small layers, and a server that answers at once. "First token"
+    is the model's first, unchecked; a user sees the checked answer, at the total.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from rag.stages import ModelSet
 from rag.types import Context, Draft
 
 QUESTIONS = 50
-# That the random network writes: it does not end by itself
+# Tokens that the random network writes; it does not stop by itself.
 WRITTEN_TOKENS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A draft as it came about, in seconds of one clock; the first and last text are None without any."""
+    """The timing of a draft, in seconds of one clock; first and last text are None if there is none."""
 
     context: Context
     began: float
@@ -44,7 +44,7 @@ class Written:
 
 
 class Watched:
-    """A generator that notes when another one begins, writes and ends."""
+    """A generator that records when another one begins, writes and ends."""
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
@@ -70,7 +70,7 @@ class Watched:
 
 
 def measure() -> dict[str, Any]:
-    """Ask some fifty answerable questions of the handbook with each generator; return median times."""
+    """Ask about fifty answerable questions of the handbook with each generator; return median times."""
     sources = file_sources([HANDBOOK / "documents"])
     questions = [question.question for question in handbook() if question.answerable][:QUESTIONS]
     texts = [load(source.read(), source.name).text for source in sources]
@@ -95,13 +95,13 @@ def measure() -> dict[str, Any]:
 def timed(
     made: Trial, settings: Mapping[str, Any], questions: Sequence[str]
 ) -> tuple[dict[str, Any], list[Context]]:
-    """Return median milliseconds of each part of a question's way, and the contexts that were written from."""
+    """Return the median milliseconds of each part of a question's path, and the contexts of the answers."""
     configured = Settings(home=made.catalog.home, **settings)
     watched = Watched(reconfigured(made, settings).models.generator)
     pipeline = Pipeline(
         configured, made.catalog, ModelSet(configured, made.pipeline.models.embedder, watched)
     )
-    pipeline.ask(CORPUS, questions[0])  # what loads at first use is no question's time
+    pipeline.ask(CORPUS, questions[0])  # models that load on first use do not count
     watched.written.clear()
     spans = []
     for question in questions:
@@ -117,7 +117,7 @@ def timed(
 
 
 def parted(began: float, ended: float, written: Written) -> dict[str, float]:
-    """Return the milliseconds of each part of a question's way; without a model's text only ours and the total."""
+    """Return the milliseconds of each part of a question's path; without a model's text, only ours and the total."""
     marks = {"ours before the model, ms": (began, written.began)}
     if written.first is not None and written.last is not None:
         marks |= {
@@ -133,14 +133,14 @@ def parted(began: float, ended: float, written: Written) -> dict[str, float]:
 
 
 def prefix_times(model: CausalModel, contexts: Sequence[Context]) -> dict[str, float]:
-    """Return median milliseconds to a first token: with a system message not seen before, and with one seen.
+    """Return median milliseconds to a first token, with a new system message and with one seen before.
 
-    Each prompt is asked both ways, one after the other.
+    Each prompt is asked both ways in succession.
     """
     new, known = list[float](), list[float]()
     for number, context in enumerate(contexts):
         prompt = context.prompt.split("\n", 1)[1]
-        system = f"{number} {SYSTEM}"  # another from its first token on
+        system = f"{number} {SYSTEM}"  # differs from the first token on
         for times in (new, known):
             times.append(_seconds(model, system, prompt))
     return {

@@ -1,4 +1,4 @@
-"""The handbook, end to end: is the right evidence found, is the answer right, and is it refused honestly?"""
+"""The handbook, end to end: is the right evidence found, is the answer right, and are refusals honest?"""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from rag.types import Answer, Hit
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of one question."""
+    """The outcome of one question."""
 
     question: EvalQuestion
     answer: Answer
-    retrieved: bool  # the context holds the gold evidence
-    cited: bool  # an answer was given and a citation rests on the gold evidence
-    right: bool  # an answer was given and holds the expected words
+    retrieved: bool  # the context contains the gold evidence
+    cited: bool  # an answer was given, and a citation is in the gold evidence
+    right: bool  # an answer was given, and it contains the expected words
 
 
 def judge_questions(settings: Mapping[str, Any] | None = None) -> list[Judged]:
@@ -44,7 +44,7 @@ def judge(question: EvalQuestion, answer: Answer) -> Judged:
 
 
 def measure() -> dict[str, Any]:
-    """Return the shares at the defaults, and how confidence agrees with truth when nothing is refused."""
+    """Return the shares at the defaults, and how confidence agrees with truth without refusals."""
     unrefused = judge_questions({"refuse_below": 0.0})
     return {**summarise(judge_questions()), "confidence and share right, by thirds": calibration(unrefused)}
 
@@ -52,7 +52,7 @@ def measure() -> dict[str, Any]:
 def calibration(judged: Sequence[Judged]) -> list[str]:
     """Return "mean confidence / share right" of each third of the questions, least confident first.
 
-    An answer to an unanswerable question is never right, so a perfect model agrees in every third.
+    An answer to an unanswerable question is never right, so for a perfect model the two agree in every third.
     """
     ranked = sorted(judged, key=lambda one: one.answer.confidence)
     thirds = [ranked[len(ranked) * n // 3 : len(ranked) * (n + 1) // 3] for n in range(3)]

@@ -1,4 +1,4 @@
-"""Instructions planted in documents: are they marked, are plain texts left alone, and does an answer show them?"""
+"""Instructions planted in documents: are they marked, are plain texts left alone, and do answers show them?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rag.text.sentences import split_sentences
 def measure() -> dict[str, Any]:
     """Plant BIPIA's attacks beside the handbook's gold evidence, one for each question, and ask.
 
-    The rules were written with this list in view: its recall is of the list, not of attacks at large.
+    The rules were written with this list in view, so the recall is for this list, not for attacks in general.
     """
     attacks = [attack for attacks in _attacks().values() for attack in attacks]
     marked = [attack for attack in attacks if sign_of_injection(f"It is so. {attack} It was so.")]
@@ -45,7 +45,7 @@ def _false_alarms() -> dict[str, float]:
 
 
 def _planted(attacks: Sequence[str]) -> dict[str, int]:
-    """Ask every answerable question over documents that hold an attack behind each gold excerpt."""
+    """Ask every answerable question over documents with an attack behind each gold excerpt."""
     questions = [question for question in handbook() if question.answerable]
     texts = {source.name: load(source.read(), source.name).text for source in _sources()}
     planted = list(zip(questions, attacks, strict=False))

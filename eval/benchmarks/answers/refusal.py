@@ -1,4 +1,4 @@
-"""Does the question path refuse what its documents do not answer? And how long does all of it take?"""
+"""Does the question path refuse what its documents do not answer? And how long does it take?"""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ EVERY_STAGE = {"reranker": "pack", "reader": "pack", "compressor": "pack", "judg
 
 
 def halves(entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], list[tuple[str, bool]]]:
-    """Return the passages of half of the questions, and every question with whether its passage is there.
+    """Return the passages of half of the questions, and every question with whether its passage is among them.
 
-    Questions of one passage stay together, so that none is answered by another's.
+    Questions about one passage stay together, so that none is answered by another's passage.
     """
     passages = sorted({entry["context"] for entry in entries})
     random.Random(SEED).shuffle(passages)
@@ -32,10 +32,10 @@ def halves(entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], list[t
 
 
 def refusal(entries: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the balanced accuracy of answering exactly what can be answered, through `ask`.
+    """Return the balanced accuracy of answering exactly the answerable questions, through `ask`.
 
-    `held back` are the questions that the weights of the answer's confidence were not fitted on. The
-    baseline is the largest MaxSim of the question to a hit, at the threshold that suits it best.
+    `held back` are the questions on which the confidence weights were not fitted. The baseline is the largest MaxSim of
+    the question to a hit, at its best threshold.
     """
     texts, questions = halves(entries)
     embedder = shared_embedder(TRUNK)
@@ -67,7 +67,7 @@ def _figures(
 
 
 def full_path(limit: int | None = None) -> dict[str, Any]:
-    """Time `ask` over Chroma's documents, every stage on; and each stage's median."""
+    """Time `ask` over Chroma's documents with every stage on, and each stage's median."""
     with trial(file_sources(chroma_documents()), EVERY_STAGE) as made:
         timings = [made.pipeline.ask(CORPUS, asked.question).trace.timings_ms for asked in chroma()[:limit]]
     stages = {stage: [one[stage] for one in timings if stage in one] for one in timings for stage in one}

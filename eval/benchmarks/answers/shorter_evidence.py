@@ -1,8 +1,8 @@
-"""What shorter evidence loses and saves: compressed to a half or a third, or fewer pieces of it instead.
+"""What shorter evidence loses and saves: compressed to a half or a third, or fewer pieces instead.
 
-An extractive answer quotes the stored text, compressed or not, so by itself it tells little. What a model would lose is
-told by the prompt: does it still hold the answer, the words of the gold excerpts, and enough of them for the judge to
-let a sentence of theirs stand?
+An extractive answer quotes the stored text, compressed or not, so by itself it shows little. The prompt shows what a
+model would lose: does it still contain the answer, the words of the gold excerpts, and enough of them for the judge to
+accept a sentence based on them?
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COSTS = ("evidence tokens", "prompt tokens", "assemble ms")
 
 
 def measure() -> dict[str, Any]:
-    """Compare the ways over both sets, trimmed and untrimmed; Chroma's is left out where it is not here."""
+    """Compare the ways over both sets, trimmed and untrimmed; Chroma's is skipped if it is not here."""
     sets = {"handbook": ([HANDBOOK / "documents"], handbook())}
     if available("endtoend/chroma"):
         sets["chroma"] = (chroma_documents(), chroma())
@@ -49,10 +49,10 @@ def measure() -> dict[str, Any]:
 def compared(
     made: Trial, questions: Sequence[EvalQuestion], judge: Judge, settings: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return a row for each way: means, what it changes against the first with intervals, and median times.
+    """Return a row for each way: means, changes from the first with intervals, and median times.
 
     Args:
-        settings: what all ways have in common.
+        settings: settings common to all ways.
     """
     found = []
     for name, changes in WAYS.items():
@@ -72,7 +72,7 @@ def compared(
 
 
 def prompt_values(question: EvalQuestion, answer: Answer, judge: Judge) -> Values:
-    """Return what is left in the prompt of an answer's evidence, what became of the answer, and the costs."""
+    """Return what remains of an answer's evidence in the prompt, how the answer fares, and the costs."""
     values = answer_values(question, answer)
     shown = answer.trace.shown
     if question.evidence:
@@ -85,9 +85,9 @@ def prompt_values(question: EvalQuestion, answer: Answer, judge: Judge) -> Value
 
 
 def gold_stands(question: EvalQuestion, answer: Answer, judge: Judge) -> float:
-    """Return the share of the gold excerpts' sentences that a model could write and the judge would let stand.
+    """Return the share of the gold excerpts' sentences that a model could write and the judge would accept.
 
-    Each is judged against what the prompt shows of the pieces that overlap its excerpt, as `rag.answer.writer` does.
+    Each is judged as in `rag.answer.writer`, against what the prompt shows of the pieces that overlap its excerpt.
     """
     placed = list(zip(answer.trace.rankings.get("context", ()), answer.trace.shown, strict=True))
     said, pairs = 0, list[tuple[int, str, str]]()

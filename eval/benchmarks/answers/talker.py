@@ -2,8 +2,8 @@
 
 `python -m eval.benchmarks.answers.talker` runs it.
 
-It says the first sentence of the first piece of evidence, word by word, so that what a question takes is all Ibid's.
-It prints its address when it listens.
+It repeats the first sentence of the first piece of evidence, word by word, so that all of a question's time is Ibid's.
+It prints its address once it listens.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def first_sentence(prompt: str) -> str:
 
 
 class Talker(BaseHTTPRequestHandler):
-    """Answers every request with a stream of chat completion chunks, a word each."""
+    """Answers every request with a stream of chat completion chunks of one word."""
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -47,7 +47,7 @@ class Talker(BaseHTTPRequestHandler):
         self._send("[DONE]")
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing: whoever measures reads figures."""
+        """Log nothing: the output of a benchmark is figures."""
 
     def _send(self, data: str) -> None:
         self.wfile.write(f"data: {data}\n\n".encode())
@@ -56,7 +56,7 @@ class Talker(BaseHTTPRequestHandler):
 
 @contextmanager
 def talking() -> Iterator[str]:
-    """Run the server in a process of its own until the block ends; yield its address.
+    """Run the server in its own process until the block ends; yield its address.
 
     Raises:
         RuntimeError: if it does not start.

@@ -1,4 +1,4 @@
-"""A small random causal model of transformers, saved as its makers save them: it writes nonsense, and at once."""
+"""A small random causal model, saved in transformers' own format: it writes nonsense, instantly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TEMPLATE = "{% for m in messages %}{{ m['role'] }} : {{ m['content'] }}\n{% end
 
 
 def tiny_causal(folder: Path, text: str, *, seed: int = 0, window: int = 4096, template: bool = True) -> Path:
-    """Save a random Llama with a word-level vocabulary of a text's own words, with a chat template or without."""
+    """Save a random Llama with a word-level vocabulary of a text's words, with or without a chat template."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
 

@@ -1,8 +1,8 @@
-"""A conversation of 200 turns: does memory stay inside its budget, and is what was said in the third turn still known?
+"""A conversation of 200 turns: does memory stay within its budget, and does it still know what the third turn stated?
 
-The questions are the handbook's, in a shuffled order and again from the start; in the third turn the user also states
-something of which no document speaks. A random network writes, so memory goes into its prompts; what it writes is never
-supported, and the extractive answer stands in.
+The questions are the handbook's, in a shuffled order, repeated; in the third turn the user also states something that
+no document mentions. A random network writes, so memory goes into its prompts; its text is never supported, and the
+extractive answer replaces it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SESSION = Session(CORPUS, "long")
 
 
 def measure() -> dict[str, Any]:
-    """Talk for 200 turns, note what each tier holds after each, and draw it."""
+    """Talk for 200 turns, record the content of each tier after each turn, and draw it."""
     asked = questions(TURNS)
     with trial(file_sources([HANDBOOK / "documents"]), {}) as made, tempfile.TemporaryDirectory() as folder:
         model = tiny_causal(Path(folder), " ".join([SYSTEM, *asked]))
@@ -60,7 +60,7 @@ def measure() -> dict[str, Any]:
 
 
 def questions(turns: int) -> list[str]:
-    """Return a conversation's questions; the third is after a statement."""
+    """Return a conversation's questions; the third follows a statement."""
     every = [question.question for question in handbook()]
     random.Random(3).shuffle(every)
     asked = list(islice(cycle(every), turns))

@@ -1,4 +1,4 @@
-"""Multi-turn questions, on MTRAG-UN: is the evidence found turn by turn, and what cannot be answered refused?"""
+"""Multi-turn questions, on MTRAG-UN: is the evidence found turn by turn, and are unanswerable questions refused?"""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What became of one task."""
+    """The outcome of one task."""
 
     part: str
     answerable: bool | None  # None for an underspecified question, which is neither
     confidence: float
     answered: bool
-    recall: float | None  # share of its own contexts of which something reached the prompt; None without any
+    recall: float | None  # share of its own contexts with a part in the prompt; None without contexts
 
 
 def measure() -> dict[str, Any]:
-    """Ask the last question of every task in the light of what was said, over the contexts of all tasks.
+    """Ask the last question of every task, given its conversation, over the contexts of all tasks.
 
-    As asked alone, and rewritten. A task's contexts are what its makers' retriever found, evidence or not: recall is
-    agreement with it. Unanswerable tasks have none, so the corpus lacks their evidence.
+    Each is asked as it is, and rewritten. A task's contexts are those found by its authors' retriever, evidence or not,
+    so recall is agreement with that retriever. Unanswerable tasks have none, so the corpus lacks their evidence.
     """
     rows = list(records("conversation/mtrag-un-dev.jsonl.gz"))
     texts = {_name(one): one["text"] for row in rows for one in row["contexts"]}

@@ -1,4 +1,4 @@
-"""Recalling turns of long conversations, on LoCoMo: is an evidence turn among the ten that are found?"""
+"""Recalling turns of long conversations, on LoCoMo: is an evidence turn among the ten found?"""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FOUND = 10
 
 
 def measure() -> dict[str, Any]:
-    """Return the share of questions of which an evidence turn is recalled, by meaning alone and as Ibid does.
+    """Return the share of questions for which an evidence turn is recalled, by meaning alone and as Ibid does.
 
-    And as the question path shows it: of the best two, those near enough.
+    The last figure is for what the question path shows: those of the best two that are near enough.
     """
     embedder = shared_embedder(TRUNK)
     hybrid, dense, shown = list[bool](), list[bool](), list[set[str]]()

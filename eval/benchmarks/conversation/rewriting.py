@@ -1,4 +1,4 @@
-"""Rewriting follow-ups, on CANARD: how near to people's rewrites, and does retrieval find the same?"""
+"""Rewriting follow-ups, on CANARD: how close to people's rewrites, and does retrieval find the same?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eval.trial import CORPUS, text_sources, trial
 from rag.rewrite import rewrite
 
 FOUND = 5  # hits that are compared
-# Of an answer: "I don't know." is none
+# Least length of an answer: "I don't know." is not one.
 LEAST_WORDS = 4
 Row = Mapping[str, Any]
 WAYS: Mapping[str, Callable[[Row], str]] = {
@@ -24,10 +24,10 @@ WAYS: Mapping[str, Callable[[Row], str]] = {
 
 
 def measure() -> dict[str, Any]:
-    """Return each way's figures on the questions that need rewriting, in the dialogues that were not looked at.
+    """Return each way's figures on the questions that need rewriting, in the unseen dialogues.
 
-    The rules were written while looking at the other half. CANARD's history begins with the title of the article and
-    of the section; a conversation with Ibid has neither, hence the last way.
+    The rules were written while looking at the other half. CANARD's history begins with the titles of the article and
+    the section; a conversation with Ibid has neither, hence the last way.
     """
     rows = list(records("conversation/canard-dev.jsonl.gz"))
     kept = [row for row in rows if held_back(_dialogue(row))]
@@ -43,9 +43,9 @@ def measure() -> dict[str, Any]:
 
 
 def _retrieved(rows: Sequence[Row], needy: Sequence[Row]) -> dict[str, dict[str, float]]:
-    """Return token F1, and how much of what the manual rewrite finds each way finds too.
+    """Return token F1, and the share of the manual rewrite's results that each way also finds.
 
-    The corpus is what was answered in all dialogues, each answer a document.
+    The corpus is the answers of all dialogues, each a document.
     """
     with trial(text_sources(_answers(rows)), {"reranker": "none", "trim": False}) as made:
 
@@ -75,7 +75,7 @@ def _retrieved(rows: Sequence[Row], needy: Sequence[Row]) -> dict[str, dict[str,
 
 
 def _answers(rows: Sequence[Row]) -> dict[str, str]:
-    """Return everything that was answered, a document each: every other turn after the two titles and the question."""
+    """Return every answer as a document: every other turn after the two titles and the question."""
     answers = dict.fromkeys(text for row in rows for text in row["history"][3::2])
     return {f"{n}.txt": text for n, text in enumerate(answers) if len(text.split()) > LEAST_WORDS}
 

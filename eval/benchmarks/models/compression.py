@@ -29,18 +29,18 @@ class KeptText(Protocol):
 
     @property
     def kept(self) -> Sequence[Span]:
-        """The ranges of the text that are kept, in order."""
+        """The kept ranges of the text, in order."""
 
 
 class TextCompressor(Protocol):
-    """What `rag.models.compress.load_compressor` returns."""
+    """A compressor, as `rag.models.compress.load_compressor` returns it."""
 
     def compress(self, text: str, rate: float, *, question: str = "") -> KeptText:
         """Keep about the share `rate` of the characters."""
 
 
 def ways(compressor: TextCompressor, entries: Sequence[Entry]) -> dict[str, Keeping]:
-    """Return the compressor, without and with the question, and the baselines, whose idf is that of the entries."""
+    """Return the compressor, without and with the question, and the baselines, which use the idf of the entries."""
     rarity = idf([entry["context"] for entry in entries])
     return {
         "pack": lambda text, rate, _: compressor.compress(text, rate).kept,
@@ -54,10 +54,10 @@ def ways(compressor: TextCompressor, entries: Sequence[Entry]) -> dict[str, Keep
 
 
 def answers_present(keeping: Mapping[str, Keeping], sets: Mapping[str, Sequence[Entry]]) -> dict[str, Any]:
-    """Return, for each rate, the per cent of answers still present in each way, and the characters kept.
+    """Return, for each rate, the percentage of answers still present in each way, and of characters kept.
 
     Args:
-        sets: answerable questions of each reading set; the figures are means over the sets.
+        sets: answerable questions of each reading set; figures are means over the sets.
     """
     figures: dict[str, Any] = {}
     for name, rate in RATES.items():
@@ -76,7 +76,7 @@ def answers_present(keeping: Mapping[str, Keeping], sets: Mapping[str, Sequence[
 
 
 def reader_f1(reader: SpanReader, keeping: Mapping[str, Keeping], entries: Sequence[Entry]) -> dict[str, Any]:
-    """Return the F1 of the reader's best span on the whole contexts and on what each way keeps of them."""
+    """Return the F1 of the reader's best span on the whole contexts and on each way's kept text."""
     figures: dict[str, Any] = {"1x": _f1(reader, entries, [entry["context"] for entry in entries])}
     for name, rate in RATES.items():
         figures[name] = {
@@ -102,17 +102,17 @@ def speed(compressor: TextCompressor, entries: Sequence[Entry], rounds: int = 10
 
 
 def holds(text: str, kept: Sequence[Span], start: int, end: int) -> bool:
-    """Return whether every character of text[start:end], spaces aside, lies in a range that is kept."""
+    """Return whether every character of text[start:end], except spaces, lies in a kept range."""
     inside = {place for low, high in kept for place in range(max(low, start), min(high, end))}
     return all(place in inside or text[place].isspace() for place in range(start, end))
 
 
 def keep_words(text: str, rate: float, worth: Sequence[float]) -> list[Span]:
-    """Keep the worthiest words until the share `rate` of the text's characters is used; ties by place."""
+    """Keep the words of highest weight until the share `rate` of the text's characters is used; ties by position."""
     spans = [match.span() for match in _WORD.finditer(text)]
     room, kept = rate * len(text) + 1, []
     for place in sorted(range(len(spans)), key=lambda i: -worth[i]):
-        length = spans[place][1] - spans[place][0] + 1  # and the space before the next
+        length = spans[place][1] - spans[place][0] + 1  # plus the space before the next
         if length <= room:
             room -= length
             kept.append(spans[place])
@@ -120,7 +120,7 @@ def keep_words(text: str, rate: float, worth: Sequence[float]) -> list[Span]:
 
 
 def idf(texts: Sequence[str]) -> Callable[[str], float]:
-    """Return what tells how rare a word is among some texts: that of its rarest term, 0 without terms."""
+    """Return a function that gives a word's rarity among some texts: that of its rarest term, 0 without terms."""
     distinct = list(dict.fromkeys(texts))
     counts = Counter(term for text in distinct for term in set(text_terms(text)))
 
@@ -137,7 +137,7 @@ def _random(text: str) -> list[float]:
 
 
 def _stop_words_last(text: str) -> list[float]:
-    telling = set(question_terms(text))  # it leaves out stop words
+    telling = set(question_terms(text))  # without stop words
     words = _words(text)
     return [
         chance + (not telling.isdisjoint(text_terms(word)))

@@ -1,4 +1,4 @@
-"""How well a judge tells supported statements from others, against the words shared and the trunk's cosine."""
+"""How well a judge distinguishes supported statements from others, against word overlap and the trunk's cosine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rag.answer.writer import stands
 from rag.models.embed import Embedder
 from rag.models.judge import Judge
 
-# Of the premises; training leaves them out
+# Share of the premises; training leaves them out.
 FEVER_SHARE = 0.1
 Pair = tuple[str, str]  # (premise, hypothesis)
 
@@ -24,20 +24,20 @@ def attributionbench() -> Iterator[tuple[Pair, bool]]:
 
 
 def wice() -> Iterator[tuple[Pair, bool]]:
-    """Yield claims with all their evidence; what is supported in part is not supported."""
+    """Yield claims with all their evidence; partial support counts as none."""
     for entry in records("entailment/wice-dev.jsonl.gz"):
         yield ("\n".join(entry["evidence"]), entry["claim"]), entry["label"] == "supported"
 
 
 def fever() -> Iterator[tuple[Pair, bool]]:
-    """Yield the tenth of the pairs that training leaves out."""
+    """Yield the tenth of the pairs held out of training."""
     for entry in records("entailment/fever-dev.jsonl.gz"):
         if held_back(entry["premise"], FEVER_SHARE):
             yield (entry["premise"], entry["hypothesis"]), entry["supported"]
 
 
 def judged(judge: Judge, embedder: Embedder, labelled: Sequence[tuple[Pair, bool]]) -> dict[str, float]:
-    """Return the judge's figures at 0.5, and those of two baselines at the threshold that suits them best."""
+    """Return the judge's figures at 0.5, and those of two baselines at their best thresholds."""
     pairs = [pair for pair, _ in labelled]
     truth = np.array([label for _, label in labelled])
     supported = judge.support(pairs)
@@ -61,13 +61,13 @@ def judged(judge: Judge, embedder: Embedder, labelled: Sequence[tuple[Pair, bool
 
 
 def area_under_curve(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Return how often a true one scores above a false one, ties counting half."""
+    """Return how often a true pair scores above a false one, ties counting half."""
     true, false = scores[truth][:, None], scores[~truth][None, :]
     return float((true > false).mean() + (true == false).mean() / 2)
 
 
 def calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> float:
-    """Return the mean distance of probability and share of true ones, over tenths of the scale."""
+    """Return the mean distance between probability and share of true pairs, over tenths of the scale."""
     tenth = np.minimum((probabilities * bins).astype(int), bins - 1)
     gaps = [abs(probabilities[tenth == b].sum() - truth[tenth == b].sum()) for b in range(bins)]
     return float(sum(gaps) / len(truth))

@@ -1,6 +1,6 @@
-"""Measure the model pack, job by job: what docs/models.md says of it, each figure beside its baselines.
+"""Measure the model pack, job by job: the figures of docs/models.md, each with its baselines.
 
-Every function takes a loaded model, and a limit that shortens the sets where time matters more than figures.
+Every function takes a loaded model, and a limit that shortens the sets when time matters more than figures.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from rag.models.judge import Judge, load_judge
 from rag.models.reader import load_reader
 
 SEED = 13
-# Answers of each reading set that are looked for in compressed texts
+# Answers of each reading set to look for in compressed texts.
 PER_SET = 200
-# Passages that the reader is timed on
+# Passages on which the reader is timed.
 TIMED = 200
 READING = (
     "squad-train",
@@ -40,7 +40,7 @@ Figures = dict[str, Any]
 
 
 def measure_reranker(encoder: CrossEncoder, limit: int | None = None) -> Figures:
-    """Return MRR on nq-train and on the held-back part of selqa-dev, nDCG@10 on NFCorpus, and speed."""
+    """Return MRR on nq-train and on the held-out part of selqa-dev, nDCG@10 on NFCorpus, and speed."""
     embedder = shared_embedder(TRUNK)
     passages = list(dict.fromkeys(entry["context"] for entry in records("reading/nq-train.jsonl.gz")))
     nq = reranking.over_passages(encoder, embedder, sampled("reading/nq-train", limit), passages)
@@ -58,7 +58,7 @@ def measure_reranker(encoder: CrossEncoder, limit: int | None = None) -> Figures
 
 
 def measure_reader(reader: reading.SpanReader, limit: int | None = None) -> Figures:
-    """Return F1 and EM on squad-dev, with no answer counted and without, F1 on nq-train, and speed."""
+    """Return F1 and EM on squad-dev, with and without no-answer questions, F1 on nq-train, and speed."""
     nq, squad = sampled("reading/nq-train", limit), sampled("reading/squad-dev", limit)
     fitted = reading.fitted_on(sampled("reading/squad-dev"))
     return {
@@ -90,7 +90,7 @@ def measure_compressor(
 
 
 def measure_judge(judge: Judge, limit: int | None = None) -> Figures:
-    """Return accuracies and AUC on attributionbench-dev, wice-dev and the held-back tenth of fever-dev."""
+    """Return accuracies and AUC on attributionbench-dev, wice-dev and the held-out tenth of fever-dev."""
     sets = {
         "attributionbench-dev": judging.attributionbench,
         "wice-dev": judging.wice,
@@ -103,20 +103,20 @@ def measure_judge(judge: Judge, limit: int | None = None) -> Figures:
 
 
 def measure_refusal(settings: Mapping[str, Any] | None = None, limit: int | None = None) -> Figures:
-    """Return how well the question path refuses, half of nq-train's passages being absent."""
+    """Return how well the question path refuses, with half of nq-train's passages absent."""
     return refusal.refusal(sampled("reading/nq-train", limit), settings or {})
 
 
 def measure() -> dict[str, Figures]:
-    """Measure all of it."""
+    """Measure every job."""
     return {part: run() for part, run in PARTS.items()}
 
 
 def figures(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Return, for each job that was measured, the headline figures that pack.json records.
+    """Return the headline figures that pack.json records, for each measured job.
 
     Args:
-        results: what `measure` returns, or some of it.
+        results: the result of `measure`, or part of it.
     """
     found: dict[str, dict[str, float]] = {}
     for job, named in _HEADLINES.items():
@@ -126,7 +126,7 @@ def figures(results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def sampled(part: str, limit: int | None = None, *, answerable: bool = False) -> list[dict[str, Any]]:
-    """Return the records of a public set, or `limit` of them, always the same ones."""
+    """Return the records of a public set, or always the same `limit` of them."""
     return _some([r for r in records(f"{part}.jsonl.gz") if not answerable or r["answerable"]], limit)
 
 
@@ -153,7 +153,8 @@ def _at(figures: Any, path: tuple[str, ...]) -> float:
 
 
 _PRESENT, _F1 = "answers still present", "the reader's F1"
-_HEADLINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # job -> name in pack.json -> where it stands
+# Job -> name in pack.json -> its path in the results.
+_HEADLINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "reranker": {
         "nq-train MRR": ("nq-train, MRR", "cross-encoder"),
         "nq-train MRR, with dense": ("nq-train, MRR", "dense + cross-encoder"),

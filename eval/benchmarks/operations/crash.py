@@ -1,10 +1,10 @@
-"""Kill a server again and again while clients use it, and count what it did not keep.
+"""Kill a server again and again while clients use it, and count broken promises.
 
-`python -m eval.benchmarks.operations.crash --kills 1000 --seed 1 --tally crash.jsonl`: lives of LIFE kills, each over a
-data folder of its own and from a seed of its own. A life that has ended is a line of the tally; the same command
-goes on with the next one. Of the kills two in five strike while the server starts or stops (when it writes the
-snapshots of its indexes), the others at any moment of its work; at a third of these another process makes the
-corpus anew meanwhile (`eval/benchmarks/operations/renewing.py`), and is killed too.
+`python -m eval.benchmarks.operations.crash --kills 1000 --seed 1 --tally crash.jsonl`: lives of LIFE kills, each with
+its own data folder and seed. A finished life is a line of the tally; the same command continues with the next one. Two
+in five kills strike while the server starts or stops (when it writes the snapshots of its indexes), the others at any
+moment of its work; during a third of these another process rebuilds the corpus
+(`eval/benchmarks/operations/renewing.py`), and is killed too.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from eval.benchmarks.operations.promises import CORPUS, Client, wait_for
 from eval.benchmarks.operations.server import Server, free_port, running_server, start_server
 from rag.store.catalog import Catalog
 
-LIFE = 50  # kills of one data folder
+LIFE = 50  # kills per data folder
 CLIENTS = 3
 STARTING, STOPPING, WORKING = "while it starts", "while it stops", "while it works"
-# The kill comes within this time, drawn evenly
+# The kill comes within this time, drawn uniformly.
 MOMENT_S = {STARTING: 2.5, STOPPING: 0.4, WORKING: 2.5}
 CHANCES = {STARTING: 25, STOPPING: 15, WORKING: 60}
 RENEWING = 1 / 3
-# The process takes most of it to start
+# The process takes most of this to start.
 RENEWING_S = 4.0
 TALLY = Path("crash.jsonl")
 KINDS = ("lost", "returned from the dead", "wrong", "refused", "given up")
@@ -49,14 +49,14 @@ class Life:
     seed: int
     kills: Counter[str] = field(default_factory=Counter)  # by moment
     operations: int = 0
-    generations: int = 0  # that were begun
+    generations: int = 0  # generations begun
     findings: Counter[str] = field(default_factory=Counter)  # by kind
     examples: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
 def live(home: Path, seed: int, kills: int) -> Life:
-    """Start, use and kill a server so many times; after each kill all that was promised is checked."""
+    """Start, use and kill a server repeatedly; check every promise after each kill."""
     life, chance, began = Life(seed), random.Random(seed), time.perf_counter()
     clients = [Client(number, seed) for number in range(CLIENTS)]
     while life.kills.total() < kills:
@@ -91,10 +91,10 @@ def _kill_at_start(home: Path, after_s: float) -> bool:
 def _kill_at_work(
     home: Path, clients: list[Client], after_s: float, *, stopping: bool, renewal: int | None
 ) -> bool:
-    """Verify, let the clients work, and kill after some seconds, or as long after it was told to stop.
+    """Verify, let the clients work, and kill the server after some seconds, or that long after telling it to stop.
 
     Args:
-        renewal: seed of a process that makes the corpus anew meanwhile; None for none.
+        renewal: seed of a process that rebuilds the corpus meanwhile; None for none.
     """
     with running_server(home) as server, _renewed(home, renewal):
         _verify(server, clients)
@@ -116,7 +116,7 @@ def _kill_at_work(
 
 @contextmanager
 def _renewed(home: Path, seed: int | None) -> Iterator[None]:
-    """Let another process make the corpus anew until the block ends, then kill it."""
+    """Let another process rebuild the corpus until the block ends, then kill it."""
     if seed is None:
         yield
         return
@@ -131,7 +131,7 @@ def _renewed(home: Path, seed: int | None) -> Iterator[None]:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> bool:
-    """Kill a process at once, and tell whether it still ran."""
+    """Kill a process at once; return whether it was still running."""
     ran = process.poll() is None
     process.kill()
     process.wait()
@@ -147,10 +147,9 @@ def _verify(server: Server, clients: list[Client], *, everything: bool = False) 
 
 
 def _what_is_in(home: Path) -> tuple[int, str]:
-    """Check a data folder that no server has open.
+    """Check a data folder while no server has it open.
 
-    Returns:
-        How many generations were begun, and what is wrong, "" if nothing.
+    Returns: The number of generations begun, and what is wrong, or "".
     """
     with closing(Catalog(home)) as catalog:
         damage, begun = catalog.database.damage(), catalog.generations.begun()
@@ -168,7 +167,7 @@ def _what_is_in(home: Path) -> tuple[int, str]:
 
 
 def measure(kills: int = 1000, seed: int = 1, tally: Path = TALLY) -> dict[str, Any]:
-    """Go on with the lives of a tally until there were so many kills; return what all of them came to."""
+    """Continue the lives of a tally up to a number of kills; return the totals."""
     lives = _read(tally)
     while (left := kills - sum(life.kills.total() for life in lives)) > 0:
         with tempfile.TemporaryDirectory() as home:

@@ -1,6 +1,6 @@
-"""Questions while a large set loads: `ask` at two a second of a real server, at rest and during an upload.
+"""Questions while a large set loads: `ask` a real server twice a second, at rest and during an upload.
 
-Questions are sent at fixed times, whether or not those before are answered, and timed from then: a server that
+Questions are sent at fixed times, whether or not earlier ones are answered, and timed from then, so a server that
 stalls is not asked less.
 """
 
@@ -20,13 +20,13 @@ from eval.datasets import records
 from eval.metrics import percentile
 
 CORPUS = "articles"
-# Articles that are searched before the others come
+# Articles that are searchable before the others arrive.
 AT_FIRST = 25
 PER_S = 2
 SECONDS = 30
 WARM_UP = 10  # questions
 WAIT_S = 300
-# Questions that may wait for their answers; a server that stalls for 30 s is still seen
+# Most questions waiting for answers; a server that stalls for 30 s is still noticed.
 AT_ONCE = 64
 
 
@@ -71,7 +71,7 @@ def _wikipedia() -> Sequence[dict[str, Any]]:
 
 
 def _ask_steadily(client: httpx.Client, questions: Sequence[str]) -> list[float]:
-    """Return how long each answer took, in ms, from the time at which its question was due."""
+    """Return the time of each answer, in ms, from when its question was due."""
     start = time.perf_counter()
 
     def asked(number: int, question: str) -> float:

@@ -1,9 +1,9 @@
-"""Ingest throughput: `ibid ingest` of a folder of text files, beside what its embedder does when it does nothing else.
+"""Ingest throughput: `ibid ingest` of a folder of text files, compared with its embedder alone.
 
-The 490 Wikipedia articles come first, about 14,000 chunks, then copies of them: in each line the sentences are
-shuffled and one word in ten is replaced, so that every chunk is embedded for real. Each size gets files and a data
-folder of its own. The limit is the embedder's rate over chunks of those files, on the threads that ingest uses, before
-and after; the start is an ingest of one short line. The catalogue is looked into while it fills.
+The 490 Wikipedia articles come first, about 14,000 chunks, then copies of them: in each line the sentences are shuffled
+and one word in ten is replaced, so that every chunk is really embedded. Each size has its own files and data folder.
+The limit is the embedder's rate over chunks of those files, on the threads that ingest uses, before and after. The
+start is an ingest of one short line. The catalogue is observed while it fills.
 """
 
 from __future__ import annotations
@@ -36,34 +36,34 @@ from rag.types import indexed_text
 
 CORPUS = "rate"
 SIZES = (1_000, 10_000, 100_000)  # chunks
-# Chunks, evenly from all, that the limit is measured over, at most
+# Most chunks, spread evenly, over which the limit is measured.
 SAMPLE = 500
-# Over the sample before the ingest, and again after
+# Passes over the sample before the ingest, and again after.
 PASSES = 3
-STARTS = 3  # of which the median counts
+STARTS = 3  # runs, of which the median counts
 LOOK_S = 0.25
-# Chunks; with fewer a tenth is a handful of commits
+# Chunks; with fewer, a tenth is only a handful of commits.
 LEAST_TENTH = 10 * GROUP_CHUNKS
 
 
 @dataclass(frozen=True, slots=True)
 class TimedIngest:
-    """One `ibid ingest`: its seconds, its peak of memory, and how many chunks were in after how many seconds."""
+    """One `ibid ingest`: its seconds, its peak memory, and its progress in chunks over time."""
 
     seconds: float
-    processor_s: float  # of all cores together, the process that reads files included
+    processor_s: float  # of all cores together, including the process that reads files
     memory_mb: int
-    seen: Sequence[tuple[float, int]]  # (seconds, chunks) of each look; the last one is after the process
+    seen: Sequence[tuple[float, int]]  # (seconds, chunks) observed; the last after the process ended
 
 
 def measure(sizes: Iterable[int] = SIZES) -> dict[str, Any]:
-    """Ingest corpora of at least so many chunks; return the figures of each, by its size."""
+    """Ingest corpora of at least these numbers of chunks; return each one's figures by size."""
     articles = [entry["text"] for entry in records("documents/wikipedia-490.jsonl.gz")]
     return {str(size): figures(with_copies(articles), size) for size in sizes}
 
 
 def with_copies(articles: Sequence[str]) -> Iterator[str]:
-    """Yield the articles, then altered copies of them without end."""
+    """Yield the articles, then endless altered copies of them."""
     yield from articles
     rng = random.Random(7)
     words = [word for article in articles[:100] for word in article.split()]
@@ -73,10 +73,10 @@ def with_copies(articles: Sequence[str]) -> Iterator[str]:
 
 
 def figures(documents: Iterable[str], chunks: int) -> dict[str, Any]:
-    """Ingest so many of the documents that they have at least `chunks` chunks, and return what it took.
+    """Ingest enough documents for at least `chunks` chunks; return the figures.
 
     Raises:
-        RuntimeError: if not all chunks come into the catalogue.
+        RuntimeError: if not all chunks reach the catalogue.
     """
     embedder = in_background(shared_embedder(Settings().corpus.embedder))
     with tempfile.TemporaryDirectory() as place:
@@ -101,7 +101,7 @@ def figures(documents: Iterable[str], chunks: int) -> dict[str, Any]:
 
 
 def _write(documents: Iterable[str], chunks: int, folder: Path, embedder: Embedder) -> list[str]:
-    """Write documents as files until they have so many chunks; return the indexed text of each chunk, in order."""
+    """Write documents as files until they have enough chunks; return the indexed text of each chunk, in order."""
     settings = Settings()
     chunker = make_chunker(settings.corpus.chunker, embedder, chunk_tokens=settings.corpus.chunk_tokens)
     folder.mkdir()
@@ -116,7 +116,7 @@ def _write(documents: Iterable[str], chunks: int, folder: Path, embedder: Embedd
 
 
 def encoding_rates(embedder: Embedder, texts: Sequence[str]) -> list[tuple[float, float]]:
-    """Return how many texts the embedder encodes, a second and a second of the processor, in each of some passes."""
+    """Return the embedder's rate in texts per second, and per second of processor time, in each of several passes."""
     embedder.encode(texts[:GROUP_CHUNKS])  # warm
     found = []
     for _ in range(PASSES):
@@ -127,7 +127,7 @@ def encoding_rates(embedder: Embedder, texts: Sequence[str]) -> list[tuple[float
 
 
 def _start_s() -> float:
-    """Return how long an ingest of one short line takes: the imports, the model, and the process that reads files."""
+    """Return the time of ingesting one short line: the imports, the model, and the process that reads files."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "files"
         folder.mkdir()
@@ -136,10 +136,10 @@ def _start_s() -> float:
 
 
 def ingest(folder: Path, home: Path) -> TimedIngest:
-    """Run `ibid ingest` over a folder, looking into the catalogue meanwhile.
+    """Run `ibid ingest` over a folder, observing the catalogue meanwhile.
 
     Raises:
-        RuntimeError: if it fails; the message ends with what it said.
+        RuntimeError: if it fails; the message ends with its output.
     """
     run = [sys.executable, "-m", "api.cli", "ingest", str(folder), "--corpus", CORPUS]
     seen, peak_mb = [(0.0, 0)], 0
@@ -152,7 +152,7 @@ def ingest(folder: Path, home: Path) -> TimedIngest:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(LOOK_S)
             seen.append((time.perf_counter() - began, chunks_in(home)))
-            # Not from wait4: it counts what this process held when it forked, too
+            # Not from wait4, which also counts the memory of this process at the fork.
             if process.returncode is None:
                 peak_mb = max(peak_mb, memory_mb(process.pid, "VmHWM"))
         if process.returncode:
@@ -166,7 +166,7 @@ def ingest(folder: Path, home: Path) -> TimedIngest:
 def chunks_in(home: Path) -> int:
     """Count the chunks in the catalogue of a data folder; 0 while there is none.
 
-    The connection ends with the look: kept open, it would take the last checkpoint from the process at work.
+    The connection is closed each time: an open one would take over the working process's last checkpoint.
     """
     if not (home / CATALOG).exists():
         return 0
@@ -177,14 +177,14 @@ def chunks_in(home: Path) -> int:
 def rates(
     run: TimedIngest, start_s: float, limits: Sequence[tuple[float, float]], text_mb: float
 ) -> dict[str, Any]:
-    """Return the rates of a run whose chunks are all in.
+    """Return the rates of a complete run.
 
     Args:
-        limits: of embedding, in chunks a second and a second of the processor, as each pass found them.
+        limits: embedding rates of each pass, in chunks per second, and per second of processor time.
     """
     chunks, passes = run.seen[-1][1], [rate for rate, _ in limits]
     limit = median(passes)
-    embedding_s = chunks / median(rate for _, rate in limits)  # of the processor
+    embedding_s = chunks / median(rate for _, rate in limits)  # seconds of processor time
     rate, after_start = chunks / run.seconds, chunks / (run.seconds - start_s)
     return {
         "seconds": round(run.seconds, 1),
@@ -204,12 +204,12 @@ def rates(
 
 
 def pace(seen: Sequence[tuple[float, int]]) -> float:
-    """Return the rate over the last tenth of the chunks, relative to that over the first.
+    """Return the rate over the last tenth of the chunks relative to that over the first.
 
-    Both begin and end at a look, the first one at that which saw the first chunks, so that no start counts.
+    Both begin and end at an observation, the first at the one that saw the first chunks, so the start does not count.
 
     Args:
-        seen: (seconds, chunks), growing; each tenth must take longer than from one look to the next.
+        seen: (seconds, chunks), increasing; each tenth must take longer than the interval between observations.
     """
     chunks = seen[-1][1]
     first = _rate(_reached(seen, 1), _reached(seen, chunks * 0.1))
@@ -217,7 +217,7 @@ def pace(seen: Sequence[tuple[float, int]]) -> float:
 
 
 def _reached(seen: Sequence[tuple[float, int]], chunks: float) -> tuple[float, int]:
-    """Return the first look that saw so many chunks."""
+    """Return the first observation with at least this many chunks."""
     return next(look for look in seen if look[1] >= chunks)
 
 

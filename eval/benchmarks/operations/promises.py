@@ -1,7 +1,7 @@
-"""Clients of a server that is killed: what each was told about its documents, and whether it still holds.
+"""Clients of a server that is killed: what each was told about its documents, and whether it is still true.
 
-Every sentence of a made document carries the document's marker, which no other version of any document has,
-and the whole text follows from the marker: so each hit tells by itself whose words it holds.
+Every sentence of a generated document contains the document's marker, which no other version of any document has, and
+the marker determines the whole text. So each hit shows by itself whose words it contains.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ from typing import Any
 import httpx
 
 CORPUS = "crash"
-DOCUMENTS = 4  # of each client
+DOCUMENTS = 4  # per client
 JOB_S = 120  # longest wait for a job
 MARKER = re.compile(r"\bw(\d+)d(\d+)v(\d+)\b")
-# How a job says of a file that it was begun too often
+# A job's message about a file that was begun too often.
 _GIVEN_UP = "The service ended"
 _THINGS = ("valves", "seals", "lamps", "anchors", "barrels", "ropes", "sails", "charts", "bells", "oars")
-# Stands for a marker where there is no document
+# Stands for the marker of a document that does not exist.
 ABSENT = ""
 
 
 @dataclass
 class Promise:
-    """What is known of one document: the markers of the versions that may be found, ABSENT among them."""
+    """What is known about one document: the markers of the versions that may be found, perhaps ABSENT."""
 
     name: str
     now: set[str] = field(default_factory=lambda: {ABSENT})
     at_rest: set[str] = field(default_factory=lambda: {ABSENT})  # once every job has ended
-    gone: list[str] = field(default_factory=list)  # what was replaced or deleted, oldest first
+    gone: list[str] = field(default_factory=list)  # markers replaced or deleted, oldest first
     # Marker -> (job, at rest before it)
     before: dict[str, tuple[str, set[str]]] = field(default_factory=dict)
     touched: bool = False  # since it was last verified
 
     def may_become(self, marker: str) -> None:
-        """Note that a request was sent that has not been answered."""
+        """Note a request that was sent but not answered."""
         self.touched = True
         self.now |= {marker}
         self.at_rest |= {marker}
 
     def is_at_rest_as(self, marker: str) -> None:
-        """Note what was acknowledged, or found when nothing was at work: the rest is gone."""
+        """Note what was acknowledged, or found at rest: everything else is gone."""
         self.gone += sorted((self.now | self.at_rest) - {marker, ABSENT})
         self.now, self.at_rest = {marker}, {marker}
 
 
 class Client:
-    """One client with documents of its own. Findings are counted by kind, the first ones kept in words."""
+    """One client with its own documents. Findings are counted by kind; the first few are kept as text."""
 
     def __init__(self, number: int, seed: int) -> None:
         self._number, self._chance = number, random.Random(f"{seed}/{number}")
@@ -72,13 +72,13 @@ class Client:
                 self.act(http)
 
     def act(self, http: httpx.Client) -> None:
-        """Do one thing with one of its documents, and note what was answered."""
+        """Do one thing with one of its documents, and note the response."""
         acts = [self._upload, self._delete, self._search, self._ask]
         self._chance.choices(acts, [45, 15, 25, 15])[0](http, self._chance.choice(self.promises))
         self.operations += 1
 
     def verify(self, http: httpx.Client, *, everything: bool = False) -> None:
-        """Check every promise when all jobs have ended; search for what was touched, or for everything."""
+        """Check every promise once all jobs have ended; search for what was touched, or for everything."""
         for promise in self.promises:
             found = self._stored(http, promise)
             if found not in promise.at_rest and not self._was_given_up(http, promise, found):
@@ -140,7 +140,7 @@ class Client:
     # what it finds
 
     def _stored(self, http: httpx.Client, promise: Promise) -> str:
-        """Return the marker of the document as it is stored, ABSENT where it is not."""
+        """Return the marker of the stored document, or ABSENT."""
         response = http.get(f"/v1/corpora/{CORPUS}/documents/{promise.name}")
         if response.status_code == httpx.codes.NOT_FOUND:
             return ABSENT
@@ -151,7 +151,7 @@ class Client:
         return marker[0] if marker else ABSENT
 
     def _was_given_up(self, http: httpx.Client, promise: Promise, found: str) -> bool:
-        """Return whether its job says that the service ended too often while it read the new version."""
+        """Return whether its job reports that the service ended too often while reading the new version."""
         for job, before in (promise.before[m] for m in promise.at_rest if m in promise.before):
             [file] = http.get(f"/v1/jobs/{job}").json()["files"]
             if found in before and file["state"] == "failed" and _GIVEN_UP in file["error"]:
@@ -179,7 +179,7 @@ class Client:
         return hits
 
     def _check_hits(self, hits: list[dict[str, Any]]) -> None:
-        """Check that each hit holds the words of its own document, and of a version that may be found."""
+        """Check that each hit has the words of its own document, in a version that may be found."""
         for hit in hits:
             markers = {match[0] for match in MARKER.finditer(hit["text"])}
             if len(markers) != 1:
@@ -188,7 +188,7 @@ class Client:
                 self._check_words(marker, hit, hit["text"])
 
     def _check_quote(self, citation: Mapping[str, Any]) -> None:
-        """Check a citation; a short answer's quote need not hold a marker."""
+        """Check a citation; a short answer's quote need not contain a marker."""
         for match in MARKER.finditer(citation["quote"]):
             self._check_words(match[0], citation, citation["quote"])
 
@@ -196,7 +196,7 @@ class Client:
         own = text_of(marker)[place["start"] : place["end"]]
         if name_of(marker) != place["document"] or own != words:
             self._find("wrong", f"{place['document']}, {place['start']}: {words[:80]!r} is of {marker}")
-        promise = self._by_name.get(place["document"])  # of other clients' documents nothing is known
+        promise = self._by_name.get(place["document"])  # nothing is known about other clients' documents
         if promise and marker not in promise.now:
             self._find("returned from the dead", f"{marker} was found, expected of {sorted(promise.now)}")
 
@@ -211,14 +211,14 @@ class Client:
 
 
 def name_of(marker: str) -> str:
-    """Return the name of the document that has this marker."""
+    """Return the name of the document with this marker."""
     match = MARKER.fullmatch(marker)
     return f"{match[1]}/{match[2]}.txt" if match else ""
 
 
 @lru_cache(maxsize=1000)
 def text_of(marker: str) -> str:
-    """Return the text that has this marker: 1 to 300 sentences, most of them short texts."""
+    """Return the text with this marker: 1 to 300 sentences, usually few."""
     chance = random.Random(marker)
     sentences = chance.choice([1, 3, 10, 10, 30, 300])
     return " ".join(

@@ -1,6 +1,6 @@
-"""Make a corpus anew again and again, beside a server that changes it, until killed: `python -m ... HOME CORPUS SEED`.
+"""Rebuild a corpus again and again, beside a server that changes it, until killed: `python -m ... HOME CORPUS SEED`.
 
-Each turn begins a generation of another chunk size, builds and swaps it, and now and then rolls back or prunes.
+Each round begins a generation with another chunk size, builds and swaps it, and sometimes rolls back or prunes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SIZES = (254, 128, 64, 32)  # tokens
 
 
 def renew(builder: Builder, catalog: Catalog, corpus: str, chance: random.Random) -> None:
-    """Begin, build and swap one generation; perhaps go back, and delete what is needed no more."""
+    """Begin, build and swap one generation; sometimes roll back, and delete what is no longer needed."""
     serving = catalog.generations.serving(corpus).recipe
     size = chance.choice([size for size in SIZES if size != serving.chunk_tokens])
     new = catalog.generations.begin(corpus, replace(serving, chunk_tokens=size))
@@ -35,7 +35,7 @@ def renew(builder: Builder, catalog: Catalog, corpus: str, chance: random.Random
 
 
 def main() -> None:
-    """Renew until killed; a corpus that is not there yet is waited for."""
+    """Rebuild until killed; wait for a corpus that does not exist yet."""
     home, corpus, seed = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     settings, catalog, embedder = Settings(home=home), Catalog(home), load_embedder(threads=1)
     builder, chance = Builder(catalog, embedder, settings), random.Random(seed)

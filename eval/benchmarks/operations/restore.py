@@ -1,4 +1,4 @@
-"""Backup and restore: every question is answered the same before, and in the folder that was restored."""
+"""Backup and restore: is every question answered the same before and in the restored folder?"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rag.store.catalog import Catalog
 
 
 def measure() -> dict[str, Any]:
-    """Return, for the handbook and for Chroma's set where it is here, how many answers are identical."""
+    """Return how many answers are identical, for the handbook and, if it is here, for Chroma's set."""
     figures = {"handbook": _compared([HANDBOOK / "documents"], [q.question for q in handbook()])}
     if available("endtoend/chroma"):
         figures["Chroma's set"] = _compared(chroma_documents(), [q.question for q in chroma()])
@@ -49,7 +49,7 @@ def _compared(paths: Sequence[Path], questions: Sequence[str]) -> dict[str, Any]
 
 
 def _answered(pipeline: Pipeline, question: str) -> str:
-    """Return an answer as JSON: text, citations, confidence, what is nearest, and the tokens; all but the times."""
+    """Return an answer as JSON: text, citations, confidence, nearest hits and tokens; everything but the times."""
     answer = asdict(pipeline.ask(CORPUS, question))
     del answer["trace"]
     return json.dumps(answer, sort_keys=True)

@@ -1,9 +1,8 @@
 """A large corpus: start-up, memory, question time and upload-to-searchable of a real server.
 
-The 490 Wikipedia articles make the first 6,000 chunks, embedded for real. Copies reach the size asked
-for: in each, the sentences of a chunk are shuffled and one word in ten is replaced by another of the corpus,
-and its vector is the original's plus noise (cosine about 0.9), since embedding them would take an hour
-and change no time measured here.
+The 490 Wikipedia articles make the first 6,000 chunks, really embedded. Copies fill up to the requested size: in each,
+the sentences of a chunk are shuffled, one word in ten is replaced by another of the corpus, and its vector is the
+original's plus noise (cosine about 0.9), since embedding them would take an hour and change no time measured here.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ from rag.store.documents import NewVersion
 from rag.text.sentences import split_sentences
 
 CORPUS = "scale"
-# Chunks embedded for real, in whole articles
+# Chunks really embedded, in whole articles.
 REAL = 6_000
-# Chunks of an altered document
+# Chunks of an altered document.
 PER_DOCUMENT = 100
 QUESTIONS = 200
 
@@ -61,10 +60,10 @@ def measure(chunks: int) -> dict[str, Any]:
 
 
 def build_corpus(home: Path, chunks: int, real: int = REAL) -> dict[str, Any]:
-    """Build the corpus CORPUS of at least `chunks` chunks in a data folder, its index snapshot included.
+    """Build the corpus CORPUS of at least `chunks` chunks in a data folder, including its index snapshot.
 
     Args:
-        real: of these, how many are embedded for real; the others are altered copies.
+        real: how many of these are really embedded; the others are altered copies.
     """
     settings = Settings(home=home)
     embedder, catalog = shared_embedder(settings.corpus.embedder), Catalog(home)

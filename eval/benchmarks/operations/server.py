@@ -1,4 +1,4 @@
-"""A real server in a process of its own, on a free port of this machine, for measuring and showing."""
+"""A real server in its own process, on a free port of this machine, for benchmarks and demonstrations."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from pathlib import Path
 
 import httpx
 
-# A large corpus without a snapshot is indexed first
+# A large corpus without a snapshot is indexed first.
 READY_S = 300
 STOP_S = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server: a client for it, its process, and how long it took to be ready."""
+    """A running server: a client for it, its process, and its time to readiness."""
 
     client: httpx.Client
     process: subprocess.Popen[bytes]
     ready_s: float
 
     def resident_mb(self) -> int:
-        """Return the memory of the process, resident, in MB (Linux)."""
+        """Return the resident memory of the process, in MB (Linux)."""
         return memory_mb(self.process.pid, "VmRSS")
 
 
 @contextmanager
 def running_server(home: Path, port: int = 0, **settings: str) -> Iterator[Server]:
-    """Run `ibid serve` over a data folder until the block ends; its log is `server.log` in there.
+    """Run `ibid serve` over a data folder until the block ends; its log is `server.log` in that folder.
 
     Args:
         port: 0 picks a free one.
-        settings: those that differ from the defaults, such as `compressor="none"`.
+        settings: settings that differ from the defaults, such as `compressor="none"`.
 
     Raises:
         RuntimeError: if it is not ready in time; the message ends with its log.
@@ -62,7 +62,7 @@ def running_server(home: Path, port: int = 0, **settings: str) -> Iterator[Serve
 
 
 def start_server(home: Path, port: int, **settings: str) -> subprocess.Popen[bytes]:
-    """Start `ibid serve` over a data folder and return at once; its log is `server.log` in there."""
+    """Start `ibid serve` over a data folder and return at once; its log is `server.log` in that folder."""
     given = {"HOME": str(home), "PORT": str(port)} | {name.upper(): value for name, value in settings.items()}
     with (home / "server.log").open("ab") as written:
         return subprocess.Popen(
@@ -74,7 +74,7 @@ def start_server(home: Path, port: int, **settings: str) -> subprocess.Popen[byt
 
 
 def memory_mb(process: int, which: str) -> int:
-    """Return an entry of a process's status in MB, such as VmHWM, its peak; 0 once it has ended (Linux)."""
+    """Return an entry of a process's status in MB, such as VmHWM, its peak memory; 0 once it has ended (Linux)."""
     status = Path(f"/proc/{process}/status").read_text()
     found = re.search(rf"^{which}:\s+(\d+) kB", status, re.MULTILINE)
     return int(found[1]) // 1000 if found else 0
@@ -88,7 +88,7 @@ def free_port() -> int:
 
 
 def without_settings() -> dict[str, str]:
-    """Return the environment without the caller's IBID_*: what is measured runs at the defaults."""
+    """Return the environment without the caller's IBID_*, so that benchmarks run at the defaults."""
     return {key: value for key, value in os.environ.items() if not key.startswith("IBID_")}
 
 

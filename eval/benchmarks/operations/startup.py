@@ -1,7 +1,7 @@
-"""How long the ways in take to start: `ibid --help`, one question in a new process, and a server until `/ready`.
+"""Start-up times: `ibid --help`, one question in a new process, and a server until `/ready`.
 
-Each run is a new process over a corpus of 10,000 chunks whose index snapshot is on disk. Seconds of the
-processors (user and system) say more than elapsed ones where the machine has other work.
+Each run is a new process over a corpus of 10,000 chunks whose index snapshot is on disk. Processor seconds (user and
+system) say more than elapsed ones if the machine has other work.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from eval.benchmarks.operations.scale import CORPUS, build_corpus
 from eval.benchmarks.operations.server import running_server, without_settings
 
 CHUNKS = 10_000
-# Chunks that are embedded for real: more of them change no time measured here.
+# Chunks really embedded: more of them change no time measured here.
 REAL_CHUNKS = 1_000
 RUNS = 10
 QUESTION = "When did the war end?"
 
-# Elapsed, and of the processors
+# Elapsed seconds, and processor seconds.
 Seconds = tuple[float, float]
 
 
 def measure() -> dict[str, dict[str, float]]:
-    """Return the least and the median seconds of each way in, elapsed and of the processors."""
+    """Return the least and the median seconds of each start, elapsed and of the processors."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         build_corpus(home, CHUNKS, REAL_CHUNKS)
@@ -38,7 +38,7 @@ def measure() -> dict[str, dict[str, float]]:
 
 
 def measure_over(home: Path, runs: int = RUNS) -> dict[str, dict[str, float]]:
-    """Measure over a data folder that holds the corpus; the first run of each way in is not counted."""
+    """Measure over a data folder with the corpus; the first run of each kind is not counted."""
     ways: dict[str, Callable[[], Seconds]] = {
         "help": lambda: _command(home, "--help"),
         "ask": lambda: _command(home, "ask", "--corpus", CORPUS, QUESTION),
@@ -72,12 +72,12 @@ def _server(home: Path) -> Seconds:
 
 
 def _children_cpu_s() -> float:
-    """Return the seconds that ended child processes took of the processors."""
+    """Return the processor seconds of ended child processes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def _cpu_s(process: int) -> float:
-    """Return the seconds that a process has taken of the processors so far (Linux)."""
+    """Return the processor seconds of a process so far (Linux)."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

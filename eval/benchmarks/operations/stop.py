@@ -1,7 +1,7 @@
-"""Stop a server again and again while it ingests one long text: how long it takes to end, and that nothing is lost.
+"""Stop a server again and again while it ingests one long text: measure how long it takes, and that nothing is lost.
 
-`python -m eval.bench stop`. Each life starts a server over the same data folder, waits until it is at the text again
-and sends SIGTERM; the last life lets the job finish. Its chunks are compared with those of a server that nobody
+`python -m eval.bench stop`. Each life starts a server over the same data folder, waits until it works on the text again
+and sends SIGTERM. The last life lets the job finish; its chunks are compared with those of a server that was never
 stopped.
 """
 
@@ -23,13 +23,13 @@ from rag.store.database import CATALOG
 
 CORPUS, NAME = "readings", "long.txt"
 TEXT_BYTES = 2_000_000
-# All but the first while chunks are embedded; the first while the text is read and cut
+# Stops; all but the first while chunks are embedded, the first while the text is read and cut.
 STOPS = 10
 LOOK_S = 0.02
 
 
 def measure(stops: int = STOPS, text_bytes: int = TEXT_BYTES) -> dict[str, Any]:
-    """Stop a server so many times at one job; return the seconds from each SIGTERM to its end, and what was kept.
+    """Stop a server repeatedly during one job; return the seconds from each SIGTERM to its end, and what was kept.
 
     Raises:
         RuntimeError: if the job ended before the last stop.
@@ -58,18 +58,18 @@ def measure(stops: int = STOPS, text_bytes: int = TEXT_BYTES) -> dict[str, Any]:
 
 
 def long_text(size: int) -> bytes:
-    """Return a text of about `size` bytes without a repetition: no chunk has the embedding of another."""
+    """Return a text of about `size` bytes without repetition, so that no two chunks share an embedding."""
     line = "Line {n} of the long report tells of reading {reading}. "
     return "".join(line.format(n=n, reading=n * 7) for n in range(size // 55)).encode()
 
 
 def checkpoints(home: Path) -> int:
-    """Count the embeddings that wait for the rest of their text."""
+    """Count the embeddings waiting for the rest of their text."""
     return int(_rows(home, "SELECT count(*) FROM checkpoints")[0][0])
 
 
 def chunks(home: Path) -> list[tuple[Any, ...]]:
-    """Return every chunk of a data folder in order: where it lies, its context, and a hash of its embedding."""
+    """Return every chunk of a data folder in order: its span, context, and a hash of its embedding."""
     found = _rows(
         home,
         'SELECT k.start, k."end", k.context, e.vector FROM chunks k JOIN embeddings e ON e.key = k.embedding '
@@ -84,7 +84,7 @@ def _rows(home: Path, query: str) -> list[Any]:
 
 
 def _uploaded(home: Path, text: bytes) -> str:
-    """Upload a text to a server that ends before it is in; return the job."""
+    """Upload a text to a server that stops before it is ingested; return the job."""
     with running_server(home) as server:
         files = {"files": (NAME, text)}
         job: str = server.client.post(f"/v1/corpora/{CORPUS}/documents", files=files).json()["job"]["id"]
@@ -92,14 +92,14 @@ def _uploaded(home: Path, text: bytes) -> str:
 
 
 def _stop(home: Path, job: str, *, embedding: bool) -> float:
-    """Start a server, stop it while it is at the job, and return the seconds that took."""
+    """Start a server, stop it while it works on the job, and return the seconds that took."""
     before = checkpoints(home)
     with running_server(home) as server:
         _await(lambda: _file(server, job) == "running" or _ended(server, job))
         if embedding:
             _await(lambda: checkpoints(home) > before or _ended(server, job))
         if _ended(server, job):
-            raise RuntimeError("The job ended before its server was stopped; take a longer text.")
+            raise RuntimeError("The job ended before its server was stopped; use a longer text.")
         began = time.perf_counter()
         server.process.terminate()
         server.process.wait()

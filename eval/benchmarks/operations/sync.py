@@ -1,8 +1,8 @@
 """What a nightly `ibid sync` costs: 10,000 files unchanged, one of them changed, one moved, as real processes.
 
-The files are short lines of the 490 Wikipedia articles: what is measured does not depend on their length as
-long as they are read from memory, and embedding longer ones would take an hour. Times include starting; those
-of the processor, of all cores together, hold on a busy machine too.
+The files are short lines of the 490 Wikipedia articles: the times do not depend on their length while they are read
+from memory, and embedding longer ones would take an hour. Times include start-up; processor times, of all cores
+together, are valid on a busy machine too.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from rag.text.sentences import split_sentences
 
 FILES = 10_000
 PER_FOLDER = 100
-RUNS = 3  # of which the median counts
+RUNS = 3  # the median counts
 LEAST, MOST = 20, 120  # characters of a line
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one run took, in seconds: by the clock, and of the processor."""
+    """The seconds of one run: elapsed, and of the processor."""
 
     wall: float
     processor: float
@@ -79,10 +79,10 @@ def _lines() -> Iterator[str]:
 
 
 def _sync(folder: Path, home: Path, **expected: int) -> Cost:
-    """Run `ibid sync` and return what it took.
+    """Run `ibid sync` and return its times.
 
     Raises:
-        RuntimeError: if it did something else than expected.
+        RuntimeError: if it did not do what was expected.
     """
     run = [sys.executable, "-m", "api.cli", "sync", str(folder), "--corpus", "sync", "--json"]
     environment = without_settings() | {"IBID_HOME": str(home)}
@@ -97,7 +97,7 @@ def _sync(folder: Path, home: Path, **expected: int) -> Cost:
 
 
 def processor_s() -> float:
-    """Return the seconds of the processor, of all cores together, of the processes that were run and have ended."""
+    """Return the processor seconds, of all cores together, of ended child processes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

@@ -1,1 +1,1 @@
-"""Benchmarks of retrieval: what is found, beside other systems and at scale."""
+"""Benchmarks of retrieval: quality, comparison with other systems, and scale."""

@@ -33,7 +33,7 @@ STAGES: Mapping[str, Mapping[str, Any]] = {
 
 
 def through_the_command_line() -> dict[str, Any]:
-    """Measure as a user would: `ibid ingest`, then `ibid search --batch`, in processes of their own."""
+    """Measure as a user would: `ibid ingest`, then `ibid search --batch`, in separate processes."""
     questions = chroma()
     with tempfile.TemporaryDirectory() as home:
         batch = Path(home) / "questions.jsonl"
@@ -77,7 +77,7 @@ def by_chunker_and_stage(chunkers: Iterable[str] = CHUNKERS) -> list[dict[str, A
 
 
 def measure_question_path(pipeline: Pipeline) -> dict[str, Any]:
-    """Search with every question; return mean recall, precision and IoU in per cent, and times."""
+    """Search for every question; return mean recall, precision and IoU in per cent, and times."""
     scores, totals = [], []
     for question in chroma():
         found = pipeline.search(CORPUS, question.question, k=HITS)
@@ -103,7 +103,7 @@ def _times(totals: list[float]) -> dict[str, float]:
 
 
 def _ibid(home: str, *arguments: str) -> str:
-    """Run the command line in a process of its own and return what it prints."""
+    """Run the command line in a separate process and return its output."""
     command = [sys.executable, "-m", "api.cli", *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("IBID_")}
     done = subprocess.run(

@@ -1,9 +1,9 @@
-"""Time the lexical index at 100,000 chunks beside tantivy, bm25s and rank_bm25, in one run.
+"""Time the lexical index at 100,000 chunks against tantivy, bm25s and rank_bm25, in one run.
 
-The chunks are pieces of 690 characters of Wikipedia articles, about 22,500 of them; further ones are copies
-in which a seeded third of the words is replaced by words drawn from all articles and the rest shuffled, so
-that word frequencies and lengths stay real and no two chunks are alike. The questions are SQuAD's, whose
-paragraphs are in the articles. Engines that are not installed are left out. Times are of one thread.
+The chunks are pieces of 690 characters of Wikipedia articles, about 22,500 of them. Further ones are copies with a
+seeded third of the words replaced by words drawn from all articles and the rest shuffled, so that word frequencies and
+lengths stay realistic and no two chunks are alike. The questions are SQuAD's, whose paragraphs are in the articles.
+Engines that are not installed are skipped. Times are single-threaded.
 """
 
 import importlib
@@ -21,7 +21,7 @@ from rag.index.reference import RankBm25Index
 from rag.text.words import question_terms, text_terms
 
 PIECE = 690  # characters
-SLOW_QUESTIONS = 10  # asked of rank_bm25
+SLOW_QUESTIONS = 10  # for rank_bm25
 Figures = dict[str, float | str]
 
 
@@ -40,7 +40,7 @@ def make_chunks(texts: Sequence[str], n: int, *, seed: int = 0) -> list[str]:
 
 
 def timed(action: Callable[..., object], *arguments: object) -> float:
-    """Return how long an action takes, in ms."""
+    """Return the time of an action, in ms."""
     start = time.perf_counter()
     action(*arguments)
     return (time.perf_counter() - start) * 1000
@@ -109,7 +109,7 @@ def time_changes(index: LexicalIndex, n: int) -> Figures:
 
 
 def bench_rank_bm25(chunks: Sequence[str], questions: Sequence[str]) -> Figures:
-    """Measure the reference on few questions, and how far the engine's scores are from its."""
+    """Measure the reference on a few questions, and how far the engine's scores are from its own."""
     index, engine, few = RankBm25Index(), LexicalIndex(), questions[:SLOW_QUESTIONS]
     everything = range(len(chunks))
     index.add(everything, chunks)
@@ -135,7 +135,7 @@ def bench_bm25s(chunks: Sequence[str], questions: Sequence[str]) -> Figures:
 
 
 def bench_tantivy(chunks: Sequence[str], questions: Sequence[str]) -> Figures:
-    """Measure tantivy in memory with its English stemmer, questions stripped of signs it would parse."""
+    """Measure tantivy in memory with its English stemmer, questions stripped of query syntax."""
     tantivy = importlib.import_module("tantivy")
     fields = tantivy.SchemaBuilder().add_integer_field("id", stored=True, indexed=True)
     engine = tantivy.Index(fields.add_text_field("text", tokenizer_name="en_stem").build())
@@ -160,7 +160,7 @@ def bench_tantivy(chunks: Sequence[str], questions: Sequence[str]) -> Figures:
 
 
 def measure(chunks: int = 100_000) -> dict[str, Figures]:
-    """Measure every engine that is installed over as many chunks and 300 questions; print as they come."""
+    """Measure every installed engine over the same chunks and 300 questions; print results as they come."""
     texts = make_chunks([entry["text"] for entry in records("documents/wikipedia-490.jsonl.gz")], chunks)
     asked = [entry["question"] for entry in records("reading/squad-dev.jsonl.gz")]
     questions = random.Random(0).sample(asked, 300)

@@ -25,7 +25,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
 
 
 def by_stage() -> dict[str, float]:
-    """Return nDCG@10 of each way of ranking, over chunks credited to their documents (the best one counts)."""
+    """Return nDCG@10 of each way of ranking; a document counts by its best chunk."""
     texts = {
         entry["id"]: f"{entry['title']}\n\n{entry['text']}" for entry in records(f"{FOLDER}/corpus.jsonl.gz")
     }

@@ -1,7 +1,7 @@
-"""Ibid beside llama-index, Haystack and txtai: the same model, files and questions, in one run.
+"""Ibid against llama-index, Haystack and txtai: the same model, files and questions, in one run.
 
-PEERS_PYTHON in the environment names the Python of an environment that holds the
-peers; the script that drives them lies beside the public data and says what to install there.
+The variable PEERS_PYTHON names the Python of an environment with the peers installed. The script that drives them is
+beside the public data and says what to install.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from eval.trial import file_sources, trial
 
 
 class NoPeers(Exception):
-    """There is no environment with the peers; the message says how to name one."""
+    """No environment with the peers is set; the message says how to name one."""
 
 
 SCRIPT = SHARED.parent / "bench" / "peers.py"

@@ -1,4 +1,4 @@
-"""How well a cross-encoder ranks, alone and averaged with what the bare trunk knows, and how fast it is."""
+"""How well a cross-encoder ranks, alone and averaged with the bare trunk's scores, and how fast it is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rag.models.cross_encoder import CrossEncoder
 from rag.models.embed import Embedder, maxsim, unit
 
 NQ_CANDIDATES = 20
-PAIRS, PAIR_TOKENS, QUESTION_TOKENS = 20, 128, 12  # of the measurement of speed
+PAIRS, PAIR_TOKENS, QUESTION_TOKENS = 20, 128, 12  # for measuring speed
 # Way of ranking -> the signals that it averages, each stretched to [0, 1].
 WAYS: Mapping[str, tuple[str, ...]] = {
     "dense": ("dense",),
@@ -37,7 +37,7 @@ Values = dict[str, list[float]]
 def over_passages(
     encoder: CrossEncoder, embedder: Embedder, entries: Sequence[Mapping[str, Any]], passages: Sequence[str]
 ) -> Values:
-    """Return the reciprocal rank of each question's own passage among the first 20 by meaning; 0 beyond them."""
+    """Return the reciprocal rank of each question's own passage among the first 20 by meaning; 0 beyond."""
     vectors = embedder.encode(passages)  # (n_passages, dim)
     tokens = embedder.encode_tokens(passages)
     values: Values = defaultdict(list)
@@ -77,7 +77,7 @@ def over_candidates(
 def over_nfcorpus(encoder: CrossEncoder, embedder: Embedder, limit: int | None = None) -> Values:
     """Return nDCG@10 of each question: the first 50 of the hybrid (`dense`, here) reranked in each way.
 
-    `as shipped` is the hybrid with late interaction under its token budget, as the question path had it first.
+    `as shipped` is the hybrid with late interaction under its token budget, as the question path first had it.
     """
     texts = {e["id"]: f"{e['title']}\n\n{e['text']}" for e in records(f"{FOLDER}/corpus.jsonl.gz")}
     questions = {e["id"]: e["question"] for e in records(f"{FOLDER}/questions.jsonl.gz")}
@@ -105,14 +105,14 @@ def over_nfcorpus(encoder: CrossEncoder, embedder: Embedder, limit: int | None =
 
 
 def rankings(signals: Signals) -> dict[str, list[int]]:
-    """Return, for each of WAYS, the places of the candidates, best first; ties keep their order."""
+    """Return the candidates' positions for each of WAYS, best first; ties keep their order."""
     stretched = {name: min_max(scores) for name, scores in signals.items()}
     averaged = {way: np.mean([stretched[name] for name in names], axis=0) for way, names in WAYS.items()}
     return {way: np.argsort(-scores, kind="stable").tolist() for way, scores in averaged.items()}
 
 
 def summary(values: Values, baseline: str) -> dict[str, float]:
-    """Return each way's mean, and how likely the cross-encoder's ways differ from a baseline by chance."""
+    """Return each way's mean, and the p-values of the cross-encoder's ways against a baseline."""
     means = {way: round(statistics.mean(each), 4) for way, each in values.items()}
     chances = {
         f"p, {way} against {baseline}": round(paired_test(values[way], values[baseline]), 4)
@@ -124,7 +124,7 @@ def summary(values: Values, baseline: str) -> dict[str, float]:
 def speed(
     encoder: CrossEncoder, embedder: Embedder, passages: Sequence[str], rounds: int = 30
 ) -> dict[str, float]:
-    """Time 20 candidates of 128 tokens against the encoder on as many texts of the same length in all."""
+    """Time 20 candidates of 128 tokens, against the encoder on as many texts of the same total length."""
     question = _cut(
         embedder,
         "what is the name of the oldest lighthouse that still stands in the whole north",

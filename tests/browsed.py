@@ -1,4 +1,4 @@
-"""A page in a real browser: Debian's chromium, driven by Playwright. It is no part of a checkout."""
+"""A page in a real browser: Debian's chromium, driven by Playwright. It is not part of a checkout."""
 
 import shutil
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no chromium here; on D
 
 @contextmanager
 def browsed(width: int = 1280) -> Iterator[Page]:
-    """Yield an empty page, so many pixels wide."""
+    """Yield an empty page of the given width in pixels."""
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser.new_page(viewport={"width": width, "height": 900})

@@ -1,6 +1,6 @@
-"""What holds after each step of any history: both processes hold, find and serve what the model does, and nothing else.
+"""Invariants after each step of any history: both processes store, find and serve exactly what the model does.
 
-The rules that make the history stand in tests/test_stateful.py.
+The rules that make the history are in tests/test_stateful.py.
 """
 
 import hashlib
@@ -34,13 +34,13 @@ COMMON = (
     "Nobody has seen the keeper since Monday.",
     "Ropes and lamps are kept in the shed.",
 )
-# A corpus that holds those, each a chunk that others may share, and never changes
+# A corpus of these texts, each a chunk that others may share; it never changes
 BYSTANDER = "bystander"
 ALONE = Recipe(WORDS.fingerprint, chunker="sentence_window", chunk_tokens=16)
 SHELVES = ("", "north", "south")
-# Steps between two looks of the first process
+# Steps between two observations of the first process
 SELDOM = 4
-# Words that died last and are asked for
+# The last deleted words, which are searched for
 LATELY = 12
 RARE = re.compile(r"\b(?:[bdfgklmn][aiou]){3}x\b")
 
@@ -49,7 +49,7 @@ recipes = st.sampled_from(RECIPES)
 
 
 class Checked(RuleBasedStateMachine):
-    """Two processes on one data folder, the model of what it holds, and what is compared after each step."""
+    """Two processes on one data folder, the model of its content, and the comparisons after each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Checked(RuleBasedStateMachine):
         self.archive = Path(self._folder.name) / "backup.tar"
         self.processes = [Process(self.home), Process(self.home)]
         self.model, self.saved = Model(), Model()
-        self.words: list[str] = []  # that ever stood in a document
+        self.words: list[str] = []  # that were ever in a document
         self.steps = 0
 
     def teardown(self) -> None:
@@ -76,7 +76,7 @@ class Checked(RuleBasedStateMachine):
         self._create_corpus(process, recipe)
         self._catch_up(process, self._begun(process, other))
 
-    # what always holds
+    # invariants
 
     @invariant()
     def the_documents_are_those_of_the_model(self) -> None:
@@ -115,7 +115,7 @@ class Checked(RuleBasedStateMachine):
         stored, database = self._stored(), self.processes[1].catalog.database.read()
         for generation, places in stored.items():
             whole = self.model.chunks(generation)
-            for name in {place[0] for place in places}:  # a document is there whole or not at all
+            for name in {place[0] for place in places}:  # a document is complete or absent
                 expected = {place for place in whole if place[0] == name}
                 assert {place for place in places if place[0] == name} == expected
             lacking = {place[0] for place in whole.keys() - places}
@@ -140,7 +140,7 @@ class Checked(RuleBasedStateMachine):
 
     @invariant()
     def so_does_the_first_one(self) -> None:
-        """It is asked now and then, and then has several changes to catch up on."""
+        """It is asked only now and then, and then has several changes to catch up on."""
         self.steps += 1
         if self.steps % SELDOM == 0:
             self._check_search(self.processes[0])
@@ -153,7 +153,7 @@ class Checked(RuleBasedStateMachine):
     # how
 
     def _create_corpus(self, process: Process, recipe: Recipe) -> None:
-        """Make it with documents that have a sentence in common."""
+        """Make it from documents that share a sentence."""
         process.catalog.create_corpus(CORPUS, recipe)
         serving = process.catalog.generations.serving(CORPUS).id
         self.model.recipes[serving] = recipe
@@ -162,7 +162,7 @@ class Checked(RuleBasedStateMachine):
             self._ingest(process, name, self._written([0, len(COMMON), 1]), "")
 
     def _written(self, kinds: Sequence[int]) -> str:
-        """Return a text whose first sentence, and others, hold a word that no other text ever held."""
+        """Return a text whose first sentence, and others, contain a word that no other text ever contained."""
         return " ".join(
             COMMON[kind] if kind < len(COMMON) else self._rare() for kind in [len(COMMON), *kinds]
         )
@@ -229,7 +229,7 @@ class Checked(RuleBasedStateMachine):
         assert generations.catch_up(process.catalog, process.builder.maker(generation), on_document) == {}
 
     def _stored(self) -> dict[int, set[Place]]:
-        """Return where the stored chunks of each generation lie; each is the text at its place."""
+        """Return the places of the stored chunks of each generation; each is the text at its place."""
         stored: dict[int, set[Place]] = {generation: set() for generation in self.model.recipes}
         query = (
             'SELECT generation, name, k.version, start, "end", k.text FROM chunks k '
@@ -242,7 +242,7 @@ class Checked(RuleBasedStateMachine):
         return stored
 
     def _check_search(self, process: Process, filter_: Filter | None = None) -> None:
-        """Ask for every word that lives and for some that died, by words and by meaning."""
+        """Ask for every live word and for some deleted ones, by words and by meaning."""
         index = process.pipeline.index(CORPUS)
         recipe = self.model.recipes[self.model.serving]
         everything = self.model.chunks(self.model.serving)
@@ -274,7 +274,7 @@ class Checked(RuleBasedStateMachine):
             assert hit.chunk.generation == self.model.serving
 
     def _stems(self) -> tuple[str, ...]:
-        """Return how the snapshots of living generations begin."""
+        """Return the headers of the snapshots of live generations."""
         return tuple(f"{corpus_stem(CORPUS)}-{generation}-" for generation in self.model.recipes)
 
     def _snapshots(self) -> list[Path]:

@@ -18,7 +18,7 @@ from rag.store.catalog import Catalog
 from tests.made_versions import MILL, QUILL, SEA, Library
 from tests.typed import Done, Ibid
 
-# Text -> vector; the same lines return in many tests
+# Text -> vector; many tests use the same lines
 _KNOWN: dict[str, np.ndarray] = {}
 
 

@@ -1,7 +1,7 @@
 """Let the k-th write, flush or rename of a process fail, or kill it there (Linux, seccomp's notifications).
 
-A filter in the child stops it before each such call, SQLite's own included, and asks this process, which lets
-the call go on, answers it with an error as a disk would, or kills the child.
+A filter in the child stops it before each such call, including SQLite's own, and asks this process, which lets the call
+proceed, answers it with an error as a disk would, or kills the child.
 """
 
 import ctypes
@@ -38,11 +38,11 @@ WAIT_MS = 20_000
 
 @dataclass(frozen=True)
 class Ended:
-    """How a child ended: what it said, and the calls that it made, the failing one last among those before it."""
+    """How a child ended: its message and its calls up to the failing one."""
 
     said: str  # "" when it was killed
     calls: list[str]
-    struck: bool  # whether it came as far as the call that was to fail
+    struck: bool  # whether it reached the call that was to fail
 
 
 def attempt(act: Callable[[], str], fail_at: int, error: int) -> Ended:
@@ -63,7 +63,7 @@ def attempt(act: Callable[[], str], fail_at: int, error: int) -> Ended:
 
 
 def _run(act: Callable[[], str], parent: socket.socket) -> None:
-    """In the child: install the filter, act, and say what came of it; never returns."""
+    """In the child: install the filter, act, and report the outcome; never returns."""
     listener = _install()
     socket.send_fds(parent, [b"."], [listener])
     os.close(listener)
@@ -106,7 +106,7 @@ def _answer(listener: int, child: int, fail_at: int, error: int) -> list[str]:
     waiting.register(listener, select.POLLIN)
     while True:
         [(_, event)] = waiting.poll(WAIT_MS)
-        if not event & select.POLLIN:  # hung up: nothing has the filter any more
+        if not event & select.POLLIN:  # hung up: no process has the filter any more
             return calls
         asked = bytearray(80)
         fcntl.ioctl(listener, _RECEIVE, asked)

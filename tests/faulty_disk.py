@@ -1,7 +1,7 @@
-"""What is done to a data folder while its disk fails: `python -m tests.faulty_disk ACT FOLDER FAULT...`.
+"""Acts on a data folder while its disk fails: `python -m tests.faulty_disk ACT FOLDER FAULT...`.
 
-Prints a line of JSON for each call at which it failed: the fault, the call, what was said, and the state found
-by an untouched process afterwards. The last line is the run in which nothing failed.
+Prints a line of JSON for each failing call: the fault, the call, the message, and the state that an unaffected process
+finds afterwards. The last line is the run without a failure.
 """
 
 import json
@@ -27,7 +27,7 @@ DIMENSION = 384
 
 @dataclass(frozen=True)
 class Act:
-    """How a folder is made, what is done to it, and what is found in it afterwards."""
+    """How a folder is made, the act on it, and how its state is read afterwards."""
 
     prepare: Callable[[Path], None]
     act: Callable[[Path], str]
@@ -54,7 +54,7 @@ def ingest(home: Path) -> str:
 
 
 def documents(home: Path, upgrades: Sequence[str] = UPGRADES) -> dict[str, str]:
-    """Return the text of each document by name; its chunks, original and index have to be of that text."""
+    """Return the text of each document by name; its chunks, original and index must belong to that text."""
     with closing(Catalog(home, upgrades)) as catalog:
         assert catalog.database.read().execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         held = {
@@ -82,7 +82,7 @@ def back_up(home: Path) -> str:
 
 
 def in_archive(home: Path) -> Any:
-    """Return what a restore of the archive gives, None where there is no archive."""
+    """Return the result of restoring the archive, or None if there is no archive."""
     assert documents(home) == {"a.txt": OLD, "b.txt": "more words"}
     archive, fresh = home.parent / "new.tar", home.parent / "fresh"
     if not archive.exists():
@@ -93,7 +93,7 @@ def in_archive(home: Path) -> Any:
 
 
 def to_be_restored(home: Path) -> None:
-    """Leave a folder as a kill does: what is newest stands in the log alone."""
+    """Leave a folder as a kill does: the newest changes are only in the log."""
     put(home.parent / "other", "c.txt", NEW)
     with closing(Catalog(home.parent / "other")) as other:
         write_backup(other, home.parent / "ibid.tar")
@@ -117,7 +117,7 @@ def upgrade(home: Path) -> str:
 
 
 def schema_and_copy(home: Path) -> Any:
-    """Return the schema as the failing process left it, and that of the copy; then the documents hold."""
+    """Return the schema as the failing process left it, and that of the copy, after checking the documents."""
     copy = home / "catalog.schema-1.sqlite3"
     schemas = [_schema(home / "catalog.sqlite3"), _schema(copy) if copy.exists() else None]
     assert documents(home, NEXT) == {"a.txt": OLD, "b.txt": "more words"}

@@ -1,4 +1,4 @@
-"""Jobs worked off by a builder that needs no models, and what the tests of jobs ask of them."""
+"""Jobs processed by a builder without models, and helpers for the tests of jobs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LineBuilder:
-    """Puts each file in as one chunk, so that these tests need no models."""
+    """Stores each file as one chunk, so that these tests need no models."""
 
     def __init__(self, catalog: Catalog, before: Callable[[str], object] = lambda _: None) -> None:
         self._catalog, self._before = catalog, before
@@ -67,7 +67,7 @@ def run(
     after: Callable[[str], None] = lambda _: None,
     before: Callable[[str], object] = lambda _: None,
 ) -> None:
-    """Work jobs off; `before` is called with a file's name when it was read and is not yet put in."""
+    """Process jobs; `before` is called with a file's name after reading and before storing it."""
     jobs.start(lambda: cast("Builder", LineBuilder(catalog, before)), after)
 
 

@@ -12,7 +12,7 @@ def on_loopback(answer: Callable[[BaseHTTPRequestHandler, bytes], None]) -> Iter
     """Serve until the block ends; yield the address, such as http://127.0.0.1:1234.
 
     Args:
-        answer: called with what is posted, to answer it.
+        answer: called with what is posted; answers it.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -20,7 +20,7 @@ def on_loopback(answer: Callable[[BaseHTTPRequestHandler, bytes], None]) -> Iter
             answer(self, self.rfile.read(int(self.headers["Content-Length"])))
 
         def log_message(self, *arguments: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

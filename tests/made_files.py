@@ -1,4 +1,4 @@
-"""Real files for the tests of loading, made with the libraries that people's files come from."""
+"""Real files for the tests of loading, made with the libraries that people use."""
 
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""Small random models of transformers for the tests, saved as their makers save them."""
+"""Small random transformers models for the tests, saved in the usual format."""
 
 import importlib
 import re
@@ -7,11 +7,11 @@ from typing import Any
 
 
 def tiny_bert(folder: Path, kind: str, text: str, *, seed: int, **config: Any) -> Path:
-    """Save a random BERT of a kind, with a word-piece vocabulary of a text's own words, letters and digits.
+    """Save a random BERT of a kind, with a word-piece vocabulary of a text's words, letters and digits.
 
     Args:
         kind: a class of transformers, such as `BertForTokenClassification`.
-        config: what differs from two layers of 32 numbers.
+        config: differences from two layers of 32 numbers.
     """
     import torch
 

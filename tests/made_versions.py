@@ -27,7 +27,7 @@ QUILL = (
 
 
 def line_pieces(text: str, context: str = "") -> list[tuple[int, int, str]]:
-    """Return (start, end, context) of each line that holds text."""
+    """Return (start, end, context) of each line with text."""
     pieces, start = [], 0
     for line in text.split("\n"):
         if line.strip():
@@ -83,7 +83,7 @@ NEXT = (
 
 
 def make_unreleased(home: Path, schema: int) -> None:
-    """Make a closed data folder look as a version of Ibid left it that was never released."""
+    """Make a closed data folder look as if an unreleased version of Ibid had left it."""
     with closing(sqlite3.connect(home / "catalog.sqlite3", isolation_level=None)) as database:
         database.execute("PRAGMA application_id = 0")
         database.execute(f"PRAGMA user_version = {schema}")
@@ -127,7 +127,7 @@ class Library:
 
 
 def fill(catalog: Catalog, name: str, text: str, *, corpus: str = CORPUS, **fields: object) -> int:
-    """Put a version with random vectors: for tests in which nothing is searched."""
+    """Put a version with random vectors, for tests that search nothing."""
     catalog.create_corpus(corpus, Recipe("random"))
     lines = sum(bool(line.strip()) for line in text.split("\n"))
     new = make_version(text, random_vectors(lines, seed=len(text)))

@@ -1,4 +1,4 @@
-"""A corpus as a plain dictionary remembers it, and processes that hold the real one: for test_stateful.py."""
+"""A corpus modelled by a plain dictionary, and processes with the real one, for test_stateful.py."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -67,22 +67,22 @@ RECIPES = (
 
 @dataclass(frozen=True)
 class Held:
-    """A document as it stands."""
+    """A document in its current state."""
 
     text: str
-    given: Mapping[str, str]  # the metadata that came with it
+    given: Mapping[str, str]  # the metadata given with it
     metadata: Mapping[str, str]
     version: int
 
 
 @dataclass
 class Model:
-    """What a corpus holds, and how it came to be served."""
+    """The content of a corpus, and the history of its generations."""
 
     documents: dict[str, Held] = field(default_factory=dict)
-    versions: dict[str, int] = field(default_factory=dict)  # the last of each name; they never go back
+    versions: dict[str, int] = field(default_factory=dict)  # the last of each name; they never decrease
     recipes: dict[int, Recipe] = field(default_factory=dict)  # of each generation
-    served: list[int] = field(default_factory=list)  # generations by when they last came to serve
+    served: list[int] = field(default_factory=list)  # generations as they last began to serve
 
     @property
     def serving(self) -> int:
@@ -93,7 +93,7 @@ class Model:
         return self.served[-2] if len(self.served) > 1 else None
 
     def needless(self, *, everything: bool) -> list[int]:
-        """Return what pruning deletes: all that neither serves nor, unless everything goes, may come to serve next."""
+        """Return what pruning deletes: everything that neither serves nor, unless `everything`, may serve next."""
         kept = {self.serving}
         if not everything:
             kept |= {self.previous or 0, *(one for one in self._untried() if one > self.serving)}
@@ -106,7 +106,7 @@ class Model:
     def put(
         self, name: str, text: str, given: Mapping[str, str], metadata: Mapping[str, str], least: int = 1
     ) -> int:
-        """Let a version stand and return its number."""
+        """Accept a version and return its number."""
         version = self.versions[name] = max(self.versions.get(name, 0) + 1, least)
         self.documents[name] = Held(text, given, metadata, version)
         return version
@@ -119,7 +119,7 @@ class Model:
         self.served = [one for one in self.served if one != generation]
 
     def chunks(self, generation: int) -> dict[Place, str]:
-        """Return the text of every chunk that a whole generation holds."""
+        """Return the text of every chunk of a complete generation."""
         return {
             (name, held.version, start, end): held.text[start:end]
             for name, held in self.documents.items()
@@ -138,12 +138,12 @@ def _spans(recipe: Recipe, text: str) -> list[tuple[int, int]]:
 
 @cache
 def embedded(recipe: Recipe, text: str) -> np.ndarray:
-    """Return the vector (dim,) of a text in a generation's space, with what float16 leaves of it."""
+    """Return the vector (dim,) of a text in a generation's space, rounded to float16."""
     return np.asarray(EMBEDDERS[recipe.embedder].encode([text])[0].astype(np.float16), np.float32)
 
 
 class Process:
-    """What a process holds of a data folder: a catalogue, a question path, and a builder once it ingests."""
+    """A process's objects over a data folder: a catalogue, a question path, and a builder once it ingests."""
 
     def __init__(self, home: Path) -> None:
         self.settings = Settings(

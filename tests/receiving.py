@@ -1,4 +1,4 @@
-"""A real HTTP server that takes what is posted to it, and fails as often as a test wants."""
+"""A real HTTP server that accepts posts, and fails as often as a test wants."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from tests.loopback import on_loopback
 class Receiver:
     """What was posted: headers and body of each request."""
 
-    fails: int = 0  # how many requests are answered with 503 first
+    fails: int = 0  # requests that are answered with 503 first
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     url: str = ""
 

@@ -40,7 +40,7 @@ class Site:
     service: Service
 
     def exchange(self, request: bytes) -> bytes:
-        """Send raw bytes and return all that comes back until the server closes."""
+        """Send raw bytes and return everything received until the server closes the connection."""
         with socket.create_connection(self.address, timeout=HANG_S) as connection:
             connection.sendall(request)
             received = []
@@ -71,7 +71,7 @@ def served(settings: Settings) -> Iterator[Site]:
 
 @contextmanager
 def generating(site: Site, generator: Generator) -> Iterator[None]:
-    """Let another generator answer until the block ends."""
+    """Use another generator until the block ends."""
     service, own = site.service, site.service.pipeline
     service.__dict__["pipeline"] = Pipeline(
         service.settings, service.catalog, ModelSet(service.settings, service.embedder, generator)
@@ -85,7 +85,7 @@ def generating(site: Site, generator: Generator) -> Iterator[None]:
 def upload(
     client: httpx.Client, corpus: str, files: Mapping[str, str | bytes], **fields: str
 ) -> dict[str, Any]:
-    """Upload files and return the job as it ends."""
+    """Upload files and return the finished job."""
     parts = [
         ("files", (name, data if isinstance(data, bytes) else data.encode())) for name, data in files.items()
     ]
@@ -126,6 +126,6 @@ def is_problem(response: httpx.Response, status: int) -> dict[str, Any]:
 
 
 def still_serves(site: Site) -> None:
-    """Check that the service answers, and holds its one document and no other."""
+    """Check that the service answers, and has only its one document."""
     assert find(site.client, "handbook", "hotel")[0]["document"] == "travel.md"
     assert site.client.get("/v1/corpora/handbook/documents").json()["total"] == 1

@@ -1,4 +1,4 @@
-"""A real HTTP server that speaks OpenAI's chat protocol, and says what a test tells it to."""
+"""A real HTTP server that speaks OpenAI's chat protocol and replies as a test specifies."""
 
 import json
 import threading
@@ -14,16 +14,16 @@ from tests.loopback import on_loopback
 
 @dataclass
 class Talker:
-    """What the server says, how, and what it was asked."""
+    """The server's replies and how it sends them, and its requests."""
 
     says: str = ""
-    fails: int = 0  # how many requests are answered with 500 before it speaks
+    fails: int = 0  # requests that are answered with 500 before it replies
     malformed: bool = False
-    raw: str = ""  # sent as it is, instead of what it says
+    raw: str = ""  # sent verbatim instead of a reply
     pause_s: float = 0.0  # before each piece of text
     asked: list[dict[str, Any]] = field(default_factory=list)
     tries: int = 0
-    left: threading.Event = field(default_factory=threading.Event)  # set when the client hung up
+    left: threading.Event = field(default_factory=threading.Event)  # set when the client disconnects
     url: str = ""
 
 

@@ -1,6 +1,6 @@
-"""Modules say what they are, stay small and few to a folder, and no name means two things.
+"""Modules have docstrings, stay small and few per folder, and no name means two things.
 
-Which module may import which is held by import-linter: `make lint`, contracts in pyproject.toml.
+import-linter checks which module may import which: `make lint`, contracts in pyproject.toml.
 """
 
 import ast
@@ -21,7 +21,7 @@ MODULES = sorted(path for block in BLOCKS for path in (ROOT / block).rglob("*.py
 IDS = [path.relative_to(ROOT).as_posix() for path in MODULES]
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in zip(IDS, MODULES, strict=True)}
 FOLDERS = sorted({Path(name).parent.as_posix() for name in IDS})
-# Names of HTTP's own schemas are the API's (OpenAPI shows them), whatever the values inside are called.
+# The names of HTTP schemas belong to the API (OpenAPI shows them), whatever the internal values are called.
 SCHEMAS = "api/http/schemas.py"
 # A benchmark is a script: its constants are its own parameters, which no other module imports.
 BENCHMARKS = "eval/benchmarks/"
@@ -31,7 +31,7 @@ SLOW_TO_IMPORT = {"llama_index", "torch", "transformers", "matplotlib", "ragas"}
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
-    """Yield the packages that a module imports, wherever in it."""
+    """Yield the packages that a module imports anywhere in it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
@@ -113,7 +113,7 @@ RUNS = ("execute", "executemany", "executescript")
 
 @pytest.mark.parametrize(("name", "tree"), TREES.items(), ids=TREES)
 def test_sql_stands_in_the_store_alone(name: str, tree: ast.Module) -> None:
-    # A benchmark reads a data folder past the code that it measures.
+    # A benchmark reads a data folder bypassing the code that it measures.
     if name.startswith(("rag/store/", BENCHMARKS)):
         return
     for node in ast.walk(tree):

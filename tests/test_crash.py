@@ -1,4 +1,4 @@
-"""The crash test, short: a real server is killed again and again; and what it would find is found."""
+"""A short crash test: a real server is killed again and again, and planted faults are found."""
 
 from collections import Counter
 from collections.abc import Iterator

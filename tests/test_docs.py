@@ -1,4 +1,4 @@
-"""README and docs tell the truth: their commands, settings, endpoints, figures, paths and links are the real ones."""
+"""README and docs are true: their commands, settings, endpoints, figures, paths and links are the real ones."""
 
 import re
 import subprocess
@@ -40,12 +40,12 @@ def commands() -> set[str]:
 
 
 def named_in_pages(pattern: str) -> set[tuple[str, str]]:
-    """Return (page, what the pattern finds) of every page."""
+    """Return (page, matches of the pattern) for every page."""
     return {(page, found) for page, text in PAGES.items() for found in re.findall(pattern, text, re.M)}
 
 
 def anchors(text: str) -> set[str]:
-    """Return the anchors that GitHub makes of a page's headings."""
+    """Return the anchors that GitHub makes from a page's headings."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

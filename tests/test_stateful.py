@@ -1,8 +1,8 @@
-"""Any history of a corpus, with restarts, damage and a second process, holds what a plain dictionary holds.
+"""Any history of a corpus, with restarts, damage and a second process, leaves what a plain dictionary leaves.
 
-Two processes share a data folder: the first one is restarted, the second one stays. After each step both must hold,
-find and serve exactly what the model does (tests/modelled.py), and nothing of what is gone may be left in a table or
-file. pytest runs the same few histories each time; `python -m tests.test_stateful 15` runs new ones for 15 minutes.
+Two processes share a data folder: the first is restarted, the second stays. After each step both must store, find and
+    serve exactly what the model does (tests/modelled.py), and no deleted data may remain in a table or file. pytest
+    runs the same few histories each time; `python -m tests.test_stateful 15` runs new ones for 15 minutes.
 """
 
 import sys
@@ -31,7 +31,7 @@ from rag.types import Recipe
 from tests.checked import COMMON, RARE, SHELVES, Checked, recipes
 from tests.modelled import CORPUS, WORDS, Process
 
-who = st.integers(0, 1)  # the process that does it
+who = st.integers(0, 1)  # the process that acts
 names = st.sampled_from([f"{letter}.txt" for letter in "abcd"])
 two_names = st.lists(names, min_size=2, max_size=2, unique=True)
 sentences = st.lists(st.integers(0, len(COMMON)), max_size=5)
@@ -41,7 +41,7 @@ picks = st.integers(0, 7)
 
 
 class Stopped(Exception):
-    """The work ended here, as by a kill."""
+    """The work ends here, as if killed."""
 
 
 class Histories(Checked):
@@ -175,10 +175,10 @@ class Histories(Checked):
         assert not (self.home / "indexes").exists()
         self.model = deepcopy(self.saved)
         self.processes = [Process(self.home), Process(self.home)]
-        for name in more:  # so that the log comes as far as it was
+        for name in more:  # so that the log gets as far as before
             self._ingest(self.processes[1], name, self._written([0]), "")
         self.processes[0].close()
-        for path, content in undone.items():  # as a copy of the folder may bring them back
+        for path, content in undone.items():  # as a copy of the folder may restore them
             if path.name.startswith(self._stems()):
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(content)
@@ -227,7 +227,7 @@ class Histories(Checked):
                 waiting.pop()()
 
         self._catch_up(self.processes[who], generation, change)
-        self._catch_up(self.processes[who], generation)  # what came with the last group
+        self._catch_up(self.processes[who], generation)  # what the last group brought
         assert self.processes[who].catalog.generations.extent(generation).missing == 0
 
     @precondition(lambda self: len(self.model.recipes) > 1)
@@ -249,7 +249,7 @@ class Histories(Checked):
     @precondition(lambda self: len(self.model.recipes) > 1)
     @rule(who=who, pick=picks)
     def swap_at_once(self, who: int, pick: int) -> None:
-        """Without catching up: refused where a document is missing."""
+        """Without catching up; refused if a document is missing."""
         catalog = self.processes[who].catalog
         generation = generations.candidate(catalog, CORPUS, self._waiting(pick))
         whole = self._stored()[generation.id] == self.model.chunks(generation.id).keys()

@@ -1,4 +1,4 @@
-"""What the command line answered: its exit code and what it printed."""
+"""The result of a command: its exit code and its output."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,14 +1,14 @@
-"""Waiting for what is to happen: an event or a condition, never a time."""
+"""Waiting for an event or a condition, never for a time."""
 
 import time
 from collections.abc import Callable
 
-# Whoever waits so long waits for ever; nothing usual takes a tenth of it
+# A wait of this length is a hang; nothing normal takes a tenth of it
 HANG_S = 240
 
 
 def wait_until(holds: Callable[[], object]) -> None:
-    """Wait for a condition, or fail where it never holds."""
+    """Wait for a condition, or fail if it never becomes true."""
     began = time.monotonic()
     while not holds():
         assert time.monotonic() - began < HANG_S, "it never happened"

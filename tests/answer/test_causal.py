@@ -1,4 +1,4 @@
-"""A causal model on this machine: it writes, keeps its prefix, stops when told, and says what it cannot."""
+"""A causal model on this machine: it writes, keeps its prefix, stops when told, and reports what it cannot do."""
 
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def test_a_local_model_in_the_question_path(filled: Library, causal: Path, embed
     settings = Settings(home=Path("unused"), generator=str(causal), generator_tokens=16)
     answer = Pipeline(settings, filled.catalog, ModelSet(settings, embedder)).ask(CORPUS, LAMP_QUESTION)
 
-    assert "whale oil" in answer.text  # random weights write nonsense: the extractive answer stands in
+    assert "whale oil" in answer.text  # random weights write nonsense: the extractive answer replaces it
     assert any("stands in" in note for note in answer.trace.remarks)
 
 

@@ -1,4 +1,4 @@
-"""What a claim gives as its values, and which edition, region and subject a document is of."""
+"""The values of a claim, and the edition, region and subject of a document."""
 
 import pytest
 

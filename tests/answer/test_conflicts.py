@@ -1,4 +1,4 @@
-"""Sources that differ: what is seen as a conflict and what is not, worked through the real question path."""
+"""Sources that disagree: what counts as a conflict and what does not, through the real question path."""
 
 import io
 import json
@@ -55,7 +55,7 @@ def test_two_dates_of_one_policy_are_shown_newest_first_each_with_its_verified_w
 @pytest.mark.parametrize(
     ("question", "documents", "kind", "expected"),
     [
-        (  # amounts, and nothing that tells why
+        (  # amounts, with no explanation
             "What does a day of parking cost?",
             {
                 "notice.txt": "A day of parking in the yard costs 12 EUR.",
@@ -82,7 +82,7 @@ def test_two_dates_of_one_policy_are_shown_newest_first_each_with_its_verified_w
             "regions",
             [("leave-uk.txt", "31 March"), ("leave-us.txt", "June 30")],
         ),
-        (  # dates with a year are values where a date is asked for
+        (  # dates with a year are values if a date is asked for
             "When does the office move?",
             {
                 "plan.txt": "The office moves to the harbour on 3 May 2026.",
@@ -209,12 +209,12 @@ def test_three_regions_are_one_conflict(library: Library) -> None:
             "The crossing to the island costs 12 EUR for adults.",
             "The crossing to the island costs 6 EUR for children.",
         ),
-        (  # a bound from below and one from above
+        (  # a lower and an upper bound
             "How much may a gift cost?",
             "A gift to the host has to cost at least 20 EUR.",
             "A gift to the host has to cost at most 60 EUR.",
         ),
-        (  # other units say other things
+        (  # other units, other things
             "What does the battery weigh?",
             "The battery of the station weighs 3 kg.",
             "The battery of the station lasts 9 hours.",
@@ -239,7 +239,7 @@ def test_three_regions_are_one_conflict(library: Library) -> None:
             "Claims for travel costs are described in section 4.",
             "Claims for travel costs are described in section 7.",
         ),
-        (  # each says how it went in two years of its own
+        (  # each is about two years of its own
             "How many stations were sold?",
             "Sales rose from 40 stations in 2021 to 55 stations in 2022.",
             "Sales rose from 60 stations in 2023 to 70 stations in 2024.",

@@ -1,4 +1,4 @@
-"""The extractive answer: verbatim, cited, within its limits, and it knows what says nothing."""
+"""The extractive answer: verbatim, cited, within its limits, and without sentences that say nothing."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -37,7 +37,7 @@ def hit_of(text: str, name: str = "a.md", score: float = 1.0) -> Hit:
 
 
 def context_of_hits(question: str, hits: Sequence[Hit]) -> Context:
-    """Assemble hits, all of which fit, in the order they come in."""
+    """Assemble hits in the given order; all of them fit."""
     return assemble(question, hits, hits, limits=Limits(4000, 2000), count=lambda text: len(text.split()))
 
 
@@ -143,7 +143,7 @@ def test_features_by_hand(embedder: Embedder) -> None:
 
     cosine, coverage, kind, news, hit_score = range(5)
     assert (burns[kind], lit[kind]) == (-1, 1)  # a year was asked for
-    # "lamp" and "lit" are each held by one of two sentences, so each weighs half
+    # "lamp" and "lit" are each in one of two sentences, so each weighs half
     assert (burns[coverage], lit[coverage]) == (0.5, 0.5)
     assert burns[news] == pytest.approx(2 / 6)  # burn, oil
     assert burns[hit_score] == lit[hit_score] == 0.7
@@ -161,7 +161,7 @@ KEEPERS = (
 
 
 class Phrases:
-    """A stand-in for the reader, which finds the phrases that it was told, with their probabilities."""
+    """A stand-in for the reader that finds given phrases, with their probabilities."""
 
     calibrated = True
 
@@ -214,7 +214,7 @@ def test_an_unsure_reader_does_not_lead() -> None:
     assert shorts("Which keepers were there?", dict.fromkeys(THREE, SHORT_FROM - 0.01)) == []
     assert shorts("Who kept the lamp?", {}) == []
     assert shorts("Who kept the lamp?", {"Ada Quill": SHORT_FROM}) == ["Ada Quill"]
-    # of several, those after the first need half as much
+    # further answers need only half as much
     sure, half, less = SHORT_FROM, SHORT_FROM / 2, SHORT_FROM / 2 - 0.01
     chances = {"Ada Quill": sure, "Bo Finch": half, "Cy Marsh": less}
     assert shorts("Which keepers were there?", chances) == ["Ada Quill", "Bo Finch"]

@@ -1,4 +1,5 @@
-"""What of the documents a prompt shows: what was retrieved, what fits whole, or a summary and then the detail."""
+"""Which parts of the documents a prompt shows: retrieved spans, whole documents that fit, or a summary and then
+detail."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -88,7 +89,7 @@ def test_a_document_that_fits_is_given_whole_to_a_model(filled: Library) -> None
     prompt = talker.asked[-1]["messages"][1]["content"]
     assert answer.trace.strategy == "whole_document"
     places = [prompt.index(line) for line in LINES]
-    assert places == sorted(places)  # as it runs
+    assert places == sorted(places)  # in document order
     assert answer.ledger.evidence <= 400
     assert answer.citations[0].quote == LINES[2]
     scores = [hit.score for hit in answer.trace.rankings["evidence"]]

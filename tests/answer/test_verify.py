@@ -62,7 +62,7 @@ END = START + len(QUOTE)
         {"start": START - 1},
         {"end": END - 1},
         {"start": START - len(TEXT), "end": END - len(TEXT)},  # the same slice, counted from the end
-        {"start": len(TEXT) - 4, "end": len(TEXT) + 50, "quote": "aaaa"},  # a slice would forgive it
+        {"start": len(TEXT) - 4, "end": len(TEXT) + 50, "quote": "aaaa"},  # a slice would tolerate it
         {"start": END, "end": START},
         {"answer_start": 5, "answer_end": 5},
         {"answer_end": 5000},
@@ -141,7 +141,7 @@ def test_a_quote_lies_in_the_evidence_that_its_label_names(
     "text",
     [
         f"{QUOTE} [1] It sinks.",
-        f"{QUOTE} [1] [2]",  # nothing cited is [2]
+        f"{QUOTE} [1] [2]",  # no citation is [2]
         f"{QUOTE} [1].",
         f"{QUOTE}s [1]",
         f"{QUOTE} [[1]1]",

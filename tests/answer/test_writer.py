@@ -1,4 +1,4 @@
-"""Written answers: what the evidence supports stands, with the right label; the rest is dropped, and said."""
+"""Written answers: supported sentences are kept, with the right label; the rest is dropped and reported."""
 
 import json
 import socket
@@ -133,7 +133,7 @@ def test_a_model_may_refuse(filled: Library, talker: Talker) -> None:
     assert not asked(filled, talker).answerable
     filled.put("rule.txt", "For the lamp of the lighthouse no information is published.")
     talker.says = "No information is published for the lamp of the lighthouse."
-    assert asked(filled, talker).answerable  # what reads like a refusal, and is supported, is an answer
+    assert asked(filled, talker).answerable  # a supported sentence that reads like a refusal is an answer
 
 
 def test_a_server_that_fails_is_tried_again(filled: Library, talker: Talker) -> None:

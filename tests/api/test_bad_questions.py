@@ -134,7 +134,7 @@ def test_an_unknown_corpus_names_the_known_ones(site: Site, path: str) -> None:
 
 
 class Failing:
-    """A generator that fails as told."""
+    """A generator that fails on request."""
 
     writes = False
 

@@ -21,7 +21,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def multipart(*parts: tuple[bytes, bytes]) -> tuple[bytes, dict[str, str]]:
-    """Encode (disposition, data) byte for byte, as no polite client would."""
+    """Encode (disposition, data) byte for byte, unlike a well-behaved client."""
     body = b"".join(b"--b\r\nContent-Disposition: form-data; %b\r\n\r\n%b\r\n" % part for part in parts)
     return body + b"--b--\r\n", {"Content-Type": "multipart/form-data; boundary=b"}
 

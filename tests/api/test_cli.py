@@ -68,7 +68,7 @@ def test_ingesting_again_does_nothing_and_a_change_is_a_new_version(ibid: Ibid, 
     assert changed["counts"] == {"skipped": 1, "updated": 1}
 
     listed = {info["name"]: info["version"] for info in ibid("documents", "--corpus", "sea", "--json").json()}
-    assert listed == {"lamp.md": 2, "sub/boat.txt": 1}  # what vanished from the folder stays
+    assert listed == {"lamp.md": 2, "sub/boat.txt": 1}  # a document that vanished from the folder stays
     [top, *_] = ibid("search", "--corpus", "sea", "What does the lamp burn?", "--json").json()["hits"]
     assert top["text"] == "The lamp of the lighthouse burns kerosene."
 

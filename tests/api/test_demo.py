@@ -1,4 +1,4 @@
-"""The demonstration, as `make demo` runs it, and that it notices what is not right."""
+"""The demonstration, as `make demo` runs it; it notices what is wrong."""
 
 import subprocess
 import sys

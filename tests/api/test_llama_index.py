@@ -40,7 +40,7 @@ REPEATED = "# Head\n\n" + "The same words again and again and again. " * 9
 
 
 class TrunkEmbedding(BaseEmbedding):
-    """What an application embeds its nodes with."""
+    """The embedding model of an application."""
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return [float(value) for value in TRUNK.encode([text])[0]]
@@ -54,7 +54,7 @@ class TrunkEmbedding(BaseEmbedding):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files as an application has them, two of one name among them."""
+    """An application's files, two of them with the same name."""
     folder = tmp_path_factory.mktemp("read")
     for name, text in {
         "sea.md": f"# Lighthouse\n\n{SEA}",
@@ -132,7 +132,7 @@ def test_the_id_function_names_the_nodes() -> None:
 
 
 def test_fingerprint_changes_with_everything_that_decides_a_cut() -> None:
-    """By this hash an IngestionPipeline knows what it has made before."""
+    """An IngestionPipeline recognises earlier nodes by this hash."""
 
     def fingerprint(parser: IbidNodeParser) -> str:
         return get_transformation_hash([], parser)
@@ -264,7 +264,7 @@ def test_the_reranker_lifts_what_answers_and_keeps_the_rest() -> None:
     reranked = IbidReranker().postprocess_nodes(nodes, query_str=LAMP_QUESTION)
     assert reranked[0].text == SEA
     assert sorted(node.text for node in reranked) == sorted(node.text for node in nodes)
-    assert all(0.8 <= (node.score or 0) <= 1 for node in reranked)  # within what they came with
+    assert all(0.8 <= (node.score or 0) <= 1 for node in reranked)  # within the range of the input scores
     assert len(IbidReranker(top_n=2).postprocess_nodes(nodes, query_str=LAMP_QUESTION)) == 2
     unscored = [NodeWithScore(node=node.node) for node in nodes]
     assert IbidReranker().postprocess_nodes(unscored, query_str=LAMP_QUESTION)[0].text == SEA
@@ -289,7 +289,7 @@ def test_the_compressor_keeps_the_budget_and_the_ranges_that_are_left() -> None:
     kept = made[0].node.metadata["kept"]
     assert " ".join(prose[start:end] for start, end in kept) == made[0].text
     assert made[1].text == SEA  # too short to be compressed
-    assert nodes[0].text == prose  # what was given is as it was
+    assert nodes[0].text == prose  # the input is unchanged
     assert IbidCompressor(evidence_tokens=3000).postprocess_nodes(nodes, query_str=LAMP_QUESTION) == nodes
     assert [
         node.text for node in IbidCompressor(evidence_tokens=40).postprocess_nodes(nodes, query_str="?")

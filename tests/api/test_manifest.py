@@ -1,4 +1,4 @@
-"""Sync over HTTP: a client compares its folder, uploads the difference, and lets the rest follow."""
+"""Sync over HTTP: a client compares its folder, uploads the difference, and leaves the rest to the server."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ def sync(site: Site, files: Mapping[str, str], **options: Any) -> dict[str, Any]
 
 
 def follow(site: Site, files: Mapping[str, str]) -> dict[str, Any]:
-    """Do as the documentation says."""
+    """Follow the documented steps."""
     planned = sync(site, files, dry_run=True)
     if wanted := [*planned["added"], *planned["modified"]]:
         assert upload(site.client, "sea", {name: files[name] for name in wanted})["state"] == "completed"

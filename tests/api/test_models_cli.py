@@ -1,4 +1,4 @@
-"""The commands about models: what they print and where they exit, on the real pack and on a damaged one."""
+"""The commands about models: their output and exit codes, on the real pack and on a damaged one."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ from tests.waiting import HANG_S
 ROOT = Path(__file__).parents[2]
 ENTRIES: dict[str, dict[str, Any]] = {
     "reranker": {"question": "Who wrote Hamlet?", "texts": ["Shakespeare wrote Hamlet.", "Butter melts."]},
-    "reader": {"question": "Who wrote Hamlet?", "context": "It is said that Shakespeare wrote Hamlet."},
+    "reader": {"question": "Who wrote Hamlet?", "context": "It is known that Shakespeare wrote Hamlet."},
     "compressor": {"text": "The lamp is lit at dusk, and it burns until the sun is up.", "rate": 0.5},
     "judge": {"premise": "Shakespeare wrote Hamlet in London.", "hypothesis": "Hamlet is by Shakespeare."},
 }
@@ -92,7 +92,7 @@ def batch(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Return a copy of the code and its pack, to be damaged; what is prepared lies with the installation."""
+    """Return a copy of the code and its pack, to be damaged; prepared models stay with the installation."""
     for folder in ("api", "eval", "ingest", "rag"):
         shutil.copytree(ROOT / folder, tmp_path / "tree" / folder, ignore=shutil.ignore_patterns("*.pyc"))
     return tmp_path / "tree"
@@ -161,14 +161,14 @@ def test_results_keep_the_order_of_the_lines_and_do_not_wait_for_all_of_them() -
 
     def work(entry: dict[str, Any]) -> dict[str, Any]:
         if entry["premise"] == "0":
-            assert release.wait(HANG_S)  # the first line is the last one to be done of those in work
+            assert release.wait(HANG_S)  # of the lines in progress, the first finishes last
         return {"supported": float(entry["premise"])}
 
     def lines() -> list[str]:
         return [json.dumps({"id": n, "premise": str(n), "hypothesis": ""}) for n in range(200)]
 
     class Release(list[str]):
-        """Lines that let go of the first one only when the second has been taken."""
+        """Lines that release the first one only once the second has been taken."""
 
         def __iter__(self) -> Any:
             for number, line in enumerate(super().__iter__()):

@@ -182,7 +182,7 @@ def test_a_streamed_answer_is_the_plain_one(site: Site) -> None:
 
 
 class Waiting:
-    """A generator that begins when it is told to."""
+    """A generator that begins on request."""
 
     writes = False
 

@@ -1,4 +1,4 @@
-"""The service's own schedule: read from ibid.toml, due when it says, alive whatever a run does."""
+"""The service's own schedule: read from ibid.toml, due on time, and alive whatever a run does."""
 
 import logging
 from collections.abc import Iterator
@@ -98,7 +98,7 @@ def said(caplog: pytest.LogCaptureFixture, start: str) -> list[str]:
 
 @contextmanager
 def holding_lock(home: Path, corpus: str) -> Iterator[None]:
-    """Hold the lock of a corpus's syncs, taken as soon as no scheduled run holds it."""
+    """Hold the sync lock of a corpus, acquired as soon as no scheduled run holds it."""
     with ExitStack() as held:
 
         def is_taken() -> bool:

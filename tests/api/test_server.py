@@ -1,4 +1,4 @@
-"""A server in a process of its own: killed, restarted, stopped, and left alone by others."""
+"""A server in its own process: killed, restarted, stopped, and left alone by others."""
 
 import socket
 import sqlite3
@@ -16,7 +16,7 @@ from tests.made_files import make_pdf
 from tests.served import TRAVEL, find, finished, upload
 from tests.waiting import HANG_S, wait_until
 
-# No test here compresses anything, and each start would import what that needs.
+# No test here compresses anything, and each start would import the compressor's packages.
 served_alone = partial(running_server, compressor="none")
 FILES = {
     f"reports/{n:02}.txt": f"Report {n}. The meter of building {n} shows {n * 37} units." for n in range(30)
@@ -76,7 +76,7 @@ def test_a_server_starts_stops_in_order_and_binds_to_this_machine_alone(tmp_path
     with served_alone(tmp_path) as server:
         upload(server.client, "handbook", {"travel.md": TRAVEL})
         assert find(server.client, "handbook", "hotel")
-    assert list((tmp_path / "indexes").glob("*.snapshot"))  # what stopping in order leaves
+    assert list((tmp_path / "indexes").glob("*.snapshot"))  # left by an orderly stop
     with sqlite3.connect(tmp_path / "catalog.sqlite3") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
@@ -96,7 +96,7 @@ def test_stopping_waits_for_no_long_text_and_its_job_goes_on(tmp_path: Path) -> 
     kept = checkpoints(tmp_path)
     assert chunks(tmp_path) == []  # it was not waited for
     with served_alone(tmp_path) as server:
-        wait_until(lambda: checkpoints(tmp_path) > kept)  # it goes on with what was embedded
+        wait_until(lambda: checkpoints(tmp_path) > kept)  # it resumes after the embedded chunks
         assert server.client.get(f"/v1/jobs/{job}").json()["files"][0]["state"] == "running"
         assert server.client.delete("/v1/corpora/meters/documents/long.txt").status_code == 204
         kill(server)
@@ -114,7 +114,7 @@ def test_two_servers_on_one_data_folder_agree(tmp_path: Path) -> None:
         assert find(other.client, "handbook", "hotel in London")[0]["document"] == "travel.md"
         assert other.client.delete("/v1/corpora/handbook/documents/travel.md").status_code == 204
         assert "travel.md" not in {hit["document"] for hit in find(one.client, "handbook", "hotel in London")}
-        upload(other.client, "handbook", {"third.txt": "A third text on hotels."})  # whoever works it off
+        upload(other.client, "handbook", {"third.txt": "A third text on hotels."})  # for either server
         assert {hit["document"] for hit in find(one.client, "handbook", "hotel")} == {
             "other.txt",
             "third.txt",
@@ -122,7 +122,7 @@ def test_two_servers_on_one_data_folder_agree(tmp_path: Path) -> None:
 
 
 def test_an_answer_does_not_wait_for_an_acknowledgement(tmp_path: Path) -> None:
-    """Without TCP_NODELAY every answer to a POST is 40 ms late, whatever the work took."""
+    """Without TCP_NODELAY every response to a POST is 40 ms late, however long the work took."""
     settings = Settings(home=tmp_path, port=free_port())
     with (
         listen(settings) as listening,

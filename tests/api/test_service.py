@@ -1,4 +1,4 @@
-"""The service: what happens after a job, and what closing leaves."""
+"""The service: what happens after a job, and what remains after closing."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ def run(service: Service, name: str, data: bytes) -> Job:
 def test_the_index_follows_a_job_before_anyone_asks(service: Service, tmp_path: Path) -> None:
     assert run(service, "travel.md", TRAVEL.encode()).state == "completed"
     service.close()
-    assert list((tmp_path / "indexes").glob("*.snapshot"))  # of an index that holds something
+    assert list((tmp_path / "indexes").glob("*.snapshot"))  # of an index that is not empty
 
 
 def test_stopping_a_server_leaves_the_connections_of_requests_open(service: Service) -> None:

@@ -1,4 +1,4 @@
-"""What a start costs: the command line and the service import what they use, and no more."""
+"""Start-up costs: the command line and the service import only what they use."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ TOLD = "import atexit, sys; atexit.register(lambda: print('imported:', *sys.modu
 
 
 def imported(code: str, *arguments: object) -> set[str]:
-    """Run Python code in a process of its own; return the top-level modules that it imported."""
+    """Run Python code in a separate process; return the top-level modules that it imported."""
     run = [sys.executable, "-c", TOLD + code, *map(str, arguments)]
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     listed = done.stderr.rpartition("imported:")[2].split()

@@ -1,4 +1,4 @@
-"""The webhook: what a receiver can prove of a post, and what becomes of one that nobody takes."""
+"""The webhook: what a receiver can verify about a post, and what happens to an undeliverable one."""
 
 import hashlib
 import hmac

@@ -166,7 +166,7 @@ def test_a_dead_span_fails_the_check(ibid: Ibid, asked: Path, home: Path) -> Non
 @needs_chromium
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_is_readable_in_a_browser(ibid: Ibid, asked: Path, home: Path, width: int) -> None:
-    """Opened in a real one, on a desk and on a phone: all plots are seen, and nothing runs over the edge."""
+    """In a real browser, at desktop and phone size: all plots are visible, and nothing overflows."""
     ibid("eval", "run", "-c", "sea", "-q", asked, "--out", home / "r.json", "--no-ragas")
     ibid("eval", "report", home / "r.json", "--html", home / "page.html")
     with browsed(width) as page:

@@ -115,7 +115,7 @@ def test_a_measure_that_the_judge_cannot_give_is_refused() -> None:
 
 
 class Server(BaseHTTPRequestHandler):
-    """Speaks OpenAI's chat protocol: says that every statement is supported, or something that is no JSON."""
+    """Speaks OpenAI's chat protocol: says that every statement is supported, or something that is not JSON."""
 
     malformed = False
 
@@ -139,7 +139,7 @@ class Server(BaseHTTPRequestHandler):
         self.wfile.write(encoded)
 
     def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def answer_to(request: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every planted fault is caught by the gate, and a run without one passes."""
+"""The gate catches every planted fault and passes a run without one."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from rag.models.embed import Embedder, TokenVectors
 from rag.pipeline import Pipeline
 from rag.stages import ModelSet
 
-SEEN_BY = {  # what has to catch each fault, at the least
+SEEN_BY = {  # the checks that at least have to catch each fault
     "BM25 off": "lexical R@10 drops 0.05",
     "fusion reversed": "fused nDCG@10 drops 0.05",
     "reranker shuffled": "reranked RR drops 0.05",
@@ -32,7 +32,7 @@ QUESTIONS = random.Random(5).sample(handbook(), 40)
 
 
 class Remembering:
-    """An embedder that embeds each text once: the runs, which ask the same questions of the same chunks, share it."""
+    """An embedder that embeds each text once; the runs share it, since they have the same questions and chunks."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder

@@ -82,5 +82,5 @@ def test_a_system_message_that_was_seen_is_not_computed_again(
     model._model.register_forward_pre_hook(lambda *_: passes.append(1))
     times = prefix_times(model, [context(), context("Ada Quill lights the lamp.")])
 
-    assert len(passes) == 6  # two for a message not seen before, one for it again
+    assert len(passes) == 6  # two for a new message, one for a repeated one
     assert all(taken > 0 for taken in times.values())

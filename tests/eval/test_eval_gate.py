@@ -1,4 +1,4 @@
-"""The gate: a real loss fails, noise does not, and what a set cannot see is said."""
+"""The gate: a real loss fails, noise does not, and the limits of a small set are reported."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -103,7 +103,7 @@ def test_a_loss_beyond_what_is_allowed_fails_and_one_within_does_not() -> None:
     assert failed.loss == pytest.approx(0.3)
     assert failed.least == pytest.approx(0.3 - 1.645 * math.sqrt(0.3 * 0.7 / 100), abs=0.012)
     assert not judge_run(before, now, [Rule("right", 0.25)]).verdicts[0].failed
-    assert judge_run(now, before, [Rule("right", 0.0)]).passed  # better is no loss
+    assert judge_run(now, before, [Rule("right", 0.0)]).passed  # an improvement is not a loss
 
 
 def test_the_level_is_divided_by_the_number_of_rules() -> None:
@@ -124,7 +124,7 @@ def test_noise_rarely_fails(count: int) -> None:
     for _ in range(tries):
         before, now = (run_of({name: rng.normal(0.5, 0.2, count).tolist() for name in "abcd"}) for _ in "12")
         failures += not judge_run(before, now, [Rule(name, 0.0) for name in "abcd"]).passed
-    assert failures <= 10  # 4 are expected; 11 come once in 400 times
+    assert failures <= 10  # 4 are expected; 11 happen once in 400 times
 
 
 def test_a_loss_as_large_as_is_named_visible_is_seen() -> None:

@@ -36,7 +36,7 @@ def test_copies_are_altered_line_by_line_and_never_repeat() -> None:
 
 
 def test_the_pace_compares_the_last_tenth_with_the_first() -> None:
-    """First: (110 - 10) / (4 - 3) = 100 a second. Last: (1000 - 900) / (16 - 12) = 25, however long the end takes."""
+    """First: (110 - 10) / (4 - 3) = 100 per second. Last: (1000 - 900) / (16 - 12) = 25, however long the end takes."""
     seen = [(0.0, 0), (2.0, 0), (3.0, 10), (4.0, 110), (8.0, 500), (12.0, 900), (16.0, 1000), (60.0, 1000)]
 
     assert pace(seen) == pytest.approx(25 / 100)
@@ -67,7 +67,7 @@ def test_a_few_documents_are_ingested_by_a_real_process() -> None:
     assert 0 <= found["after_the_last_chunk_s"] < found["seconds"]
     assert found["chunks_per_s"] == pytest.approx(found["chunks"] / found["seconds"], rel=0.05, abs=0.06)
     assert min(found["start_s"], found["processor_s"], found["limit_chunks_per_s"], found["catalogue_mb"]) > 0
-    assert 0 < found["embedding_share_of_processor_s"] < 1  # the start is in the whole
+    assert 0 < found["embedding_share_of_processor_s"] < 1  # the total includes the start
     assert found["memory_mb"] > 50
 
 

@@ -1,4 +1,4 @@
-"""What is measured of a question: standard measures equal the library's, spans and answers by hand."""
+"""The measures of a question: standard ones equal the library's, spans and answers equal hand calculations."""
 
 import math
 import random

@@ -39,7 +39,7 @@ class Reading:
 
 
 class Reader:
-    """Finds `Ada Quill`, if it is there, whatever is asked; is sure of a question with "pier" only."""
+    """Finds `Ada Quill` in any text that contains it; is sure only of questions with "pier"."""
 
     def read(self, question: str, context: str) -> Reading:
         return Reading("Ada Quill" if "Ada Quill" in context else "", 0.5 if "pier" in question else 0.49)
@@ -51,7 +51,7 @@ class Compressed:
 
 
 class FirstPart:
-    """Keeps the first characters; the last ones where it is given a question."""
+    """Keeps the first characters, or the last ones if it is given a question."""
 
     def compress(self, text: str, rate: float, *, question: str = "") -> Compressed:
         room = round(rate * len(text))

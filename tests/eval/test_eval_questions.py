@@ -1,4 +1,4 @@
-"""Question sets: what is malformed is named by its line, what is dead or leaks is found."""
+"""Question sets: malformed lines are named; dead spans and leaks are found."""
 
 import json
 from pathlib import Path

@@ -55,7 +55,7 @@ def test_every_way_is_compared_with_the_evidence_as_it_is(made: Trial) -> None:
     base = rows["as it is"]["means"]
     assert (base["answer in prompt"], base["gold words in prompt"], base["gold stands"]) == (1.0, 1.0, 1.0)
     assert rows["compressed 3x"]["differences"]["evidence tokens"]["high"] < 0
-    assert rows["compressed 3x"]["means"]["right"] == base["right"]  # it quotes what is stored
+    assert rows["compressed 3x"]["means"]["right"] == base["right"]  # it quotes the stored text
     assert base["prompt tokens"] > base["evidence tokens"]
 
 
@@ -67,7 +67,7 @@ def test_a_gold_sentence_stands_on_what_is_shown_of_its_piece(made: Trial) -> No
     half = EvalQuestion("q3", "?", (*QUESTION.evidence, Gold("sea.txt", 0, len(false), false)), ("oil",))
 
     assert gold_stands(QUESTION, answer, SharedWords()) == 1.0
-    assert gold_stands(half, answer, SharedWords()) == 0.5  # its number stands nowhere
+    assert gold_stands(half, answer, SharedWords()) == 0.5  # its number is nowhere
     assert gold_stands(EvalQuestion("q4", "?", (other,), ("x",)), answer, SharedWords()) == 0.0
 
 

@@ -1,4 +1,4 @@
-"""What `ibid eval` says where only the service is installed."""
+"""What `ibid eval` says if only the service is installed."""
 
 import subprocess
 import sys

@@ -51,7 +51,7 @@ def test_the_set_is_large_and_varied() -> None:
 
 
 def test_the_question_path_finds_cites_and_refuses() -> None:
-    """Floors a little below what was measured; docs/benchmarks.md has the figures themselves."""
+    """Floors a little below the measured figures, which are in docs/benchmarks.md."""
     judged = judge_questions()
     figures = summarise(judged)
 

@@ -15,7 +15,7 @@ def made(count: int, seed: int) -> dict[int, np.ndarray]:
 def is_brute_force(
     found: list[tuple[int, float]], vectors: dict[int, np.ndarray], question: np.ndarray, k: int
 ) -> bool:
-    """Tell whether these are the k best, in order; two that float32 cannot tell apart may change places."""
+    """Return whether these are the k best, in order; two that float32 cannot distinguish may be swapped."""
     scores = {i: float(vector.astype(np.float64) @ question) for i, vector in vectors.items()}
     best = sorted(scores.values(), reverse=True)[:k]
     return (

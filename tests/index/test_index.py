@@ -1,4 +1,4 @@
-"""The follower: equal to brute force over the living chunks after any history, and never torn."""
+"""The follower: equal to brute force over the live chunks after any history, and never torn."""
 
 import random
 import subprocess
@@ -107,9 +107,9 @@ def test_any_history_equals_brute_force_and_a_rebuild(library: Library, seed: in
     rebuilt = follower(library)
     for question in QUESTIONS:
         vector = library.vectors([question])[0]
-        mine, anew = (each.search(question, vector, dense_k=7, lexical_k=4) for each in (index, rebuilt))
-        assert (mine.dense, mine.chunks) == (anew.dense, anew.chunks)  # to the same bits, ties included
-        assert [i for i, _ in mine.lexical] == [i for i, _ in anew.lexical]
+        mine, theirs = (each.search(question, vector, dense_k=7, lexical_k=4) for each in (index, rebuilt))
+        assert (mine.dense, mine.chunks) == (theirs.dense, theirs.chunks)  # bit-identical, ties included
+        assert [i for i, _ in mine.lexical] == [i for i, _ in theirs.lexical]
     assert len(index) == len(rebuilt) == len(other) == len(living(catalog))
 
 
@@ -187,7 +187,7 @@ def test_a_follower_in_another_process_agrees_at_once(catalog: Catalog) -> None:
 
 
 def test_a_reader_sees_the_old_version_or_the_new_one(catalog: Catalog) -> None:
-    """Each version holds three chunks; every search must find three, of one version, never an older one."""
+    """Each version has three chunks; every search must find three of one version, never of an older one."""
     catalog.create_corpus(CORPUS, Recipe("random"))
     stop, torn = threading.Event(), list[str]()
     index = made_versions.follower(catalog)  # shared by the readers, as in a server
@@ -234,7 +234,7 @@ def test_a_follower_recovers_from_a_vector_that_does_not_fit(library: Library) -
             "INSERT INTO changes (generation, document, kind) VALUES (?, 1, 'add')",
             (made_versions.serving(library.catalog),),
         )
-    for _ in range(2):  # FAISS refuses its length
+    for _ in range(2):  # FAISS rejects its length
         with pytest.raises(AssertionError):
             index.catch_up()
     library.put("a", "the grey heron, mended")

@@ -92,9 +92,9 @@ turns = st.tuples(st.sampled_from(["compact", "reload"]), st.none())
     st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join),
 )
 def test_any_order_of_changes(n: int, changes: list[tuple[str, Any]], question: str) -> None:
-    """Model: a dict of texts, given to `rank_bm25` anew. The engine has to agree after every change.
+    """Model: a dict of texts, passed to a fresh `rank_bm25`. The engine has to agree after every change.
 
-    The n chunks at the start are a segment that the later ones stay beside while they are less than an eighth.
+    The n initial chunks are a segment that is not merged with later ones while those are less than an eighth of it.
     """
     engine, model = LexicalIndex(), {100 + i: " ".join(WORDS[i % 7 : i % 4 : -1]) for i in range(n)}
     engine.add(list(model), list(model.values()))
@@ -136,7 +136,7 @@ def test_ties_go_by_id() -> None:
     [
         ("RFC2616", [0]),
         ("rfc 2616", [0]),
-        ("user_id", [2, 1]),  # before the chunk that has many a user and many an id
+        ("user_id", [2, 1]),  # before the chunk with many occurrences of user and id
         ("err-0042", [3]),
         ("self hosted", [8]),
         ("cafe lodz", [8]),

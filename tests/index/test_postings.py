@@ -1,4 +1,4 @@
-"""The segments under the lexical index, and the index at a size where they matter, against brute force."""
+"""The segments of the lexical index, and the index at a size at which they matter, against brute force."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Snapshots of the indexes: whole or absent, whatever happened to the file."""
+"""Snapshots of the indexes: complete or absent, whatever happened to the file."""
 
 import json
 import random
@@ -100,7 +100,7 @@ def test_a_failed_write_leaves_the_old_snapshot(tmp_path: Path) -> None:
     blocked = tmp_path / "blocked"
     blocked.mkdir()
     with pytest.raises(OSError, match="directory"):
-        write_snapshot(blocked, ARRAYS, STATED)  # cannot take a folder's place
+        write_snapshot(blocked, ARRAYS, STATED)  # cannot replace a folder
     assert equal(read_snapshot(path))
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.snapshot", "blocked"]
 
@@ -210,7 +210,7 @@ def test_nothing_is_written_while_little_changed(library: Library) -> None:
 
 
 def test_a_snapshot_of_another_catalogue_is_refused(library: Library, tmp_path: Path) -> None:
-    """Both have one change of one corpus behind them; nothing but the catalogue's identity differs."""
+    """Both have seen one change of one corpus; only the catalogue's identity differs."""
     library.put("a", "herons nest in reed beds")
     index = follower(library)
     index.catch_up()

@@ -30,7 +30,7 @@ CORPUS = "built"
 
 
 class Choking:
-    """The real embedder, which cannot take texts that hold a word, nor whatever else comes with them."""
+    """The real embedder, except that it rejects any batch in which a text contains a given word."""
 
     def __init__(self, embedder: Embedder, word: str, error: Exception) -> None:
         self._embedder, self._word, self._error = embedder, word, error
@@ -70,7 +70,7 @@ FILES = [source(f"{name}.txt", f"The {name} stands in the harbour.") for name in
     ("error", "told"),
     [(MemoryError(), "MemoryError"), (RuntimeError("Failed to allocate memory"), "RuntimeError: Failed to")],
 )
-@pytest.mark.parametrize("chunker", ["packed", "max_min"])  # the latter embeds sentences when it cuts
+@pytest.mark.parametrize("chunker", ["packed", "max_min"])  # the latter embeds sentences to cut
 def test_a_file_that_cannot_be_embedded_fails_alone(
     catalog: Catalog, embedder: Embedder, error: Exception, told: str, chunker: str
 ) -> None:
@@ -190,7 +190,7 @@ def test_a_large_file_goes_on_where_a_kill_ended_it(catalog: Catalog, embedder: 
 
 
 class StoppedAt(Choking):
-    """An embedder whose service is told to stop once it has encoded so many texts."""
+    """An embedder whose service is told to stop after a number of encoded texts."""
 
     def __init__(self, embedder: Embedder, stop: threading.Event, after: int) -> None:
         super().__init__(embedder, "\0", Exception())
@@ -227,7 +227,7 @@ def test_a_stop_waits_for_no_large_file_and_the_next_start_goes_on_with_it(
     assert count(catalog, "embeddings") == SENTENCES
 
 
-@pytest.mark.parametrize("chunker", ["packed", "max_min"])  # the latter embeds when it cuts
+@pytest.mark.parametrize("chunker", ["packed", "max_min"])  # the latter embeds to cut
 def test_a_stop_is_no_failure_of_a_file(catalog: Catalog, embedder: Embedder, chunker: str) -> None:
     stop = threading.Event()
     stopped = StoppedAt(in_background(embedder, stop), stop, after=0)

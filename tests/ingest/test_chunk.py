@@ -27,7 +27,7 @@ TOPICS = {"cat": 0, "dog": 0, "pet": 0, "tax": 1, "loan": 1, "bank": 1, "oak": 2
 
 
 class TopicEmbedder:
-    """A stand-in that can rank: a word's vector is its topic's axis; what has no topic lies on the last axis."""
+    """A stand-in that can rank: a word's vector is its topic's axis; words without a topic are on the last axis."""
 
     fingerprint = "topics"
     dimension = 4
@@ -59,7 +59,7 @@ def texts(text: str, pieces: Sequence[ChunkSpan]) -> list[str]:
 
 
 def check(text: str, pieces: Sequence[ChunkSpan], embedder: Embedder, chunk_tokens: int) -> None:
-    """The promises: in order, stripped, within both limits, and every visible character in a piece."""
+    """The guarantees: in order, stripped, within both limits, and every visible character in a piece."""
     covered = np.zeros(len(text), bool)
     for piece in pieces:
         body = text[piece.start : piece.end]
@@ -145,7 +145,7 @@ def test_no_cut_inside_an_emoji_or_between_letter_and_accent() -> None:
 
 
 class LineBreakEmbedder(TopicEmbedder):
-    """A stand-in for tokenizers to which a line break is a token, so that joining a context costs one more."""
+    """A stand-in for tokenizers in which a line break is a token, so that joining a context costs one more."""
 
     max_tokens = 40
 
@@ -153,7 +153,7 @@ class LineBreakEmbedder(TopicEmbedder):
         return np.array([m.span() for m in re.finditer(r"\w+|[^\w\s]|\n", text)], np.int32).reshape(-1, 2)
 
 
-def test_context_and_text_together_are_counted_anew() -> None:
+def test_context_and_text_are_counted_together() -> None:
     embedder: Embedder = LineBreakEmbedder()
     text = "# Head\n\n" + "word " * 200
     check(text, make_chunker("packed", embedder, chunk_tokens=60)(text), embedder, 60)
@@ -226,7 +226,7 @@ def test_table_that_fits_stays_whole() -> None:
     table = "| city | rate |\n| --- | --- |\n| Rome | 90 |\n| Oslo | 120 |"
     text = f"Rates are below. \n\n{table}\n\nThey change yearly."
     assert sum(table in body for body in texts(text, stand_in("packed", 40)(text))) == 1
-    assert texts(text, stand_in("packed", 60)(text)) == [text]  # with what introduces it where that fits
+    assert texts(text, stand_in("packed", 60)(text)) == [text]  # with its introduction if that fits
 
 
 def test_table_that_does_not_fit_is_split_by_row_under_its_header() -> None:
@@ -304,8 +304,8 @@ def test_max_min_by_hand() -> None:
     # A second member needs 1.5 x cos > .6: cos 66 = .407 passes, cos 67 = .391 does not.
     assert max_min(circle(0, 66), [1, 1], [9, 9], threshold=0.6) == [(0, 2)]
     assert max_min(circle(0, 67), [1, 1], [9, 9], threshold=0.6) == [(0, 1), (1, 2)]
-    # The least similarity begins anew with each chunk: against {180, 185}, cos 50 = .643 exceeds .6 but not
-    # .9 x cos 5 x sigmoid(1) = .655; the .407 of {0, 66} would have let it in.
+    # The least similarity is reset with each chunk: against {180, 185}, cos 50 = .643 exceeds .6 but not .9 x cos 5 x
+    # sigmoid(1) = .655; the .407 of {0, 66} would have let it in.
     angles = circle(0, 66, 180, 185, 235)
     assert max_min(angles, [1] * 5, [9] * 5, threshold=0.6) == [(0, 2), (2, 4), (4, 5)]
     # Too long: the third of three equal units does not fit.
@@ -367,13 +367,13 @@ def test_semantic_chunks_end_where_the_topic_does(name: str) -> None:
         (TREES * 3).strip(),
     ]
     packed = texts(text, stand_in("packed", 90)(text))
-    assert packed[0].endswith(MONEY.strip())  # what fills chunks to the brim mixes topics
+    assert packed[0].endswith(MONEY.strip())  # filling chunks completely mixes topics
 
 
 def test_topic_vectors_by_hand() -> None:
     text = "the cat the tax 1 2"
     vectors = TopicVectors(STAND_IN).vectors(Ruler(text, STAND_IN), [(0, 7), (8, 15), (16, 19)])
-    # "the" weighs the same on both sides and the mean lies between them: what is left are opposites.
+    # "the" weighs the same on both sides, and the mean lies between them: opposites remain.
     assert vectors[0] == pytest.approx([0.5**0.5, -(0.5**0.5), 0, 0], abs=1e-6)
     assert vectors[1] == pytest.approx(-vectors[0], abs=1e-6)
     assert vectors[2] == pytest.approx([0, 0, 0, 0])  # numbers weigh nothing
@@ -421,7 +421,7 @@ def test_the_order_of_documents_does_not_matter() -> None:
 
 
 def test_a_slice_that_tokenises_longer_is_cut_again() -> None:
-    """A word of 101 letters is one unknown token to BERT; cut, its parts are many."""
+    """A word of 101 letters is one unknown token to BERT; cut, it becomes many."""
     text = "q" * (16 * MAX_TOKEN_CHARS) + "xqz" * 30
     pieces = MADE["token", 16](text)
     check(text, pieces, TRUNK, 16)

@@ -1,4 +1,4 @@
-"""Corpora as lines of JSON: the same text, pages, metadata, versions and answers where they are imported."""
+"""Corpora as lines of JSON: the same text, pages, metadata, versions and answers after an import."""
 
 import json
 from contextlib import closing
@@ -15,7 +15,7 @@ QUESTION = "What does the lamp of the lighthouse burn?"
 
 @pytest.fixture
 def sea(ibid: Ibid, home: Path) -> Path:
-    """A corpus of three documents, one of which has pages and one of which was changed once; the folder of it."""
+    """The folder of a corpus of three documents, one with pages and one changed once."""
     notes = home / "notes"
     notes.mkdir()
     (notes / "lamp.md").write_text("# Lighthouse\n\nThe lamp burns coal.")
@@ -28,7 +28,7 @@ def sea(ibid: Ibid, home: Path) -> Path:
 
 
 def elsewhere(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    """Go on in another data folder."""
+    """Continue in another data folder."""
     monkeypatch.setenv("IBID_HOME", str(home / "elsewhere"))
 
 

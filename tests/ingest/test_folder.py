@@ -1,4 +1,4 @@
-"""Looking into a folder: what is hashed, what is passed over, and what fails alone."""
+"""Scanning a folder: what is hashed, what is skipped, and what fails alone."""
 
 import hashlib
 import os
@@ -123,7 +123,7 @@ def test_a_file_that_is_being_written_fails_until_it_is_whole(folder: Path) -> N
 
 @pytest.fixture
 def closed() -> Iterator[Path]:
-    """A folder with a part that this process may not list; it is nobody for as long, where it is root."""
+    """A folder with a part that this process may not list; a root process becomes `nobody` meanwhile."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         folder.chmod(0o755)

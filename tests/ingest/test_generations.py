@@ -1,4 +1,4 @@
-"""A corpus made anew beside the generation that serves it: built, swapped, rolled back, pruned."""
+"""A corpus rebuilt beside the generation that serves it: built, swapped, rolled back, pruned."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ LAMP_QUESTION = "What does the lamp burn?"
 
 
 class Corpus:
-    """A corpus with a builder of its own, and what a question about it finds."""
+    """A corpus with its own builder, and the results of a question."""
 
     def __init__(self, catalog: Catalog, embedder: Embedder) -> None:
         self.catalog, self.settings = catalog, Settings(home=catalog.home)
@@ -59,7 +59,7 @@ class Corpus:
         generations.swap(self.catalog, self.builder.maker(generation))
 
     def found(self, question: str, pipeline: Pipeline | None = None) -> dict[str, int]:
-        """Return the documents that a question finds, each with how long the longest chunk of it is."""
+        """Return the documents that a question finds, each with the length of its longest chunk."""
         rankings = (pipeline or self.pipeline).search(CORPUS, question).trace.rankings
         lengths: dict[str, int] = {}
         for hit in (*rankings["dense"], *rankings["lexical"]):

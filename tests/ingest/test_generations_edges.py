@@ -1,4 +1,4 @@
-"""Generations at their edges: pruned or deleted under a question or a build, models that are gone, old folders."""
+"""Edge cases of generations: pruned or deleted during a question or a build, missing models, old folders."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -133,7 +133,7 @@ def test_after_a_rollback_swap_says_how_to_go_forth_again(library: Library) -> N
     assert candidate(catalog, CORPUS, new.id).id == new.id
 
 
-def test_a_corpus_whose_model_is_not_named_is_not_made_anew_as_it_is_already(
+def test_a_corpus_whose_model_is_not_named_is_not_rebuilt_as_it_is_already(
     ibid: Ibid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sea.txt").write_text(SEA, encoding="utf-8")

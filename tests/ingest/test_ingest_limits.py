@@ -1,4 +1,4 @@
-"""A real server under files that are made to hurt it: they fail alone, memory stays, and questions are answered."""
+"""A real server given hostile files: they fail alone, memory stays bounded, and questions are answered."""
 
 import re
 import threading
@@ -70,7 +70,7 @@ def parsers_of(process: int) -> list[int]:
 
 
 class Peak:
-    """The most memory that a server and its parsing processes take beyond what they held, while the block runs."""
+    """The most additional memory that a server and its parsing processes take while the block runs."""
 
     def __init__(self, server: Server) -> None:
         self._server = server.process.pid
@@ -99,9 +99,9 @@ class Peak:
 
 
 def overlapping_bomb() -> bytes:
-    """Make a docx of 449 KiB whose three parts unpack to more than 1 GB: all of them lie in the same place.
+    """Make a docx of 449 KiB whose three parts unpack to more than 1 GB: they share the same bytes.
 
-    A single part cannot: deflate shrinks to a thousandth at best.
+    A single part cannot do that: deflate shrinks to a thousandth at best.
     """
     stream = BytesIO()
     with (
@@ -145,7 +145,7 @@ def test_cancelling_ends_the_file_at_hand(server: Server) -> None:
     assert (cancelled["state"], cancelled["done"]) == ("cancelled", 2)
     after = wait(server.client, submit(server.client, {"after.txt": b"After it."}))
     assert after["state"] == "completed"
-    assert not {*reading} & {*parsers_of(server.process.pid)}  # ended; one that comes to its end reads on
+    assert not {*reading} & {*parsers_of(server.process.pid)}  # ended; a finished reader would continue
     assert server.client.post(f"/v1/jobs/{name}/cancel").status_code == httpx.codes.CONFLICT
     assert server.client.post("/v1/jobs/none/retry").status_code == httpx.codes.NOT_FOUND
 

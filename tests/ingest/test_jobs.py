@@ -1,4 +1,4 @@
-"""Jobs: what was acknowledged is worked off, whatever fails on the way; what nobody needs is dropped."""
+"""Jobs: acknowledged uploads are processed whatever fails on the way; unneeded data is dropped."""
 
 import signal
 import subprocess
@@ -133,7 +133,7 @@ def test_an_unknown_job_is_not_found(jobs: Jobs) -> None:
         jobs.queue.get("x")
 
 
-# a deletion beats an upload that is on its way
+# a deletion wins over an upload in progress
 
 
 def test_a_name_deleted_while_its_upload_is_queued_stays_deleted(jobs: Jobs, catalog: Catalog) -> None:
@@ -197,7 +197,7 @@ def test_a_deleted_corpus_does_not_come_back_before_it_is_uploaded_to_again(
     assert [info.name for info in catalog.documents.infos(CORPUS)] == ["c.txt"]
 
 
-def test_a_corpus_deleted_during_an_upload_is_made_anew_with_the_job(tmp_path: Path) -> None:
+def test_a_corpus_deleted_during_an_upload_is_recreated_with_the_job(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path)
 
     class Raced(Originals):
@@ -300,7 +300,7 @@ def test_stopping_does_not_wait_for_a_slow_file_nor_count_against_it(catalog: Ca
         jobs = Jobs(catalog)
         run(jobs, catalog, before=slow)
         assert reading.wait(HANG_S)
-        assert not jobs.stop(wait_s=0.1)  # it is not waited for: it goes on only below
+        assert not jobs.stop(wait_s=0.1)  # it is not waited for: it continues only below
         assert states(jobs.queue.get(job)) == [("a.txt", "queued"), ("b.txt", "queued")]
         go_on.set()
         assert jobs.stop(wait_s=HANG_S)

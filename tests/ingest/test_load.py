@@ -1,4 +1,4 @@
-"""Files made with the real libraries, and the exact text that each must give."""
+"""Files made with the real libraries, and the exact text that each must yield."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Each bad file has a clear error of its own, and costs little."""
+"""Each bad file gives its own clear error, at little cost."""
 
 import io
 import time
@@ -115,7 +115,7 @@ def test_zip_bombs_cost_neither_time_nor_memory() -> None:
 
 
 def refusal_within(data: bytes, *, seconds: float, megabytes: float) -> str:
-    refusal(DOCX[:-200], "a.docx")  # imports what is imported at first use
+    refusal(DOCX[:-200], "a.docx")  # triggers the imports of the first use
     tracemalloc.start()
     started = time.thread_time()
     message = refusal(data, "a.docx")

@@ -1,4 +1,4 @@
-"""Parsing in a child process: what it reads is what `load` reads, and no file can harm the process that asks."""
+"""Parsing in a child process: it reads the same as `load`, and no file can harm the calling process."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ HANDBOOK = Path(__file__).parents[2] / "corpora" / "handbook" / "documents"
 LARGE_TEXT = "\N{SNOWMAN}\N{GRINNING FACE}".encode() * 9_000_000
 
 
-# What other tests in this process still read files with
+# The processes with which other tests in this process still read files
 OTHERS: set[int] = set()
 
 
@@ -69,7 +69,7 @@ def refusal(parser: Parser, data: bytes, name: str) -> str:
 
 
 def slow_json() -> bytes:
-    """Make a file that takes long to read: it is nested deeply, again and again."""
+    """Make a file that takes long to read: it is deeply nested many times."""
     return b"[" + b",".join([b'{"a":' * 300 + b"1" + b"}" * 300] * 15_000) + b"]"
 
 
@@ -126,7 +126,7 @@ def test_the_limits_hold_in_the_child() -> None:
         assert "more than 50 characters" in refusal(parser, b"x" * 51, "a.txt")
 
 
-# what it may cost
+# resource limits
 
 
 def test_a_file_that_takes_too_long_fails_alone() -> None:
@@ -179,7 +179,7 @@ def test_it_has_a_lower_priority_and_nothing_of_ours(parser: Parser, tmp_path: P
     assert nice > os.getpriority(os.PRIO_PROCESS, 0)
 
 
-# what becomes of the child
+# the life of the child
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
@@ -277,7 +277,7 @@ print(len(children()), text, sep="|", end="")
 
 
 def test_a_scan_is_read_by_ocr_where_that_is_installed(tmp_path: Path) -> None:
-    (tmp_path / "rapidocr.py").write_text(_RECOGNISER)  # in the place of RapidOCR, an optional package
+    (tmp_path / "rapidocr.py").write_text(_RECOGNISER)  # in place of RapidOCR, an optional package
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", _SCAN],

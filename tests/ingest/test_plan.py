@@ -1,4 +1,4 @@
-"""The plan of a sync: what is added, changed, moved and deleted, and what is refused."""
+"""The plan of a sync: additions, changes, moves and deletions, and what is refused."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""The queue of uploads: cancelled, retried, kept for a week, and how long the rest will take."""
+"""The queue of uploads: cancelled, retried, kept for a week, and the estimate of the remaining time."""
 
 import threading
 import time
@@ -110,7 +110,7 @@ def test_the_bytes_of_what_failed_are_kept_for_a_week(jobs: Jobs, catalog: Catal
     with catalog.database.write() as transaction:
         transaction.execute("UPDATE jobs SET finished = finished - 7.1 * 86400 WHERE id = ?", (job,))
     jobs.stop()
-    later = Jobs(catalog)  # it looks at its start, and every hour
+    later = Jobs(catalog)  # it checks at its start, and every hour
     run(later, catalog)
     finished(later, submit(later, [upload("b.txt", b"two")]))
     later.stop()

@@ -1,4 +1,4 @@
-"""`ibid sync` as cron runs it: what comes and goes, what must never go, the lock, and what is said at the end."""
+"""`ibid sync` as cron runs it: additions, deletions, what must never be deleted, the lock, and the final report."""
 
 import json
 import os
@@ -128,7 +128,7 @@ def test_what_came_in_another_way_is_never_deleted(ibid: Ibid, folder: Path, hom
     sync(ibid, folder)
     (folder / "lamp.md").unlink()
     (home / "lamp.md").write_text("A lamp of another house.")
-    ibid("ingest", home / "lamp.md", "--corpus", "sea")  # since then it is no longer the folder's
+    ibid("ingest", home / "lamp.md", "--corpus", "sea")  # from now on it no longer belongs to the folder
 
     done = sync(ibid, folder, "--delete-missing", "--force", "--json").json()
 
@@ -207,7 +207,7 @@ def test_a_file_that_fails_fails_alone_and_its_old_version_answers(ibid: Ibid, f
     for told in ("lamp.md: load: lamp.md is empty", "broken.pdf: ", "towns/Arco.txt: ", "caf\\udce9.md: "):
         assert f"failed: {told}" in done.err
     assert top(ibid, "What does the lamp burn?") == ("lamp.md", LAMP)
-    (folder / "lamp.md").unlink()  # it failed, and is still known to be the folder's
+    (folder / "lamp.md").unlink()  # it failed, but still belongs to the folder
     assert sync(ibid, folder, "--delete-missing", "--json").json()["deleted"] == ["lamp.md"]
 
 
@@ -315,7 +315,7 @@ def test_the_webhook_is_told_what_was_done_and_what_could_not_be(
         missing = folder.with_name("missing")
         assert sync(ibid, missing).code == 1
         with sync_lock(folder.parent / "home", "sea"):
-            assert sync(ibid, folder).code == 3  # the other one tells
+            assert sync(ibid, folder).code == 3  # the other one fails
     done, failed = (json.loads(body) for _, body in receiver.posts)
     assert done == printed
     assert failed["corpus"] == "sea"

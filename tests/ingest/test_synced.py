@@ -1,4 +1,4 @@
-"""What a sync notes of documents, and what it leaves alone when others change the corpus meanwhile."""
+"""What a sync records about documents, and what it leaves alone when others change the corpus meanwhile."""
 
 import hashlib
 
@@ -129,7 +129,7 @@ def test_a_deletion_leaves_an_upload_on_its_way_alone(
     follow: Sync, catalog: Catalog, embedder: Embedder
 ) -> None:
     carried_out(follow, TEXTS)
-    job = Jobs(catalog).submit("sea", [Upload("Arco.txt", b"Arco anew.", {})], Recipe("random"))
+    job = Jobs(catalog).submit("sea", [Upload("Arco.txt", b"Arco again.", {})], Recipe("random"))
     assert carried_out(follow, without("Arco.txt")).deleted == ("Arco.txt",)
     assert catalog.jobs.get(job).state == "queued"
     assert [file.state for file in catalog.jobs.get(job).files] == ["queued"]

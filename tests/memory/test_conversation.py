@@ -1,4 +1,4 @@
-"""Conversations: follow-ups are understood, exchanges remembered, sessions kept apart and forgotten for good."""
+"""Conversations: follow-ups are understood, exchanges remembered, sessions kept separate and forgotten for good."""
 
 import io
 from pathlib import Path

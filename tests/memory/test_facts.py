@@ -1,4 +1,4 @@
-"""What a user stated is kept with its source, superseded, corrected, recalled, and forgotten for good."""
+"""Facts that a user stated are kept with their source, superseded, corrected, recalled, and forgotten for good."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def test_a_fact_is_corrected(conversations: Conversations, pipeline: Pipeline, e
     assert right.id != wrong.id
     assert [one.id for one in conversations.facts.all(CORPUS, "", history=True)] == [wrong.id, right.id]
     with pytest.raises(NotFound, match=f"no fact {wrong.id}"):
-        conversations.facts.correct(embedder, CORPUS, "", wrong.id, "again")  # it holds no longer
+        conversations.facts.correct(embedder, CORPUS, "", wrong.id, "again")  # it is no longer valid
     for text in (" ", "x" * 301, "turned\u202eround"):
         with pytest.raises(InvalidInput, match="expected 1 to 300"):
             conversations.facts.correct(embedder, CORPUS, "", right.id, text)

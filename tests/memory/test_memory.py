@@ -1,4 +1,4 @@
-"""The tiers of memory: quotas hold, the least useful leaves first, and nothing of the exchanges is changed."""
+"""The tiers of memory: quotas are kept, the least useful leaves first, and exchanges are never changed."""
 
 import pytest
 from hypothesis import given

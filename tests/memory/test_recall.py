@@ -32,7 +32,7 @@ def test_a_turn_is_found_by_its_own_words(embedder: Embedder) -> None:
 
 
 def test_a_turn_is_found_by_the_words_before_it_within_its_session(embedder: Embedder) -> None:
-    """With vectors that say nothing the words alone decide: the turns after the one that names the hotel share it."""
+    """With uninformative vectors, words alone decide: the turns after the one that names the hotel share them."""
     same = np.ones(4, np.float32) / 2
     blind = TurnIndex(SAID, np.tile(same, (len(SAID), 1)))
 

@@ -1,4 +1,4 @@
-"""What a user states is found, what only asks or talks is not, and the newer takes the older one's place."""
+"""Statements of a user are found, questions and small talk are not, and a newer statement replaces an older one."""
 
 import pytest
 

@@ -39,7 +39,7 @@ BAD_RATES = (0, 0.0, -0.5, 1.01, float("nan"), float("inf"), True, "0.5", None)
 
 
 class Lengths:
-    """A classifier that can rank: a token is a word, worth its length, and more where the question has it."""
+    """A classifier that can rank: a token is a word, weighted by its length, and more if the question has it."""
 
     def count(self, text: str) -> int:
         return len(text.split())
@@ -57,7 +57,7 @@ def pack() -> Compressor:
 
 
 def assert_sound(text: str, made: Compressed) -> None:
-    """What must hold of every result."""
+    """Invariants of every result."""
     ends = [-1, *(end for _, end in made.kept)]
     assert all(last < start < end for last, (start, end) in zip(ends, made.kept, strict=False))
     assert ends[-1] <= len(text)
@@ -263,7 +263,7 @@ def test_when_the_question_path_compresses() -> None:
     assert should_compress(PROSE, tokens=200, room=100)
     assert not should_compress(PROSE, tokens=200, room=200)  # it fits
     assert not should_compress(PROSE, tokens=LEAST_TOKENS - 1, room=10)  # too short to gain
-    assert not should_compress(TABLE * 9, tokens=500, room=10)  # no prose
+    assert not should_compress(TABLE * 9, tokens=500, room=10)  # not prose
     assert should_compress(f"{PROSE}{TABLE}", tokens=250, room=10)
 
 
@@ -282,7 +282,7 @@ def test_any_token_classifier_serves(tmp_path: Path) -> None:
 def test_words_rank_as_in_the_original_prompt_compressor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The original keeps the words of the largest mean probability; by ours, all it keeps stands above the rest."""
+    """The original keeps the words of the largest mean probability; by our scores, all its words are above the rest."""
     import tiktoken
     from llmlingua import PromptCompressor
 

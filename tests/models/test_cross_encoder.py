@@ -1,4 +1,4 @@
-"""The cross-encoder: probabilities by hand, what of a text is read, and models of other makers."""
+"""The cross-encoder: probabilities by hand, which part of a text is read, and third-party models."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ODD = ["", " \n", "🦩🎉", "Ada 漢字 кириллица שלום", "\x00", 
 
 
 class SharedWords:
-    """A stand-in for the network, which counts the words that question and text share."""
+    """A stand-in for the network that counts the words that question and text share."""
 
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
@@ -49,7 +49,7 @@ class SharedWords:
 
 
 def counting(runner: Any, *, scale: float = 1.0, bias: float = 0.0) -> PackCrossEncoder:
-    """Score by a stand-in that offers what a Runner does."""
+    """Score with a stand-in that has a Runner's interface."""
     return PackCrossEncoder(runner, scale=scale, bias=bias)
 
 
@@ -117,7 +117,7 @@ def test_half_a_character_is_no_obstacle(pack: CrossEncoder, tmp_path: Path) -> 
         assert ((scores >= 0) & (scores <= 1)).all()
 
 
-# models of other makers
+# third-party models
 
 
 def tiny_model(folder: Path, kind: str = "BertForSequenceClassification", labels: int = 1) -> Any:
@@ -151,7 +151,7 @@ def test_a_cross_encoder_of_another_maker_takes_its_place(tmp_path: Path) -> Non
     theirs = load_cross_encoder(str(tmp_path))
     scores = theirs.score(ASKED, TEXTS)
     assert scores.tolist() == pytest.approx([1 / (1 + math.exp(-logit)) for logit in logits], abs=1e-5)
-    assert scores.std() > 0.01  # it tells them apart, so their order is tested too
+    assert scores.std() > 0.01  # it distinguishes them, so their order is tested too
     assert theirs.score(ASKED, []).shape == (0,)
     with ThreadPoolExecutor(4) as pool:
         for got in pool.map(lambda _: theirs.score(ASKED, TEXTS), range(4)):

@@ -1,4 +1,4 @@
-"""The packaged embedder against sentence-transformers' own, and under hostile texts and many threads."""
+"""The packaged embedder against sentence-transformers, and under hostile texts and many threads."""
 
 import os
 import shutil
@@ -156,7 +156,7 @@ def test_a_hub_name_that_is_not_here_says_what_to_set() -> None:
 
 
 def test_sentence_transformers_from_many_threads(reference: SentenceTransformersEmbedder) -> None:
-    """Its tokenizer truncates in one call and not in the other, which it cannot at the same time."""
+    """Its tokenizer truncates in one call and not in the other, and cannot do both at the same time."""
     expected = reference.encode(TEXTS)
 
     def both(turn: int) -> bool:

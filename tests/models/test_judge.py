@@ -1,4 +1,4 @@
-"""The judge: signals by hand, windows that lose nothing, evidence of any length, models of other makers."""
+"""The judge: signals by hand, windows that lose nothing, evidence of any length, third-party models."""
 
 import math
 from pathlib import Path

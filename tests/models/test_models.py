@@ -1,4 +1,4 @@
-"""The pack: what is exported is what was trained, and whatever does not match its description is refused."""
+"""The pack: the exported networks are the trained ones, and whatever does not match its description is refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from rag.models.prepare import prepared, prepared_path
 from rag.models.runtime import Runner
 from training.loop import network, save_adapter
 
-pytestmark = pytest.mark.filterwarnings(  # peft asks transformers by an old name
+pytestmark = pytest.mark.filterwarnings(  # peft uses a deprecated name of transformers
     "ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"
 )
 # One for each kind of network; the judge's is the reranker's
@@ -41,7 +41,7 @@ PAIRS = [
 
 @dataclass(frozen=True)
 class Made:
-    """A pack as training leaves it: adapters that change what the trunk says, and what they were before."""
+    """A pack as training leaves it: adapters that change the trunk's output, and the networks without them."""
 
     folder: Path
     prepared: Path
@@ -61,7 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         with torch.no_grad():
             for name, weights in adapted.named_parameters():
                 if "lora_B" in name:
-                    weights.normal_(0, 0.1)  # peft begins with zeros, which change nothing
+                    weights.normal_(0, 0.1)  # peft starts from zeros, which change nothing
         weights_file = pack.folder / f"{job}.safetensors"
         save_adapter(adapted, job, weights_file)
         described[job] = {"sha256": hashlib.sha256(weights_file.read_bytes()).hexdigest()}
@@ -72,7 +72,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 @pytest.fixture
 def pack(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
-    """Put the made pack in the place of the real one."""
+    """Replace the real pack with the made one."""
     monkeypatch.setattr(pack_module, "PACK_FOLDER", made.folder)
     monkeypatch.setattr(prepare, "models_folder", lambda: made.prepared)
     pack_module.pack.cache_clear()
@@ -146,7 +146,7 @@ def test_weights_of_the_pack_are_verified_by_their_hash(pack: Made) -> None:
         assert verify_adapter(job) == expected
 
 
-# what is refused
+# refusals
 
 
 def flip_a_byte(file: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_job_that_does_not_exist_is_named(pack: Made) -> None:
 
 
 def other_shapes(file: Path, part: str) -> None:
-    """Halve the tensors whose names hold `part`."""
+    """Halve the tensors whose names contain `part`."""
     from safetensors.torch import load_file, save_file
 
     tensors = load_file(str(file))

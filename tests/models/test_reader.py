@@ -1,4 +1,4 @@
-"""The reader: windows that lose nothing, spans against brute force, texts of every kind, models of other makers."""
+"""The reader: windows that lose nothing, spans against brute force, texts of every kind, third-party models."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Tokens:
 
 
 class Words:
-    """A stand-in for the network: a token is a word, the logits of a span are those of its ends, by the word."""
+    """A stand-in for the network: a token is a word, and the logits of a span are those of its first and last word."""
 
     def __init__(self, logits: Callable[[str], tuple[float, float]], answerable: float = 0.0) -> None:
         self._logits, self._answerable = logits, answerable
@@ -80,7 +80,7 @@ class Words:
         return self.calibrated(None)
 
     def calibrated(self, calibration: Mapping[str, float] | None) -> PackReader:
-        runner: Any = self  # offers what a Runner does
+        runner: Any = self  # has a Runner's interface
         return PackReader(runner, calibration)
 
 
@@ -94,7 +94,7 @@ def noise(word: str) -> tuple[float, float]:
 
 
 def assert_sound(context: str, reading: Reading) -> None:
-    """What must hold of every reading."""
+    """Invariants of every reading."""
     assert 0 <= reading.score <= 1
     assert 0 <= reading.no_answer <= 1
     assert reading.answer == context[reading.start : reading.end]
@@ -125,7 +125,7 @@ def test_windows_cover_every_token_and_overlap(tokens: int, room: int) -> None:
     assert windows[-1][1] == tokens
     assert all(end == before + room for before, end in windows[:-1])
     assert all(end - begin == OVERLAP for (_, end), (begin, _) in itertools.pairwise(windows))
-    assert all(end < tokens for _, end in windows[:-1])  # each one reads something new
+    assert all(end < tokens for _, end in windows[:-1])  # each reads something new
 
 
 def test_windows_with_the_arithmetic() -> None:
@@ -219,7 +219,7 @@ def test_calibration_weighs_both_signals() -> None:
 
 
 def test_white_space_belongs_to_no_span() -> None:
-    offsets = [(0, 3), (3, 8)]  # as of tokenizers whose tokens hold the space before a word
+    offsets = [(0, 3), (3, 8)]  # as from tokenizers whose tokens include the space before a word
     found = _reading("The lamp", offsets, [_Found([(1, 1, 0.9)], 1.0, (0.0, 0.0))])
     assert (found.answer, found.start, found.end) == ("lamp", 4, 8)
 
@@ -327,7 +327,7 @@ def test_threads_get_what_one_gets(pack: Reader) -> None:
             assert got == expected[question]
 
 
-# models of other makers
+# third-party models
 
 
 def tiny_model(folder: Path, kind: str = "BertForQuestionAnswering", positions: int = 64) -> Path:
@@ -341,7 +341,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def searched(folder: Path, question: str, context: str) -> tuple[int, int, float, float]:
-    """Return the best span, its probability and that of [CLS], by a search over transformers' own logits."""
+    """Return the best span, its probability and that of [CLS], searching over transformers' own logits."""
     import torch
     from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 

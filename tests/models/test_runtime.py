@@ -1,4 +1,4 @@
-"""The runner: what a network is given, in order and in parallel; texts of every kind; files that are damaged."""
+"""The runner: the inputs of a network, order and parallelism; texts of every kind; damaged files."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_runner_of_the_pack_is_loaded_once() -> None:
         pack_runner("poet")
 
 
-# work that nobody waits for
+# background work
 
 
 def priority(_: object) -> int:

@@ -148,7 +148,7 @@ def test_the_system_rule_stands_first_and_the_question_last() -> None:
     assert prompt.endswith("\nQuestion: Why?\n")
 
 
-# what was said before
+# memory
 
 
 @given(
@@ -215,7 +215,7 @@ TABLE = "\n".join(f"| keeper {n} | barrel {n} | stairs {n} |" for n in range(40)
 
 
 class LongestWords:
-    """A stand-in for the compressor, which keeps the longest words, and remembers what it was asked."""
+    """A stand-in for the compressor that keeps the longest words and records its calls."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, float]] = []
@@ -243,7 +243,7 @@ def compressed(
 
 
 def assert_shows_what_is_kept(context: Context) -> None:
-    """The prompt shows each hit whole or, joined by spaces, what the kept ranges of the document hold."""
+    """The prompt shows each hit whole or as the kept ranges of the document, joined by spaces."""
     fences = FENCE.findall(context.prompt)
     assert len(fences) == len(context.evidence)
     for (_, _, _, shown), item in zip(fences, context.evidence, strict=True):
@@ -290,7 +290,7 @@ def test_compression_brings_in_what_would_be_cut() -> None:
     room = needed * 3 // 4
     only_cut, both = compressed(hits, room, None), compressed(hits, room, LongestWords())
     assert [len(only_cut.evidence), len(only_cut.cut)] == [1, 1]
-    assert only_cut.evidence[0].kept == ()  # without a compressor evidence is only cut
+    assert only_cut.evidence[0].kept == ()  # without a compressor, evidence is only cut
     assert [len(both.evidence), len(both.cut)] == [2, 0]
     assert both.ledger.evidence <= room
     assert_shows_what_is_kept(both)
@@ -322,7 +322,7 @@ def test_what_fits_is_compressed_where_that_is_asked_for(times: float) -> None:
         (1.0, 100, 100, 1.0),  # it fits
         (1.0, 100, 80, 0.76),  # 0.95 * 80 / 100
         (2.0, 100, 100, 0.5),
-        (2.0, 100, 80, 0.5),  # which brings in more than enough
+        (2.0, 100, 80, 0.5),  # which makes more than enough room
         (2.0, 100, 40, 0.38),  # 0.95 * 40 / 100
         (3.0, 100, 100, LEAST_RATE),
         (3.0, 100, 10, LEAST_RATE),

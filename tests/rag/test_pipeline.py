@@ -1,4 +1,4 @@
-"""The question path: what it reports while it works and what it keeps of how an answer came about."""
+"""The question path: its reports while it works, and its record of how an answer came about."""
 
 from pathlib import Path
 

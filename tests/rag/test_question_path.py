@@ -149,7 +149,7 @@ def test_an_unknown_corpus_names_the_known_ones(filled: Library) -> None:
 
 
 def test_sentences_found_alone_are_answered_with_their_neighbours(filled: Library) -> None:
-    """Each line is a chunk of its own; one found by its words brings those around it into the pool."""
+    """Each line is its own chunk; one found by its words brings its neighbours into the pool."""
     alone = pipeline_of(filled, lexical_candidates=1).search(CORPUS, "whale oil", k=1)
     with filled.catalog.database.write() as transaction:
         transaction.execute("UPDATE generations SET chunker = 'sentence_window'")
@@ -163,7 +163,7 @@ def test_sentences_found_alone_are_answered_with_their_neighbours(filled: Librar
 
 
 class Meddling(Extractive):
-    """Answers, but a document changes while it does: what a slow generator lives through."""
+    """Answers while a document changes, as happens to a slow generator."""
 
     def __init__(self, embedder: Embedder, library: Library, *, times: int) -> None:
         super().__init__(embedder)
@@ -337,5 +337,5 @@ def test_evidence_is_compressed_where_that_is_asked_for_and_quotes_stay_whole(fi
     assert whole.trace.shown == tuple(hit.text for hit in whole.trace.rankings["context"])
     assert after < 0.7 * before
     assert shorter.ledger.evidence < whole.ledger.evidence
-    assert shorter.text == whole.text  # an extractive answer quotes what is stored
+    assert shorter.text == whole.text  # an extractive answer quotes the stored text
     assert all(citation.verified for citation in shorter.citations)

@@ -50,7 +50,7 @@ def test_scores_equal_the_formula_computed_token_by_token(embedder: Embedder) ->
         ]
         sims.append(sum(best) / len(best))
     low, high = min(sims), max(sims)
-    expected = {  # the scores that came in span .6 to .9
+    expected = {  # the original scores span .6 to .9
         hit.chunk.id: 0.5 * hit.score + 0.5 * (0.6 + 0.3 * (sim - low) / (high - low))
         for hit, sim in zip(hits, sims, strict=True)
     }
@@ -123,7 +123,7 @@ def test_no_hits(embedder: Embedder) -> None:
 
 
 class Table:
-    """A stand-in for a cross-encoder, which ranks by a table of probabilities."""
+    """A stand-in for a cross-encoder that ranks by a table of probabilities."""
 
     def __init__(self, chances: dict[str, float]) -> None:
         self._chances = chances
@@ -180,4 +180,4 @@ def test_a_cross_encoder_reads_what_late_interaction_read_and_no_more(embedder: 
     late = reranker.rerank(QUESTION, hits, deadline_ms=0)
     assert late.late
     assert reranker.rerank(QUESTION, []).hits == []
-    assert len(table.asked) == 1  # what was not read is not asked about
+    assert len(table.asked) == 1  # texts that were not read are not scored

@@ -19,7 +19,7 @@ CURIE = ("Who was Marie Curie?", "Marie Curie was a physicist. She was born in W
         ("What was her first prize?", CURIE, "What was Marie Curie's first prize?"),
         ("Who met her in Paris?", CURIE, "Who met Marie Curie in Paris?"),
         ("When did she say that he's gone?", CURIE, "When did Marie Curie say that Marie Curie's gone?"),
-        ("What is it like?", CURIE, "What is Warsaw like?"),  # a person is talked about: the thing named last
+        ("What is it like?", CURIE, "What is Warsaw like?"),  # about a person: "it" is the thing named last
         ("Is it true that Bohr knew?", CURIE, "Is it true that Bohr knew?"),
         (
             "How high is it?",
@@ -29,7 +29,7 @@ CURIE = ("Who was Marie Curie?", "Marie Curie was a physicist. She was born in W
         ("Why?", ("Is the lamp lit at dusk?",), "Why is the lamp lit at dusk?"),
         ("Why?", ("Who lights the lamp?", "Ada Quill."), "Why, who lights the lamp?"),
         ("And the costs?", ("What is the limit?", "40 euros."), "And the costs?"),
-        ("What about it?", ("what is said", "nothing at all"), "What about it?"),  # nothing to lean on
+        ("What about it?", ("what comes up", "nothing at all"), "What about it?"),  # no name to use
         ("", CURIE, ""),
     ],
 )

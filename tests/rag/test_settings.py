@@ -1,4 +1,4 @@
-"""Settings: where they come from, which wins, and what is said of a bad one."""
+"""Settings: where they come from, which wins, and the message for a bad one."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Backups: of one moment while others write, checked before they are put in place, with a history of their own."""
+"""Backups: consistent while others write, checked before they are put in place, with their own history."""
 
 import io
 import json
@@ -76,7 +76,7 @@ def test_what_was_backed_up_comes_back_with_its_originals(catalog: Catalog, tmp_
 
 
 def test_a_backup_beside_uploads_and_deletions_is_of_one_moment(catalog: Catalog, tmp_path: Path) -> None:
-    """Two documents are changed in turn: in a backup the second is as far as the first, or one turn behind."""
+    """Two documents are changed in turn: in a backup the second is level with the first, or one change behind."""
     stop, jobs = threading.Event(), Jobs(catalog)
 
     def put(name: str, turn: int) -> None:
@@ -113,7 +113,7 @@ def test_a_backup_beside_uploads_and_deletions_is_of_one_moment(catalog: Catalog
         assert behind <= ahead <= behind + 1
         turns.append(ahead)
         with closing(Catalog(tmp_path / str(turn))) as restored:
-            # Nothing that it names was deleted while it was copied.
+            # Nothing that the backup names was deleted during the copy.
             for info in restored.documents.infos(CORPUS):
                 assert restored.originals.path(info.sha256).read_text() == found[info.name]
             assert count(restored, "embeddings") == len(
@@ -149,7 +149,7 @@ def test_a_damaged_original_is_named_and_left_out(ibid: Ibid, home: Path) -> Non
 def test_a_damaged_catalogue_is_not_backed_up(tmp_path: Path) -> None:
     with closing(Catalog(tmp_path / "home")) as catalog:
         fill(catalog, "a.txt", "\n".join(f"line {n}" for n in range(300)))
-        with catalog.database.write() as transaction:  # an index that does not agree with its table
+        with catalog.database.write() as transaction:  # an index that disagrees with its table
             transaction.execute("PRAGMA writable_schema = ON")
             transaction.execute("DELETE FROM sqlite_schema WHERE name = 'chunks_in_order'")
     (tmp_path / "ibid.tar").write_text("the backup of yesterday")
@@ -161,7 +161,7 @@ def test_a_damaged_catalogue_is_not_backed_up(tmp_path: Path) -> None:
     assert (tmp_path / "ibid.tar").read_text() == "the backup of yesterday"
 
 
-# what is not a whole backup
+# incomplete backups
 
 
 def test_every_damage_is_found_before_anything_is_put_in_place(catalog: Catalog, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_every_damage_is_found_before_anything_is_put_in_place(catalog: Catalog,
         if members["manifest.json"][0] <= place and only_the_rest_differs(
             whole, archive.read_bytes(), members
         ):
-            continue  # a digit of the time, say: nothing that is restored
+            continue  # such as a digit of the time, which is not restored
         with pytest.raises(InvalidInput, match=r"is not a whole backup .*nothing was restored"):
             restore_backup(archive, home, force=True)
     for length in (0, 100, 512, len(whole) // 2, members["manifest.json"][0] - 512):
@@ -190,7 +190,7 @@ def test_every_damage_is_found_before_anything_is_put_in_place(catalog: Catalog,
 
 
 def only_the_rest_differs(whole: bytes, damaged: bytes, members: dict[str, tuple[int, int]]) -> bool:
-    """Tell whether a damaged manifest still states the same checksums."""
+    """Return whether a damaged manifest still states the same checksums."""
     at, size = members["manifest.json"]
     try:
         stated = json.loads(damaged[at : at + size])
@@ -230,7 +230,7 @@ def test_a_backup_of_a_newer_ibid_is_refused(catalog: Catalog, tmp_path: Path) -
     assert not (tmp_path / "fresh" / "catalog.sqlite3").exists()
 
 
-# the folder that is restored into
+# the target folder
 
 
 def test_a_catalogue_is_replaced_only_on_request_and_never_while_it_is_open(ibid: Ibid, home: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_damaged_catalogue_is_replaced_with_its_log(tmp_path: Path) -> None:
 
 
 def test_no_index_of_the_replaced_history_is_taken_for_its_own(library: Library, tmp_path: Path) -> None:
-    """After the restore the log comes to the same number by another way, and an old snapshot turns up."""
+    """After the restore the log reaches the same number with other changes, and an old snapshot turns up."""
     home = library.catalog.home
     library.put("a", "herons nest in reed beds")
     write_backup(library.catalog, tmp_path / "ibid.tar")
@@ -296,9 +296,9 @@ def test_no_index_of_the_replaced_history_is_taken_for_its_own(library: Library,
     again.put("c", "gannets dive from great heights")
     path.parent.mkdir()
     path.write_bytes(kept)
-    anew = follower(again.catalog)
+    fresh = follower(again.catalog)
     vector = again.vectors(["puffins"])[0]
-    found = anew.search("puffins", vector, dense_k=5, lexical_k=5)
+    found = fresh.search("puffins", vector, dense_k=5, lexical_k=5)
     assert {chunk.document for chunk in found.chunks.values()} == {"a", "c"}
     again.catalog.close()
 
@@ -345,7 +345,7 @@ def test_an_older_schema_is_copied_before_it_is_brought_up_to_date(
     assert caplog.text == ""
     with pytest.raises(StorageError, match="has schema 2, newer than this Ibid's 1; upgrade Ibid"):
         Catalog(tmp_path)
-    copy.replace(tmp_path / "catalog.sqlite3")  # which is how one goes back
+    copy.replace(tmp_path / "catalog.sqlite3")  # which is how to go back
     assert texts(tmp_path) == {"a.txt": "herons nest"}
 
 

@@ -1,4 +1,4 @@
-"""The catalogue: what is stored comes back, and one transaction shows a version whole or not at all."""
+"""The catalogue: stored data comes back, and a transaction shows a version completely or not at all."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from tests.made_versions import (
     serving,
 )
 
-# what is stored comes back
+# stored data comes back
 
 
 def test_a_version_comes_back_as_it_was_put(library: Library) -> None:
@@ -212,7 +212,7 @@ def test_a_snapshot_sees_one_state(catalog: Catalog) -> None:
     assert catalog.documents.get(CORPUS, "a.txt").text == "new"
 
 
-# what is deleted is gone
+# deleted data is gone
 
 
 def test_embeddings_of_deleted_text_are_gone_unless_shared(catalog: Catalog) -> None:

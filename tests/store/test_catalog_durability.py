@@ -35,7 +35,7 @@ def test_what_a_kill_left_of_an_original_is_swept(catalog: Catalog) -> None:
     folder, sha256 = catalog.home / "originals", "0" * 64
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    earlier = folder / f".{sha256}.{os.getpid()}.1"  # of a process that had our number, as in a container
+    earlier = folder / f".{sha256}.{os.getpid()}.1"  # of a process that had our process id, as in a container
     kept = {folder / f".{sha256}.{os.getpid()}.2", folder / f".{sha256}.{os.getppid()}.1", folder / ".other"}
     for path in (folder / f".{sha256}.{ended.pid}.1", earlier, *kept):
         path.write_bytes(b"part")
@@ -132,7 +132,7 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
             info.name: catalog.documents.get(CORPUS, info.name) for info in catalog.documents.infos(CORPUS)
         }
         if attempt and (found[attempt[0]].text if attempt[0] in found else "") == attempt[1]:
-            expected[attempt[0]] = attempt[1]  # it was made visible, the acknowledgement came too late
+            expected[attempt[0]] = attempt[1]  # it became visible, but the acknowledgement came too late
         assert {name: document.text for name, document in found.items()} == {
             name: text for name, text in expected.items() if text
         }
@@ -158,7 +158,7 @@ def test_many_threads_open_and_write_one_folder(tmp_path: Path) -> None:
 
     def work(number: int) -> None:
         try:
-            catalog = Catalog(tmp_path / "home")  # the first ones make the schema at the same time
+            catalog = Catalog(tmp_path / "home")  # the first ones create the schema at the same time
             for turn in range(5):
                 fill(catalog, f"{number}.txt", f"text {turn}")
             catalog.close()
@@ -212,7 +212,7 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def small_files(folder: Path) -> Iterator[None]:
-    """Let no file grow beyond 1 MB; Python turns the signal into an error."""
+    """Limit files to 1 MB; Python turns the signal into an error."""
     folder.mkdir()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
@@ -239,7 +239,7 @@ def test_a_full_disk_refuses_and_shows_nothing_half(tmp_path: Path) -> None:
         assert list((catalog.home / "originals").iterdir()) == []
         assert (all_chunks(catalog), catalog.changes.last(serving(catalog))) == before
         assert catalog.documents.get(CORPUS, "a.txt").text == "old words"
-        catalog.documents.delete(CORPUS, ["a.txt"])  # what frees space works
+        catalog.documents.delete(CORPUS, ["a.txt"])  # freeing space works
         ballast.unlink()
         assert fill(catalog, "a.txt", "new words\nagain") == 2
         assert catalog.originals.keep(b"small")

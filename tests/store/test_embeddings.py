@@ -1,4 +1,4 @@
-"""Checkpoints: embeddings of versions that are not yet whole."""
+"""Checkpoints: embeddings of versions that are not yet complete."""
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def test_any_deletion_drops_the_checkpoints(library: Library) -> None:
         lambda: catalog.documents.delete_if(CORPUS, "a.txt", lambda: True),
         lambda: catalog.delete_corpus(CORPUS),
     ):
-        library.put("a.txt", "one")  # of which there is no upload
+        library.put("a.txt", "one")  # it has no upload
         catalog.embeddings.keep_checkpoint([b"key"], random_vectors(1, 0), lambda: True)
         delete()
         assert count(catalog, "checkpoints") == 0

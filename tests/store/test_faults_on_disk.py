@@ -38,7 +38,7 @@ def folder() -> Iterator[Path]:
 
 
 def failing(act: str, folder: Path, *faults: str) -> list[dict[str, Any]]:
-    """Let an act fail at each of its calls in turn; return what was said and found each time."""
+    """Let an act fail at each of its calls in turn; return the message and the state each time."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.faulty_disk", act, str(folder), *faults],
         cwd=ROOT,
@@ -51,7 +51,7 @@ def failing(act: str, folder: Path, *faults: str) -> list[dict[str, Any]]:
     for line in lines:
         kill_or_none_failed = line["said"] == "" if line["fault"] == "kill" else CLEAR.match(line["said"])
         assert kill_or_none_failed or " " not in line["said"], line
-    assert [line["call"] is None for line in lines].count(True) == len(faults)  # each went through every call
+    assert [line["call"] is None for line in lines].count(True) == len(faults)  # each reached the end
     return lines
 
 
@@ -62,7 +62,7 @@ def test_an_ingest_fails_at_every_call_and_shows_one_state(folder: Path) -> None
     for fault in ("ENOSPC", "EIO", "kill"):
         states = [[BEFORE, CHANGED, DELETED].index(line["found"]) for line in lines if line["fault"] == fault]
         assert set(states) == {0, 1, 2}
-        assert fault != "kill" or states == sorted(states)  # the later it is killed, the further it came
+        assert fault != "kill" or states == sorted(states)  # the later it is killed, the further it got
     assert all(line["found"] == DELETED for line in lines if line["said"] == "deleted")
 
 
@@ -75,7 +75,7 @@ def test_a_backup_fails_at_every_call_and_is_there_whole_or_not_at_all(folder: P
 
 
 def test_a_restore_fails_at_every_call_and_leaves_the_old_or_the_new(folder: Path) -> None:
-    """The catalogue that is replaced has changes in its log only, as a kill leaves it."""
+    """The replaced catalogue has changes that are only in its log, as after a kill."""
     lines = failing("restore", folder, "EIO", "kill")
     restored = {"c.txt": NEW}
     for fault in ("EIO", "kill"):
@@ -102,7 +102,7 @@ def test_a_flipped_byte_anywhere_in_an_index_file_is_never_served(tmp_path: Path
     index.save(always=True)
     [path] = (tmp_path / "indexes").iterdir()
     whole, chance = path.read_bytes(), np.random.default_rng(5)
-    # So that what comes from the file is told from what is rebuilt
+    # Distinguishes what comes from the file from what is rebuilt
     with catalog.database.write() as transaction:
         transaction.execute("DELETE FROM embeddings")
     assert len(follower(catalog, dimension=dimension)) == 2

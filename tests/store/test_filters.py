@@ -57,7 +57,7 @@ TESTS = {
 
 
 def oracle(filter_: Mapping[str, Any], name: str, metadata: Mapping[str, Any]) -> bool:
-    """Decide as the docstring of rag.store.filters says."""
+    """Decide as the docstring of rag.store.filters specifies."""
     return all(
         all(oracle(operand, name, metadata) for operand in test)
         if key == "$and"

@@ -1,4 +1,4 @@
-"""Renaming a document: one transaction, every embedding kept, every follower told."""
+"""Renaming a document: one transaction, every embedding kept, every follower notified."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -73,7 +73,7 @@ def test_what_is_not_there_cannot_be_renamed(library: Library) -> None:
 
 
 def test_a_change_meanwhile_is_never_lost(catalog: Catalog) -> None:
-    """Renamed and rewritten at the same time, many times over: the newest words are there, under one name or both."""
+    """Renamed and rewritten concurrently, many times: the newest words are there, under one name or both."""
     with ThreadPoolExecutor(2) as threads:
         for turn in range(30):
             fill(catalog, "a.md", f"Before {turn}.")
@@ -100,7 +100,7 @@ def test_uploads_of_the_old_name_that_failed_do_not_bring_it_back(library: Libra
 
     with pytest.raises(WrongState):
         jobs.retry(failed)
-    assert jobs.queue.get(waiting).state == "queued"  # acknowledged, and no part of what was renamed
+    assert jobs.queue.get(waiting).state == "queued"  # acknowledged, and not part of the rename
 
 
 def test_what_came_under_the_new_name_meanwhile_stays(library: Library) -> None:

@@ -1,4 +1,4 @@
-"""The terms of real words, identifiers, numbers and scripts, and what a question makes of them."""
+"""The terms of real words, identifiers, numbers and scripts, in texts and in questions."""
 
 import pytest
 from hypothesis import given

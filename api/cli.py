@@ -60,7 +60,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "jobs": ("api.commands.jobs:jobs_app", "Uploads that a server ingests in the background."),
     "generations": (
         "api.commands.generations:generations_app",
-        "Make a corpus anew with another embedding model or chunker, beside the generation that serves it.",
+        "Rebuild a corpus with another embedding model or chunker, beside the generation that serves it.",
     ),
 }
 GATES = (["eval", "gate"], ["generations", "swap"])

@@ -182,9 +182,9 @@ class Builder:
             try:
                 yield self._put(corpus, item, pieces)
             except Swapped:
-                yield from self._commit_anew(corpus, item)
+                yield from self._commit_again(corpus, item)
 
-    def _commit_anew(self, corpus: str, item: _Prepared) -> Iterator[Outcome]:
+    def _commit_again(self, corpus: str, item: _Prepared) -> Iterator[Outcome]:
         """Make a file again for the generation that came to serve meanwhile, and put it in."""
         try:
             maker = self._serving(corpus)

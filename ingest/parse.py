@@ -173,7 +173,7 @@ class _Child:
             raise
         self.end()
         raise UnreadableFile(
-            f"{printable(name)} {reason}; it is damaged, inflated or very large. Save it anew in its own program, "
+            f"{printable(name)} {reason}; it is damaged, inflated or very large. Save it again in its own program, "
             "or split it, and upload that."
         )
 

@@ -1,7 +1,7 @@
 """Documents as lines of JSON, to move a corpus to another machine or tool, or to compare two states of it.
 
-A line holds what a document is: name, version, sha256 of its original, metadata, pages and text. What follows
-from these, chunks and embeddings, is made anew where it is imported; originals travel in backups.
+A line contains a document: name, version, sha256 of its original, metadata, pages and text. An import rebuilds what
+    follows from these, chunks and embeddings; originals travel in backups.
 """
 
 from __future__ import annotations

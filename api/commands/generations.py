@@ -1,4 +1,4 @@
-"""The commands about generations: make a corpus anew beside the one that serves, and swap when it is good."""
+"""The commands about generations: rebuild a corpus beside the serving one, and swap when it is good."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 generations_app = typer.Typer(
     no_args_is_help=True,
-    help="Make a corpus anew with another embedding model or chunker, beside the generation that serves it.",
+    help="Rebuild a corpus with another embedding model or chunker, beside the generation that serves it.",
 )
 
 

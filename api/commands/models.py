@@ -33,8 +33,8 @@ ModelOption = Annotated[
 
 WHAT = {
     "embedder": "a text's vector, and its tokens'",
-    "reranker": "how well a passage answers a question",
-    "reader": "where in a passage the answer stands, if it does",
+    "reranker": "how well a text answers a question",
+    "reader": "where a text answers a question, if it does",
     "compressor": "which words of the evidence to keep",
     "judge": "whether the evidence supports a statement",
 }

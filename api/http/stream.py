@@ -26,7 +26,7 @@ KEEP_ALIVE_S = 15.0  # proxies and browsers drop a connection that is silent for
 
 
 class ClientGone(Exception):
-    """Raised in the work by an emission that nobody waits for any more."""
+    """Raised in the work when it emits something after the client is gone."""
 
 
 async def stream_events(work: Callable[[Emit], None], path: str) -> StreamingResponse:

@@ -19,7 +19,7 @@ _BREAK = re.compile(r"\s\S*\Z")
 
 
 class Ruler:
-    """One text's tokens. Counts between token borders are exact; a slice, tokenised anew, may differ a little."""
+    """One text's tokens. Counts between token borders are exact; a slice tokenised by itself may differ a little."""
 
     def __init__(self, text: str, embedder: Embedder) -> None:
         self.text = text

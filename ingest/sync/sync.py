@@ -29,7 +29,7 @@ class Sync:
     """Plans and carries out syncs of one catalogue.
 
     Args:
-        make_builder: called at most once, and only where something may have to be read anew: it takes seconds.
+        make_builder: called at most once, and only if a file may have to be read again, since it takes seconds.
     """
 
     def __init__(self, catalog: Catalog, make_builder: Callable[[], Builder]) -> None:
@@ -51,7 +51,7 @@ class Sync:
         """Do what was planned and return what was done. Files without a source are left to whoever sends them.
 
         Args:
-            on_file: called as each file that is read anew is done; what it raises ends the run.
+            on_file: called when a file that is read again is done; an exception from it ends the run.
 
         Raises:
             SyncRefused: if the plan is to be refused; nothing was changed.
@@ -115,13 +115,13 @@ class Sync:
         """Record where documents were seen, as far as that is not recorded yet."""
         up_to_date = [*done.unchanged, *(new for _, new in done.moved)]
         up_to_date += [name for name in (*done.added, *done.modified) if name in found.sources]
-        read_anew = {*done.added, *done.modified}
+        read_again = {*done.added, *done.modified}
         seen = {
             name: found.hashes[name]
             for name in up_to_date
             if name in known
             and known[name].folder != order.folder
-            and (name in read_anew or order.force or self._may_take_over(known[name], order.folder, found))
+            and (name in read_again or order.force or self._may_take_over(known[name], order.folder, found))
         }
         if seen:
             self._synced.mark(order.corpus, seen, folder=order.folder)

@@ -111,7 +111,7 @@ class Jobs:
                 self._wake.clear()
 
     def _sweep(self) -> None:
-        """Delete now and then what nothing needs any more: of retries that nobody made, of a killed backup."""
+        """Occasionally delete what is no longer needed: files of unclaimed retries, and remains of a killed backup."""
         if time.monotonic() >= self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_S
             self.queue.forget_expired()

@@ -172,10 +172,10 @@ def _slot(text: str) -> str | None:
 
 
 def _differ_in_one_place(new: list[str], old: list[str]) -> bool:
-    """Return whether two statements say another value of the same.
+    """Return whether two statements give different values for the same thing.
 
-    "the audit is on 4 May" does of "the audit is on 3 May": they part after what is said to be. Of what a person chose,
-    "we use SQLite for the catalogue", they begin and end alike. What a person is may be several things.
+    "the audit is on 4 May" and "the audit is on 3 May" do: they differ after the verb. Statements of a choice, such as
+    "we use SQLite for the catalogue", begin and end alike. A person may be several things at once.
     """
     if new == old:
         return True

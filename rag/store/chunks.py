@@ -154,7 +154,7 @@ class Embeddings:
                 transaction.executemany("INSERT OR IGNORE INTO checkpoints VALUES (?, ?, unixepoch())", rows)
 
     def drop_old_checkpoints(self) -> None:
-        """Drop the checkpoints of versions that nobody came back to for a day."""
+        """Drop the checkpoints of versions that were not resumed for a day."""
         if self._database.read().execute("SELECT 1 FROM checkpoints LIMIT 1").fetchone():
             with self._database.write() as transaction:
                 transaction.execute("DELETE FROM checkpoints WHERE made < unixepoch() - ?", (CHECKPOINT_S,))

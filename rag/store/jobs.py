@@ -182,8 +182,8 @@ class JobQueue:
             ]
             if not names:
                 raise WrongState(
-                    f"Job {job!r} has no file to retry: none failed or was cancelled whose bytes are still kept "
-                    "and of whose name nothing came since. Upload the files anew."
+                    f"Job {job!r} has no file to retry: every failed or cancelled file has lost its stored bytes "
+                    "or was uploaded again since. Upload the files again."
                 )
             transaction.execute(
                 "UPDATE job_files SET state = 'queued', error = NULL, attempts = 0 "
@@ -263,7 +263,7 @@ class JobQueue:
         )
 
     def forget_expired(self) -> None:
-        """Give up the bytes of files that nobody retried in time."""
+        """Give up the bytes of files that were not retried in time."""
         self._change(
             "UPDATE job_files SET sha256 = '' WHERE state IN ('failed', 'cancelled') AND sha256 != '' AND job IN "
             "(SELECT id FROM jobs WHERE finished <= unixepoch() - ?)",

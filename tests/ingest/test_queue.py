@@ -146,7 +146,7 @@ def test_a_retry_replaces_nothing_that_came_by_another_way(jobs: Jobs, catalog: 
     job = submit(jobs, [upload("price.txt", b"bad")])
     assert finished(jobs, job).state == "failed"
     catalog.documents.put(CORPUS, "price.txt", make_version("9", random_vectors(1, 0)))  # such as a sync's
-    with pytest.raises(WrongState, match="of whose name nothing came since"):
+    with pytest.raises(WrongState, match="has lost its stored bytes or was uploaded again since"):
         jobs.retry(job)
 
 

@@ -288,8 +288,8 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("{", "no run of"),
-        ("[]", "no run of"),
+        ("{", "not a run of"),
+        ("[]", "not a run of"),
         ('{"format": 99}', "has format 99"),
         (f'{{"format": {RUN_FORMAT}}}', "is damaged"),
     ],

@@ -277,8 +277,8 @@ def _resampled(rule: Rule, before: np.ndarray, now: np.ndarray) -> np.ndarray:
 def _resolution(error: float, questions: int, level: float) -> float:
     """Return the loss that is distinguished from none with a chance of POWER.
 
-    If both runs agree on every question, there is no spread to judge by. Then so many questions must turn from right
-    to wrong that a resample is unlikely to contain none of them.
+    If both runs agree on every question, there is no spread to judge by. Then enough questions must turn from right to
+    wrong that a resample is unlikely to miss them all.
     """
     spread = error * (float(student.ppf(1 - level, questions - 1)) + float(norm.ppf(POWER)))
     return max(spread, min(1.0, math.log(1 / level) / questions))

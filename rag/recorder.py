@@ -59,7 +59,7 @@ class Recorder:
             self._on_stage("writing", (now - self._began) * 1000)
 
     def drop(self, before: Sequence[Hit], after: Sequence[Hit], reason: str) -> None:
-        """Note the reason for each chunk of which a stage passed no hit on."""
+        """Note the reason for each chunk that a stage dropped entirely."""
         self._last = after
         kept = {hit.chunk.id for hit in after}
         self._dropped.update({hit.chunk.id: reason for hit in before if hit.chunk.id not in kept})

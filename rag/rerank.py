@@ -26,7 +26,7 @@ from rag.types import Chunk, Hit
 READ_TOKENS = 300
 # Candidates encoded at a time; between slices tokens are counted and the clock is read
 SLICE = 2
-# Of late interaction in the new score; the rest is the score that came in
+# Weight of late interaction in the new score; the original score has the rest.
 _SHARE = 0.5
 
 

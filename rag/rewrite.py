@@ -52,7 +52,7 @@ _NO_NOUN = re.compile(  # what follows a "her" that is not possessive
     r"into|do|be|a|an|the|that|this|is|was|become|go|get|have|being|win|make)\b)",
     re.IGNORECASE,
 )
-_IMPERSONAL = re.compile(  # an "it" that stands for nothing
+_IMPERSONAL = re.compile(  # an "it" that refers to nothing
     r"\bit(?= (?:is |was |be )?(?:true|possible|important|likely|common|known|said|rain\w*|snow\w*|take|takes|allowed|"
     r"permitted|necessary|required|enough|safe|legal|worth|mandatory|okay|ok|fine|late|dark|cold|time|better|best|hard|easy)\b)",
     re.IGNORECASE,

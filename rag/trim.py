@@ -156,7 +156,7 @@ def _cosine(
 
 
 def _spread(scores: np.ndarray, follows: np.ndarray) -> np.ndarray:
-    """Add to each score (n,) a quarter of the score before and after it, where they touch."""
+    """Add to each score (n,) a quarter of the scores before and after it, if they touch."""
     spread = scores.copy()
     after = np.flatnonzero(follows)
     spread[after] += _NEIGHBOUR * scores[after - 1]

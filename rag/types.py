@@ -117,7 +117,7 @@ class Evidence:
     label: int  # from 1, in reading order
     hit: Hit
     tokens: int
-    # In the document: what compression kept of the hit; empty means all of it
+    # Ranges in the document that compression kept of the hit; empty means all of it.
     kept: tuple[tuple[int, int], ...] = ()
 
     @property

@@ -42,7 +42,7 @@ ASKED = {  # questions of each set in an epoch
     "policyqa-train": 500,
     "fairytaleqa-train": 500,
 }
-# In an epoch, without a question
+# Passages without a question in an epoch.
 PASSAGES = 2_200
 # Share of windows drawn anywhere in a long passage, with or without the answer.
 ASTRAY = 0.1

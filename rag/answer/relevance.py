@@ -1,7 +1,8 @@
 """Weigh the sentences of a context: how likely does each answer the question, and is the answer right?
 
 Two logistic regressions, fitted by `python -m training.answers` and kept in `rag/pack/answers.json`: one over five
-numbers of a sentence, one over four of the evidence as a whole, and a fifth where there is a reader. The reader takes
+numbers of a sentence, one over four numbers of the evidence as a whole, and a fifth if there is a reader. The reader
+takes
 no part in choosing sentences: doing so helped on Natural Questions and SQuAD, which resemble its training data, but
 cost more on the handbook's paraphrased questions.
 """

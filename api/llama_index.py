@@ -43,7 +43,7 @@ from api.service import Service
 from ingest.chunking.chunkers import Chunker, make_chunker
 from ingest.source import Outcome
 from ingest.texts import from_reader
-from rag.assemble import LEAST_RATE, order_for_attention
+from rag.assemble import Limits, order_for_attention
 from rag.models.compress import PACK, Compressor, load_compressor, should_compress
 from rag.models.cross_encoder import load_cross_encoder
 from rag.models.embed import TRUNK, Embedder, load_embedder
@@ -52,7 +52,6 @@ from rag.store.filters import Filter
 from rag.types import CHUNKER_VERSION, Answer, Chunk, Hit, whole_chunk
 
 _PLACE_KEYS = ["version", "start", "end", "label"]  # metadata that is for programs, not for models
-_SPARE = 0.95  # of the share that would fit: characters are compressed, and tokens counted
 _ALL_TOKENS = 1_000_000  # more than the nodes of any answer
 
 
@@ -70,14 +69,14 @@ class IbidNodeParser(NodeParser):
         model: stands in for the embedder that is loaded by name.
 
     Raises:
-        InvalidSettings: if there is no such chunker or `chunk_tokens` is too small.
+        InvalidSettings: if there is no such chunker or option, or `chunk_tokens` is too small.
         ModelError: if the embedder cannot be loaded.
     """
 
     chunker: str = "packed"
     chunk_tokens: int = 254
     embedder: str = TRUNK
-    options: dict[str, float] = Field(default_factory=dict)
+    options: dict[str, int | float] = Field(default_factory=dict)
     chunker_version: int = CHUNKER_VERSION  # a new one invalidates the caches of ingestion pipelines
 
     _split: Chunker = PrivateAttr()
@@ -234,7 +233,7 @@ class IbidCompressor(BaseNodePostprocessor):
         needed = sum(_count(_text(node)) for node in nodes)
         if needed <= self.evidence_tokens:
             return nodes
-        rate = max(LEAST_RATE, _SPARE * self.evidence_tokens / needed)
+        rate = Limits(self.evidence_tokens, self.evidence_tokens).rate(needed, self.evidence_tokens)
         compressed = [self._compressed(node, rate, question) for node in nodes]
         kept: set[str] = set()
         room = self.evidence_tokens

@@ -90,7 +90,7 @@ class Service:
         Args:
             idle: whether nothing else is at work, such as the warm-up.
         """
-        if not idle or not self.jobs.stop():
+        if not self.jobs.stop() or not idle:
             return False
         if "pipeline" in self.__dict__:
             self.pipeline.save_indexes(always=True)

@@ -134,6 +134,8 @@ class Builder:
         self._catalog.embeddings.drop_old_checkpoints()
 
     def _prepare(self, corpus: str, source: Source) -> _Prepared | Outcome:
+        if self._stop.is_set():
+            raise Stopped
         stage = "read"
         try:
             name = document_name(source.name)

@@ -27,9 +27,8 @@ _SIZES = struct.Struct(">IQ")  # bytes of the head, which is JSON, and of the bo
 _MOST_HEAD_BYTES = 50_000_000
 _NICENESS = 10  # questions are answered first
 _LARGE_SHARE = 0.4  # of the memory: the next doubling of a buffer would exceed it
-_SPENT_BYTES = (
-    150_000_000  # a process that grew beyond this is not used again: it would not give the memory back
-)
+# A process that grew beyond this is not used again: it would not give the memory back.
+_SPENT_BYTES = 150_000_000
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
@@ -122,9 +121,8 @@ def _limit_memory(memory_bytes: int) -> None:
     import resource
 
     os.putenv("OPENBLAS_NUM_THREADS", "1")  # numpy, which openpyxl imports, takes memory for each
-    resource.setrlimit(
-        resource.RLIMIT_CORE, (0, 0)
-    )  # PDFium aborts when memory runs out; no core dump of that
+    # PDFium aborts when memory runs out; no core dump of that.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     allowed = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))

@@ -12,7 +12,7 @@ from rag.recorder import OnStage, Recorder
 from rag.rerank import Reranked
 from rag.retrieve import Request, current_hits
 from rag.settings import Settings
-from rag.stages import ModelSet, Stages, StagesByModel, make_stages
+from rag.stages import ModelSet, Stages, StagesByModel
 from rag.store.catalog import Catalog
 from rag.store.filters import Filter, filter_to_sql
 from rag.store.generations import Generation
@@ -58,7 +58,6 @@ class Pipeline:
     ) -> None:
         self.models = models
         self._settings, self._catalog, self._trying = settings, catalog, trying
-        stages = stages or make_stages(settings, catalog, models)
         self._stages = StagesByModel(settings, catalog, models, stages)
         self._followers = Followers(catalog, settings.retrieval.lexical)
 

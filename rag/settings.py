@@ -8,6 +8,7 @@ working folder (or the file that IBID_CONFIG names), the environment, the option
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -36,10 +38,22 @@ from rag.errors import InvalidSettings
 from rag.schedule import Schedule, read_schedules
 
 
-def _no_switch(value: Any) -> Any:
+def _number(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("true and false are no numbers")
     return value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str) and not _DIGITS.fullmatch(value.strip()):
+        raise ValueError("not digits alone")
+    return _number(value)
+
+
+def _without_nul(secret: SecretStr) -> SecretStr:
+    if "\0" in secret.get_secret_value():
+        raise ValueError("holds NUL")
+    return secret
 
 
 def _switch(value: Any) -> bool:
@@ -62,9 +76,11 @@ def _schedules(value: Any) -> Any:
     return value if isinstance(value, tuple) else read_schedules(value)
 
 
-_Whole = Annotated[int, BeforeValidator(_no_switch)]
-_Number = Annotated[float, BeforeValidator(_no_switch)]
+_DIGITS = re.compile(r"[+-]?\d+")
+_Whole = Annotated[int, BeforeValidator(_whole)]
+_Number = Annotated[float, BeforeValidator(_number)]
 _Switch = Annotated[bool, BeforeValidator(_switch)]
+_Secret = Annotated[SecretStr, AfterValidator(_without_nul)]
 _Folder = Annotated[Path, BeforeValidator(_folder)]
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$")]
 _TextOrNone = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
@@ -172,11 +188,11 @@ class WriterSettings(SettingsGroup):
         "extractive",
         "what writes answers: `extractive`, `openai` (a server), or a causal model by path or hub name",
     )
-    generator_url: SecretStr = _setting(
+    generator_url: _Secret = _setting(
         SecretStr(""), "address of the server, such as http://127.0.0.1:8080/v1"
     )
     generator_model: _TextOrNone = _setting("", "the server's name of its model")
-    generator_api_key: SecretStr = _setting(SecretStr(""), "the server's key, where it wants one")
+    generator_api_key: _Secret = _setting(SecretStr(""), "the server's key, where it wants one")
     generator_timeout_s: _Whole = _setting(
         60, "longest wait for the server, and between two pieces of its text, in seconds", low=1, high=3600
     )
@@ -214,8 +230,8 @@ class LimitSettings(SettingsGroup):
 class WebhookSettings(SettingsGroup):
     """`[webhook]`: who is notified of a sync."""
 
-    webhook_url: SecretStr = _setting(SecretStr(""), "where `ibid sync` posts what it did, as JSON")
-    webhook_secret: SecretStr = _setting(SecretStr(""), "signs those posts: docs/sync.md")
+    webhook_url: _Secret = _setting(SecretStr(""), "where `ibid sync` posts what it did, as JSON")
+    webhook_secret: _Secret = _setting(SecretStr(""), "signs those posts: docs/sync.md")
 
 
 class Settings(BaseSettings):
@@ -283,7 +299,10 @@ def load_settings(environment: Mapping[str, str] | None = None, **options: Any) 
     named = {key[5:].lower(): value for key, value in environment.items() if key.startswith("IBID_")}
     in_file = _read_file(named.pop("config", ""))
     given = {key: value for key, value in options.items() if value is not None}
-    return Settings(_Environment(named), in_file, **given)
+    variables = _Environment(named)
+    for source in (in_file, variables):  # a value that another one overrides is to be right too
+        Settings(source)
+    return Settings(variables, in_file, **given)
 
 
 def secrets() -> set[str]:
@@ -351,7 +370,10 @@ def _message(error: ValidationError, sources: Iterable[InitSettingsSource]) -> s
     if fault["type"] == "extra_forbidden":
         return _not_a_setting(group, name)
     if not name:
-        return f"{group} in ibid.toml is {str(fault['input'])!r}; expected a table, [{group}]."
+        given = (
+            "a list" if isinstance(fault["input"], list) else repr(str(fault["input"]))
+        )  # a list may hold secrets
+        return f"{group} in ibid.toml is {given}; expected a table, [{group}]."
     source = next(source for source in sources if name in source().get(group, {}))
     shown = source.shown(name) if isinstance(source, _FlatNames) else f"{group}.{name} in ibid.toml"
     given = "not shown" if name in secrets() else repr(str(source()[group][name]))

@@ -141,12 +141,16 @@ class StagesByModel:
     """The stages for each embedding model that generations were made with, built on first use.
 
     Args:
-        stages: the stages over `models.embedder`.
+        stages: the stages over `models.embedder`, in place of those that the settings describe.
     """
 
-    def __init__(self, settings: Settings, catalog: Catalog, models: ModelSet, stages: Stages) -> None:
+    def __init__(
+        self, settings: Settings, catalog: Catalog, models: ModelSet, stages: Stages | None = None
+    ) -> None:
         self._settings, self._catalog, self._models = settings, catalog, models
-        self._stages = {models.embedder.fingerprint: stages}
+        self._replaced = stages is not None
+        own = stages or make_stages(settings, catalog, models)
+        self._stages = {models.embedder.fingerprint: own}
         self._lock = threading.Lock()
 
     def embedder(self, generation: Generation) -> Embedder:
@@ -159,10 +163,19 @@ class StagesByModel:
         return embedder_of(generation.corpus, generation.recipe, self._models.embedder, threads=threads)
 
     def over(self, generation: Generation) -> Stages:
-        """Return the stages over the embedding model of a generation; all other models are shared."""
+        """Return the stages over the embedding model of a generation; all other models are shared.
+
+        Raises:
+            ValueError: if the stages were replaced, and are over another model: an ablation would be lost in silence.
+        """
         embedder = self.embedder(generation)
         with self._lock:
             if embedder.fingerprint not in self._stages:
+                if self._replaced:
+                    raise ValueError(
+                        f"The stages are over another embedding model than generation {generation.id} of "
+                        f"{generation.corpus!r}."
+                    )
                 models = self._models.over(embedder)
                 self._stages[embedder.fingerprint] = make_stages(self._settings, self._catalog, models)
             return self._stages[embedder.fingerprint]

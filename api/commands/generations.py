@@ -196,13 +196,13 @@ class _Gate:
 
 
 def _swap(service: Service, generation: Generation, gate: _Gate | None, *, as_json: bool) -> None:
-    from ingest import rebuild as generations
+    from ingest import rebuild
 
     catalog, corpus = service.catalog, generation.corpus
     before = catalog.generations.serving(corpus)
     maker = service.builder().maker(generation)
     with progress("Catching up", catalog.generations.extent(generation).missing) as advance:
-        generations.complete(catalog, maker, advance)
+        rebuild.complete(catalog, maker, advance)
     trying = Pipeline(
         service.settings, catalog, ModelSet(service.settings, service.embedder), trying=generation
     )
@@ -211,7 +211,7 @@ def _swap(service: Service, generation: Generation, gate: _Gate | None, *, as_js
     if gate is not None and not gate.passes(service, trying, corpus):
         note(f"ibid: generation {before.id} goes on serving {corpus!r}: {generation.id} is worse.")
         raise typer.Exit(1)
-    generations.swap(catalog, maker)
+    rebuild.swap(catalog, maker)
     if as_json:
         print_json({"corpus": corpus, "serves": generation.id, "before": before.id})
     else:

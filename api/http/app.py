@@ -38,7 +38,7 @@ class Application(FastAPI):
 def create_app(settings: Settings) -> FastAPI:
     """Return the application; it opens the data folder when it starts.
 
-    Starting fails with StorageError if the data folder cannot be used. ModelSet and indexes load in the
+    Starting fails with StorageError if the data folder cannot be used. Models and indexes load in the
     background; `/ready` tells when they are there, and a question that comes before waits for them.
     """
 
@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             yield
         finally:
-            stops = (app.state.readiness.stop, scheduler.stop, service.jobs.stop)
+            stops = (app.state.readiness.stop, scheduler.stop)
             idle = all(await asyncio.gather(*map(run_in_threadpool, stops)))
             await run_in_threadpool(service.stop, idle=idle)
 

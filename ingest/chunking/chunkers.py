@@ -6,6 +6,7 @@ reads, so that nothing is cut silently. Every character that is not white space 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -32,7 +33,7 @@ CHUNKERS: Mapping[str, Callable[..., list[ChunkSpan]]] = {
 _SEMANTIC = ("max_min", "cluster")
 
 
-def make_chunker(name: str, embedder: Embedder, *, chunk_tokens: int, **options: float) -> Chunker:
+def make_chunker(name: str, embedder: Embedder, *, chunk_tokens: int, **options: int | float) -> Chunker:
     """Return the chunker of a name. Safe for several threads.
 
     Args:
@@ -40,11 +41,17 @@ def make_chunker(name: str, embedder: Embedder, *, chunk_tokens: int, **options:
         options: other keywords of its function; without them its defaults hold.
 
     Raises:
-        InvalidSettings: if there is no such chunker or `chunk_tokens` is too small.
+        InvalidSettings: if there is no such chunker or option, or `chunk_tokens` is too small.
     """
     if name not in CHUNKERS:
         raise InvalidSettings(f"IBID_CHUNKER is {name!r}; expected one of {', '.join(CHUNKERS)}.")
     if chunk_tokens < MIN_CHUNK_TOKENS:
         raise InvalidSettings(f"IBID_CHUNK_TOKENS is {chunk_tokens}; expected at least {MIN_CHUNK_TOKENS}.")
+    known = set(inspect.signature(CHUNKERS[name]).parameters) - {"text", "embedder", "chunk_tokens", "topics"}
+    if unknown := options.keys() - known:
+        raise InvalidSettings(
+            f"The chunker {name!r} has no option {', '.join(sorted(unknown))}; expected of "
+            f"{', '.join(sorted(known)) or 'none'}."
+        )
     shared = {"topics": TopicVectors(embedder)} if name in _SEMANTIC else {}
     return partial(CHUNKERS[name], embedder=embedder, chunk_tokens=chunk_tokens, **shared, **options)

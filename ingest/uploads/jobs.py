@@ -92,7 +92,10 @@ class Jobs:
         if self._thread:
             self._thread.join(wait_s)
         self._give_back()
-        return self._thread is None or not self._thread.is_alive()
+        ended = self._thread is None or not self._thread.is_alive()
+        if ended:
+            self._at_work = ""  # from now on another process may be at it
+        return ended
 
     def _work(self, make_builder: Callable[[], Builder], after: Callable[[str], None]) -> None:
         builder = functools.cache(make_builder)

@@ -67,7 +67,14 @@ def _digests() -> dict[str, str]:
     noted."""
     weights = trunk_folder() / "model.safetensors"
     stat = weights.stat()
-    file: list[str | int] = [str(weights), stat.st_size, int(stat.st_mtime), EXPORT_VERSION]
+    file: list[str | int] = [
+        str(weights),
+        stat.st_size,
+        stat.st_mtime_ns,
+        stat.st_ctime_ns,
+        stat.st_ino,
+        EXPORT_VERSION,
+    ]
     if noted := _noted(file):
         return noted
     digests = _hash(weights)

@@ -237,6 +237,11 @@ def test_verify_finds_a_damaged_and_a_missing_file(tree: Path) -> None:
     assert (done.returncode, done.stdout.count("WRONG")) == (1, 1)
     assert "compressor.safetensors is damaged or foreign" in done.stdout
     assert "ok     embedder" in done.stdout
+    doctor = subprocess.run(
+        [sys.executable, "-m", "api.cli", "doctor"], cwd=tree, capture_output=True, text=True, check=False
+    )
+    assert doctor.returncode == 1
+    assert "WRONG  generator" in doctor.stdout
 
     (pack / "compressor.safetensors").unlink()
     done = ibid("verify", tree=tree)

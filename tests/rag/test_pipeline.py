@@ -1,5 +1,6 @@
 """The question path: its reports while it works, and its record of how an answer came about."""
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from rag.models.embed import Embedder
 from rag.pipeline import Pipeline
 from rag.recorder import Recorder
 from rag.settings import Settings
-from rag.stages import ModelSet
+from rag.stages import ModelSet, Stages, make_stages
 from rag.types import Chunk, Context, Cut, Evidence, Hit, Ledger
 from tests.made_versions import CORPUS, Library
 
@@ -80,3 +81,17 @@ def test_a_chunk_is_dropped_only_if_no_part_of_it_is_kept() -> None:
     trace = recorder.trace("q")
     assert trace.dropped == {three.id: "weak", two.id: "over budget"}
     assert (trace.rankings["context"], trace.tokens) == ((trimmed[0],), (7,))
+
+
+def test_every_note_is_of_a_stage() -> None:
+    notes = {name.removeprefix("note_") for name in vars(Recorder) if name.startswith("note_")}
+    assert notes < {field.name for field in fields(Stages)}
+
+
+def test_stages_that_are_given_take_the_place_of_the_settings_own(
+    pipeline: Pipeline, library: Library
+) -> None:
+    settings, models = Settings(home=Path()), pipeline.models
+    given = replace(make_stages(settings, library.catalog, models), fuse=lambda candidates: [])
+    assert pipeline.search(CORPUS, "mast").hits
+    assert Pipeline(settings, library.catalog, models, given).search(CORPUS, "mast").hits == ()

@@ -231,3 +231,28 @@ def test_keys_of_the_file_stand_below_their_group(text: str, message: str) -> No
     with pytest.raises(InvalidSettings) as caught:
         from_file(text)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", sorted(secrets()))
+def test_no_secret_is_shown_where_its_table_is_of_another_shape(tmp_path: Path, name: str) -> None:
+    group = next(group for group, known, *_ in describe_settings() if known == f"IBID_{name.upper()}")
+    path = tmp_path / "ibid.toml"
+    path.write_text(f'[[{group}]]\n{name} = "s3cret"\n')
+    with pytest.raises(InvalidSettings, match=rf"{group} in ibid\.toml is a list; expected a table") as error:
+        load_settings({"IBID_CONFIG": str(path)})
+    assert "s3cret" not in str(error.value)
+
+
+def test_a_wrong_value_is_told_where_another_overrides_it(tmp_path: Path) -> None:
+    path = tmp_path / "ibid.toml"
+    path.write_text('[retrieval]\ndense_candidates = "x"\n')
+    with pytest.raises(InvalidSettings, match=r"dense_candidates in ibid\.toml is 'x'"):
+        load_settings({"IBID_CONFIG": str(path), "IBID_DENSE_CANDIDATES": "5"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("IBID_PORT", "80.0"), ("IBID_WEBHOOK_SECRET", "a\0b"), ("IBID_GENERATOR_URL", "\0")]
+)
+def test_what_is_no_value_of_its_kind_is_refused(name: str, value: str) -> None:
+    with pytest.raises(InvalidSettings, match=name):
+        load_settings({name: value})

@@ -179,7 +179,13 @@ class Bench:
         index.catch_up()
         models = ModelSet(settings, self.embedder)
         stages = make_stages(settings, catalog, models)
-        stages = replace(stages, retrieve=lambda request: retrieve(replace(request, index=index)))
+        assert stages.trim is not None
+        trim = stages.trim
+        stages = replace(
+            stages,
+            retrieve=lambda request: retrieve(replace(request, index=index)),
+            trim=lambda request, *found: trim(replace(request, index=index), *found),
+        )
         source = Source("news.txt", lambda: NEWS.encode())
         list(Builder(catalog, self.embedder, settings).ingest(CORPUS, [source]))
         try:

@@ -44,9 +44,10 @@ from ingest.chunking.chunkers import Chunker, make_chunker
 from ingest.source import Outcome
 from ingest.texts import from_reader
 from rag.assemble import Limits, order_for_attention
-from rag.models.compress import PACK, Compressor, load_compressor, should_compress
+from rag.models.compress import Compressor, load_compressor, should_compress
 from rag.models.cross_encoder import load_cross_encoder
 from rag.models.embed import TRUNK, Embedder, load_embedder
+from rag.models.pack import PACKAGED
 from rag.rerank import LateInteraction
 from rag.store.filters import Filter
 from rag.types import CHUNKER_VERSION, Answer, Chunk, Hit, whole_chunk
@@ -217,7 +218,7 @@ class IbidCompressor(BaseNodePostprocessor):
         evidence_tokens: most tokens of all nodes together, in the trunk's tokens.
     """
 
-    compressor: str = PACK
+    compressor: str = PACKAGED
     evidence_tokens: int = 2048
 
     _compressor: Compressor = PrivateAttr()

@@ -22,7 +22,7 @@ from eval.questions import EvalQuestion
 from rag.answer.generator import LABEL
 from rag.errors import InvalidInput
 from rag.models.embed import Embedder
-from rag.models.judge import Judge, Pair
+from rag.models.judge import EvidencePair, Judge
 from rag.text.sentences import split_sentences
 from rag.types import Answer
 
@@ -173,11 +173,11 @@ class Scorer:
         """
         return asyncio.run(self._score(questions, answers))
 
-    def support(self, pairs: Sequence[Pair]) -> np.ndarray:
+    def support(self, pairs: Sequence[EvidencePair]) -> np.ndarray:
         """Return 1 or 0 for each (evidence, statement), as judged by the judge or server behind RAGAS."""
         return np.array(asyncio.run(self._support(pairs)))
 
-    async def _support(self, pairs: Sequence[Pair]) -> list[float]:
+    async def _support(self, pairs: Sequence[EvidencePair]) -> list[float]:
         verdicts = []
         for evidence, statement in pairs:
             asked = NLIStatementInput(context=evidence, statements=[statement])

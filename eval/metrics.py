@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Span = tuple[int, int]  # [start, end) in code points
+from rag.text.sentences import Span
+
 DocumentSpan = tuple[str, int, int]
 _WORD = re.compile(r"\w+")
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from eval.datasets import held_back, records
 from rag.models.export import export_adapted
-from rag.models.judge import SIGNALS, PackJudge
+from rag.models.judge import JUDGE_SIGNALS, PackJudge
 from rag.models.runtime import Runner
 from training.loop import Example, Plan, collate, network, options, save, train
 from training.pairs import (
@@ -78,19 +78,19 @@ def calibration_pairs(passages: Passages, count: int = 600) -> list[Pair]:
 
 
 def calibrate(judge: PackJudge, pairs: Sequence[Pair], *, decay: float = 0.01) -> dict[str, float]:
-    """Fit the weights of `rag.models.judge.SIGNALS` and a bias: only `windows` may have a negative weight."""
+    """Fit the weights of `rag.models.judge.JUDGE_SIGNALS` and a bias: only `windows` may have a negative weight."""
     parts, signals = judge.signals([(text, statement) for statement, text, _ in pairs])
     target = np.array([pairs[part.pair][2] for part in parts], float)
     middle, spread = signals.mean(0), np.maximum(signals.std(0), 1e-6)
     x = (signals - middle) / spread  # (n_parts, 5)
-    weights, bias = np.zeros(len(SIGNALS)), 0.0
+    weights, bias = np.zeros(len(JUDGE_SIGNALS)), 0.0
     for _ in range(4_000):
         error = 1 / (1 + np.exp(-(x @ weights + bias))) - target
         weights = weights - 0.5 * (x.T @ error / len(x) + decay * weights)
         weights[:-1] = np.maximum(weights[:-1], 0)
         bias -= 0.5 * error.mean()
     scaled = weights / spread
-    fitted = dict(zip((*SIGNALS, "bias"), [*scaled, bias - scaled @ middle], strict=True))
+    fitted = dict(zip((*JUDGE_SIGNALS, "bias"), [*scaled, bias - scaled @ middle], strict=True))
     return {name: round(float(value), 4) for name, value in fitted.items()}
 
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from eval.datasets import records
 from eval.reading import fitted_on
 from rag.models.export import export_adapted
-from rag.models.reader import SIGNALS, PackReader
+from rag.models.reader import READER_SIGNALS, PackReader
 from rag.models.runtime import Runner, trunk_tokenizer
 from training.loop import Example, Plan, collate, network, options, save, train
 
@@ -65,7 +65,7 @@ def calibrate(reader: PackReader) -> dict[str, float]:
     signals = np.concatenate([reader.signals(r["question"], [r["context"]]) for r in rows])
     fitted = LogisticRegression(C=1e6).fit(signals, [r["answerable"] for r in rows])
     weights = [*fitted.coef_[0], fitted.intercept_[0]]
-    return {name: round(float(w), 4) for name, w in zip((*SIGNALS, "bias"), weights, strict=True)}
+    return {name: round(float(w), 4) for name, w in zip((*READER_SIGNALS, "bias"), weights, strict=True)}
 
 
 def epoch_examples(sets: dict[str, list[dict[str, Any]]], epoch: int) -> list[Example]:

@@ -11,8 +11,8 @@ import typer
 from api.commands.terminal import JsonOption, print_json, say
 from api.service import Service
 from rag.errors import IbidError
-from rag.models.compress import PACK
 from rag.models.embed import TrunkEmbedder
+from rag.models.pack import PACKAGED
 from rag.models.prepare import prepared_path
 from rag.models.trunk import verify_trunk
 from rag.settings import Settings, load_settings
@@ -91,7 +91,7 @@ def _embed(service: Service) -> None:
 
 def _generate(service: Service) -> None:
     assert service.pipeline.models.generator
-    if service.settings.answer.compressor == PACK:
+    if service.settings.answer.compressor == PACKAGED:
         prepared_path("compressor")  # loads with the first long evidence; its weights are checked now
 
 

@@ -266,7 +266,8 @@ class RunSource:
         from eval.questions import drawn, find_problems, read_questions
         from eval.run import evaluate, read_run, set_name
         from eval.trial import Subject
-        from rag.models.judge import PACK, load_judge
+        from rag.models.judge import load_judge
+        from rag.models.pack import PACKAGED
 
         if self.run_file is not None:
             return read_run(self.run_file)
@@ -279,7 +280,7 @@ class RunSource:
         with opened() as service:
             _refuse_broken(self.questions, find_problems(questions, service.catalog, self.corpus))
             settings = service.settings
-            name = PACK if settings.answer.judge == "none" else settings.answer.judge
+            name = PACKAGED if settings.answer.judge == "none" else settings.answer.judge
             judge = load_judge(name, threads=settings.service.encoder_threads)
             with progress("Asking", len(questions)) as advance:
                 return evaluate(

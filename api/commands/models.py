@@ -16,10 +16,11 @@ from api.commands.lines import read_jsonl, run_lines, working
 from api.commands.terminal import SOME_FAILED, JsonOption, print_json, say
 from rag.errors import IbidError, ModelError
 from rag.models import pack, prepare, trunk
-from rag.models.compress import PACK, load_compressor
+from rag.models.compress import load_compressor
 from rag.models.cross_encoder import load_cross_encoder
 from rag.models.embed import TRUNK, load_embedder
 from rag.models.judge import load_judge
+from rag.models.pack import PACKAGED
 from rag.models.reader import load_reader
 from rag.models.runtime import PROBE, Runner, probe
 from rag.settings import Settings, load_settings
@@ -63,7 +64,7 @@ class Shipped:
     @property
     def used(self) -> str:
         """Say whether the settings choose this model."""
-        return "in use" if self.chosen in (TRUNK, PACK) else f"the settings choose {self.chosen}"
+        return "in use" if self.chosen in (TRUNK, PACKAGED) else f"the settings choose {self.chosen}"
 
 
 @models_app.command("list")
@@ -113,7 +114,7 @@ def run_model(job: PackJobArgument, batch: PackBatchOption, model: ModelOption =
     """
     settings = load_settings()
     chosen = model or getattr(settings, job)
-    name = PACK if chosen in ("none", "late_interaction") else chosen
+    name = PACKAGED if chosen in ("none", "late_interaction") else chosen
     lines = read_jsonl(batch)
     work = working(job, load(job, name, threads=settings.service.encoder_threads))
     if run_lines(job, work, lines, lambda line: print(line, flush=True)):

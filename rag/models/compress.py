@@ -23,11 +23,12 @@ from typing import Any
 import numpy as np
 
 from rag.errors import InvalidInput
+from rag.models.pack import PACKAGED
 from rag.models.runtime import pack_runner, whole
 from rag.models.token_classifier import PackClassifier, TokenClassifier, TransformersClassifier
-from rag.text.protect import FACT, NAME, Span, find_blocks, find_words, protection
+from rag.text.protect import FACT, NAME, find_blocks, find_words, protection
+from rag.text.sentences import Span
 
-PACK = "pack"
 # Compressing shorter evidence is not worth it: llmlingua's own users saw no gain below this. At 2x, trimmed pieces of
 # 80 to 150 tokens save less than half as many tokens per lost gold word or answer as longer ones.
 LEAST_TOKENS = 150
@@ -51,7 +52,7 @@ class Compressed:
     kept: tuple[Span, ...]
 
 
-def load_compressor(name: str = PACK, *, threads: int = 0) -> Compressor:
+def load_compressor(name: str = PACKAGED, *, threads: int = 0) -> Compressor:
     """Load the packaged compressor (`pack`) or a token classifier of two labels, by local path or hub name.
 
     Args:
@@ -60,7 +61,7 @@ def load_compressor(name: str = PACK, *, threads: int = 0) -> Compressor:
     Raises:
         ModelError: if the model cannot be loaded or is of another kind; the message says what to do.
     """
-    if name == PACK:
+    if name == PACKAGED:
         return Compressor(PackClassifier(pack_runner("compressor", threads=threads)))
     return Compressor(TransformersClassifier(name, threads=threads))
 

@@ -14,12 +14,11 @@ import numpy as np
 
 from rag.errors import ModelError
 from rag.models import foreign, pack
-from rag.models.runtime import Runner, pack_runner, whole
+from rag.models.pack import PACKAGED
+from rag.models.runtime import QUESTION_TOKENS, Runner, pack_runner, whole
 
-# Tokens read of a question: its last ones.
-QUESTION = 48
 # Tokens read of a text: its first ones.
-PASSAGE = 254
+TEXT_TOKENS = 254
 
 
 class CrossEncoder(Protocol):
@@ -29,13 +28,13 @@ class CrossEncoder(Protocol):
         """Return the probability that each text is relevant, in order: (n_texts,) in [0, 1]."""
 
 
-def load_cross_encoder(name: str = "pack", *, threads: int = 0) -> CrossEncoder:
+def load_cross_encoder(name: str = PACKAGED, *, threads: int = 0) -> CrossEncoder:
     """Load the packaged reranker, or a sentence-transformers CrossEncoder by path or hub name.
 
     Raises:
         ModelError: if it cannot be loaded; the message says what to do.
     """
-    if name != "pack":
+    if name != PACKAGED:
         return SentenceTransformersCrossEncoder(name, threads=threads)
     fitted = pack.calibration("reranker", ("scale", "bias"))
     return PackCrossEncoder(pack_runner("reranker", threads=threads), **fitted)
@@ -57,8 +56,8 @@ class PackCrossEncoder:
     def logits(self, question: str, texts: Sequence[str]) -> np.ndarray:
         """Return the network's raw scores (n_texts,), before calibration."""
         asked, *encoded = self._runner.tokenise([question, *texts])
-        score = partial(self._run, asked.ids[-QUESTION:])
-        return np.array(self._runner.each(score, [text.ids[:PASSAGE] for text in encoded]), np.float64)
+        score = partial(self._run, asked.ids[-QUESTION_TOKENS:])
+        return np.array(self._runner.each(score, [text.ids[:TEXT_TOKENS] for text in encoded]), np.float64)
 
     def _run(self, question: Sequence[int], text: Sequence[int]) -> float:
         return float(self._runner.run(question, text)[0][0])

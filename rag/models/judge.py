@@ -20,21 +20,21 @@ from typing import Any, Protocol
 import numpy as np
 
 from rag.models import foreign, pack
+from rag.models.pack import PACKAGED
 from rag.models.runtime import Runner, pack_runner, trunk_tokenizer, whole
 from rag.text.sentences import split_sentences
 from rag.text.words import question_terms, text_terms
 
-PACK = "pack"
 # Tokens of statement and evidence together, as in training.
-WINDOW = 236
+JUDGE_WINDOW = 236
 # Most of them for the statement; a longer one is judged in parts.
 STATEMENT = 96
 # Most windows read for one statement, the likeliest; one of them is gathered.
-MOST_WINDOWS = 8
+MOST_WINDOWS_JUDGED = 8
 # Most parts judged of a statement: those with the fewest words found.
 MOST_PARTS = 24
 # The inputs of calibration, in this order.
-SIGNALS = ("score", "words", "names", "phrases", "windows")
+JUDGE_SIGNALS = ("score", "words", "names", "phrases", "windows")
 # Characters; a longer sentence is cut, so that a window is never one sentence.
 _PIECE = 400
 # Characters of a script with about one token each, such as Chinese.
@@ -48,13 +48,13 @@ _ANY_NAME = re.compile(r"\w[\w.,]*\w|\w")
 _WORD = re.compile(r"[^\W_]")
 _EXPECTED = "a folder or hub name of a transformers sequence classifier with one label, or with one named `entailment`"
 
-Pair = tuple[str, str]  # evidence, statement
+EvidencePair = tuple[str, str]  # evidence, statement
 
 
 class Judge(Protocol):
     """Gates answers and scores faithfulness."""
 
-    def support(self, pairs: Sequence[Pair]) -> np.ndarray:
+    def support(self, pairs: Sequence[EvidencePair]) -> np.ndarray:
         """Return for each (evidence, statement) the probability that the first supports the second."""
 
 
@@ -78,7 +78,7 @@ class Part:
     all_windows: int  # number of windows of the evidence
 
 
-def load_judge(name: str = PACK, *, threads: int = 0) -> Judge:
+def load_judge(name: str = PACKAGED, *, threads: int = 0) -> Judge:
     """Load the packaged judge (`pack`) or a sequence classifier for entailment by path or hub name.
 
     Args:
@@ -87,9 +87,9 @@ def load_judge(name: str = PACK, *, threads: int = 0) -> Judge:
     Raises:
         ModelError: if the model cannot be loaded or does not judge entailment; the message says what to do.
     """
-    if name != PACK:
+    if name != PACKAGED:
         return TransformersJudge(name, threads=threads)
-    fitted = pack.calibration("judge", (*SIGNALS, "bias"))
+    fitted = pack.calibration("judge", (*JUDGE_SIGNALS, "bias"))
     return PackJudge(pack_runner("judge", threads=threads), fitted)
 
 
@@ -97,19 +97,19 @@ class PackJudge:
     """The packaged judge, int8, on ONNX Runtime. Safe for several threads.
 
     Args:
-        calibration: a weight for each of SIGNALS and for `bias`; without it the score alone counts.
+        calibration: a weight for each of JUDGE_SIGNALS and for `bias`; without it the score alone counts.
     """
 
     def __init__(self, runner: Runner, calibration: Mapping[str, float] | None = None) -> None:
         self._runner = runner
         self._calibration = dict(calibration or {"score": 1.0})
 
-    def support(self, pairs: Sequence[Pair]) -> np.ndarray:
+    def support(self, pairs: Sequence[EvidencePair]) -> np.ndarray:
         parts, signals = self.signals(pairs)
         return _least(len(pairs), parts, calibrated(signals, self._calibration))
 
-    def signals(self, pairs: Sequence[Pair]) -> tuple[list[Part], np.ndarray]:
-        """Return the parts of all statements that can be judged, and their SIGNALS: (n_parts, 5) float64."""
+    def signals(self, pairs: Sequence[EvidencePair]) -> tuple[list[Part], np.ndarray]:
+        """Return the parts of all statements that can be judged, and their JUDGE_SIGNALS: (n_parts, 5) float64."""
         parts = split_pairs(pairs)
         scores = self._runner.each(
             self._score, [(part.statement, window.text) for part in parts for window in part.windows]
@@ -119,7 +119,7 @@ class PackJudge:
     def _score(self, texts: tuple[str, str]) -> float:
         first, second = (tokens.ids for tokens in self._runner.tokenise(texts))
         first = first[:STATEMENT]
-        return float(self._runner.run(first, second[: WINDOW - 3 - len(first)])[0][0])
+        return float(self._runner.run(first, second[: JUDGE_WINDOW - 3 - len(first)])[0][0])
 
 
 class TransformersJudge:
@@ -142,7 +142,7 @@ class TransformersJudge:
             self._model: Any = foreign.whole_model(AutoModelForSequenceClassification, name)
             self._entailment = entailment_label(config.id2label)
 
-    def support(self, pairs: Sequence[Pair]) -> np.ndarray:
+    def support(self, pairs: Sequence[EvidencePair]) -> np.ndarray:
         parts = split_pairs(pairs)
         with self._lock:
             best = [max(self._read(w.text, part.statement) for w in part.windows) for part in parts]
@@ -176,17 +176,17 @@ def entailment_label(names: Mapping[int, str]) -> int:
 
 
 def calibrated(signals: np.ndarray, weights: Mapping[str, float]) -> np.ndarray:
-    """Return 1 / (1 + exp(-z)), z = bias + the weighted sum of SIGNALS; a missing weight is 0.
+    """Return 1 / (1 + exp(-z)), z = bias + the weighted sum of JUDGE_SIGNALS; a missing weight is 0.
 
     Args:
-        signals: (n, 5), in the order of SIGNALS.
+        signals: (n, 5), in the order of JUDGE_SIGNALS.
     """
-    z = signals @ np.array([weights.get(name, 0.0) for name in SIGNALS]) + weights.get("bias", 0.0)
+    z = signals @ np.array([weights.get(name, 0.0) for name in JUDGE_SIGNALS]) + weights.get("bias", 0.0)
     chances: np.ndarray = 1 / (1 + np.exp(-np.clip(z, -30, 30)))
     return chances
 
 
-def split_pairs(pairs: Sequence[Pair]) -> list[Part]:
+def split_pairs(pairs: Sequence[EvidencePair]) -> list[Part]:
     """Cut statements into parts and evidence into windows; a pair with a side without words has no parts."""
     known: dict[str, _Evidence] = {}
     parts = []
@@ -220,12 +220,12 @@ class _Evidence:
         return sum(term not in self._counts for term in terms) / max(1, len(terms))
 
     def windows(self, statement: str) -> tuple[list[Window], int]:
-        """Return the likeliest windows for a statement, at most MOST_WINDOWS, and the number of all windows.
+        """Return the likeliest windows for a statement, at most MOST_WINDOWS_JUDGED, and the number of all windows.
 
         A window is a run of whole pieces; the next begins with its last quarter. If there are several, one more gathers
         the pieces that together contain the most words of the statement.
         """
-        room = WINDOW - 3 - min(STATEMENT, len(_tokenise([statement])[0].ids))
+        room = JUDGE_WINDOW - 3 - min(STATEMENT, len(_tokenise([statement])[0].ids))
         rarity = {
             term: math.log1p(len(self._pieces) / self._counts[term]) if term in self._counts else 0.0
             for term in set(question_terms(statement))
@@ -234,7 +234,7 @@ class _Evidence:
         if len(runs) == 1:
             return [self._window(statement, runs[0])], 1
         held = [sum(rarity[t] for t in rarity.keys() & self._held(run)) for run in runs]
-        likeliest = sorted(range(len(runs)), key=lambda i: -held[i])[: MOST_WINDOWS - 1]
+        likeliest = sorted(range(len(runs)), key=lambda i: -held[i])[: MOST_WINDOWS_JUDGED - 1]
         chosen = [*(runs[i] for i in sorted(likeliest)), self._gathered(rarity, room)]
         return [self._window(statement, run) for run in chosen], len(runs)
 
@@ -293,7 +293,7 @@ def _parts(statement: str, evidence: _Evidence) -> list[str]:
 
 
 def _gather_signals(parts: Sequence[Part], scores: Sequence[float]) -> np.ndarray:
-    rows, begin = np.zeros((len(parts), len(SIGNALS))), 0
+    rows, begin = np.zeros((len(parts), len(JUDGE_SIGNALS))), 0
     for row, part in enumerate(parts):
         own = scores[begin : begin + len(part.windows)]
         begin += len(part.windows)

@@ -14,6 +14,8 @@ from rag.errors import ModelError
 from rag.models.trunk import trunk_sha256
 
 JOBS = ("reranker", "reader", "compressor", "judge")
+# The value of a setting that chooses the packaged model of a job.
+PACKAGED = "pack"
 PACK_FOLDER = Path(__file__).parents[1] / "pack"
 
 

@@ -15,22 +15,21 @@ from typing import Any, Protocol
 import numpy as np
 
 from rag.models import foreign, pack
-from rag.models.runtime import Runner, pack_runner, whole
+from rag.models.pack import PACKAGED
+from rag.models.runtime import QUESTION_TOKENS, Runner, pack_runner, whole
 
 # Tokens of question, text and the three special ones, as in training.
-WINDOW = 224
-# Most of them for the question; the end of a longer one is read.
-QUESTION = 48
+READER_WINDOW = 224
 # Tokens that two windows share.
 OVERLAP = 64
-LONGEST = 32  # most tokens of an answer
+LONGEST_ANSWER = 32  # most tokens of an answer
 # Penalty on a span's log-odds for each token; otherwise start and end come from two mentions of one thing.
 PER_TOKEN = 0.05
 SPANS = 5  # most spans kept per text
 # Most windows of one text, 80,000 tokens; the rest is not read.
-MOST_WINDOWS = 512
+MOST_WINDOWS_READ = 512
 # The inputs of calibration, in this order.
-SIGNALS = ("margin", "answerable")
+READER_SIGNALS = ("margin", "answerable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +68,15 @@ class Reader(Protocol):
         """Read several texts for one question, in order."""
 
 
-def load_reader(name: str = "pack", *, threads: int = 0) -> Reader:
+def load_reader(name: str = PACKAGED, *, threads: int = 0) -> Reader:
     """Load the packaged reader, or a question-answering model of transformers by path or hub name.
 
     Raises:
         ModelError: if it cannot be loaded; the message says what to do.
     """
-    if name != "pack":
+    if name != PACKAGED:
         return TransformersReader(name, threads=threads)
-    fitted = pack.calibration("reader", (*SIGNALS, "bias"))
+    fitted = pack.calibration("reader", (*READER_SIGNALS, "bias"))
     return PackReader(pack_runner("reader", threads=threads), fitted)
 
 
@@ -85,7 +84,7 @@ class PackReader:
     """The packaged reader on ONNX Runtime.
 
     Args:
-        calibration: gives the log-odds of "here" for a window: a weight for each of SIGNALS and a `bias`;
+        calibration: gives the log-odds of "here" for a window: a weight for each of READER_SIGNALS and a `bias`;
             without it, both weigh half.
     """
 
@@ -93,7 +92,7 @@ class PackReader:
 
     def __init__(self, runner: Runner, calibration: Mapping[str, float] | None = None) -> None:
         self._runner = runner
-        self._calibration = dict(calibration or dict.fromkeys(SIGNALS, 0.5))
+        self._calibration = dict(calibration or dict.fromkeys(READER_SIGNALS, 0.5))
 
     def read(self, question: str, context: str) -> Reading:
         return self.read_all(question, [context])[0]
@@ -105,17 +104,17 @@ class PackReader:
         ]
 
     def signals(self, question: str, contexts: Sequence[str]) -> np.ndarray:
-        """Return the SIGNALS of each text's likeliest window, (n_contexts, 2) float64; 0 for texts without words."""
+        """Return the READER_SIGNALS of each text's likeliest window, 0 without words: (n_contexts, 2) float64."""
         found = [windows for _, windows in self._read(question, contexts)]
         best = [max(windows, key=lambda window: window.here, default=None) for windows in found]
         signals = [window.signals if window else (0.0, 0.0) for window in best]
-        return np.array(signals, np.float64).reshape(-1, len(SIGNALS))
+        return np.array(signals, np.float64).reshape(-1, len(READER_SIGNALS))
 
     def _read(self, question: str, contexts: Sequence[str]) -> list[tuple[Any, list[_Found]]]:
         """Return for each text the offsets of its tokens and the results of its windows."""
         asked, *texts = self._runner.tokenise([question, *contexts])
-        first = asked.ids[-QUESTION:]
-        room = WINDOW - 3 - len(first)
+        first = asked.ids[-QUESTION_TOKENS:]
+        room = READER_WINDOW - 3 - len(first)
         windows = [
             (number, begin, text.ids[begin : begin + room])
             for number, text in enumerate(texts)
@@ -129,7 +128,9 @@ class PackReader:
             null = float(start[0, 0] + end[0, 0])
             spans, margin = _spans(start[0, inside], end[0, inside], null, begin)
             signals = (margin, float(answerable[0]))
-            weighed = (self._calibration.get(n, 0.0) * s for n, s in zip(SIGNALS, signals, strict=True))
+            weighed = (
+                self._calibration.get(n, 0.0) * s for n, s in zip(READER_SIGNALS, signals, strict=True)
+            )
             here = _probability(sum(weighed) + self._calibration.get("bias", 0.0))
             found[number].append(_Found(spans, here, signals))
         return [(text.offsets, windows) for text, windows in zip(texts, found, strict=True)]
@@ -162,7 +163,7 @@ class TransformersReader:
             return NOTHING
         with self._lock:
             windows = self._tokenise(whole(question), whole(context))
-            count = min(MOST_WINDOWS, len(windows["input_ids"]))
+            count = min(MOST_WINDOWS_READ, len(windows["input_ids"]))
             outputs = [self._run(windows, number) for number in range(count)]
         offsets: list[tuple[int, int]] = []
         found = []
@@ -178,7 +179,7 @@ class TransformersReader:
 
     def _tokenise(self, question: str, context: str) -> Any:
         longest = min(512, int(getattr(self._model.config, "max_position_embeddings", 512)))
-        most = min(QUESTION, longest // 2)
+        most = min(QUESTION_TOKENS, longest // 2)
         asked = self._tokenizer(question, add_special_tokens=False)["input_ids"][-most:]
         return self._tokenizer(
             self._tokenizer.decode(asked),
@@ -205,7 +206,7 @@ class TransformersReader:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The result of one window: spans as (first token, last token, P(span if here)), P(here) and its SIGNALS."""
+    """The result of one window: spans as (first token, last token, P(span if here)), P(here) and its READER_SIGNALS."""
 
     spans: list[tuple[int, int, float]]
     here: float
@@ -217,7 +218,7 @@ def _begins(tokens: int, room: int) -> list[int]:
     if not tokens:
         return []
     step = max(1, room - OVERLAP)
-    return list(range(0, max(1, tokens - OVERLAP), step)[:MOST_WINDOWS])
+    return list(range(0, max(1, tokens - OVERLAP), step)[:MOST_WINDOWS_READ])
 
 
 def _spans(
@@ -232,7 +233,7 @@ def _spans(
     """
     sums = start[:, None] + end[None, :]  # (n_tokens, n_tokens)
     distance = np.arange(len(end))[None, :] - np.arange(len(start))[:, None]
-    sums = np.where((distance >= 0) & (distance < LONGEST), sums, -np.inf)
+    sums = np.where((distance >= 0) & (distance < LONGEST_ANSWER), sums, -np.inf)
     best = float(sums.max())
     margin = best + float(np.log(np.exp(sums - best).sum())) - null
     spread = np.exp(sums - PER_TOKEN * distance - best)

@@ -25,6 +25,8 @@ from tokenizers import Encoding, Tokenizer
 from rag.errors import ModelError, Stopped
 from rag.models import prepare, trunk
 
+# Tokens of a question that the pack's networks read, as in training: its last ones, where a dialogue asks.
+QUESTION_TOKENS = 48
 PROBE = ("Who wrote Hamlet?", "William Shakespeare wrote the tragedy of Hamlet between 1599 and 1601.")
 
 _LOWEST_PRIORITY = 19  # as in nice(1)

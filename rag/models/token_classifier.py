@@ -14,13 +14,11 @@ import numpy as np
 
 from rag.errors import ModelError
 from rag.models import foreign
-from rag.models.runtime import Runner
-from rag.text.protect import Span
+from rag.models.runtime import QUESTION_TOKENS, Runner
+from rag.text.sentences import Span
 
 # Tokens of question and text together; with [CLS] and two [SEP] one less than the trunk's 256.
 _WINDOW = 254
-# Most of them for the question; a longer one keeps its end, where a dialogue asks.
-_QUESTION = 48
 _BATCH = 8  # windows
 _EXPECTED = "a local folder or hub name of a token classification model with two labels, drop and keep"
 
@@ -46,7 +44,7 @@ class PackClassifier:
 
     def classify(self, text: str, question: str) -> tuple[np.ndarray, np.ndarray]:
         tokens, asked = self._runner.tokenise([text, question])
-        first = asked.ids[-_QUESTION:]
+        first = asked.ids[-QUESTION_TOKENS:]
         begins = np.array([start for start, _ in tokens.offsets], np.int64)
         cuts = list(windows(begins, text, _WINDOW - 1 - len(first)))
 

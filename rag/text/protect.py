@@ -11,9 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from rag.text.sentences import split_sentences
+from rag.text.sentences import Span, split_sentences
 
-Span = tuple[int, int]
 FACT, NAME = 2, 1  # ranks of protection; 0 is none
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from rag.errors import ModelError
-from rag.models.cross_encoder import PASSAGE, QUESTION, CrossEncoder, PackCrossEncoder, load_cross_encoder
-from rag.models.runtime import trunk_tokenizer
+from rag.models.cross_encoder import TEXT_TOKENS, CrossEncoder, PackCrossEncoder, load_cross_encoder
+from rag.models.runtime import QUESTION_TOKENS, trunk_tokenizer
 
 ASKED = "How long do bees live?"
 TEXTS = [
@@ -72,8 +72,8 @@ def test_the_end_of_the_question_and_the_beginning_of_the_text_are_read() -> Non
     runner = SharedWords()
     question, text = ([f"{kind}{n}" for n in range(300)] for kind in "qt")
     counting(runner).score(" ".join(question), [" ".join(text)])
-    assert runner.runs == [(list(range(300 - QUESTION, 300)), list(range(300, 300 + PASSAGE)))]
-    assert QUESTION + PASSAGE + 3 <= 512
+    assert runner.runs == [(list(range(300 - QUESTION_TOKENS, 300)), list(range(300, 300 + TEXT_TOKENS)))]
+    assert QUESTION_TOKENS + TEXT_TOKENS + 3 <= 512
 
 
 # the pack

@@ -9,9 +9,9 @@ import pytest
 
 from rag.errors import ModelError
 from rag.models.judge import (
-    MOST_WINDOWS,
+    JUDGE_WINDOW,
+    MOST_WINDOWS_JUDGED,
     STATEMENT,
-    WINDOW,
     PackJudge,
     calibrated,
     entailment_label,
@@ -63,8 +63,8 @@ def test_windows_are_few_fit_the_network_and_hold_the_scattered_evidence() -> No
     said = ["Ada Lovelace was born in London.", "Her mother taught her mathematics.", "She wrote in 1843."]
     text = FILLER * 40 + said[0] + " " + FILLER * 40 + said[1] + " " + FILLER * 40 + said[2]
     (part,) = split_pairs([(text, "Lovelace, born in London, taught mathematics, wrote in 1843.")])
-    assert len(part.windows) == MOST_WINDOWS < part.all_windows
-    room = WINDOW - 3 - len(tokens(part.statement))
+    assert len(part.windows) == MOST_WINDOWS_JUDGED < part.all_windows
+    room = JUDGE_WINDOW - 3 - len(tokens(part.statement))
     assert all(len(tokens(window.text)) <= room for window in part.windows)
     assert any(all(sentence in window.text for sentence in said) for window in part.windows)
 

@@ -17,14 +17,13 @@ from hypothesis import strategies as st
 
 from rag.errors import ModelError
 from rag.models.reader import (
-    LONGEST,
-    MOST_WINDOWS,
+    LONGEST_ANSWER,
+    MOST_WINDOWS_READ,
     NOTHING,
     OVERLAP,
     PER_TOKEN,
-    QUESTION,
+    READER_WINDOW,
     SPANS,
-    WINDOW,
     PackReader,
     Reader,
     Reading,
@@ -33,6 +32,7 @@ from rag.models.reader import (
     _reading,
     load_reader,
 )
+from rag.models.runtime import QUESTION_TOKENS
 from tests.made_models import tiny_bert
 
 FILLER = "The ferry leaves the harbour at noon. Tickets are sold on board. The crossing takes an hour. "
@@ -115,7 +115,9 @@ def assert_sound(context: str, reading: Reading) -> None:
 # windows
 
 
-@given(tokens=st.integers(0, 30_000), room=st.integers(WINDOW - 3 - QUESTION, WINDOW - 3))
+@given(
+    tokens=st.integers(0, 30_000), room=st.integers(READER_WINDOW - 3 - QUESTION_TOKENS, READER_WINDOW - 3)
+)
 def test_windows_cover_every_token_and_overlap(tokens: int, room: int) -> None:
     windows = [(begin, min(begin + room, tokens)) for begin in _begins(tokens, room)]
     if not tokens:
@@ -134,16 +136,16 @@ def test_windows_with_the_arithmetic() -> None:
     assert _begins(201, 200) == [0, 136]
     assert _begins(336, 200) == [0, 136]
     assert _begins(337, 200) == [0, 136, 272]
-    assert len(_begins(10**6, 200)) == MOST_WINDOWS
+    assert len(_begins(10**6, 200)) == MOST_WINDOWS_READ
 
 
 def test_the_network_reads_the_end_of_a_long_question_and_fills_its_window() -> None:
     words = Words(only("here"))
     words.reader.read(" ".join(f"q{n}" for n in range(100)), " ".join(f"w{n}" for n in range(400)))
     assert {tuple(asked) for asked, _ in words.runs} == {
-        tuple(f"q{n}" for n in range(100 - QUESTION, 100)),
+        tuple(f"q{n}" for n in range(100 - QUESTION_TOKENS, 100)),
     }
-    room = WINDOW - 3 - QUESTION
+    room = READER_WINDOW - 3 - QUESTION_TOKENS
     assert [read[0] for _, read in words.runs] == [f"w{n}" for n in _begins(400, room)]
     assert [len(read) for _, read in words.runs[:-1]] == [room] * (len(words.runs) - 1)
 
@@ -162,7 +164,7 @@ def test_a_million_characters_are_read_up_to_the_bound() -> None:
     words = Words(only("here"))
     reading = words.reader.read("Where is it?", text)
     assert len(text) > 1_000_000
-    assert len(words.runs) == MOST_WINDOWS
+    assert len(words.runs) == MOST_WINDOWS_READ
     assert (reading.answer, len(reading.spans)) == ("here", SPANS)
 
 
@@ -178,7 +180,7 @@ def test_spans_equal_a_search_over_all(seed: int, answerable: float) -> None:
     sums = {
         (i, j): noise(words[i])[0] + noise(words[j])[1]
         for i in range(60)
-        for j in range(i, min(60, i + LONGEST))
+        for j in range(i, min(60, i + LONGEST_ANSWER))
     }
     here = sum(np.exp(value) for value in sums.values())
     here = 1 / (1 + np.exp(-(0.5 * np.log(here) + 0.5 * answerable)))  # [CLS] has logits 0
@@ -229,7 +231,7 @@ def test_no_answer_is_longer_than_longest() -> None:
     reading = Words(lambda word: far.get(word, (0.0, 0.0))).reader.read(
         "Which?", " ".join(f"w{n}" for n in range(100))
     )
-    assert len(reading.answer.split()) <= LONGEST < 51
+    assert len(reading.answer.split()) <= LONGEST_ANSWER < 51
     assert "w10" in reading.answer.split() or "w60" in reading.answer.split()
 
 
@@ -360,7 +362,9 @@ def searched(folder: Path, question: str, context: str) -> tuple[int, int, float
         start, end = output.start_logits[0].double().numpy(), output.end_logits[0].double().numpy()
         offsets = windows["offset_mapping"][number]
         inside = [i for i, part in enumerate(windows.sequence_ids(number)) if part == 1]
-        spans = {(i, j): np.exp(start[i] + end[j]) for i in inside for j in inside if i <= j < i + LONGEST}
+        spans = {
+            (i, j): np.exp(start[i] + end[j]) for i in inside for j in inside if i <= j < i + LONGEST_ANSWER
+        }
         null = np.exp(start[0] + end[0])
         here = sum(spans.values()) / (null + sum(spans.values()))
         spans = {(i, j): chance * np.exp(-PER_TOKEN * (j - i)) for (i, j), chance in spans.items()}

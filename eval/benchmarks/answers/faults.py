@@ -26,7 +26,7 @@ from rag.answer.strategy import Selection
 from rag.index.follower import CorpusIndex
 from rag.models.compress import Compressed, Compressor
 from rag.models.embed import Embedder
-from rag.models.judge import Judge, Pair, load_judge
+from rag.models.judge import EvidencePair, Judge, load_judge
 from rag.pipeline import Pipeline
 from rag.rerank import Reranked
 from rag.retrieve import Request, retrieve
@@ -124,7 +124,7 @@ class HarshCompressor(Compressor):
 class Credulous:
     """A judge that says yes to everything."""
 
-    def support(self, pairs: Sequence[Pair]) -> np.ndarray:
+    def support(self, pairs: Sequence[EvidencePair]) -> np.ndarray:
         return np.ones(len(pairs))
 
 

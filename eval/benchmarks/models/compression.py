@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Protocol
 
-from eval.metrics import Span, percentile
+from eval.metrics import percentile
 from eval.reading import Entry, SpanReader, answer_f1, gold_answers, read_all
 from rag.models.runtime import cores, trunk_tokenizer
+from rag.text.sentences import Span
 from rag.text.words import question_terms, text_terms
 
 RATES = {"2x": 0.5, "3x": 1 / 3}

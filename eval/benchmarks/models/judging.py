@@ -10,33 +10,34 @@ from eval.datasets import held_back, records
 from eval.metrics import balanced_accuracy, best_balanced_accuracy, words_found
 from rag.answer.writer import stands
 from rag.models.embed import Embedder
-from rag.models.judge import Judge
+from rag.models.judge import EvidencePair, Judge
 
 # Share of the premises; training leaves them out.
 FEVER_SHARE = 0.1
-Pair = tuple[str, str]  # (premise, hypothesis)
 
 
-def attributionbench() -> Iterator[tuple[Pair, bool]]:
+def attributionbench() -> Iterator[tuple[EvidencePair, bool]]:
     """Yield claims with all their references."""
     for entry in records("entailment/attributionbench-dev.jsonl.gz"):
         yield ("\n\n".join(entry["references"]), entry["claim"]), entry["supported"]
 
 
-def wice() -> Iterator[tuple[Pair, bool]]:
+def wice() -> Iterator[tuple[EvidencePair, bool]]:
     """Yield claims with all their evidence; partial support counts as none."""
     for entry in records("entailment/wice-dev.jsonl.gz"):
         yield ("\n".join(entry["evidence"]), entry["claim"]), entry["label"] == "supported"
 
 
-def fever() -> Iterator[tuple[Pair, bool]]:
+def fever() -> Iterator[tuple[EvidencePair, bool]]:
     """Yield the tenth of the pairs held out of training."""
     for entry in records("entailment/fever-dev.jsonl.gz"):
         if held_back(entry["premise"], FEVER_SHARE):
             yield (entry["premise"], entry["hypothesis"]), entry["supported"]
 
 
-def judged(judge: Judge, embedder: Embedder, labelled: Sequence[tuple[Pair, bool]]) -> dict[str, float]:
+def judged(
+    judge: Judge, embedder: Embedder, labelled: Sequence[tuple[EvidencePair, bool]]
+) -> dict[str, float]:
     """Return the judge's figures at 0.5, and those of two baselines at their best thresholds."""
     pairs = [pair for pair, _ in labelled]
     truth = np.array([label for _, label in labelled])
@@ -73,7 +74,7 @@ def calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = 
     return float(sum(gaps) / len(truth))
 
 
-def _cosines(embedder: Embedder, pairs: Sequence[Pair]) -> np.ndarray:
+def _cosines(embedder: Embedder, pairs: Sequence[EvidencePair]) -> np.ndarray:
     premises = embedder.encode([premise for premise, _ in pairs])
     cosines: np.ndarray = (premises * embedder.encode([statement for _, statement in pairs])).sum(axis=1)
     return cosines

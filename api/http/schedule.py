@@ -13,7 +13,7 @@ from api.sync import sync_folder
 from ingest.sync.plan import Order
 from ingest.uploads.jobs import STOP_S
 from rag.errors import IbidError, Stopped
-from rag.schedule import Schedule
+from rag.settings.schedule import Schedule
 
 log = logging.getLogger(__name__)
 LONGEST_WAIT_S = 30.0  # between two looks at the clock, which may be set, or have slept

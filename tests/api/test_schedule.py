@@ -10,8 +10,8 @@ import pytest
 
 from ingest.sync.lock import sync_lock
 from rag.errors import InvalidSettings, SyncRunning
-from rag.schedule import Schedule
 from rag.settings import Settings, load_settings
+from rag.settings.schedule import Schedule
 from tests.served import find, served
 from tests.waiting import wait_until
 

@@ -8,7 +8,6 @@ working folder (or the file that IBID_CONFIG names), the environment, the option
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,14 +15,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
-    Field,
     InstanceOf,
     SecretStr,
-    StringConstraints,
     ValidationError,
 )
 from pydantic.fields import FieldInfo

@@ -113,7 +113,7 @@ def run_model(job: PackJobArgument, batch: PackBatchOption, model: ModelOption =
     judge       {"id", "premise", "hypothesis"}         -> {"id", "supported"}
     """
     settings = load_settings()
-    chosen = model or getattr(settings, job)
+    chosen = model or settings.flat()[job]
     name = PACKAGED if chosen in ("none", "late_interaction") else chosen
     lines = read_jsonl(batch)
     work = working(job, load(job, name, threads=settings.service.encoder_threads))
@@ -142,7 +142,7 @@ def shipped_models(settings: Settings) -> list[Shipped]:
         ready,
         settings.corpus.embedder,
     )
-    return [first, *(_shipped(job, getattr(settings, job)) for job in pack.JOBS)]
+    return [first, *(_shipped(job, settings.flat()[job]) for job in pack.JOBS)]
 
 
 def _shipped(job: str, chosen: str) -> Shipped:

@@ -108,7 +108,13 @@ class Database:
                 f"The data folder {home} cannot be made ({error}); set IBID_HOME elsewhere."
             ) from error
         self._leave = weakref.finalize(self, os.close, take_part(home))
-        self._prepare_schema(upgrades)
+        # Whoever drops a database without closing it leaves no connection open either.
+        weakref.finalize(self, _close_all, self._connections).atexit = False
+        try:
+            self._prepare_schema(upgrades)
+        except BaseException:
+            self.close()
+            raise
 
     def read(self) -> Connection:
         """Return this thread's connection."""
@@ -200,9 +206,7 @@ class Database:
     def close(self) -> None:
         """Close every thread's connection, and leave the data folder."""
         with self._lock:
-            for connection in self._connections.values():
-                connection.close()
-            self._connections.clear()
+            _close_all(self._connections)
         self._local = threading.local()
         self._leave()
 
@@ -212,7 +216,11 @@ class Database:
             connection = sqlite3.connect(
                 file, timeout=_WAIT_S, isolation_level=None, check_same_thread=False, factory=Connection
             )
-            _use_wal(connection)
+            try:
+                _use_wal(connection)
+            except BaseException:
+                connection.close()
+                raise
         except sqlite3.OperationalError as error:
             raise StorageError(
                 f"The catalogue in {self.home} does not open ({error}); "
@@ -264,6 +272,12 @@ class Database:
             "once all is well, for it also holds what is deleted later.",
             self.home, schema, newest, copy,
         )  # fmt: skip
+
+
+def _close_all(connections: dict[threading.Thread, Connection]) -> None:
+    for connection in connections.values():
+        connection.close()
+    connections.clear()
 
 
 def _damaged(file: Path, error: sqlite3.Error) -> StorageError:

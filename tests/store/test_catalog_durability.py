@@ -113,8 +113,8 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
             cwd=ROOT,
         )
         assert process.stdout
-        first = process.stdout.readline()  # it is at work
-        time.sleep(chance.random() * 0.15)
+        first = "".join(process.stdout.readline() for _ in range(chance.randrange(6, 20)))  # it is at work
+        time.sleep(chance.random() * 0.02)
         process.send_signal(signal.SIGKILL)
         lines = (first + process.stdout.read()).split("\n")[:-1]
         process.stdout.close()

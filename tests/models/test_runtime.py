@@ -189,7 +189,8 @@ def test_a_stop_ends_work_in_the_background_at_the_next_item_and_no_other(echo: 
     yielding = echo.in_background(stop)
     with pytest.raises(Stopped):
         yielding.each(work, range(1000))
-    assert 4 <= len(done) < 1000
+    assert 3 in done
+    assert len(done) < 1000
     with pytest.raises(Stopped):
         yielding.tokenise(["A text."])
     assert echo.each(work, range(4)) == [0, 1, 2, 3]

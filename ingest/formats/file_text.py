@@ -34,26 +34,42 @@ class ScannedPdf(UnreadableFile):
 
 
 @dataclass(frozen=True, slots=True)
+class Omission:
+    """Something that a reader saw in a file and did not take."""
+
+    kind: str  # a noun in the singular, such as "image", "attachment", "page without text"
+    place: (
+        str  # where, as a person finds it: "page 2", "slide 3", "the header of the first page"; "" if unknown
+    )
+    count: int = 1  # how many of them
+
+
+@dataclass(frozen=True, slots=True)
 class FileText:
     """A file as text.
 
     `text` is what citations point into, in code points. `pages` holds the offset at which each page,
     slide or sheet starts, rising and first 0; an empty page shares the offset of the next one, so that
     `bisect_right(pages, offset)` is the page number of an offset. It is () for formats without pages.
-    `metadata` is what the file itself states, and "format".
+    `metadata` is what the file itself states, and "format". `omissions` names what the file holds and the text does
+    not. `boxes` says where on its page each word stands, packed (rag/text/boxes.py); b"" for formats without layout.
     """
 
     text: str
     pages: tuple[int, ...] = ()
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    omissions: tuple[Omission, ...] = ()
+    boxes: bytes = b""
 
 
-def from_text(text: str, metadata: Mapping[str, object]) -> FileText:
+def from_text(text: str, metadata: Mapping[str, object], omissions: Sequence[Omission] = ()) -> FileText:
     """Make a document without pages; text and metadata are cleaned."""
-    return FileText(clean(text).strip("\n"), (), clean_metadata(metadata))
+    return FileText(clean(text).strip("\n"), (), clean_metadata(metadata), tuple(omissions))
 
 
-def from_pages(pages: Sequence[str], metadata: Mapping[str, object]) -> FileText:
+def from_pages(
+    pages: Sequence[str], metadata: Mapping[str, object], omissions: Sequence[Omission] = ()
+) -> FileText:
     """Join pages by a blank line and note where each starts; empty pages add no text.
 
     `from_pages(["a", "", "b"], {})` has the text "a\\n\\nb" and the pages (0, 3, 3).
@@ -69,7 +85,7 @@ def from_pages(pages: Sequence[str], metadata: Mapping[str, object]) -> FileText
     for index in range(len(starts) - 2, -1, -1):  # an empty page takes the next one's start
         if not pages[index].strip():
             starts[index] = starts[index + 1]
-    return FileText("\n\n".join(parts), tuple(starts), clean_metadata(metadata))
+    return FileText("\n\n".join(parts), tuple(starts), clean_metadata(metadata), tuple(omissions))
 
 
 def clean(text: str) -> str:

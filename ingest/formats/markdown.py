@@ -29,7 +29,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     """
     if not rows:
         return ""
-    lines = [table_row(rows[0]), separator_row(len(rows[0]))]
+    lines = [table_row(rows[0]), separator_row(max(1, len(rows[0])))]
     lines.extend(table_row(row) for row in rows[1:])
     return "\n".join(lines)
 

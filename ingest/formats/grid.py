@@ -1,0 +1,170 @@
+"""A table of any format as a grid of cells, and what of it is caption, header, row label and value.
+
+Readers lay their cells out with `lay_out` and write them with `write_table`, so that every format's tables read the
+same: the caption as a paragraph, then a pipe table whose one header row names every column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ingest.formats import markdown
+
+# Between the levels of a column's name: "2018 › Net sales".
+LEVELS = " › "
+# Columns or rows; a declared span is the file's claim, not to be believed without a bound.
+MOST_SPANNED = 256
+# A row of one text this long is prose inside a table, not its title.
+_TITLE_CHARACTERS = 200
+_MOST_TITLES = 6
+_MOST_HEADER_ROWS = 6
+_NUMBER = re.compile(r"[^\w(]*\(?[-+−–]?[\d.,'\s]*\d[\d.,'\s]*\)?\s*[^\W\d_]{0,4}\.?\W*")
+_YEAR = re.compile(r"\D{0,12}(1[89]|20|21)\d\d\D{0,3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table, and how many rows and columns it spans."""
+
+    text: str
+    rows: int = 1
+    columns: int = 1
+    heads: bool = False  # the file marks it as a header
+
+
+EMPTY = Cell("")
+
+
+def lay_out(rows: Iterable[Sequence[Cell]]) -> list[list[Cell]]:
+    """Return the cell at each place of the grid; one that spans several stands at each of them.
+
+    `[[a (2 rows), b (2 columns)], [c, d]]` becomes `[[a, b, b], [a, c, d]]`.
+    """
+    grid: list[list[Cell]] = []
+    reaching: dict[int, tuple[Cell, int]] = {}  # column -> the cell from above, and the rows it still covers
+    for row in rows:
+        placed: dict[int, Cell] = {}
+        for column, (cell, left) in list(reaching.items()):
+            placed[column] = cell
+            if left > 1:
+                reaching[column] = (cell, left - 1)
+            else:
+                del reaching[column]
+        column = 0
+        for cell in row:
+            while column in placed:
+                column += 1
+            for covered in range(column, column + max(1, min(cell.columns, MOST_SPANNED))):
+                if covered in placed:
+                    break
+                placed[covered] = cell
+                if cell.rows > 1:
+                    reaching[covered] = (cell, min(cell.rows, MOST_SPANNED) - 1)
+        grid.append([placed.get(at, EMPTY) for at in range(max(placed, default=-1) + 1)])
+    return grid
+
+
+def write_table(
+    rows: Sequence[Sequence[Cell | str]], *, caption: str = "", header_rows: int | None = None
+) -> str:
+    """Write a grid as light markdown: a paragraph for its caption, if any, and a pipe table.
+
+    Rows of one text above the header are its titles and join the caption, as in spreadsheets. Names of several levels
+    become one, "2018 › Net sales". Blank rows and columns are dropped, blank cells within a row are kept.
+
+    Args:
+        rows: as `lay_out` returns them, or plain texts.
+        header_rows: how many rows after the titles name the columns; None to find out.
+
+    Returns:
+        "" if no cell has text; a paragraph if only titles are left.
+    """
+    grid = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    grid = [row for row in grid if any(cell.text.strip() for cell in row)]
+    titles = _titles(grid)
+    body = _without_blank_columns(grid[len(titles) :])
+    head = "\n".join(filter(None, [caption.strip(), *titles]))
+    if not body:
+        return head
+    count = header_row_count(body) if header_rows is None else min(header_rows, len(body))
+    names = _column_names(body[:count]) or [""] * len(body[0])
+    table = markdown.table([names, *([cell.text for cell in row] for row in body[count:])])
+    return f"{head}\n\n{table}" if head else table
+
+
+def header_row_count(rows: Sequence[Sequence[Cell]]) -> int:
+    """Return how many of the first rows name the columns; 0 if already the first holds values.
+
+    A row that the file marks belongs to the header. Otherwise the first row does, and the next ones while a cell
+    of the header spans them or several columns of the row above them.
+    """
+    marked = 0
+    while marked < min(len(rows), _MOST_HEADER_ROWS) and _is_marked(rows[marked]):
+        marked += 1
+    if marked:
+        return marked if marked < len(rows) else 1
+    if len(rows) > 1 and _holds_values(rows[0]):
+        return 0
+    count = 1
+    while count < min(len(rows) - 1, _MOST_HEADER_ROWS) and _goes_on(rows[count - 1], rows[count]):
+        count += 1
+    return count
+
+
+def is_number(text: str) -> bool:
+    """Return whether a cell holds an amount, such as "1,250", "(3.5)", "$ 12" or "40 kg"; a year is a name."""
+    stripped = text.strip()
+    return _NUMBER.fullmatch(stripped) is not None and _YEAR.fullmatch(stripped) is None
+
+
+def _titles(grid: Sequence[Sequence[Cell]]) -> list[str]:
+    """Return the texts of the rows above the header that hold a single text, none if all rows do."""
+    width = max((len(row) for row in grid), default=0)
+    titles: list[str] = []
+    for row in grid[:_MOST_TITLES]:
+        held = {id(cell): cell.text.strip() for cell in row if cell.text.strip()}
+        text = next(iter(held.values()))
+        if width < 2 or len(held) > 1 or len(text) > _TITLE_CHARACTERS or is_number(text):
+            break
+        titles.append(" ".join(text.split()))
+    return titles if len(titles) < len(grid) else []
+
+
+def _without_blank_columns(grid: Sequence[Sequence[Cell]]) -> list[list[Cell]]:
+    used = sorted({column for row in grid for column, cell in enumerate(row) if cell.text.strip()})
+    rows = [[row[column] for column in used if column < len(row)] for row in grid]
+    for row in rows:
+        while row and not row[-1].text.strip():
+            row.pop()
+    return rows
+
+
+def _column_names(header: Sequence[Sequence[Cell]]) -> list[str]:
+    """Join the levels of each column's name, each text once, from the top."""
+    width = max(map(len, header), default=0)
+    names = []
+    for column in range(width):
+        cells = [row[column] for row in header if column < len(row)]
+        levels = dict.fromkeys(" ".join(cell.text.split()) for cell in cells if cell.text.strip())
+        names.append(LEVELS.join(levels))
+    return names
+
+
+def _is_marked(row: Sequence[Cell]) -> bool:
+    held = [cell for cell in row if cell.text.strip()]
+    return bool(held) and all(cell.heads for cell in held)
+
+
+def _holds_values(row: Sequence[Cell]) -> bool:
+    """Return whether most cells of a row beyond the first are amounts."""
+    held = [cell for cell in row[1:] if cell.text.strip()]
+    return len(held) > 0 and sum(is_number(cell.text) for cell in held) * 2 > len(held)
+
+
+def _goes_on(above: Sequence[Cell], row: Sequence[Cell]) -> bool:
+    """Return whether a row continues the header: the one above spans its columns, or reaches into it."""
+    reaches = any(cell.rows > 1 and cell in row for cell in above if cell.text.strip())
+    spans = any(cell.columns > 1 for cell in above if cell.text.strip())
+    return (reaches or spans) and not _holds_values(row)

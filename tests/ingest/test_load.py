@@ -98,7 +98,7 @@ def test_unwrap() -> None:
 def test_docx() -> None:
     loaded = load(make_docx(), "a.docx")
     assert loaded.text == (
-        "Confidential\n\n# The pump\n\nIt pumps\nwater.\n\n## Parts\n\n- valve\n- seal\n\n"
+        "Confidential\n\n# The pump\n\nIt pumps\nwater.\n\n## Parts\n\n- valve\n1. seal\n\n"
         "| part | price\\|€ |\n| --- | --- |\n| valve | 12 |\n\nThe end."
     )
     assert loaded.pages == ()
@@ -123,7 +123,7 @@ def test_docx_footnotes_insertions_and_controls() -> None:
         link = f'<Relationship Id="n1" Type="{office}" Target="footnotes.xml"/></Relationships>'
         linked = archive.read(relations).replace(b"</Relationships>", link.encode())
     assert load(with_member(data, relations, linked), "a.docx").text == (
-        "In a control\n\nnew[^2]\n\n[^2]: Source"
+        "In a control\n\nnew[^1]\n\n[^1]: Source"
     )
 
 
@@ -137,13 +137,11 @@ def test_docx_text_boxes_and_spans() -> None:
     body = (
         f"<w:p><w:r><mc:AlternateContent><mc:Choice>{box}</mc:Choice><mc:Fallback>{box}</mc:Fallback>"
         f"</mc:AlternateContent></w:r></w:p><w:tbl><w:tr>{cell.format(2)}</w:tr></w:tbl>"
-        f"<w:tbl><w:tr>{cell.format(999999999)}</w:tr></w:tbl>"
+        f"<w:tbl><w:tr>{cell.format(999999999)}{cell.format(1)}</w:tr></w:tbl>"
     )
     xml = f"<w:document {spaces}><w:body>{body}</w:body></w:document>"
     text = load(with_member(make_docx(), "word/document.xml", xml.encode()), "a.docx").text
-    boxed, two, many = text.split("\n\n")
-    assert (boxed, two) == ("boxed", "| x |  |\n| --- | --- |")
-    assert many.splitlines()[1].count("---") == 64  # a stated span is believed up to here
+    assert text.split("\n\n") == ["boxed", "x", "x: x"]
 
 
 def test_pptx() -> None:
@@ -161,7 +159,7 @@ def test_xlsx() -> None:
         "## 2024\n\n| item | when | cost |\n| --- | --- | --- |\n| pump | 2024-01-02 | 12 |\n"
         "| sum |  | =SUM(E4:E4) |\n|  |  | 25% |"
     )
-    last = "## notes\n\n| a\\|b |\n| --- |"
+    last = "## notes\n\na|b"
     assert loaded.text == f"{first}\n\n{last}"
     assert loaded.pages == (0, len(first) + 2, len(first) + 2)
     assert loaded.metadata["title"] == "Budget"

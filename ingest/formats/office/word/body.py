@@ -13,7 +13,7 @@ from ingest.formats.office.attachment import INSIDE
 from ingest.formats.office.package import attribute, qn, short
 from ingest.formats.office.word import table
 from ingest.formats.office.word.numbering import ListLabel
-from ingest.formats.office.word.paragraph import WordParagraph, ParagraphReader
+from ingest.formats.office.word.paragraph import ParagraphReader, WordParagraph
 from ingest.formats.office.word.part import WordPart
 from ingest.load import load
 from rag.errors import UnreadableFile

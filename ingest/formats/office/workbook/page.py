@@ -10,7 +10,7 @@ from ingest.formats import markdown
 from ingest.formats.grid import EMPTY, Cell, write_table
 from ingest.formats.office.drawing import link_target
 from ingest.formats.office.page_number import PAGE_MARK, without_page_numbers
-from ingest.formats.office.workbook.region import SheetRegion, Rows, has_no_header, regions
+from ingest.formats.office.workbook.region import Rows, SheetRegion, has_no_header, regions
 from ingest.formats.office.workbook.remark import Remarks
 from ingest.formats.office.workbook.sheet import Area, Budget, Sheet, column_letters
 

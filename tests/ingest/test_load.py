@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.formats.delimited import delimiter_of
+from ingest.formats.plain.delimited import delimiter_of
 from ingest.formats.file_text import from_pages
 from ingest.formats.pdf import unwrap
 from ingest.formats.signature import SUFFIXES, supported
@@ -178,8 +178,9 @@ def test_html() -> None:
     loaded = load(HTML.encode(), "a.html")
     assert loaded.text == (
         "# Head\n\nA bold link,\na_b *x*.\n\n- one\n  - sub\n- two\n\n```\nx = 1\n  y\n```\n\n"
-        "| a | b\\|c |\n| --- | --- |\n| 1 | 2 3 |"
+        "| a | b\\|c |\n| --- | --- |\n| 1 | 2 3 |\n\nimprint"
     )
+    assert [omission.kind for omission in loaded.omissions] == ["navigation", "hidden text"]
     assert loaded.metadata == {"format": "html", "title": "T & x", "language": "de", "author": "Me"}
     assert load(HTML.encode(), "page").metadata["format"] == "html"
     cyrillic = '<meta charset="koi8-r"><p>да'.encode("koi8-r")

@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 from ingest.formats import markdown
 from ingest.formats.file_text import FileLimits, FileText, bounded, from_text
-from ingest.formats.text import decode
+from ingest.formats.encoding.decode import decode
 from rag.errors import UnreadableFile
 
 _MAX_COLUMNS = 50  # wider records read better, and stay bounded, as lines
@@ -28,7 +28,7 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     Raises:
         UnreadableFile: if it is neither JSON nor JSON Lines.
     """
-    parsed = _parse(decode(data, name), name)
+    parsed = _parse(decode(data, name).text, name)
     return from_text("\n\n".join(bounded(_blocks(parsed, name, limits), name, limits)), {})
 
 

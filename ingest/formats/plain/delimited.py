@@ -6,7 +6,7 @@ from collections import Counter
 
 from ingest.formats import markdown
 from ingest.formats.file_text import FileLimits, FileText, from_text
-from ingest.formats.text import decode
+from ingest.formats.encoding.decode import decode
 from rag.errors import UnreadableFile
 
 _DELIMITERS = (",", ";", "\t", "|")  # first wins a tie
@@ -19,7 +19,7 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     Raises:
         UnreadableFile: if the quoting is broken.
     """
-    text = decode(data, name)
+    text = decode(data, name).text
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
     try:
         kept = [row for row in rows if any(cell.strip() for cell in row)]

@@ -110,6 +110,12 @@ class Hit:
     page: int | None = None
     maxsim: float | None = None  # of the question to the chunk, -1 to 1, if late interaction read it
 
+    @property
+    def above(self) -> str:
+        """What stands over it: the context of its chunk, then the chunk's text before it."""
+        before = self.chunk.text[: max(0, self.start - self.chunk.start)]
+        return f"{self.chunk.context}\n{before}" if self.chunk.context else before
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:

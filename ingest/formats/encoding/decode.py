@@ -64,9 +64,9 @@ def _decode(data: bytes, name: str, declared: str | None) -> Decoded:
         if data.startswith(mark):
             data = data[len(mark) :]
             return _marked(data, name, codec)
-    codec = unmarked_utf16(data)
-    if codec:
-        return _marked(data, name, codec)
+    utf16 = unmarked_utf16(data)
+    if utf16:
+        return _marked(data, name, utf16)
     stated = codec_of(declared)
     if _decodes(data, "utf-8"):
         japanese = is_iso_2022_jp(data) and _decodes(data, "iso2022_jp_ext")
@@ -97,15 +97,19 @@ def _without_mark(data: bytes, name: str, stated: str | None) -> Decoded:
         return _named(
             repaired.text, "utf-8", f"byte read as {shown(repaired.codec)} among UTF-8", repaired.lines
         )
-    for codec in dict.fromkeys([stated, detect(data), "cp1252"]):
+    stated = None if stated == "utf-8" else stated
+    guess = detect(data)
+    for codec in (stated, guess):
         if codec and _decodes(data, codec):
             return Decoded(data.decode(codec), codec)
-    return _with_losses(data, name, stated if stated and stated != "utf-8" else detect(data))
+    return _with_losses(data, name, stated if stated in MULTIBYTE else guess)
 
 
 def _with_losses(data: bytes, name: str, codec: str) -> Decoded:
     text = data.decode(codec, "replace")
-    lost = Counter(number for number, line in enumerate(text.split("\n"), 1) for _ in range(line.count("\ufffd")))
+    lost = Counter(
+        number for number, line in enumerate(text.split("\n"), 1) for _ in range(line.count("\ufffd"))
+    )
     if lost.total() > max(1, _MAX_LOST_SHARE * len(text)):
         raise UnreadableFile(f"{name} is text in no encoding that Ibid knows, or binary; save it as UTF-8.")
     return _named(text, codec, f"byte that is no {shown(codec)}", lost)

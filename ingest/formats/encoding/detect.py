@@ -70,9 +70,9 @@ def unmarked_utf16(data: bytes) -> str | None:
 
 def _reads_japanese(sample: bytes, codec: str) -> bool:
     """Return whether much of what is not ASCII would be hiragana, which other scripts' bytes rarely make."""
-    try:
-        beyond = [char for char in sample.decode(codec) if char > "\x7f"]
-    except UnicodeDecodeError:
+    text = sample.decode(codec, "replace")
+    beyond = [char for char in text if char > "\x7f"]
+    if text.count("\ufffd") * 50 > len(text):
         return False
     return sum("\u3041" <= char <= "\u3096" for char in beyond) > 0.25 * len(beyond)
 

@@ -20,7 +20,13 @@ _SUPERSETS = {
     "euc_kr": "cp949",
     "big5": "big5hkscs",
 }
-_SHOWN = {"cp932": "Shift_JIS", "cp949": "EUC-KR", "big5hkscs": "Big5", "mac_roman": "Macintosh", "cp866": "IBM866"}
+_SHOWN = {
+    "cp932": "Shift_JIS",
+    "cp949": "EUC-KR",
+    "big5hkscs": "Big5",
+    "mac_roman": "Macintosh",
+    "cp866": "IBM866",
+}
 
 
 def codec_of(label: str | None) -> str | None:

@@ -32,7 +32,18 @@ _PERCENT = {
     "Latvian": "ā3.9 ē1.8 ī1.7 š1 ņ.6 ū.5 ļ.4 ķ.3 ž.3 ģ.2 č.1",
     "Lithuanian": "ė1.6 ų1.4 š1.3 ž.8 ą.7 į.6 ū.5 č.4 ę.2",
 }
-_WESTERN = ("Danish", "Dutch", "Finnish", "French", "German", "Icelandic", "Italian", "Portuguese", "Spanish", "Swedish")
+_WESTERN = (
+    "Danish",
+    "Dutch",
+    "Finnish",
+    "French",
+    "German",
+    "Icelandic",
+    "Italian",
+    "Portuguese",
+    "Spanish",
+    "Swedish",
+)
 _CENTRAL = ("Croatian", "Czech", "German", "Hungarian", "Polish", "Romanian", "Slovak")
 # Code page -> the languages that are written in it, and how likely it is before any evidence (a logarithm).
 _PAGES = {

@@ -26,7 +26,7 @@ _CHANCE = re.compile("[\u0080-\u009f\u0250-\u036f\u0460-\u058f\u0700-\u0dff\ue00
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ByteLine:
     """A line of a file: its bytes, how many UTF-8 sequences and how many other bytes above 0x7F it has."""
 
     data: bytes
@@ -71,13 +71,13 @@ def repair(data: bytes) -> Repaired | None:
     return Repaired("\n".join(decoded), codec, marked)
 
 
-def _line(data: bytes) -> Line:
+def _line(data: bytes) -> ByteLine:
     high = len(_HIGH.findall(data))
     if not high:
-        return Line(data, 0, 0)
+        return ByteLine(data, 0, 0)
     found = [match.group() for match in _SEQUENCE.finditer(data)]
     plain = [sequence for sequence in found if _is_plausible(sequence)]
-    return Line(data, len(plain), high - sum(map(len, plain)))
+    return ByteLine(data, len(plain), high - sum(map(len, plain)))
 
 
 def _is_plausible(sequence: bytes) -> bool:
@@ -89,7 +89,7 @@ def _is_plausible(sequence: bytes) -> bool:
     return _CHANCE.match(char) is None
 
 
-def _codec_of_strays(lines: list[Line], odd: bytes) -> str:
+def _codec_of_strays(lines: list[ByteLine], odd: bytes) -> str:
     if len(_HIGH.findall(odd)) >= _ENOUGH_BYTES:
         return detect(odd)
     known = "\n".join(line.data.decode("utf-8", "ignore") for line in lines if line.is_utf8)
@@ -109,7 +109,7 @@ def _decodes(data: bytes, codec: str) -> bool:
     return True
 
 
-def _decode(line: Line, codec: str) -> str:
+def _decode(line: ByteLine, codec: str) -> str:
     if not line.strays:
         return line.data.decode("utf-8", "replace")
     if not line.is_utf8:

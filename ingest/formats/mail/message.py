@@ -4,8 +4,8 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 
-from ingest.formats.file_text import FileLimits, FileText, from_text
 from ingest.formats.encoding.decode import decode
+from ingest.formats.file_text import FileLimits, FileText, from_text
 from ingest.formats.markup.web import convert
 from rag.errors import UnreadableFile
 

@@ -10,6 +10,7 @@ from ingest.formats.grid import Cell, header_row_count, lay_out, write_table
 
 _BLOCKS = ("h1", "h2", "h3", "h4", "hr", "form", "table", "blockquote", "article", "section")
 _PROSE_CHARACTERS = 400
+_ITEM = re.compile(r"(?:-|\w{1,4}\.) ")
 # What a cell's text is made of: the element, to the blocks of text in it.
 CellWriter = Callable[[Any], list[str]]
 
@@ -40,7 +41,9 @@ def is_layout(table: Any) -> bool:
 def write(table: Any, cell_text: CellWriter) -> str:
     """Write a table of data; what stands in a cell becomes one line."""
     caption = next((" ".join(cell_text(child)) for child in table if child.tag == "caption"), "")
-    heads, body, feet = [], [], []
+    heads: list[list[Cell]] = []
+    body: list[list[Cell]] = []
+    feet: list[list[Cell]] = []
     for part, cells in _rows(table):
         row = [_cell(cell, part, cell_text) for cell in cells]
         (heads if part == "thead" else feet if part == "tfoot" else body).append(row)
@@ -63,7 +66,9 @@ def nested(table: Any, cell_text: CellWriter) -> str:
     lines = []
     for row in grid[count if names else 0 :]:
         if names:
-            named = (f"{name}: {cell.text}" if name else cell.text for name, cell in zip(names, row, strict=False))
+            named = (
+                f"{name}: {cell.text}" if name else cell.text for name, cell in zip(names, row, strict=False)
+            )
             lines.append(", ".join(named))
         else:
             texts = [cell.text for cell in row if cell.text]
@@ -93,13 +98,12 @@ def _cell(cell: Any, part: str, cell_text: CellWriter) -> Cell:
 
 def _line(blocks: list[str]) -> str:
     """Join what a cell holds; items of a list are parted by semicolons."""
-    line = ""
+    line, follows_item = "", False
     for block in blocks:
         text = " ".join(block.split())
-        item = re.match(r"(?:[-•]|\[[ x]\]) ", text)
-        if item and item.group() == "- ":
-            text = text[2:]
-        line += f"{'; ' if item and line and line[-1] not in ':;,.' else ' ' if line else ''}{text}"
+        is_item = _ITEM.match(text) is not None
+        line += f"{'; ' if is_item and follows_item else ' ' if line else ''}{text.removeprefix('- ')}"
+        follows_item = is_item
     return line
 
 

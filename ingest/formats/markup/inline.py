@@ -64,7 +64,9 @@ def linked(text: str, target: str, *, alone: bool) -> str:
     if _ADDRESS.match(target):
         address = unquote(target.split(":", 1)[1].split("?")[0])
         digits = _NOT_DIGITS.sub("", address)
-        known = address.lower() in shown.lower() or (len(digits) > 3 and digits[-6:] in _NOT_DIGITS.sub("", shown))
+        known = address.lower() in shown.lower() or (
+            len(digits) > 3 and digits[-6:] in _NOT_DIGITS.sub("", shown)
+        )
         return text if known or not address else f"{text.rstrip()} ({address})"
     if not target.lower().startswith(("http://", "https://")):
         return text

@@ -30,7 +30,12 @@ class Numbering:
 
 def _type_of(element: Any) -> str:
     style = (element.get("style") or "").replace(" ", "").lower()
-    for name, kind in (("lower-alpha", "a"), ("lower-latin", "a"), ("upper-alpha", "A"), ("upper-latin", "A")):
+    for name, kind in (
+        ("lower-alpha", "a"),
+        ("lower-latin", "a"),
+        ("upper-alpha", "A"),
+        ("upper-latin", "A"),
+    ):
         if f"list-style-type:{name}" in style or f"list-style:{name}" in style:
             return kind
     for name, kind in (("lower-roman", "i"), ("upper-roman", "I")):

@@ -9,21 +9,39 @@ from typing import Any
 
 from lxml import etree
 
-from ingest.formats import markdown
 from ingest.formats.file_text import Omission
 from ingest.formats.markup import html_tables, inline
+from ingest.formats.markup.blocks import BlockWriter
 from ingest.formats.markup.numbering import Numbering
+from ingest.formats.markup.tree import parse
 from ingest.formats.markup.visibility import Visibility
 
 # Text deeper than this is no document; libxml2 itself stops at twice the depth.
 _MOST_LEVELS = 1_000
 _NEVER_SHOWN = frozenset(
-    "script style head title meta link base param source track colgroup col area defs noframes rp".split()
+    (
+        *("script", "style", "head", "title", "meta", "link", "base", "param", "source", "track"),
+        *("colgroup", "col", "area", "defs", "noframes", "rp"),
+    )
 )
 _BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption figure"
-    " footer form header hgroup hr html legend li main menu ol p pre search section summary table tbody td tfoot th"
-    " thead tr ul optgroup option".split()
+    (
+        *(
+            "address",
+            "article",
+            "aside",
+            "blockquote",
+            "body",
+            "caption",
+            "center",
+            "dd",
+            "details",
+            "dialog",
+        ),
+        *("dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "header", "hgroup"),
+        *("hr", "html", "legend", "li", "main", "menu", "ol", "optgroup", "option", "p", "pre", "search"),
+        *("section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"),
+    )
 )
 _HEADING = re.compile(r"h([1-6])")
 _WORD = re.compile(r"\w")
@@ -31,34 +49,22 @@ _CHOICES = 60
 _MEDIA = {"video": "video", "audio": "audio", "canvas": "drawing by script", "applet": "embedded object"}
 _BUTTONS = frozenset(("submit", "button", "reset", "image"))
 _UNSEEN_INPUTS = frozenset(("hidden", "file", "password", "color", "range"))
-_ENDED = re.compile(r"[.?!:;,…。？！：]$")
 _ANCHOR = re.compile(r"[#¶§🔗\s]*")
 _LANGUAGE = re.compile(r"(?:language|lang|brush:|highlight-source)[-: ]*([\w+#.-]+)")
 _FENCE = re.compile(r"`{3,}")
 
 
-class PageWriter:
-    """Collects the blocks of an element and, in `omissions`, what of it is not taken.
+class PageWriter(BlockWriter):
+    """Writes an element as blocks, and counts in `omissions` what of it is not taken."""
 
-    Attributes:
-        blocks: (kind, text) in order; "item" and "row" follow their like on the next line, others after a blank one.
-    """
-
-    def __init__(self, visibility: Visibility, omissions: Counter[tuple[str, str]], *, in_cell: bool = False) -> None:
-        self.blocks: list[tuple[str, str]] = []
+    def __init__(
+        self, visibility: Visibility, omissions: Counter[tuple[str, str]], *, in_cell: bool = False
+    ) -> None:
+        super().__init__(in_cell=in_cell)
         self._visibility = visibility
         self._omissions = omissions
-        self._in_cell = in_cell
-        self._line: list[str] = []
-        self._marks: dict[Any, tuple[int, int]] = {}
         self._openers: set[Any] = set()
-        self._lists: list[Numbering] = []
-        self._marker = ""
-        self._terms: list[str] = []
-        self._quotes = 0
-        self._heading = 0
-        self._level = 0
-        self._title = ""
+        self._marks: dict[Any, tuple[int, int]] = {}
 
     def write(self, root: Any) -> None:
         """Walk through an element, without recursion but for tables."""
@@ -83,16 +89,6 @@ class PageWriter:
                 self._text(element.tail)
         self._flush()
         self._flush_terms()
-
-    def text(self) -> str:
-        """Return the blocks as one text."""
-        parts: list[str] = []
-        previous = ""
-        for kind, block in self.blocks:
-            close = kind == previous and kind in ("item", "row", "quote")
-            parts += ["\n" if close else "\n\n", block] if parts else [block]
-            previous = kind
-        return "".join(parts)
 
     def omit(self, kind: str, place: str | None = None) -> None:
         """Count something that is seen and not taken; by default under the last heading."""
@@ -123,11 +119,14 @@ class PageWriter:
             self._line.append("\n")
         else:
             self._marks[element] = (len(self.blocks), len(self._line))
-            self._line.append({"q": "“", "s": "~~", "del": "~~", "strike": "~~"}.get(tag, ""))
+            self._line.append({"label": " ", "q": "“", "s": "~~", "del": "~~", "strike": "~~"}.get(tag, ""))
         return False
 
     def _start_block(self, element: Any) -> None:
         tag = element.tag
+        if tag == "dt" and element.getparent() is not None and element.getparent().tag == "dt":
+            # The parser nests a term in the one before it where that is not closed.
+            self._end_term()
         self._flush()
         if tag in ("ul", "ol", "menu", "dir"):
             self._lists.append(Numbering(element))
@@ -137,21 +136,18 @@ class PageWriter:
         elif tag == "blockquote":
             self._quotes += 1
         elif tag == "dt":
-            if element.getprevious() is None or element.getprevious().tag != "dt":
+            before = element.getprevious()
+            if before is not None and before.tag != "dt":
                 self._flush_terms()
+        elif tag == "dd":
+            self._definition = True
         elif tag == "summary":
             self._open_title()
-
-    def _open_title(self) -> None:
-        """Let the coming line be the heading of what it opens, where headings can stand."""
-        if not (self._lists or self._in_cell or self._quotes or self._terms):
-            self._heading = min(self._level + 1, 6)
 
     def _end(self, element: Any) -> None:
         tag = element.tag
         if tag == "dt":
-            term = self._take_line().replace("\n", " ")
-            self._terms += [term] if term else []
+            self._end_term()
         elif tag in _BLOCKS or element in self._openers or _heading_level(element):
             self._flush()
             if tag in ("ul", "ol", "menu", "dir"):
@@ -161,6 +157,8 @@ class PageWriter:
                 self._marker = ""
             elif tag == "blockquote":
                 self._quotes -= 1
+            elif tag == "dd":
+                self._definition = False
             elif tag == "dl":
                 self._flush_terms()
             self._heading = 0
@@ -177,6 +175,8 @@ class PageWriter:
             text = f"{text}~~" if text != "~~" else ""
         elif tag == "q":
             text += "”"
+        elif tag == "label":
+            text += " "
         elif tag == "sup":
             text = inline.raised(text, is_note=element.find(".//a[@href]") is not None or _in_link(element))
         elif tag == "sub":
@@ -197,61 +197,14 @@ class PageWriter:
             parent is not None
             and parent.tag in ("li", "p", "dd")
             and not self._in_cell
-            and inline.one_line(parent.text_content()).strip() == inline.one_line(element.text_content()).strip()
+            and inline.one_line(parent.text_content()).strip()
+            == inline.one_line(element.text_content()).strip()
         )
         return inline.linked(text, element.get("href") or "", alone=alone)
 
     def _leave_out(self, element: Any, kind: str) -> None:
         if kind != "icon" and _WORD.search(element.text_content()):
             self.omit(kind, "" if kind in ("navigation", "cookie banner") else None)
-
-    # Lines and blocks
-
-    def _text(self, text: str | None) -> None:
-        if text:
-            self._line.append(inline.one_line(text))
-
-    def _take_line(self) -> str:
-        text = "".join(self._line)
-        self._line.clear()
-        self._marks.clear()
-        return "\n".join(filter(None, (inline.one_line(line).strip() for line in text.split("\n"))))
-
-    def _flush(self) -> None:
-        text = self._take_line()
-        if not text:
-            return
-        if self._heading:
-            self._title = text.replace("\n", " ")
-            self._add("heading", self._title if self._in_cell else markdown.heading(text, self._heading))
-            self._heading = 0
-            return
-        kind = "text"
-        if self._terms:
-            term = " / ".join(self._terms)
-            text = f"{term}{'' if _ENDED.search(term) else ':'} {text}"
-            self._terms, kind = [], "row"
-        self._add(kind, text)
-
-    def _flush_terms(self) -> None:
-        terms, self._terms = self._terms, []
-        if terms:
-            self._add("row", " / ".join(terms))
-
-    def _add(self, kind: str, text: str) -> None:
-        """Add a block under the marker of its list item, and with the marks of the quotation it stands in."""
-        if self._lists and not self._in_cell:
-            indent = "  " * len(self._lists)
-            kind = "item" if self._marker else kind
-            first = self._marker or indent
-            text = first + text.replace("\n", f"\n{indent}")
-        elif self._marker:
-            kind, text = "item", "- " + text
-        self._marker = ""
-        if self._quotes and not self._in_cell:
-            kind = "quote"
-            text = "\n".join(f"> {line}" for line in text.split("\n"))
-        self.blocks.append((kind, text))
 
     # Elements that are written as a whole
 
@@ -286,7 +239,9 @@ class PageWriter:
             self._flush()
         elif text.strip():
             code = element.find(".//code")
-            named = _LANGUAGE.search(f"{element.get('class') or ''} {code.get('class') if code is not None else ''}")
+            named = _LANGUAGE.search(
+                f"{element.get('class') or ''} {code.get('class') if code is not None else ''}"
+            )
             fence = max([*_FENCE.findall(text), "``"], key=len) + "`"
             self._add("code", f"{fence}{named[1] if named else ''}\n{text}\n{fence}")
         return True
@@ -331,7 +286,8 @@ class PageWriter:
 
     def _choices(self, element: Any) -> bool:
         options = [
-            inline.one_line(option.get("label") or option.text_content()).strip() for option in element.iter("option")
+            inline.one_line(option.get("label") or option.text_content()).strip()
+            for option in element.iter("option")
         ]
         shown = [option for option in options if _WORD.search(option)]
         if len(shown) > _CHOICES:
@@ -344,7 +300,8 @@ class PageWriter:
         texts = [
             inline.one_line("".join(part.itertext())).strip()
             for part in element.iter()
-            if isinstance(part.tag, str) and part.tag.rsplit(":", 1)[-1] in ("title", "desc", "text", "foreignobject")
+            if isinstance(part.tag, str)
+            and part.tag.rsplit(":", 1)[-1] in ("title", "desc", "text", "foreignobject")
         ]
         self._line.append(f" {' '.join(dict.fromkeys(filter(None, texts)))} ")
         return True
@@ -352,8 +309,6 @@ class PageWriter:
     def _frame(self, element: Any) -> bool:
         source = element.get("srcdoc")
         if source and not self._in_cell:
-            from ingest.formats.markup.web import parse
-
             self._flush()
             inner = PageWriter(self._visibility, self._omissions)
             inner._title = self._title

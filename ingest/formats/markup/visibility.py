@@ -25,7 +25,9 @@ _BANNER = re.compile(r"cookie|consent|gdpr", re.IGNORECASE)
 _BANNER_KIND = re.compile(r"banner|notice|popup|bar\b|modal|dialog|overlay|consent|law|wall", re.IGNORECASE)
 _BANNER_CHARACTERS = 3_000
 _TITLES = frozenset(("h1", "main", "article", "body", "html"))
-_ICON_CLASS = re.compile(r"\bicon|icon\b|\bfa[srb]?\b|\bfa-|glyph|material-(?:icons|symbols)|katex-html", re.IGNORECASE)
+_ICON_CLASS = re.compile(
+    r"\bicon|icon\b|\bfa[srb]?\b|\bfa-|glyph|material-(?:icons|symbols)|katex-html", re.IGNORECASE
+)
 _TEXT = re.compile(r"\w")
 
 
@@ -53,7 +55,9 @@ class Visibility:
         """Return whether a button opens something, so that its text is the title of what it opens."""
         if any(button.get(name) is not None for name in ("aria-controls", "aria-expanded", "popovertarget")):
             return True
-        if any(button.get(name) for name in ("data-target", "data-bs-target", "data-toggle", "data-bs-toggle")):
+        if any(
+            button.get(name) for name in ("data-target", "data-bs-target", "data-toggle", "data-bs-toggle")
+        ):
             return True
         following = button.getnext()
         return following is not None and (self._is_hidden(following) or _looks_like_panel(following))

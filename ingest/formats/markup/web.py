@@ -7,31 +7,35 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from lxml import etree, html
-
 from ingest.formats import markdown
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
 from ingest.formats.markup.page import PageWriter, omissions_of
+from ingest.formats.markup.tree import parse
 from ingest.formats.markup.visibility import Visibility
 
 _CHARSET = re.compile(
     rb"""<(?:meta[^>]*charset|\?xml[^>]*encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
 )
-_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
-_NUL = re.compile("[\x00-\x08\x0b\x0e-\x1f]")
 # Names under which pages state the same thing, the plainest first.
 _METADATA = {
     "author": ("author", "article:author", "dc.creator", "dcterms.creator", "citation_author"),
     "description": ("description", "og:description", "dc.description"),
-    "created": ("date", "article:published_time", "dc.date", "dcterms.created", "dcterms.date", "citation_date"),
+    "created": (
+        "date",
+        "article:published_time",
+        "dc.date",
+        "dcterms.created",
+        "dcterms.date",
+        "citation_date",
+    ),
     "modified": ("article:modified_time", "dcterms.modified", "last-modified"),
     "keywords": ("keywords",),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class WebPage:
     """A page as light markdown, what it states about itself, and what of it was not taken."""
 
     text: str
@@ -47,7 +51,7 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     return from_text(page.text, page.metadata, (*decoded.omissions, *page.omissions))
 
 
-def convert(source: str, *, titled: bool = True) -> Page:
+def convert(source: str, *, titled: bool = True) -> WebPage:
     """Convert HTML to light markdown.
 
     Args:
@@ -64,17 +68,7 @@ def convert(source: str, *, titled: bool = True) -> Page:
     title = " ".join(str(metadata.get("title") or "").split())
     if titled and title and not any(block.startswith("# ") for _, block in writer.blocks):
         text = f"{markdown.heading(title, 1)}\n\n{text}" if text else title
-    return Page(text, metadata, omissions_of(omissions))
-
-
-def parse(source: str) -> Any:
-    """Parse HTML as browsers do, without comments; an empty page has no elements."""
-    source = _NUL.sub("", _DECLARATION.sub("", source))
-    parser = html.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True)
-    try:
-        return html.document_fromstring(source, parser=parser)
-    except etree.ParserError:
-        return etree.Element("html")
+    return WebPage(text, metadata, omissions_of(omissions))
 
 
 def _metadata(root: Any) -> dict[str, object]:
@@ -83,7 +77,7 @@ def _metadata(root: Any) -> dict[str, object]:
     if title is not None:
         metadata["title"] = title.text_content()
     metadata["language"] = root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang")
-    stated = {}
+    stated: dict[str, str | None] = {}
     for element in root.iter("meta"):
         key = (element.get("name") or element.get("property") or element.get("http-equiv") or "").lower()
         stated.setdefault(key, element.get("content"))

@@ -175,6 +175,14 @@ def is_row(line: str) -> bool:
     return stripped.startswith("|") and len(stripped) > 1
 
 
+def is_section(line: str) -> bool:
+    """Return whether a row heads a group of rows: of several cells only the first has text."""
+    if not is_row(line) or is_rule(line):
+        return False
+    texts = [text for _, _, text in cells_of(line)]
+    return len(texts) > 1 and bool(texts[0]) and not any(texts[1:])
+
+
 def is_rule(line: str) -> bool:
     """Return whether a line is the rule under a table's header."""
     stripped = line.strip()

@@ -12,7 +12,7 @@ from ingest.formats.office.attachment import Attachments
 from ingest.formats.office.notice import Notices
 from ingest.formats.office.package import Package, qn
 from ingest.formats.office.word.body import Body
-from ingest.formats.office.word.numbering import Numbering
+from ingest.formats.office.word.numbering import WordNumbering
 from ingest.formats.office.word.part import WordPart
 from ingest.formats.office.word.styles import Styles
 
@@ -44,7 +44,7 @@ def _main_part(package: Package) -> WordPart:
     name = package.main
     notices = Notices()
     styles = Styles(_first(package, name, "styles"))
-    numbering = Numbering(_first(package, name, "numbering"), styles)
+    numbering = WordNumbering(_first(package, name, "numbering"), styles)
     return WordPart(package, name, styles, numbering, notices, Attachments(package.archive, notices), {})
 
 

@@ -35,7 +35,7 @@ class ListLabel:
     depth: int
 
 
-class Numbering:
+class WordNumbering:
     """The lists of numbering.xml, and how far each has been counted."""
 
     def __init__(self, root: Any, styles: Styles) -> None:

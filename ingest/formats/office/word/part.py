@@ -9,7 +9,7 @@ from ingest.formats.office.attachment import Attachments
 from ingest.formats.office.notice import Notices
 from ingest.formats.office.numeral import roman
 from ingest.formats.office.package import Package
-from ingest.formats.office.word.numbering import Numbering
+from ingest.formats.office.word.numbering import WordNumbering
 from ingest.formats.office.word.styles import Styles
 
 
@@ -37,7 +37,7 @@ class WordPart:
     package: Package
     name: str  # "word/document.xml"
     styles: Styles
-    numbering: Numbering
+    numbering: WordNumbering
     notices: Notices
     attachments: Attachments
     comments: dict[str, str]  # id -> "Comment (Ann): Really?"

@@ -136,6 +136,7 @@ class Body:
         outer, self._comments = self._comments, []
         grid = table.lay_out_rows(rows, self._cell)
         yield write_rows(grid, caption=caption or stated)
+        yield attribute(element, "w:tblPr/w:tblDescription", "w:val")
         yield from self._comments
         self._comments = outer
 

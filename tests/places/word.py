@@ -105,7 +105,7 @@ PLACES = [
         "docx",
         "a tracked deletion",
         _body(paragraph("Kept.") + "<w:p><w:del><w:r><w:delText>WORD</w:delText></w:r></w:del></w:p>"),
-        "deleted text",
+        "deleted passage",
     ),
     Place(
         "docx",
@@ -120,9 +120,9 @@ PLACES = [
     Place("docx", "moved text", _body("<w:p><w:moveTo><w:r><w:t>WORD</w:t></w:r></w:moveTo></w:p>")),
     Place(
         "docx",
-        "hidden text",
+        "hidden passage",
         _body(paragraph("Seen.") + _run("<w:rPr><w:vanish/></w:rPr><w:t>WORD</w:t>")),
-        "hidden text",
+        "hidden passage",
     ),
     Place("docx", "a table cell", _body(_table(_cell(paragraph("a")) + _cell(paragraph("WORD"))))),
     Place("docx", "a table in a table", _body(_NESTED)),

@@ -26,7 +26,10 @@ _READERS = {
     "xlsx": "office.workbook.book",
     "csv": "plain.delimited",
     "json": "plain.records",
+    "ics": "plain.calendar",
     "eml": "mail.message",
+    "mbox": "mail.mailbox",
+    "msg": "mail.outlook",
 }
 
 

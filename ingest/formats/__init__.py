@@ -8,7 +8,8 @@ markdown.py    write the light markdown that every format becomes: headings, lis
 encoding/      which characters the bytes of a text mean
 plain/         text and markdown, csv and tsv, JSON and JSON Lines
 markup/        HTML
-mail/          e-mail
+mail/          e-mail (eml), mailboxes (mbox), Outlook messages (msg)
+inside.py      read a file that lies inside another
 office/        docx, pptx and xlsx
 pdf.py         PDF, scans included where OCR is installed
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import replace
 
 from ingest.formats import markdown
 from ingest.formats.archive import Archive
 from ingest.formats.file_text import Omission
+from ingest.formats.inside import INSIDE, load_inside
 from ingest.formats.office.notice import Notices
-from ingest.load import load
 from rag.errors import UnreadableFile
 
-# Between a file and the one inside it: "report.docx › prices.xlsx".
-INSIDE = " › "
-_MOST_DEPTH = 4
 _MOST_FILES = 50
 
 
@@ -34,15 +30,11 @@ class Attachments:
         self._seen.add(member)
         name = posixpath.basename(member)
         path = f"{self._archive.name}{INSIDE}{name}"
-        if len(self._seen) > _MOST_FILES or path.count(INSIDE) > _MOST_DEPTH:
+        if len(self._seen) > _MOST_FILES:
             self._notices.note("embedded file", f"{name}, {place}" if place else name)
             return
-        # What is packed within what is packed must not multiply
-        limits = replace(
-            self._archive.limits, max_unpacked_bytes=self._archive.limits.max_unpacked_bytes // 4
-        )
         try:
-            found = load(self._archive.read(member), path, limits=limits)
+            found = load_inside(self._archive.read(member), path, self._archive.limits)
         except UnreadableFile:
             self._notices.note("embedded file", f"{name}, {place}" if place else name)
             return

@@ -9,13 +9,12 @@ from typing import Any
 
 from ingest.formats import markdown
 from ingest.formats.grid import write_inline, write_rows
-from ingest.formats.office.attachment import INSIDE
+from ingest.formats.inside import INSIDE, load_inside
 from ingest.formats.office.package import attribute, qn, short
 from ingest.formats.office.word import table
 from ingest.formats.office.word.numbering import ListLabel
 from ingest.formats.office.word.paragraph import ParagraphReader, WordParagraph
 from ingest.formats.office.word.part import WordPart
-from ingest.load import load
 from rag.errors import UnreadableFile
 
 _CONTAINERS = frozenset({"w:sdt", "w:sdtContent", "w:customXml", "w:ins", "w:smartTag", "w:moveTo"})
@@ -164,7 +163,7 @@ class Body:
         archive = self._part.package.archive
         try:
             name = f"{archive.name}{INSIDE}{target.rpartition('/')[2]}"
-            return load(archive.read(target), name, limits=archive.limits).text
+            return load_inside(archive.read(target), name, archive.limits).text
         except UnreadableFile:
             self._part.note("imported file")
             return ""

@@ -2,6 +2,7 @@
 
 import docx
 import pytest
+from docx.shared import Emu
 
 from ingest.formats.file_text import FileText, Omission
 from ingest.load import load
@@ -147,7 +148,7 @@ def test_running_heads_stand_once_without_page_numbers() -> None:
     first.first_page_header.paragraphs[0].text = "Issued by Grebe"
     first.header.paragraphs[0].text = "GRB-2093"
     first.even_page_header.paragraphs[0].text = "Even"
-    first.header.add_table(1, 2, 5_000_000).rows[0].cells[0].text = "Keeper"
+    first.header.add_table(1, 2, Emu(5_000_000)).rows[0].cells[0].text = "Keeper"
     first.header.tables[0].rows[0].cells[1].text = "Ann"
     document.add_paragraph("Body.")
     document.add_section().header.is_linked_to_previous = False

@@ -128,10 +128,9 @@ def test_stored_values_of_formulas() -> None:
     book.worksheets[0].append(["sum", "=1+1"])
     data = saved(book.save)
     assert load(data, "a.xlsx").text == "## Sheet\n\nsum: =1+1"
-    cells = '<sheetData><row r="1"><c r="A1" t="str"><f>"s"</f><v>sum</v></c><c r="B1"><f>1+1</f><v>2</v></c></row></sheetData>'
-    sheet = (
-        f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">{cells}</worksheet>'
-    )
+    cells = '<c r="A1" t="str"><f>"s"</f><v>sum</v></c><c r="B1"><f>1+1</f><v>2</v></c>'
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    sheet = f'<worksheet xmlns="{space}"><sheetData><row r="1">{cells}</row></sheetData></worksheet>'
     assert load(with_member(data, SHEET, sheet.encode()), "a.xlsx").text == "## Sheet\n\nsum: 2"
 
 

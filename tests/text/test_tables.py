@@ -9,9 +9,12 @@ from rag.text.tables import (
     is_shown,
     original_span,
     row_at,
+    rows_of,
+    spelled_hit,
     spelled_out,
     split_units,
 )
+from rag.types import Chunk, Hit
 
 WATER = """# Sites
 
@@ -32,42 +35,60 @@ def test_a_row_reads_with_its_columns_section_and_caption() -> None:
 
     assert WATER[walnut.start : walnut.end] == "Walnut | 49,064 | 280"
     assert (walnut.section, walnut.caption) == ("North", "Use of water, 2031")
-    assert walnut.spelled == "North: Site: Walnut; Water m³: 49,064; Staff: 280"
+    assert walnut.spelled == "North, Site Walnut: Water m³ 49,064; Staff 280"
     assert walnut.shown() == "Walnut · Water m³: 49,064 · Staff: 280"
     # An empty cell moves no other under its heading, and a bar within a cell is none
     assert tulip.shown() == "Tulip · Staff: 12 | 3"
-    assert (north.spelled, north.section) == ("Site: North", "")
+    assert (north.spelled, north.section) == ("Site North", "")
     assert walnut.shown([walnut.values[2]]) == "Walnut · Staff: 280"
 
 
 def test_rows_far_from_their_header_get_it_from_above() -> None:
     [row] = find_rows("| W-0777 | 193 |\n", "Wells of the district\n| Well | Depth m |\n", start=40)
     assert (row.spelled, row.start, row.caption) == (
-        "Well: W-0777; Depth m: 193",
+        "Well W-0777: Depth m 193",
         42,
         "Wells of the district",
     )
     [bare] = find_rows("| W-0777 | 193 |\n")
-    assert bare.spelled == "W-0777; 193"
+    assert bare.spelled == "W-0777: 193"
     [first, second] = find_rows("| a | b |\n| --- | --- |\n| 1 | 2 |\n\n| c | d |\n|:-:|--|\n| 3 | 4 |")
-    assert (first.spelled, second.spelled) == ("a: 1; b: 2", "c: 3; d: 4")
+    assert (first.spelled, second.spelled) == ("a 1: b 2", "c 3: d 4")
 
 
 def test_a_spelled_text_is_traced_back_to_the_original() -> None:
-    made, origins = spelled_out(WATER)
+    made, origins = spelled_out(WATER, find_rows(WATER))
 
-    assert "North: Site: Walnut; Water m³: 49,064; Staff: 280\n" in made
+    assert "North, Site Walnut: Water m³ 49,064; Staff 280\n" in made
     assert "---" not in made
     for words in ("280", "Walnut", "They are checked.", "Use of water"):
         at = made.index(words)
         start, end = original_span(origins, at, at + len(words)) or (0, 0)
         assert WATER[start:end] == words
     # From cell to cell, what stands between them in the text
-    at = made.index("49,064; Staff: 280")
-    start, end = original_span(origins, at, at + len("49,064; Staff: 280")) or (0, 0)
+    at = made.index("49,064; Staff 280")
+    start, end = original_span(origins, at, at + len("49,064; Staff 280")) or (0, 0)
     assert WATER[start:end] == "49,064 | 280"
-    name = made.index("Water m³:")
+    name = made.index("Water m³")
     assert original_span(origins, name, name + len("Water m³")) is None
+
+
+def test_a_hit_knows_its_rows_by_its_chunk() -> None:
+    chunk = Chunk("id", "a.md", 1, 9, len(WATER), WATER[9:])
+    header = WATER.index("| Site")
+    # The header without its rule, as trimming may leave it
+    cut = Hit(chunk, header, header + 30, WATER[header : header + 30], 1.0, "trimmed")
+    assert rows_of(cut) == []
+    row = WATER.index("| Walnut")
+    # Over the end of its chunk
+    short = Chunk("id", "a.md", 1, 9, row, WATER[9:row])
+    [walnut] = rows_of(Hit(short, row, row + 27, WATER[row : row + 27], 1.0, "trimmed"))
+    assert walnut.spelled == "North, Site Walnut: Water m³ 49,064; Staff 280"
+    assert WATER[walnut.start : walnut.end] == "Walnut | 49,064 | 280"
+    made, origins = spelled_hit(Hit(chunk, row, len(WATER), WATER[row:], 1.0, "trimmed"))
+    assert made.startswith("North, Site Walnut: Water m³ 49,064; Staff 280\nNorth, Site Tulip")
+    start, end = original_span(origins, made.index("280"), made.index("280") + 3) or (0, 0)
+    assert WATER[row + start : row + end] == "280"
 
 
 def test_a_row_of_a_document_is_known_by_its_span() -> None:
@@ -120,7 +141,7 @@ LINES = st.lists(
 @given(LINES, LINES)
 def test_spelling_out_never_loses_a_place(above: list[str], lines: list[str]) -> None:
     text = "\n".join(lines)
-    made, origins = spelled_out(text, "\n".join(above))
+    made, origins = spelled_out(text, find_rows(text, "\n".join(above)))
     for start, end, origin in origins:
         assert made[start:end] == text[origin : origin + end - start]
     for row in find_rows(text, "\n".join(above)):

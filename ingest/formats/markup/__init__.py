@@ -8,4 +8,9 @@ visibility.py   what a person gets to see
 html_tables.py  tables of data, and tables that only place things
 inline.py       raised and lowered text, readings, formulas, targets of links
 numbering.py    the numbers of a list
+xml_document.py XML: documents and data; vocabulary.py translates its elements, xml_tree.py parses
+book.py         e-books (epub)
+rst.py          reStructuredText
+asciidoc.py     AsciiDoc
+latex.py        LaTeX
 """

@@ -19,7 +19,7 @@ _READERS = {
     "txt": "text",
     "md": "text",
     "html": "web",
-    "pdf": "pdf",
+    "pdf": "pdf.reader",
     "docx": "word",
     "pptx": "slides",
     "xlsx": "workbook",

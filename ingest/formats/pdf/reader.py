@@ -1,4 +1,4 @@
-"""PDF through PDFium: the text of each page, its lines unwrapped.
+"""PDF through PDFium: what stands on each page, read by where it stands.
 
 A PDF of 1 MB can unpack to gigabytes inside PDFium, which then ends its process, as it does on some damaged
 files; and PDFium is not thread-safe. `ingest/parse.py` therefore reads files in a process of its own.
@@ -7,20 +7,31 @@ files; and PDFium is not thread-safe. `ingest/parse.py` therefore reads files in
 import importlib
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
 import pypdfium2
 from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
 
-from ingest.formats.file_text import FileLimits, FileText, ScannedPdf, bounded, from_pages
+from ingest.formats.file_text import (
+    FileLimits,
+    FileText,
+    Omission,
+    ScannedPdf,
+    clean_metadata,
+    from_pages,
+    too_long,
+)
+from ingest.formats.pdf.flow import make_flow
+from ingest.formats.pdf.hyphens import HYPHENS, Hyphens
+from ingest.formats.pdf.pages import Page, blocks_of, read_page, show_as_displayed
+from ingest.formats.pdf.writing import TextWriter, page_starts, word_boxes
 from rag.errors import UnreadableFile
+from rag.text.boxes import pack
 
 _END_MARK = b"%%EOF"
 _END_BYTES = 65_536  # some writers and mail gateways append to a file; this much is let pass
-_HYPHEN_BREAK = re.compile(r"(\w)(?:\x02|-\n|\xad\n?)(?=(\w))")  # PDFium's own mark for a broken word is \x02
-_SENTENCE_END = (".", "!", "?", ":", ";", "…", "。", "！", "？")
 _DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?")
 _METADATA = {"Title": "title", "Author": "author", "Subject": "subject", "Keywords": "keywords"}
 _PIXELS_PER_POINT = 2.0  # 144 dpi: small print stays legible, a page takes about a second
@@ -28,7 +39,7 @@ _MAX_PIXELS = 20_000_000  # a poster is scaled down rather than filling memory
 
 
 def read(data: bytes, name: str, limits: FileLimits) -> FileText:
-    """Extract every page; a PDF without any text is recognised by OCR where that is installed.
+    """Read every page; pages without text are recognised by OCR where that is installed.
 
     Raises:
         UnreadableFile: if the file is encrypted, damaged or truncated, has too many pages, or has no text and
@@ -39,36 +50,56 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
         raise UnreadableFile(f"{name} is truncated: the end mark of a PDF is missing. Upload it again.")
     document = _open(data, name, limits)
     try:
-        pages = list(bounded(_texts(document, name), name, limits))
-        if not any(page.strip() for page in pages):
+        pages = list(_pages(document, name, limits))
+        if not any(page.words for page in pages):
             if _ocr_is_installed() and not limits.ocr:
                 raise ScannedPdf(f"{name} has no text layer; it is to be read by OCR.")
-            pages = list(_recognised(document, name))
-        return from_pages([unwrap(page) for page in pages], _metadata(document.get_metadata_dict()))
+            return from_pages(list(_recognised(document, name)), _metadata(document.get_metadata_dict()))
+        return _written(pages, _metadata(document.get_metadata_dict()), _omissions(pages))
     finally:
         document.close()
 
 
-def unwrap(page: str) -> str:
-    """Join words broken at a line's end, and lines that plainly go on.
+def _pages(document: Any, name: str, limits: FileLimits) -> Iterator[Page]:
+    characters = 0
+    for index in range(len(document)):
+        try:
+            page = document[index]
+        except pypdfium2.PdfiumError as error:
+            raise UnreadableFile(
+                f"{name} is damaged on page {index + 1}; print it to a new PDF and upload that."
+            ) from error
+        found = read_page(page, index)
+        page.close()
+        characters += found.characters
+        if characters > limits.max_characters:
+            raise too_long(name, limits)
+        yield found
 
-    A line goes on if it ends no sentence and the next starts in lower case:
-    "a remark-\\nable\\nanimal. It\\nsleeps" becomes "a remarkable animal. It sleeps".
-    """
-    text = _HYPHEN_BREAK.sub(_join_word, page.replace("\r\n", "\n").replace("\r", "\n"))
-    parts: list[str] = []
-    previous = ""
-    for line in (line.strip() for line in text.split("\n")):
-        goes_on = previous and line[:1].islower() and not previous.endswith(_SENTENCE_END)
-        parts.append(" " if goes_on else "\n")
-        parts.append(line)
-        previous = line
-    return "".join(parts[1:])
+
+def _written(pages: Sequence[Page], metadata: dict[str, object], omissions: Sequence[Omission]) -> FileText:
+    flow = make_flow(blocks_of(pages))
+    hyphens = Hyphens(
+        word.text for page in pages for line in page.lines for word in line.words if word.text[-1:] not in HYPHENS
+    )
+    writer = TextWriter(hyphens)
+    for block in flow:
+        writer.write(block)
+    show_as_displayed(pages)
+    text = writer.text
+    starts = page_starts(writer.words, len(pages), len(text))
+    return FileText(text, starts, clean_metadata(metadata), tuple(omissions), pack(word_boxes(writer.words)))
 
 
-def _join_word(match: re.Match[str]) -> str:
-    """Drop the hyphen between lower-case letters; elsewhere, as in "Smith-Jones", it is the author's."""
-    return match[1] if match[1].islower() and match[2].islower() else f"{match[1]}-"
+def _omissions(pages: Sequence[Page]) -> list[Omission]:
+    found: list[Omission] = []
+    for page in pages:
+        place = f"page {page.index + 1}"
+        if not page.words:
+            found.append(Omission("page without text", place))
+        if page.outside:
+            found.append(Omission("word beyond the edge of the page", place, page.outside))
+    return found
 
 
 def _open(data: bytes, name: str, limits: FileLimits) -> Any:
@@ -85,20 +116,6 @@ def _open(data: bytes, name: str, limits: FileLimits) -> Any:
             f"{name} has {len(document):,} pages; expected at most {limits.max_pages:,}. Split it."
         )
     return document
-
-
-def _texts(document: Any, name: str) -> Iterator[str]:
-    for index in range(len(document)):
-        try:
-            page = document[index]
-        except pypdfium2.PdfiumError as error:
-            raise UnreadableFile(
-                f"{name} is damaged on page {index + 1}; print it to a new PDF and upload that."
-            ) from error
-        text_page = page.get_textpage()
-        yield text_page.get_text_bounded()  # not get_text_range: it is limited to 16-bit characters
-        text_page.close()
-        page.close()
 
 
 def _metadata(stated: dict[str, str]) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""Read PDFs by where things stand on the page."""

@@ -26,7 +26,10 @@ _SEPARATION = 0.3  # between two columns
 _ROW_GAP, _HEADER_GAP = 3.2, 2.2  # from one baseline to the next
 _MOST_BRIDGES = 4  # rows of one part between others, such as titles of sections
 _BRIDGE_WORDS = 18
+# A row with more words that fills more of its width is prose.
+_MOST_WORDS, _PROSE_COVER = 11, 0.85
 _NOISE = 0.06  # of the rows may reach into the stripe between two columns
+_MOST_TITLES = 9
 _LONGEST_CELL = 9  # words on average, of a table without numbers
 
 
@@ -45,6 +48,12 @@ class Part:
         return max(word.x1 for word in self.words)
 
     @property
+    def core_x0(self) -> float:
+        """Where it begins, the sign before an amount left out: that stands where the column begins."""
+        signed = len(self.words) > 1 and is_currency(self.words[0].text)
+        return self.words[1].x0 if signed else self.words[0].x0
+
+    @property
     def text(self) -> str:
         return " ".join(word.text for word in self.words)
 
@@ -60,8 +69,12 @@ class PartedRow:
 
     @property
     def is_tabular(self) -> bool:
-        """Whether it has several parts, a list's mark not counted."""
-        return len(self.parts) > (2 if _MARK.fullmatch(self.parts[0].text) else 1)
+        """Whether it has several parts, a list's mark not counted, and is not prose with a wide space."""
+        if len(self.parts) <= (2 if _MARK.fullmatch(self.parts[0].text) else 1):
+            return False
+        words = sum(len(word.text) > 1 and word.text[1].isalpha() for part in self.parts for word in part.words)
+        covered = sum(part.x1 - part.x0 for part in self.parts)
+        return words <= _MOST_WORDS or covered < _PROSE_COVER * (self.parts[-1].x1 - self.parts[0].x0)
 
 
 def with_tables(rows: Sequence[Row], drawings: Drawings) -> list[Row | PageTable]:
@@ -70,7 +83,7 @@ def with_tables(rows: Sequence[Row], drawings: Drawings) -> list[Row | PageTable
     result: list[Row | PageTable] = []
     done = 0
     for start, end in _groups(parted):
-        start = _with_header(parted, start, end, done)
+        start = _after_titles(parted, _with_header(parted, start, end, done), end)
         table = _table(parted[start:end], drawings)
         if table is not None:
             result += [its.row for its in parted[done:start]]
@@ -160,6 +173,24 @@ def _with_header(rows: Sequence[PartedRow], start: int, end: int, done: int) -> 
     return first
 
 
+def _after_titles(rows: Sequence[PartedRow], start: int, end: int) -> int:
+    """Return the start of a group without the titles at its top: lines of one part that stand over its labels too."""
+    lefts = [row.parts[1].core_x0 for row in rows[start:end] if len(row.parts) > 1]
+    if not lefts:
+        return start
+    value_left = float(np.percentile(lefts, 10))
+    result = start
+    for index in range(start, min(end - 2, start + _MOST_TITLES)):
+        row = rows[index]
+        if any(is_number(part.text) for part in row.parts[1:]):
+            break
+        if len(row.parts) == 1 and row.parts[0].x0 < value_left - row.size and rows[index + 1].is_tabular:
+            named = any(not any(is_number(part.text) for part in its.parts[1:]) for its in rows[index + 1 : index + 2])
+            if named and index > start - 1 and not row.parts[0].text.endswith(":"):
+                result = index + 1
+    return result
+
+
 def _table(rows: Sequence[PartedRow], drawings: Drawings) -> PageTable | None:
     """Return the table that a group of rows makes; None if its parts do not stand in columns."""
     tabular = [row for row in rows if row.is_tabular]
@@ -184,12 +215,12 @@ def _table(rows: Sequence[PartedRow], drawings: Drawings) -> PageTable | None:
 
 def column_edges(rows: Sequence[PartedRow]) -> list[tuple[float, float]]:
     """Return the left and right end of each column: stripes that parts of the rows cover, between empty ones."""
-    left = min(part.x0 for row in rows for part in row.parts)
+    left = min(part.core_x0 for row in rows for part in row.parts)
     right = max(part.x1 for row in rows for part in row.parts)
     steps = np.zeros(int(right - left) * 2 + 4)
     for row in rows:
         for part in row.parts:
-            steps[max(0, int((part.x0 - left) * 2 + 0.5))] += 1
+            steps[max(0, int((part.core_x0 - left) * 2 + 0.5))] += 1
             steps[max(0, int((part.x1 - left) * 2 + 0.5))] -= 1
     covered = np.cumsum(steps)
     allowed = int(_NOISE * len(rows)) if len(rows) >= 8 else 0

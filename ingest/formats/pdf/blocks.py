@@ -15,8 +15,8 @@ from ingest.formats.pdf.lines import Line, Row, make_line
 from ingest.formats.pdf.words import Box
 
 Kind = Literal["text", "heading", "item", "table", "figure", "margin"]
-_BULLETS = frozenset("•●▪■◦‣⁃∙·*–—-o❖➢➤✓✔►▶◆○□☐☑☒\uf0b7\uf0a7\uf0d8\uf076\uf02d")
-_NUMBERED = re.compile(r"[\[(]?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[.)\]]|\(?\d{1,2}(?:\.\d{1,2}){1,4}[.)]?")
+_BULLETS = frozenset("•●▪■◦‣⁃∙·*–—-o❖➢➤✓✔►▶◆\uf0b7\uf0a7\uf0d8\uf076\uf02d")
+_NUMBERED = re.compile(r"[\[(]?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[.)\]]|\(?\d{1,2}(?:\.\d{1,2}){1,4}[.)]?")
 _SENTENCE_END = re.compile(r"[.!?:;…。！？؟۔]['\"”’»)\]]*$")
 # Shares of the font's height.
 _PARAGRAPH_GAP = 1.22  # of the usual distance between lines

@@ -28,7 +28,6 @@ def header_levels(
     """Return the rows of cells that name the columns, and the rows of the body."""
     count = _header_count(rows, edges)
     rules = _joined_rules(drawings.across, rows)
-    levels: list[tuple[float, Placed, list[list[TableCell]]]] = []
     result: list[dict[int, TableCell]] = []
     keys: list[dict[int, int]] = []
     for index, row in enumerate(rows[:count]):
@@ -43,7 +42,6 @@ def header_levels(
         else:
             result.append({column: TableCell([part.words], 1, span) for column, (part, span) in placed.items()})
             keys.append(its_keys)
-    del levels
     return [_filled(level, len(edges)) for level in result], rows[count:]
 
 
@@ -91,9 +89,9 @@ def _placed(row: PartedRow, edges: Edges) -> Placed:
         reached = [
             column
             for column, (left, right) in enumerate(edges)
-            if min(part.x1, right) - max(part.x0, left) > 0.3 * min(part.x1 - part.x0, right - left)
+            if min(part.x1, right) - max(part.core_x0, left) > 0.3 * min(part.x1 - part.core_x0, right - left)
         ]
-        centre = (part.x0 + part.x1) / 2
+        centre = (part.core_x0 + part.x1) / 2
         first = reached[0] if reached else min(range(len(edges)), key=lambda at: _distance(centre, edges[at]))
         span = len(reached) or 1
         if first in placed:
@@ -184,9 +182,19 @@ def _goes_on(
         full = label_right + row.parts[0].words[0].width > limit - 3 * row.size
         return step < 1.6 * row.size and 0 in before and (tight or lower) and (full or tight)
     if 0 not in its:  # the rest of other cells
-        numbers = any(is_number(part.text) for part, _ in its.values())
-        return not numbers and set(its) <= set(before) and step <= 1.45 * row.size
+        if not set(its) <= set(before) or step > 1.45 * row.size:
+            return False
+        return all(_is_below(before[column][0], part) for column, (part, _) in its.items())
     return False
+
+
+def _is_below(part: Part, following: Part) -> bool:
+    """Return whether a text without numbers goes on below another: alike, and flush with it on some side."""
+    if is_number(following.text) or following.words[0].bold != part.words[-1].bold:
+        return False
+    near = 0.7 * following.words[0].size
+    offsets = (following.x0 - part.x0, following.x1 - part.x1, following.x0 + following.x1 - part.x0 - part.x1)
+    return min(map(abs, offsets)) < near
 
 
 def _in_one_shade(above: PartedRow, row: PartedRow, shades: Sequence[Box]) -> bool:

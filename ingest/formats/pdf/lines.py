@@ -151,7 +151,24 @@ def _with_scripts(lines: list[Line]) -> list[Line]:
                 host.x0, host.x1 = min(host.x0, line.x0), max(host.x1, line.x1)
                 taken.add(at)
                 break
-    return [line for at, line in enumerate(hosts) if at not in taken]
+    if not taken:
+        return lines
+    return _closed([line for at, line in enumerate(hosts) if at not in taken])
+
+
+def _closed(lines: list[Line]) -> list[Line]:
+    """Put lines together whose gap a superscript has filled."""
+    result: list[Line] = []
+    for row in make_rows(lines):
+        run = row[:1]
+        for line in row[1:]:
+            before = run[-1]
+            if line.x0 - before.x1 <= 0.3 * line.size and line.x0 >= before.x1 - line.size:
+                run[-1] = make_line([*before.words, *line.words])
+            else:
+                run.append(line)
+        result += run
+    return result
 
 
 def _is_script(line: Line, host: Line) -> bool:

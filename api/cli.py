@@ -41,6 +41,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "import": ("api.commands.moving:import_", "Add and update the documents of an export."),
     "ingest": ("api.commands.ingest:ingest", "Add and update documents."),
+    "reingest": (
+        "api.commands.ingest:reingest",
+        "Read documents again that an older Ibid read, from their originals. Stopped, it goes on where it was.",
+    ),
     "search": ("api.commands.ask:search", "Find the evidence nearest to a question, best first."),
     "ask": (
         "api.commands.ask:ask",

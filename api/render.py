@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ingest.omissions import omissions_text
 from rag.types import Answer, Citation, Conflict, Hit, Ledger, Trace
 
 if TYPE_CHECKING:
     from ingest.sync.plan import Report
     from rag.pipeline import SearchResult
+    from rag.store.documents import DocumentInfo
     from rag.store.jobs import Job
 
 _SPANS = ("trimmed", "evidence", "context")  # rankings of parts of chunks; the others are of whole chunks
@@ -44,8 +46,22 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
 def job_to_json(job: Job) -> dict[str, Any]:
     """Return a job, how far it is, and what became of each file."""
     fields = ("id", "corpus", "state", "created", "finished", "error", "done", "files_per_s", "left_s")
-    files = [{"name": file.name, "state": file.state, "error": file.error} for file in job.files]
+    files = [
+        {
+            "name": file.name,
+            "state": file.state,
+            "error": file.error,
+            "omissions": [asdict(one) for one in file.omissions],
+            "note": omissions_text(file.omissions),
+        }
+        for file in job.files
+    ]
     return {**{field: getattr(job, field) for field in fields}, "total": len(files), "files": files}
+
+
+def document_to_json(info: DocumentInfo) -> dict[str, Any]:
+    """Return what a listing says of a document; `note` says in words what `omissions` lists."""
+    return {**asdict(info), "note": omissions_text(info.omissions)}
 
 
 def sync_to_json(report: Report) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from ingest.formats.file_text import FileLimits
+from ingest.formats.file_text import FileLimits, FileText
 from ingest.load import too_large
 from ingest.names import document_name
 from ingest.parse import Bounds, Parser
@@ -35,7 +35,7 @@ from rag.types import Document, Metadata, document_id
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     source: Source
-    pages: tuple[int, ...]
+    loaded: FileText
     metadata: Metadata
     sha256: str
     maker: PieceMaker
@@ -153,7 +153,7 @@ class Builder:
             metadata = {**loaded.metadata, **source.metadata}
         except Exception as error:  # a chunker may embed, see `PieceMaker.embed_each`
             return failed(source.name, stage, error)
-        return _Prepared(replace(source, name=name), loaded.pages, metadata, sha256, maker, cut)
+        return _Prepared(replace(source, name=name), loaded, metadata, sha256, maker, cut)
 
     def _wanted(self, source: Source) -> bool:
         if self._stop.is_set():
@@ -172,7 +172,8 @@ class Builder:
             cut = maker.cut(one.text)
         except Exception as error:  # a chunker may embed, see `PieceMaker.embed_each`
             return failed(source.name, "chunk", error)
-        return _Prepared(source, one.pages, one.metadata, one.sha256, maker, cut, one.version)
+        loaded = FileText(one.text, one.pages)
+        return _Prepared(source, loaded, one.metadata, one.sha256, maker, cut, one.version)
 
     def _commit(self, corpus: str, group: list[_Prepared]) -> Iterator[Outcome]:
         """Embed a group and put each file in."""
@@ -198,8 +199,10 @@ class Builder:
 
     def _put(self, corpus: str, item: _Prepared, pieces: Pieces) -> Outcome:
         new = NewVersion(
-            text=item.cut.text,
-            pages=item.pages,
+            text=item.loaded.text,
+            pages=item.loaded.pages,
+            omissions=item.loaded.omissions,
+            boxes=item.loaded.boxes,
             metadata=item.metadata,
             sha256=item.sha256,
             given=_given(item.source),
@@ -214,7 +217,13 @@ class Builder:
             raise
         except IbidError as error:
             return failed(item.source.name, "store", error)
-        return Outcome(item.source.name, "updated" if stood else "added", version, len(pieces.keys))
+        return Outcome(
+            item.source.name,
+            "updated" if stood else "added",
+            version,
+            len(pieces.keys),
+            omissions=item.loaded.omissions,
+        )
 
 
 def _given(source: Source) -> str:

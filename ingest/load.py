@@ -16,16 +16,16 @@ FormatReader = Callable[
 # Modules by name, imported at first use: together their libraries take longer to import than the
 # server may take to start, and the command line rarely needs more than one.
 _READERS = {
-    "txt": "text",
-    "md": "text",
-    "html": "web",
+    "txt": "plain.text",
+    "md": "plain.text",
+    "html": "markup.web",
     "pdf": "pdf.reader",
     "docx": "word",
     "pptx": "slides",
     "xlsx": "workbook",
-    "csv": "delimited",
-    "json": "records",
-    "eml": "mail",
+    "csv": "plain.delimited",
+    "json": "plain.records",
+    "eml": "mail.message",
 }
 
 

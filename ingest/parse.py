@@ -17,13 +17,13 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from ingest.formats.file_text import FileLimits, FileText
+from ingest.formats.file_text import FileLimits, FileText, Omission
 from ingest.load import printable
 from ingest.parse_process import OUT_OF_MEMORY, receive, send
 from rag.errors import NotFound, ProcessError, UnreadableFile
@@ -65,7 +65,7 @@ class Parser:
         self._child: _Child | None = None
 
     def parse(self, data: bytes, name: str, *, wanted: Callable[[], bool] | None = None) -> FileText:
-        """Return a file's text, pages and metadata.
+        """Return what a file holds.
 
         Args:
             wanted: called while the file is read; reading ends once it returns false.
@@ -79,17 +79,17 @@ class Parser:
             if self._child is None or not self._child.lives:
                 self._child = _Child(self._limits, self._bounds)
             child, self._child = self._child, None  # used again only if all goes well
-            head, text = child.ask(data, name, wanted)
+            head, body = child.ask(data, name, wanted)
             if head.get("spent"):
                 child.end()
             else:
                 self._child = child
         if head.get("scanned"):
-            head, text = self._recognise(data, name, wanted)
+            head, body = self._recognise(data, name, wanted)
         if "error" in head:
             shortage = f" Or it needs more than {self._bounds.memory} to be read." if head.get("grew") else ""
             raise UnreadableFile(head["error"] + shortage)
-        return FileText(text.decode("utf-8", "surrogatepass"), tuple(head["pages"]), head["metadata"])
+        return _file_text(head, body)
 
     def close(self) -> None:
         """End the child."""
@@ -109,6 +109,18 @@ class Parser:
             return child.ask(data, name, wanted)
         finally:
             child.end()
+
+
+def _file_text(head: Mapping[str, Any], body: bytes) -> FileText:
+    """Put together what `ingest.parse_process.answer` took apart."""
+    text_bytes = int(head["text_bytes"])
+    return FileText(
+        body[:text_bytes].decode("utf-8", "surrogatepass"),
+        tuple(head["pages"]),
+        head["metadata"],
+        tuple(Omission(*one) for one in head["omissions"]),
+        body[text_bytes:],
+    )
 
 
 class _Child:

@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,11 @@ def main() -> None:
 
 
 def answer(data: bytes, name: str, limits: FileLimits, memory_bytes: int) -> tuple[dict[str, Any], bytes]:
-    """Return what to reply about a file: a head, and its text in UTF-8.
+    """Return what to reply about a file: a head, and its text in UTF-8 followed by its boxes.
 
-    The head has "spent" (whether to use this process no more), and "pages" and "metadata" or else "error"; with
-    "scanned", whether OCR could read the file, and "grew": libraries report damage when memory runs out.
+    The head has "spent" (whether to use this process no more), and the other fields of `FileText` with "text_bytes",
+    or else "error"; with "scanned", whether OCR could read the file, and "grew": libraries report damage when memory
+    runs out.
     """
     try:
         loaded = load(data, name, limits=limits)
@@ -71,8 +73,15 @@ def answer(data: bytes, name: str, limits: FileLimits, memory_bytes: int) -> tup
             "grew": grew,
             "spent": grew,
         }, b""
-    head = {"pages": loaded.pages, "metadata": dict(loaded.metadata), "spent": _peak_bytes() > _SPENT_BYTES}
-    return head, loaded.text.encode("utf-8", "surrogatepass")
+    text = loaded.text.encode("utf-8", "surrogatepass")
+    head = {
+        "pages": loaded.pages,
+        "metadata": dict(loaded.metadata),
+        "omissions": [astuple(one) for one in loaded.omissions],
+        "text_bytes": len(text),
+        "spent": _peak_bytes() > _SPENT_BYTES,
+    }
+    return head, text + loaded.boxes
 
 
 def send(channel: socket.socket, head: Mapping[str, Any], body: bytes) -> None:

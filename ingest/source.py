@@ -14,7 +14,8 @@ from pathlib import Path
 from ingest.formats.signature import supported
 from ingest.names import taken_name
 from rag.errors import IbidError, ProcessError, StorageError, UnreadableFile
-from rag.types import Metadata
+from rag.store.catalog import Catalog
+from rag.types import Metadata, Omission
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Outcome:
     version: int | None = None
     chunks: int = 0
     error: str | None = None
+    omissions: tuple[Omission, ...] = ()  # what of the file is not in
 
 
 def find_sources(paths: Iterable[Path]) -> tuple[list[Source], list[Outcome]]:
@@ -61,6 +63,23 @@ def find_sources(paths: Iterable[Path]) -> tuple[list[Source], list[Outcome]]:
         else:
             sources[name] = Source(name, partial(_read_regular, path), size=size)
     return list(sources.values()), left
+
+
+def outdated_sources(catalog: Catalog, corpus: str) -> tuple[list[Source], list[Outcome]]:
+    """List the documents that an older version of the readers made as sources, and those without an original.
+
+    Raises:
+        NotFound: if there is no such corpus.
+    """
+    sources, left = [], []
+    for name in catalog.documents.outdated(corpus):
+        original = catalog.originals.path(catalog.documents.info(corpus, name).sha256)
+        if original.is_file():
+            sources.append(Source(name, original.read_bytes, catalog.documents.given(corpus, name)))
+        else:
+            reason = "Its original is not kept; ingest or sync the folder that it came from once more."
+            left.append(Outcome(name, "skipped", error=reason))
+    return sources, left
 
 
 def _walk(paths: Iterable[Path], left: list[Outcome]) -> Iterator[tuple[Path, str, bool]]:

@@ -12,6 +12,7 @@ from rag.errors import InvalidInput
 from rag.memory.tiers import ACTIVE_TOKENS, PERSISTENT_TOKENS, SESSION_TOKENS, CountTokens, first_words
 from rag.models.compress import Compressed, should_compress
 from rag.text.injection import last_if_planted
+from rag.text.tables import spelled_out
 from rag.types import Context, Cut, Evidence, Hit, Ledger, Memory
 
 # A text and the share of it to keep
@@ -138,7 +139,7 @@ def assemble(
     )
     remembered = count(said) if said else 0
     room = min(limits.evidence, free - remembered)
-    pieces = [_Piece(hit, hit.text, (), count(fenced(hit, hit.text, len(ranked)))) for hit in ranked]
+    pieces = [_whole(hit, count, len(ranked)) for hit in ranked]
     needed = sum(piece.tokens for piece in pieces)
     if compress and (rate := limits.rate(needed, room)) < 1:
         pieces = [_compressed(piece, rate, compress, count, len(ranked)) for piece in pieces]
@@ -211,6 +212,11 @@ class _Piece:
     text: str
     kept: tuple[tuple[int, int], ...]  # in the document; empty if the whole hit is shown
     tokens: int  # including the fence
+
+
+def _whole(hit: Hit, count: CountTokens, most: int) -> _Piece:
+    text, _ = spelled_out(hit.text, hit.above)
+    return _Piece(hit, text, (), count(fenced(hit, text, most)))
 
 
 def _compressed(piece: _Piece, rate: float, compress: Compress, count: CountTokens, most: int) -> _Piece:

@@ -22,7 +22,8 @@ from rag.models.embed import TokenVectors
 from rag.rerank import Reranked
 from rag.retrieve import Request, on_their_pages, with_neighbours
 from rag.store.catalog import Catalog
-from rag.text.sentences import split_sentences, strip_span
+from rag.text.sentences import strip_span
+from rag.text.tables import find_rows, split_units
 from rag.text.words import question_terms, text_terms
 from rag.types import Candidates, Chunk, Hit
 
@@ -47,6 +48,7 @@ class _Sentence:
     end: int
     text: str
     follows: bool  # it begins where the previous sentence in the list ends
+    spelled: str  # its text as models read it
 
 
 def trim(
@@ -116,10 +118,19 @@ def _sentences(hits: Sequence[Hit], read: Callable[[Chunk, int, int], str] | Non
                 last = sentences[-1]
                 sentences[-1] = replace(last, end=hit.start, text=last.text + between)
                 reached = hit.start
-        for begin, end in split_sentences(hit.text):
+        rows = (
+            {row.start: row for row in find_rows(hit.text, hit.above, start=hit.start)}
+            if "|" in hit.text
+            else {}
+        )
+        for begin, end in split_units(hit.text):
             start = max(hit.start + begin, reached)
             if start < hit.start + end and (text := hit.text[start - hit.start : end]).strip():
-                sentences.append(_Sentence(hit.chunk, start, hit.start + end, text, start == reached))
+                row = next((row for at, row in rows.items() if start <= at < hit.start + end), None)
+                spelled = row.spelled if row else text
+                sentences.append(
+                    _Sentence(hit.chunk, start, hit.start + end, text, start == reached, spelled)
+                )
                 reached = hit.start + end
     return sentences
 
@@ -130,7 +141,7 @@ def _word_scores(question: str, sentences: Sequence[_Sentence], idf: Callable[[s
     total = sum(weights.values()) or 1.0
     return np.array(
         [
-            sum(weights[term] for term in weights.keys() & set(text_terms(one.text))) / total
+            sum(weights[term] for term in weights.keys() & set(text_terms(one.spelled))) / total
             for one in sentences
         ]
     )

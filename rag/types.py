@@ -18,7 +18,9 @@ Scalar = str | int | float | bool
 Metadata = Mapping[str, Scalar]
 
 # Raise it when the chunkers (ingest/chunking) would cut the same text differently.
-CHUNKER_VERSION = 1
+CHUNKER_VERSION = 2
+# Raise it when a reader (ingest/formats) would make another text of the same file.
+READER_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,16 @@ class Recipe:
     def window(self) -> int:
         """Neighbours on each side that are read with a candidate; single-sentence chunks need them."""
         return 2 if self.chunker == "sentence_window" else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """Something that a reader saw in a file and did not take."""
+
+    kind: str  # a noun in the singular, such as "image", "attachment", "page without text"
+    # Where, as a person finds it: "page 2", "slide 3", "the header of the first page"; "" if unknown
+    place: str
+    count: int = 1  # how many of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,12 @@ class Hit:
     stage: str
     page: int | None = None
     maxsim: float | None = None  # of the question to the chunk, -1 to 1, if late interaction read it
+
+    @property
+    def above(self) -> str:
+        """What stands over it: the context of its chunk, then the chunk's text before it."""
+        before = self.chunk.text[: max(0, self.start - self.chunk.start)]
+        return f"{self.chunk.context}\n{before}" if self.chunk.context else before
 
 
 @dataclass(frozen=True, slots=True)

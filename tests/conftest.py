@@ -1,8 +1,10 @@
 """Fixtures that the tests share: the real embedder, a catalogue in a fresh folder, and the command line."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,19 @@ from rag.store.catalog import Catalog
 from tests.made_versions import MILL, QUILL, SEA, Library
 from tests.typed import Done, Ibid
 
+
+class _Loggers(dict[str, logging.Logger | logging.PlaceHolder]):
+    """The loggers of this process, listed as they are at one moment.
+
+    pytest's logging plugin walks through them without a lock (9.2), while a server in this process imports modules in
+    its threads, each of which may add a logger: "dictionary changed size during iteration".
+    """
+
+    def values(self) -> Any:
+        return self.copy().values()
+
+
+logging.root.manager.loggerDict = _Loggers(logging.root.manager.loggerDict)
 # Text -> vector; many tests use the same lines
 _KNOWN: dict[str, np.ndarray] = {}
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import typer
 
 from api.commands.terminal import JsonOption, print_json, say
 from api.service import Service
+from ingest.omissions import omissions_text
 from rag.errors import IbidError
 from rag.models.embed import TrunkEmbedder
 from rag.models.pack import PACKAGED
@@ -49,7 +50,7 @@ def print_checks(checks: Sequence[HealthCheck]) -> None:
 
 
 def diagnose(settings: Settings) -> list[HealthCheck]:
-    """Check data folder, embedder, generator, catalogue, each corpus's indexes and disk, in this order."""
+    """Check data folder, embedder, generator, catalogue, each corpus's indexes and documents, and disk."""
     checks = [
         _checked("data folder", lambda: f"{settings.service.home} opens", lambda: Service(settings).close())
     ]
@@ -69,6 +70,7 @@ def diagnose(settings: Settings) -> list[HealthCheck]:
                 _index_check(service, corpus.name, corpus.chunks)
                 for corpus in service.catalog.corpora.infos()
             ]
+            checks += [_reading_check(service, corpus.name) for corpus in service.catalog.corpora.infos()]
         checks.append(_disk_check(settings))
     finally:
         service.close()
@@ -112,6 +114,22 @@ def _index_check(service: Service, corpus: str, chunks: int) -> HealthCheck:
         f"Delete the folder {service.settings.service.home / 'indexes'}; it is rebuilt at the next start."
     )
     return HealthCheck(name, indexed == chunks, found, remedy)
+
+
+def _reading_check(service: Service, corpus: str) -> HealthCheck:
+    """Count the documents that were read in part, or by an older version."""
+    infos = service.catalog.documents.infos(corpus)
+    omissions = [replace(one, place="") for info in infos for one in info.omissions]
+    parts = sum(bool(info.omissions) for info in infos)
+    found = f"{len(infos):,} documents"
+    if parts:
+        found += f", {parts:,} of them {omissions_text(omissions)} (`ibid documents --corpus {corpus}`)"
+    outdated = len(service.catalog.documents.outdated(corpus))
+    if outdated:
+        found += f"; {outdated:,} were read by an older Ibid"
+    return HealthCheck(
+        f"documents of {corpus}", not outdated, found, f"Run `ibid reingest --corpus {corpus}`."
+    )
 
 
 def _disk_check(settings: Settings) -> HealthCheck:

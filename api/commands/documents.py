@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from api.commands.terminal import CorpusOption, JsonOption, print_json, say
+from api.render import document_to_json
 from api.service import opened
 from ingest.names import document_name
+from ingest.omissions import omissions_text
 
 
 def documents(corpus: CorpusOption, as_json: JsonOption = False) -> None:
@@ -17,9 +19,12 @@ def documents(corpus: CorpusOption, as_json: JsonOption = False) -> None:
     with opened() as service:
         listed = service.catalog.documents.infos(corpus)
     if as_json:
-        return print_json([asdict(info) for info in listed])
+        return print_json([document_to_json(info) for info in listed])
     for info in listed:
-        say(f"{info.name}  version {info.version}, {info.characters:,} characters, {info.chunks} chunks")
+        read_in_part = f"; {omissions_text(info.omissions)}" if info.omissions else ""
+        say(
+            f"{info.name}  version {info.version}, {info.characters:,} characters, {info.chunks} chunks{read_in_part}"
+        )
     return None
 
 

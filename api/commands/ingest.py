@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,8 @@ import typer
 
 from api.commands.terminal import SOME_FAILED, CorpusOption, JsonOption, note, print_json, progress, say
 from api.service import opened
-from ingest.source import Outcome, Source, find_sources
+from ingest.omissions import omissions_text
+from ingest.source import Outcome, Source, find_sources, outdated_sources
 from rag.recipe import not_in_force
 from rag.types import check_corpus_name
 
@@ -29,16 +31,46 @@ def ingest(
     sources, outcomes = find_sources(paths)
     if sources:  # otherwise neither the corpus is made nor a model loaded
         outcomes += _ingest(corpus, sources)
+    _report(corpus, outcomes, as_json=as_json)
+
+
+def reingest(corpus: CorpusOption, as_json: JsonOption = False) -> None:
+    """Read documents again that an older Ibid read, from their originals. Stopped, it goes on where it was.
+
+    The originals of uploads are kept; documents that came from a folder are read again by `ibid ingest` or `ibid
+    sync` of that folder, and are named here. Exit codes are those of `ibid ingest`.
+    """
+    with opened() as service:
+        sources, outcomes = outdated_sources(service.catalog, corpus)
+    if sources:
+        outcomes += _ingest(corpus, sources)
+    if outcomes:
+        _report(corpus, outcomes, as_json=as_json)
+    elif as_json:
+        print_json({"corpus": corpus, "counts": {}, "files": []})
+    else:
+        say(f"{corpus}: no document was read by an older Ibid")
+
+
+def _report(corpus: str, outcomes: Sequence[Outcome], *, as_json: bool) -> None:
+    """Print what became of the files, and exit with 2 if some failed, or with 1 if nothing is in."""
     counts = {state: sum(o.state == state for o in outcomes) for state in sorted({o.state for o in outcomes})}
     if as_json:
         files = [
-            {"document": o.name, "state": o.state, "version": o.version, "error": o.error} for o in outcomes
+            {
+                "document": o.name,
+                "state": o.state,
+                "version": o.version,
+                "error": o.error,
+                "omissions": [asdict(one) for one in o.omissions],
+            }
+            for o in outcomes
         ]
         print_json({"corpus": corpus, "counts": counts, "files": files})
     else:
         for outcome in outcomes:
-            if outcome.error:
-                note(f"{outcome.state}: {outcome.name}: {outcome.error}")
+            if told := outcome.error or omissions_text(outcome.omissions):
+                note(f"{outcome.state}: {outcome.name}: {told}")
         say(f"{corpus}: " + (", ".join(f"{n} {state}" for state, n in counts.items()) or "no files found"))
     failed = counts.get("failed", 0)
     is_in = len(outcomes) - failed - counts.get("skipped", 0)

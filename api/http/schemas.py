@@ -239,8 +239,16 @@ class CorpusList(BaseModel):
     corpora: list[Corpus]
 
 
+class Omission(BaseModel):
+    """Something that a file holds and its text does not, such as 3 images on page 2; `place` may be empty."""
+
+    kind: str
+    place: str
+    count: int
+
+
 class DocumentSummary(BaseModel):
-    """What a listing says of a document."""
+    """What a listing says of a document; `note` says in words what `omissions` lists."""
 
     name: str
     version: int
@@ -249,6 +257,8 @@ class DocumentSummary(BaseModel):
     sha256: str
     created: float
     metadata: dict[str, str | int | float | bool]
+    omissions: list[Omission]
+    note: str = Field(examples=["read in part: 1 page without text (page 2)"])
 
 
 class DocumentList(BaseModel):
@@ -274,12 +284,15 @@ class JobFile(BaseModel):
     """One file of a job: queued, running, added, updated, unchanged, failed (with the error) or cancelled.
 
     A file is cancelled with its job, or when its name or its corpus is deleted before it was ingested. An error
-    begins with the stage that failed: read, load, chunk, embed or store.
+    begins with the stage that failed: read, load, chunk, embed or store. `note` says in words what `omissions` lists:
+    what of the file is not in.
     """
 
     name: str
     state: str
     error: str | None
+    omissions: list[Omission]
+    note: str
 
 
 class Job(BaseModel):

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from ingest.chunking.blocks import Block, line_spans, markdown_blocks
 from ingest.chunking.tokens import Ruler
 from rag.models.embed import Embedder
-from rag.text.sentences import Span, split_sentences
+from rag.text.sentences import split_sentences
+from rag.text.tables import is_row, is_section
 
 HEADINGS_TOKENS = 32  # longest context of headings; the nearest headings go first
+# A longer paragraph above a table is no caption.
+CAPTION_CHARACTERS = 300
 _TOP_LEVELS = 7
 
 
@@ -23,29 +26,41 @@ class Unit:
     tokens: int
     # Most tokens of a chunk that begins here, so that the embedder reads it and its context whole.
     limit: int
-    context: str  # the headings above it, and the header row of a table that was split
+    context: str  # the headings above it; of a table its caption and, where it was split, its header row
     alone: bool = False  # part of something split: joining neighbours would mix their contexts
     opens: bool = False  # begins a top-level section
 
 
+@dataclass(frozen=True, slots=True)
+class TableHead:
+    """What the rows of a table are read with: lines of the text, each "" if there is none."""
+
+    caption: str = ""
+    header: str = ""
+    section: str = ""  # the row above that heads a group of rows
+
+
+NO_TABLE = TableHead()
+
+
 class Contexts:
-    """Make contexts of headings and header rows that leave the embedder room for the text."""
+    """Make contexts of headings and table heads that leave the embedder room for the text."""
 
     def __init__(self, embedder: Embedder, chunk_tokens: int) -> None:
         self._embedder = embedder
         self._chunk_tokens = chunk_tokens
-        self._known: dict[tuple[tuple[str, ...], str], tuple[str, int]] = {}
+        self._known: dict[tuple[tuple[str, ...], TableHead], tuple[str, int]] = {}
 
-    def make(self, headings: tuple[str, ...], header: str = "") -> tuple[str, int]:
+    def make(self, headings: tuple[str, ...], head: TableHead = NO_TABLE) -> tuple[str, int]:
         """Return the context and the most tokens that a chunk under it may have."""
-        if (headings, header) not in self._known:
-            context = self._join(headings, header)
+        if (headings, head) not in self._known:
+            context = self._join(headings, head)
             room = self._embedder.max_tokens - len(self._embedder.token_offsets(context)) if context else None
             limit = self._chunk_tokens if room is None else min(self._chunk_tokens, room)
-            self._known[headings, header] = (context, min(limit, self._embedder.max_tokens))
-        return self._known[headings, header]
+            self._known[headings, head] = (context, min(limit, self._embedder.max_tokens))
+        return self._known[headings, head]
 
-    def _join(self, headings: tuple[str, ...], header: str) -> str:
+    def _join(self, headings: tuple[str, ...], head: TableHead) -> str:
         quarter = self._embedder.max_tokens // 4
         title = ""
         for heading in reversed(headings):
@@ -55,11 +70,24 @@ class Contexts:
             if len(self._embedder.token_offsets(longer)) > min(HEADINGS_TOKENS, quarter):
                 break
             title = longer
-        return "\n".join(part for part in (title, self._shorten(header, quarter)) if part)
+        parts = (
+            title,
+            self._shorten(head.caption, quarter // 2),
+            self._shorten_row(head.header, 2 * quarter),
+            self._shorten_row(head.section, quarter // 2),
+        )
+        return "\n".join(filter(None, parts))
 
     def _shorten(self, text: str, tokens: int) -> str:
         ruler = Ruler(text, self._embedder)
         return text[: ruler.cut(0, tokens)].strip() if text else ""
+
+    def _shorten_row(self, row: str, tokens: int) -> str:
+        """Keep the first cells: half a name would be a wrong one."""
+        kept = self._shorten(row, tokens)
+        if len(kept) == len(row) or not is_row(row):
+            return kept
+        return row[: kept.rfind("|") + 1]
 
 
 def make_units(ruler: Ruler, chunk_tokens: int) -> list[Unit]:
@@ -77,13 +105,14 @@ def make_units(ruler: Ruler, chunk_tokens: int) -> list[Unit]:
     blocks = markdown_blocks(ruler.text)
     top = _top_level(blocks)
     heading: Unit | None = None
-    for block in blocks:
+    for above, block in zip([None, *blocks], blocks, strict=False):
         if block.kind == "heading":
             fresh = _plain(ruler, contexts, block, block.start, block.end)
             fresh = replace(fresh, opens=block.level <= top)
             heading = fresh if heading is None else _join(heading, fresh, ruler, units)
             continue
-        following = list(_block_units(ruler, contexts, block))
+        caption = _caption(ruler.text, above) if block.kind == "table" else ""
+        following = list(_block_units(ruler, contexts, block, caption))
         if heading is not None and following:
             following[0] = _join(heading, following[0], ruler, units)
             heading = None
@@ -113,11 +142,19 @@ def _join(heading: Unit, follower: Unit, ruler: Ruler, done: list[Unit]) -> Unit
     return follower
 
 
-def _block_units(ruler: Ruler, contexts: Contexts, block: Block) -> Iterator[Unit]:
+def _caption(text: str, above: Block | None) -> str:
+    """Return the paragraph above a table on one line, "" if there is none or it is too long to be a caption."""
+    if above is None or above.kind != "prose":
+        return ""
+    paragraph = text[above.start : above.end].strip().rpartition("\n\n")[2]
+    return " ".join(paragraph.split()) if len(paragraph) <= CAPTION_CHARACTERS else ""
+
+
+def _block_units(ruler: Ruler, contexts: Contexts, block: Block, caption: str) -> Iterator[Unit]:
     start, end = ruler.strip(block.start, block.end)
     if start == end:
         return
-    whole = _plain(ruler, contexts, block, start, block.end)
+    whole = _plain(ruler, contexts, block, start, block.end, TableHead(caption))
     if block.kind == "prose":
         cuts = [start + sentence for sentence, _ in split_sentences(ruler.text[start : block.end])] + [
             block.end
@@ -127,28 +164,41 @@ def _block_units(ruler: Ruler, contexts: Contexts, block: Block) -> Iterator[Uni
     elif whole.tokens <= whole.limit:
         yield whole
     else:
-        yield from _grouped(ruler, contexts, block, line_spans(ruler.text, start, end))
+        yield from _grouped(ruler, contexts, block, caption)
 
 
-def _grouped(ruler: Ruler, contexts: Contexts, block: Block, lines: Sequence[Span]) -> Iterator[Unit]:
+def _grouped(ruler: Ruler, contexts: Contexts, block: Block, caption: str) -> Iterator[Unit]:
     """Group the lines of a table or of code that is too long, each group up to the limit."""
+    lines = line_spans(ruler.text, *ruler.strip(block.start, block.end))
+    head = TableHead(caption)
     header = ruler.text[slice(*lines[0])].strip() if block.kind == "table" else ""
+    section = ""
     group: Unit | None = None
     for start, end in lines:
         longer = ruler.count(group.start if group else start, end)
         if group and longer <= group.limit:
             group = replace(group, end=end, tokens=longer)
+            section = _section(ruler.text[start:end], section)
             continue
         if group:
             yield from _fitted(ruler, group)
-        context, limit = contexts.make(block.headings, header if group else "")
+            head = TableHead(caption, header, section)
+        context, limit = contexts.make(block.headings, head)
         group = Unit(start, end, ruler.count(start, end), limit, context, alone=True)
+        section = _section(ruler.text[start:end], section)
     if group:
         yield from _fitted(ruler, group)
 
 
-def _plain(ruler: Ruler, contexts: Contexts, block: Block, start: int, end: int) -> Unit:
-    context, limit = contexts.make(block.headings)
+def _section(line: str, section: str) -> str:
+    """Return the row that heads the rows after a line."""
+    return line.strip() if is_section(line) else section
+
+
+def _plain(
+    ruler: Ruler, contexts: Contexts, block: Block, start: int, end: int, head: TableHead = NO_TABLE
+) -> Unit:
+    context, limit = contexts.make(block.headings, head)
     return Unit(start, end, ruler.count(start, end), limit, context)
 
 

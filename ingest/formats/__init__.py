@@ -5,15 +5,14 @@ signature.py   which format a file has, by suffix and first bytes
 archive.py     open the zip inside Office files without trusting it
 markdown.py    write the light markdown that every format becomes: headings, lists, tables
 
-text.py        plain text and markdown, and how bytes are decoded
-web.py         HTML
-pdf.py         PDF, scans included where OCR is installed
+encoding/      which characters the bytes of a text mean
+plain/         text and markdown, csv and tsv, JSON and JSON Lines
+markup/        HTML
+mail/          e-mail
+pdf/           PDF, by where things stand on the page
 word.py        docx
 slides.py      pptx
 workbook.py    xlsx
-delimited.py   csv and tsv
-records.py     JSON and JSON Lines
-mail.py        eml
 
 A new format is a module here, its suffixes in signature.py and its name in `ingest/load.py`.
 """

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rag.errors import UnreadableFile
+from rag.types import Omission as Omission
 
 MetadataValue = str | int | float | bool
 _NEWLINE = re.compile(r"\r\n?")
@@ -31,17 +32,6 @@ class FileLimits:
 
 class ScannedPdf(UnreadableFile):
     """A PDF without a text layer that OCR could read: it is installed, but the limits forbid it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Omission:
-    """Something that a reader saw in a file and did not take."""
-
-    kind: str  # a noun in the singular, such as "image", "attachment", "page without text"
-    place: (
-        str  # where, as a person finds it: "page 2", "slide 3", "the header of the first page"; "" if unknown
-    )
-    count: int = 1  # how many of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from ingest.sync.folder import FolderScan
 from rag.store.synced import SyncedDocument
+from rag.types import READER_VERSION
 
 MOST_DELETED = 0.2  # of the documents that are synced from the folder, unless forced
 
@@ -57,7 +58,8 @@ class Report:
 
 
 def compare(found: FolderScan, known: Mapping[str, SyncedDocument], order: Order) -> Plan:
-    """Plan what makes the documents follow the folder.
+    """Plan what makes the documents follow the folder. A file that an older version of the readers read counts as
+    modified.
 
     A file whose bytes are those of a document that the folder now lacks was moved: that is no deletion, no
     words are lost by it, so it needs no `delete_missing`, and the old name ends with it.
@@ -70,9 +72,11 @@ def compare(found: FolderScan, known: Mapping[str, SyncedDocument], order: Order
         document = known.get(name)
         if document is None:
             added.append(name)
-        elif document.sha256 == sha256:
+        elif document.sha256 == sha256 and (
+            document.reader >= READER_VERSION or _is_foreign(document, order)
+        ):
             unchanged.append(name)
-        elif document.folder not in (None, order.folder) and not order.force:
+        elif _is_foreign(document, order):
             failed[name] = (
                 f"It is synced from {document.folder}; rename it here or there, or take it over by force."
             )
@@ -92,6 +96,11 @@ def compare(found: FolderScan, known: Mapping[str, SyncedDocument], order: Order
         failed=failed,
         refusal=_refusal(found, order, len(deleted), len(own)),
     )
+
+
+def _is_foreign(document: SyncedDocument, order: Order) -> bool:
+    """Return whether another folder's sync looks after a document."""
+    return document.folder not in (None, order.folder) and not order.force
 
 
 def _moves(added: Sequence[tuple[str, str]], missing: Iterable[SyncedDocument]) -> list[tuple[str, str]]:

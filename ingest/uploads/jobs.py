@@ -20,7 +20,7 @@ from ingest.source import Outcome, Source
 from rag.errors import IbidError, ProcessError, Stopped, StorageError, UnreadableFile
 from rag.store.catalog import Catalog
 from rag.store.durable import locked
-from rag.store.jobs import Job, QueuedFile, Upload
+from rag.store.jobs import Job, JobFile, QueuedFile, Upload
 from rag.types import Recipe
 
 if TYPE_CHECKING:
@@ -150,7 +150,9 @@ class Jobs:
         error = None
         try:
             for outcome in self._ingest(job, files, builder):
-                self.queue.record(job.id, outcome.name, outcome.state, outcome.error)
+                self.queue.record(
+                    job.id, JobFile(outcome.name, outcome.state, outcome.error, outcome.omissions)
+                )
         except (StorageError, ProcessError):
             raise  # no fault of the job, which stays unfinished and is tried again
         except Exception as raised:  # the job says what happened, and the next one goes on
@@ -184,7 +186,7 @@ class Jobs:
                     f"The service ended {FILE_ATTEMPTS} times while it read this file; it is not tried again. "
                     "Split it or save it again, then upload that."
                 )
-                self.queue.record(job, file.name, "failed", message)
+                self.queue.record(job, JobFile(file.name, "failed", message))
             elif self.queue.begin_file(job, file.name):
                 yield self._source(job, file)
 

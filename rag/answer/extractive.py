@@ -11,6 +11,8 @@ from rag.answer.relevance import Sentence, Weighed, confidence, largest_maxsim, 
 from rag.answer.strategy import SUMMARY, names_document
 from rag.models.embed import Embedder
 from rag.models.reader import Reader, Reading
+from rag.text.tables import Row, original_span, spelled_out
+from rag.text.words import question_terms, text_terms
 from rag.types import Citation, Context, Draft
 
 # A sentence joins the answer if its log-odds are less than this below the best one's.
@@ -20,6 +22,8 @@ NAMED = 0.9
 # A span leads the answer from this probability on; see eval.reading.short_answers.
 SHORT_FROM = 0.4
 SHORT_WORDS, SHORT_CHARS = 12, 120
+# A row with more is shown in part.
+MOST_ROW_WORDS = 40
 MOST_SHORT = 5
 # Excludes bus, class and basis.
 _PLURAL = r"[\w-]+(?<![ius])s"
@@ -61,15 +65,15 @@ class Extractive:
         if summary := [one for one in weighed if one.sentence.evidence.hit.stage == SUMMARY]:
             chosen = summary_sentences(summary, sentences=self._most_sentences, words=self._most_words)
             named = names_document(context.question, chosen[0].evidence.hit.chunk.document)
-            return _compose([], chosen, NAMED if named else confidence(weighed, nearest))
+            return _compose(context, [], chosen, NAMED if named else confidence(weighed, nearest))
         chosen = choose_sentences(weighed, sentences=self._most_sentences, words=self._most_words)
         if self._reader is None:
-            return _compose([], chosen, confidence(weighed, nearest))
+            return _compose(context, [], chosen, confidence(weighed, nearest))
         readings = read_around(context.question, chosen, self._reader)
         short = short_answers(context.question, chosen, readings)
         best = max(weighed, key=lambda one: one.log_odds).sentence  # always among the chosen
         here = 1 - readings[best.evidence.label].no_answer if self._reader.calibrated else None
-        return _compose(short, chosen, confidence(weighed, nearest, here))
+        return _compose(context, short, chosen, confidence(weighed, nearest, here))
 
 
 def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
@@ -107,9 +111,9 @@ def summary_sentences(summary: Sequence[Weighed], *, sentences: int, words: int)
 
 
 def _cut_to_words(sentence: Sentence, most: int) -> Sentence:
-    """Keep the first `most` words of a sentence; a longer one is a list or a table that never ends."""
+    """Keep the first `most` words of a sentence; a longer one is a list that never ends. A row stays whole."""
     words = list(re.finditer(r"\S+", sentence.text))
-    if len(words) <= most:
+    if len(words) <= most or sentence.row:
         return sentence
     text = sentence.text[: words[most - 1].end()]
     return replace(sentence, end=sentence.start + len(text), text=text)
@@ -126,8 +130,21 @@ def _why_nothing(context: Context) -> str:
 
 def read_around(question: str, chosen: Sequence[Sentence], reader: Reader) -> dict[int, Reading]:
     """Read the pieces of evidence that contain the chosen sentences: label -> the reader's result."""
-    pieces = {sentence.evidence.label: sentence.evidence.hit.text for sentence in chosen}
-    return dict(zip(pieces, reader.read_all(question, list(pieces.values())), strict=True))
+    hits = {sentence.evidence.label: sentence.evidence.hit for sentence in chosen}
+    texts = [spelled_out(hit.text, hit.above) for hit in hits.values()]
+    readings = reader.read_all(question, [text for text, _ in texts])
+    return {
+        label: _in_the_original(reading, origins)
+        for label, reading, (_, origins) in zip(hits, readings, texts, strict=True)
+    }
+
+
+def _in_the_original(reading: Reading, origins: Sequence[tuple[int, int, int]]) -> Reading:
+    """Move a reading of a text that was spelled out to the text itself; spans of column names alone are dropped."""
+    places = [(span, original_span(origins, span.start, span.end)) for span in reading.spans]
+    spans = [replace(span, start=place[0], end=place[1]) for span, place in places if place]
+    start, end = original_span(origins, reading.start, reading.end) or (0, 0)
+    return replace(reading, start=start, end=end, spans=tuple(spans))
 
 
 def short_answers(
@@ -172,22 +189,35 @@ def _is_short(words: str, sentence: Sentence, chosen: Sequence[Sentence]) -> boo
     )
 
 
-def _compose(short: Sequence[Sentence], chosen: Sequence[Sentence], probability: float) -> Draft:
+def _compose(
+    context: Context, short: Sequence[Sentence], chosen: Sequence[Sentence], probability: float
+) -> Draft:
     """Write the short answers on one line and their supporting sentences on the next."""
     text, citations = "", []
     for line in (short, chosen):
         for sentence in line:
-            citations.append(_cite(sentence, len(text)))
-            text += f"{sentence.text} [{sentence.evidence.label}] "
+            row = None if line is short else sentence.row
+            shown = shown_row(row, context.question) if row else sentence.text
+            citations.append(_cite(sentence, shown, len(text)))
+            text += f"{shown} [{sentence.evidence.label}] "
         text = text.rstrip() + "\n" if text else ""
     return Draft(text.rstrip(), tuple(citations), probability)
 
 
-def _cite(sentence: Sentence, at: int) -> Citation:
+def shown_row(row: Row, question: str) -> str:
+    """Return a row as the answer shows it; of a long one, the cells that have to do with the question."""
+    whole = row.shown()
+    if len(whole.split()) <= MOST_ROW_WORDS:
+        return whole
+    asked = set(question_terms(question))
+    return row.shown([v for v in row.values if asked & {*text_terms(v.column), *text_terms(v.text)}])
+
+
+def _cite(sentence: Sentence, shown: str, at: int) -> Citation:
     chunk = sentence.evidence.hit.chunk
     return Citation(
         answer_start=at,
-        answer_end=at + len(sentence.text),
+        answer_end=at + len(shown),
         label=sentence.evidence.label,
         document=chunk.document,
         version=chunk.version,

@@ -24,7 +24,7 @@ import numpy as np
 from rag.errors import ModelError
 from rag.models.embed import Embedder, maxsim, unit
 from rag.text.injection import sign_of_injection
-from rag.text.sentences import split_sentences
+from rag.text.tables import Row, find_rows, is_row, split_units
 from rag.text.words import question_terms, text_terms
 from rag.types import Chunk, Context, Evidence
 
@@ -65,6 +65,12 @@ class Sentence:
     end: int
     text: str
     above: str  # the heading and table header above it, and the document's name
+    row: Row | None = None  # if it is a row of a table
+
+    @property
+    def spelled(self) -> str:
+        """Its text as models read it: a row with the names of its columns."""
+        return self.row.spelled if self.row else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +130,19 @@ def sentence_features(question: str, sentences: Sequence[Sentence], embedder: Em
 def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
     """Yield the sentences of a piece of evidence that state something, not headings and table rules."""
     hit = evidence.hit
-    for start, end in split_sentences(hit.text):
+    rows = (
+        {row.start: row for row in find_rows(hit.text, hit.above, start=hit.start)} if "|" in hit.text else {}
+    )
+    for start, end in split_units(hit.text):
         begin = hit.start + start
         text = hit.text[start:end]
-        if _SAYS_NOTHING.fullmatch(text) or _is_table_header(hit.chunk, begin, text):
+        if is_row(text):
+            row = next((row for at, row in rows.items() if begin <= at < hit.start + end), None)
+            if row is not None:
+                words = hit.text[row.start - hit.start : row.end - hit.start]
+                yield Sentence(evidence, row.start, row.end, words, _above(hit.chunk, row.start), row)
+            continue
+        if _SAYS_NOTHING.fullmatch(text):
             continue
         decoration = _DECORATION.match(text)
         begin += decoration.end() if decoration else 0
@@ -153,7 +168,7 @@ def _cosines(
     question: str, sentences: Sequence[Sentence], promise: np.ndarray, embedder: Embedder
 ) -> np.ndarray:
     best = np.argsort(-promise, kind="stable")[:MOST_ENCODED]
-    vectors = embedder.encode([question, *(sentences[at].text for at in best)])
+    vectors = embedder.encode([question, *(sentences[at].spelled for at in best)])
     found = vectors[1:] @ vectors[0]  # (n_encoded,)
     cosines = np.full(len(sentences), found.min())
     cosines[best] = found
@@ -162,7 +177,7 @@ def _cosines(
 
 def _coverages(question: str, sentences: Sequence[Sentence]) -> np.ndarray:
     asked = set(question_terms(question))
-    own = [asked & set(text_terms(sentence.text)) for sentence in sentences]
+    own = [asked & set(text_terms(sentence.spelled)) for sentence in sentences]
     above = [asked & set(text_terms(sentence.above)) for sentence in sentences]
     holders = Counter(term for terms in own for term in terms)
     weight = {term: math.log(1 + len(sentences) / (1 + holders[term])) for term in asked}
@@ -186,13 +201,6 @@ def _above(chunk: Chunk, offset: int) -> str:
         elif not line.lstrip().startswith("|"):
             header = ""
     return "\n".join([chunk.document, chunk.context, heading, header])
-
-
-def _is_table_header(chunk: Chunk, begin: int, text: str) -> bool:
-    if not text.lstrip().startswith("|"):
-        return False
-    following = chunk.text[max(0, begin - chunk.start) + len(text) :].lstrip("\n").split("\n", 1)[0]
-    return "-" in following and _TABLE_RULE.fullmatch(following) is not None
 
 
 def largest_maxsim(question: str, evidence: Sequence[Evidence], embedder: Embedder) -> float:

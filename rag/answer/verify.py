@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rag.errors import CitationError, NotFound
 from rag.store.catalog import Catalog
+from rag.text.tables import is_shown, row_at
 from rag.types import Chunk, Citation, Context, Document, Draft
 
 _LABEL = re.compile(r"\[([0-9]{1,4})\]")
@@ -78,9 +79,17 @@ def _what_is_wrong(citation: Citation, draft: Draft, context: Context, text: str
         return "supports no part of the answer"
     if not _is_in_evidence(citation, context):
         return f"does not lie in evidence [{citation.label}] of the context"
-    if draft.verbatim and draft.text[citation.answer_start : citation.answer_end] != citation.quote:
+    if draft.verbatim and not _says(draft.text[citation.answer_start : citation.answer_end], citation, text):
         return "is not what the answer says there"
     return ""
+
+
+def _says(said: str, citation: Citation, text: str) -> bool:
+    """Return whether words of an answer are a quote, or show the table row that it quotes with its columns' names."""
+    if said == citation.quote:
+        return True
+    row = row_at(text, citation.start, citation.end)
+    return row is not None and is_shown(row, said)
 
 
 def _is_at(quote: str, start: int, end: int, text: str) -> bool:

@@ -22,6 +22,7 @@ from rag.models.embed import Embedder
 from rag.models.judge import Judge
 from rag.text.injection import sign_of_injection
 from rag.text.sentences import split_sentences
+from rag.text.tables import spelled_out
 from rag.text.words import question_terms, text_terms
 from rag.types import Citation, Context, Draft, Evidence
 
@@ -123,7 +124,7 @@ class Writer:
         self, sentences: Sequence[tuple[str, tuple[int, ...]]], evidence: Sequence[Evidence]
     ) -> list[_Judged | None]:
         """Judge every sentence against the pieces that it cites and, if none supports it, against the others."""
-        texts = {piece.label: without_instructions(piece.shown) for piece in evidence}
+        texts = {piece.label: without_instructions(_read(piece)) for piece in evidence}
         wanted = [{label for label in labels if label in texts} for _, labels in sentences]
         cited = self._supporting(sentences, evidence, texts, wanted)
         others = [set() if found else texts.keys() - own for found, own in zip(cited, wanted, strict=True)]
@@ -171,9 +172,9 @@ class Writer:
         start, end, quote = hit.start, hit.end, hit.text
         sentences = [one for one in sentences_of(piece) if not sign_of_injection(one.text, strong=True)]
         if sentences:
-            vectors = self._embedder.encode([said, *(one.text for one in sentences)])
+            vectors = self._embedder.encode([said, *(one.spelled for one in sentences)])
             best = sentences[int(np.argmax(vectors[1:] @ vectors[0]))]
-            if stands(float(self._judge.support([(best.text, said)])[0]), said, best.text):
+            if stands(float(self._judge.support([(best.spelled, said)])[0]), said, best.spelled):
                 start, end, quote = best.start, best.end, best.text
         return Citation(
             answer_start=at,
@@ -187,6 +188,11 @@ class Writer:
             quote=quote,
             verified=False,
         )
+
+
+def _read(piece: Evidence) -> str:
+    """Return what the model read of a piece of evidence."""
+    return piece.shown if piece.kept else spelled_out(piece.hit.text, piece.hit.above)[0]
 
 
 def split_answer(text: str) -> list[tuple[str, tuple[int, ...]]]:

@@ -35,7 +35,7 @@ GROWTH = 8
 BATCH = 50_000
 # Distinct terms of a question to score, by weight; bounds the time for a pasted page.
 QUESTION_TERMS = 512
-LEXICAL_FORMAT = 1  # format of the arrays
+LEXICAL_FORMAT = 2  # of the arrays and the texts
 
 
 class _Vocabulary(dict[str, int]):

@@ -16,6 +16,7 @@ import numpy as np
 
 from rag.errors import StorageError
 from rag.store.database import Database
+from rag.text.names import document_label
 from rag.types import Chunk, Document, indexed_text
 
 CHECKPOINT_S = 86_400  # how long embeddings wait for the rest of their version
@@ -85,15 +86,23 @@ class Chunks:
         return list(map(_chunk, rows))
 
     def indexed(self, generation: int, documents: Sequence[int]) -> Iterator[tuple[int, int, str, bytes]]:
-        """Yield (id, document row, indexed text, float16 vector) of each chunk of the documents still here."""
+        """Yield (id, document row, text to find it by, float16 vector) of each chunk of the documents still here.
+
+        The text is what the document is called and the chunk's indexed text.
+        """
         rows = self._database.read().execute(
-            "SELECT k.id, k.document, k.text, k.context, e.vector FROM chunks k "
-            "JOIN embeddings e ON e.key = k.embedding WHERE k.generation = ? "
+            "SELECT k.id, k.document, k.text, k.context, e.vector, d.name, d.metadata FROM chunks k "
+            "JOIN embeddings e ON e.key = k.embedding JOIN documents d ON d.row = k.document "
+            "WHERE k.generation = ? "
             "AND k.document IN (SELECT value FROM json_each(?)) ORDER BY k.document, k.start",
             (generation, json.dumps(list(documents))),
         )
+        labels: dict[int, str] = {}
         for row in rows:
-            yield row["id"], row["document"], indexed_text(row["text"], row["context"]), row["vector"]
+            if row["document"] not in labels:
+                labels[row["document"]] = document_label(row["name"], json.loads(row["metadata"]))
+            text = f"{labels[row['document']]}\n{indexed_text(row['text'], row['context'])}"
+            yield row["id"], row["document"], text, row["vector"]
 
     def _select(self, where: str, *values: object) -> Iterator[sqlite3.Row]:
         return iter(self._database.read().execute(f"{_SELECT} {where}", values))

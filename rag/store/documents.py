@@ -16,12 +16,12 @@ from rag.store.corpora import Corpora
 from rag.store.database import Database
 from rag.store.filters import Filter, filter_to_sql, is_storable
 from rag.store.generations import Generations, document_of
-from rag.store.jobs import forget_uploads
+from rag.store.jobs import forget_uploads, omissions_of, omissions_to_json
 from rag.store.originals import Originals
-from rag.types import Chunk, Document, Metadata, document_id
+from rag.types import READER_VERSION, Chunk, Document, Metadata, Omission, document_id
 
 _SELECT_INFO = (
-    "SELECT id, name, version, characters, sha256, created, metadata, "
+    "SELECT id, name, version, characters, sha256, created, metadata, omissions, "
     "(SELECT count(*) FROM chunks k WHERE k.document = d.row AND k.generation = "
     "(SELECT g.id FROM generations g WHERE g.corpus = d.corpus AND g.serves)) AS chunks FROM documents d"
 )
@@ -39,6 +39,7 @@ class DocumentInfo:
     sha256: str
     created: float  # seconds since the epoch
     metadata: Metadata
+    omissions: tuple[Omission, ...] = ()  # what of the file the text does not hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ class NewVersion:
     pieces: Pieces
     generation: int | None = None  # whose the pieces are; None for the one that serves
     version: int = 1  # the least number that it may get: an import keeps the one it had
+    omissions: tuple[Omission, ...] = ()
+    boxes: bytes = b""  # where its words stand on their pages (rag/text/boxes.py)
+    reader: int = READER_VERSION
 
 
 class Documents:
@@ -116,9 +120,28 @@ class Documents:
         return self._first("SELECT 1 FROM documents WHERE row = ?", row) is not None
 
     def is_current(self, corpus: str, name: str, sha256: str, given: str) -> bool:
-        """Return whether a document's current version is made of these bytes and was given this metadata."""
-        query = "SELECT 1 FROM documents WHERE id = ? AND sha256 = ? AND given = ?"
-        return self._first(query, document_id(corpus, name), sha256, given) is not None
+        """Return whether a document's current version is made of these bytes by these readers and was given this
+        metadata."""
+        query = "SELECT 1 FROM documents WHERE id = ? AND sha256 = ? AND given = ? AND reader = ?"
+        return self._first(query, document_id(corpus, name), sha256, given, READER_VERSION) is not None
+
+    def outdated(self, corpus: str) -> list[str]:
+        """Return the names of the documents that an older version of the readers made, in order.
+
+        Raises:
+            NotFound: if there is no such corpus.
+        """
+        self._corpora.require(corpus)
+        rows = self._database.read().execute(
+            "SELECT name FROM documents WHERE corpus = ? AND reader < ? ORDER BY name",
+            (corpus, READER_VERSION),
+        )
+        return [row["name"] for row in rows]
+
+    def given(self, corpus: str, name: str) -> Metadata:
+        """Return the metadata that came along with a document, without what its file states; or raise NotFound."""
+        given: Metadata = json.loads(self._row("SELECT given FROM documents", corpus, name)["given"])
+        return given
 
     def stands_as(self, document: Document, sha256: str) -> bool:
         """Return whether a document stands in the catalogue with this very content, its version aside."""
@@ -134,6 +157,12 @@ class Documents:
         query = "SELECT pages FROM documents WHERE id = ? AND version = ?"
         row = self._first(query, document_id, version)
         return tuple(json.loads(row["pages"])) if row else ()
+
+    def boxes(self, document_id: str, version: int) -> bytes:
+        """Return where a document version's words stand on their pages, packed (rag/text/boxes.py); b"" where that is
+        unknown or the version is no longer current."""
+        row = self._first("SELECT boxes FROM documents WHERE id = ? AND version = ?", document_id, version)
+        return bytes(row["boxes"]) if row else b""
 
     def text_between(self, chunk: Chunk, start: int, end: int) -> str:
         """Return text[start:end] of a chunk's document version; "" where that is no longer current."""
@@ -180,9 +209,9 @@ class Documents:
                 removed += _take_out(transaction, corpus, instead_of)
             version = _next_version(transaction, identity, new.version)
             document = transaction.execute(
-                "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (identity, corpus, name, version, new.sha256, new.given, time.time(), len(new.text),
-                 metadata, json.dumps(new.pages), new.text),
+                "INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (identity, corpus, name, version, new.sha256, new.given, time.time(), len(new.text), metadata,
+                 json.dumps(new.pages), new.text, new.reader, omissions_to_json(new.omissions), new.boxes),
             ).lastrowid  # fmt: skip
             shown = Document(identity, name, version, new.text, new.pages, new.metadata)
             insert_chunks(transaction, generation, document or 0, shown, new.pieces)
@@ -274,6 +303,9 @@ class Documents:
             metadata=json.loads(row["metadata"]),
             sha256=row["sha256"],
             given=row["given"],
+            omissions=omissions_of(row["omissions"]),
+            boxes=row["boxes"],
+            reader=row["reader"],
             pieces=Pieces(
                 [(chunk["start"], chunk["end"], chunk["context"]) for chunk in chunks],
                 np.stack([np.frombuffer(chunk["vector"], np.float16) for chunk in chunks]),
@@ -332,4 +364,7 @@ def _metadata_json(name: str, metadata: Metadata) -> str:
 
 def _info(row: sqlite3.Row) -> DocumentInfo:
     fields = ("id", "name", "version", "characters", "chunks", "sha256", "created")
-    return DocumentInfo(**{field: row[field] for field in fields}, metadata=json.loads(row["metadata"]))
+    known = {field: row[field] for field in fields}
+    return DocumentInfo(
+        **known, metadata=json.loads(row["metadata"]), omissions=omissions_of(row["omissions"])
+    )

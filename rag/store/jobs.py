@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from rag.errors import NotFound, WrongState
@@ -20,7 +20,7 @@ from rag.store.database import Database
 from rag.store.durable import locked
 from rag.store.generations import create_corpus
 from rag.store.originals import RETRY_S, Originals
-from rag.types import Metadata, Recipe, check_corpus_name
+from rag.types import Metadata, Omission, Recipe, check_corpus_name
 
 _UNFINISHED = "state IN ('queued', 'running')"
 _TO_BE_RETRIED = """
@@ -57,6 +57,7 @@ class JobFile:
     name: str
     state: str
     error: str | None
+    omissions: tuple[Omission, ...] = ()  # what of the file is not in
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class JobQueue:
                 (job, corpus, time.time()),
             )
             transaction.executemany(
-                "INSERT INTO job_files VALUES (?, ?, ?, ?, 'queued', NULL, 0)",
+                "INSERT INTO job_files (job, name, sha256, metadata, state) VALUES (?, ?, ?, ?, 'queued')",
                 [(job, upload.name, sha256, json.dumps(dict(upload.metadata))) for sha256, upload in hashed],
             )
             # Once more, in the transaction, which no deletion of the same bytes can enter.
@@ -234,11 +235,12 @@ class JobQueue:
         query = f"SELECT 1 FROM job_files WHERE job = ? AND name = ? AND {_UNFINISHED}"
         return self._database.read().execute(query, (job, name)).fetchone() is not None
 
-    def record(self, job: str, name: str, state: str, error: str | None) -> None:
+    def record(self, job: str, file: JobFile) -> None:
         """Record what became of a file, unless it was cancelled."""
         self._change(
-            f"UPDATE job_files SET state = ?, error = ? WHERE job = ? AND name = ? AND {_UNFINISHED}",
-            state, error, job, name,
+            "UPDATE job_files SET state = ?, error = ?, omissions = ? "
+            f"WHERE job = ? AND name = ? AND {_UNFINISHED}",
+            file.state, file.error, omissions_to_json(file.omissions), job, file.name,
         )  # fmt: skip
 
     def finish(self, job: str, error: str | None) -> None:
@@ -284,9 +286,12 @@ class JobQueue:
 
     def _job(self, row: sqlite3.Row) -> Job:
         rows = self._database.read().execute(
-            "SELECT name, state, error FROM job_files WHERE job = ? ORDER BY rowid", (row["id"],)
+            "SELECT name, state, error, omissions FROM job_files WHERE job = ? ORDER BY rowid", (row["id"],)
         )
-        files = tuple(JobFile(file["name"], file["state"], file["error"]) for file in rows)
+        files = tuple(
+            JobFile(file["name"], file["state"], file["error"], omissions_of(file["omissions"]))
+            for file in rows
+        )
         fields = {key: row[key] for key in ("id", "corpus", "state", "created", "finished", "error")}
         job = Job(**fields, files=files)
         if job.state != "running":
@@ -306,6 +311,16 @@ class JobQueue:
                 return False
         except BlockingIOError:
             return True
+
+
+def omissions_to_json(omissions: Sequence[Omission]) -> str:
+    """Return omissions as a column holds them."""
+    return json.dumps([astuple(one) for one in omissions])
+
+
+def omissions_of(stored: str) -> tuple[Omission, ...]:
+    """Return the omissions that `omissions_to_json` wrote."""
+    return tuple(Omission(*one) for one in json.loads(stored))
 
 
 def forget_uploads(

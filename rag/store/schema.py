@@ -29,7 +29,9 @@ CREATE TABLE documents (
     row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
     corpus TEXT NOT NULL REFERENCES corpora(name), name TEXT NOT NULL, version INTEGER NOT NULL,
     sha256 TEXT NOT NULL, given TEXT NOT NULL, created REAL NOT NULL, characters INTEGER NOT NULL,
-    metadata TEXT NOT NULL, pages TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (corpus, name)) STRICT;
+    metadata TEXT NOT NULL, pages TEXT NOT NULL, text TEXT NOT NULL,
+    reader INTEGER NOT NULL,  -- which version of the readers made the text
+    omissions TEXT NOT NULL, boxes BLOB NOT NULL, UNIQUE (corpus, name)) STRICT;
 CREATE INDEX documents_by_sha256 ON documents (sha256);
 CREATE INDEX documents_of_corpus ON documents (corpus);
 CREATE TABLE last_versions (  -- a deleted name never reuses a version
@@ -59,7 +61,7 @@ CREATE TABLE jobs (  -- done_before: files that were done when the worker began
 CREATE TABLE job_files (
     job TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE, name TEXT NOT NULL, sha256 TEXT NOT NULL,
     metadata TEXT NOT NULL, state TEXT NOT NULL, error TEXT,
-    attempts INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job, name)) STRICT;
+    attempts INTEGER NOT NULL DEFAULT 0, omissions TEXT NOT NULL DEFAULT '[]', PRIMARY KEY (job, name)) STRICT;
 CREATE INDEX job_files_by_sha256 ON job_files (sha256);
 CREATE TABLE sessions (  -- of rows that are never used again: what is forgotten meets no other's
     row INTEGER PRIMARY KEY AUTOINCREMENT, corpus TEXT NOT NULL REFERENCES corpora(name) ON DELETE CASCADE,

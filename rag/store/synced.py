@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rag.store.database import Database
-from rag.types import document_id
+from rag.types import READER_VERSION, document_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class SyncedDocument:
     name: str
     sha256: str  # of the file that it was made of
     folder: str | None  # where a sync saw this version; None where none did, such as an upload
+    reader: int = READER_VERSION  # which version of the readers made its text
 
 
 class Synced:
@@ -27,7 +28,7 @@ class Synced:
     def documents(self, corpus: str) -> dict[str, SyncedDocument]:
         """Return the documents of a corpus by name, in one query; none where there is no such corpus."""
         rows = self._database.read().execute(
-            "SELECT d.name, d.sha256, s.folder FROM documents d "
+            "SELECT d.name, d.sha256, s.folder, d.reader FROM documents d "
             "LEFT JOIN synced s ON s.document = d.row WHERE d.corpus = ? ORDER BY d.name",
             (corpus,),
         )

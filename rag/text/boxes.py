@@ -81,7 +81,8 @@ def unpack(packed: bytes) -> list[WordBox]:
         return []
     start, end, page, edges = _columns(packed)
     return [
-        WordBox(*its) for its in zip(start.tolist(), end.tolist(), page.tolist(), *edges.T.tolist(), strict=True)
+        WordBox(*its)
+        for its in zip(start.tolist(), end.tolist(), page.tolist(), *edges.T.tolist(), strict=True)
     ]
 
 

@@ -16,6 +16,7 @@ from rag.retrieve import Request, retrieve
 from rag.store.catalog import Catalog
 from rag.store.filters import Filter
 from rag.store.generations import keep_snapshots
+from rag.text.names import document_label
 from rag.types import Chunk, Recipe
 from tests import made_versions
 from tests.made_versions import CORPUS, Library, make_version, random_vectors
@@ -54,7 +55,8 @@ def assert_equals_brute_force(
     assert [cosines[i] for i, _ in found.dense] == pytest.approx(best, abs=1e-5)
     assert found.dense == sorted(found.dense, key=lambda pair: (-pair[1], pair[0]))
     reference = RankBm25Index()
-    reference.add(list(chunks), [chunk.indexed_text for chunk in chunks.values()])
+    texts = [f"{document_label(chunk.document, {})}\n{chunk.indexed_text}" for chunk in chunks.values()]
+    reference.add(list(chunks), texts)
     expected = reference.search(question, 6, allowed=np.array(sorted(allowed), np.int64))
     assert [score for _, score in found.lexical] == pytest.approx([score for _, score in expected], rel=1e-4)
     exact = dict(zip(chunks, reference.score(question, list(chunks)).tolist(), strict=True))

@@ -250,7 +250,8 @@ def test_header_row_is_not_repeated_above_itself_and_is_shortened_where_wide() -
     contexts = [piece.context for piece in stand_in("packed", 32)(text)]
     assert contexts == ["", *["| city | rate |"] * (len(contexts) - 1)]
     text = "|" + " name |" * 40 + "\n" + "|" + " 1 |" * 40 + "\n"
-    assert stand_in("packed", 90)(text)[-1].context == "| name " * 12 + "|"  # 25 of the 100 tokens
+    # Whole names, in half of the 100 tokens
+    assert stand_in("packed", 90)(text)[-1].context == "| name " * 24 + "|"
 
 
 def test_rows_divided_by_commas_are_a_table_and_prose_with_commas_is_not() -> None:

@@ -14,9 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.formats.delimited import delimiter_of
 from ingest.formats.file_text import from_pages
-from ingest.formats.pdf import unwrap
+from ingest.formats.plain.delimited import delimiter_of
 from ingest.formats.signature import SUFFIXES, supported
 from ingest.load import load
 from ingest.names import document_name
@@ -88,11 +87,6 @@ def test_pdf_of_300_pages_takes_seconds() -> None:
     loaded = load(data, "a.pdf")
     assert time.thread_time() - started < 10  # ten times the usual
     assert loaded.text[loaded.pages[299] :].startswith("Line 0 of page 299.")
-
-
-def test_unwrap() -> None:
-    assert unwrap("a remark-\r\nable\nanimal. It\nsleeps") == "a remarkable animal. It sleeps"
-    assert unwrap("Title\nThe text:\nfirst") == "Title\nThe text:\nfirst"
 
 
 def test_docx() -> None:
@@ -178,8 +172,9 @@ def test_html() -> None:
     loaded = load(HTML.encode(), "a.html")
     assert loaded.text == (
         "# Head\n\nA bold link,\na_b *x*.\n\n- one\n  - sub\n- two\n\n```\nx = 1\n  y\n```\n\n"
-        "| a | b\\|c |\n| --- | --- |\n| 1 | 2 3 |"
+        "| a | b\\|c |\n| --- | --- |\n| 1 | 2 3 |\n\nimprint"
     )
+    assert [omission.kind for omission in loaded.omissions] == ["navigation", "hidden text"]
     assert loaded.metadata == {"format": "html", "title": "T & x", "language": "de", "author": "Me"}
     assert load(HTML.encode(), "page").metadata["format"] == "html"
     cyrillic = '<meta charset="koi8-r"><p>да'.encode("koi8-r")
@@ -203,7 +198,7 @@ def test_json() -> None:
     lines = "name: Ann\nn: 1.1\nok: true\n\naddress.city: Bonn\n\ntags: a, b"
     assert load(json.dumps(record).encode(), "a.json").text == lines
     flat = [{"id": 1, "x": None}, {"id": 2, "y": "a|b"}]
-    table = "| id | x | y |\n| --- | --- | --- |\n| 1 |  |  |\n| 2 |  | a\\|b |"
+    table = "| id | x | y |\n| --- | --- | --- |\n| 1 |\n| 2 |  | a\\|b |"
     assert load(json.dumps(flat).encode(), "a.json").text == table
     assert load("\n".join(map(json.dumps, flat)).encode(), "a.jsonl").text == table
     split = '{"a": "one\u2028two"}\r\n{"a": "three"}'  # legal JSON, and no end of a line
@@ -314,7 +309,7 @@ def test_supported() -> None:
 
 
 def test_format_libraries_are_imported_at_first_use() -> None:
-    heavy = {"docx", "pptx", "openpyxl", "pypdfium2", "bs4"}
+    heavy = {"docx", "pptx", "openpyxl", "pypdfium2", "lxml"}
     code = f"import ingest.load, sys; print(sorted({heavy} & set(sys.modules)))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

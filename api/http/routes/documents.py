@@ -12,10 +12,9 @@ from fastapi.responses import FileResponse
 from api.http import schemas
 from api.http.depends import Serving, body_of_type
 from api.http.problems import problem_responses
-from api.render import job_to_json
+from api.render import document_to_json, job_to_json
 from ingest.names import document_name
 from rag.errors import InvalidInput, NotFound
-from rag.store.documents import DocumentInfo
 from rag.store.filters import is_storable
 from rag.store.jobs import Upload
 from rag.types import Metadata
@@ -69,7 +68,9 @@ def upload(
 @router.get("/corpora/{corpus}/documents", response_model=schemas.DocumentList, tags=["documents"])
 def list_documents(service: Serving, corpus: str, limit: Limit = 100, offset: Offset = 0) -> dict[str, Any]:
     """List documents by name, `limit` from `offset` on."""
-    shown = [_summary(info) for info in service.catalog.documents.infos(corpus, limit=limit, offset=offset)]
+    shown = [
+        document_to_json(info) for info in service.catalog.documents.infos(corpus, limit=limit, offset=offset)
+    ]
     total = service.catalog.documents.count(corpus)
     return {"documents": shown, "total": total, "limit": limit, "offset": offset}
 
@@ -122,8 +123,3 @@ def _metadata(text: str | None) -> Metadata:
                 f"false or a finite number of at most 64 bits; {expected}"
             )
     return metadata
-
-
-def _summary(info: DocumentInfo) -> dict[str, Any]:
-    fields = ("name", "version", "characters", "chunks", "sha256", "created", "metadata")
-    return {field: getattr(info, field) for field in fields}

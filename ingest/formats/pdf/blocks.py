@@ -9,14 +9,16 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal
 
-from ingest.formats.pdf.direction import is_right_to_left
-from ingest.formats.pdf.grids import PageTable
-from ingest.formats.pdf.lines import Line, Row, make_line
-from ingest.formats.pdf.words import Box
+from ingest.formats.pdf.page.direction import is_right_to_left
+from ingest.formats.pdf.page.lines import Line, Row, make_line
+from ingest.formats.pdf.page.words import Box
+from ingest.formats.pdf.tables.grids import PageTable
 
 Kind = Literal["text", "heading", "item", "table", "figure", "margin"]
 _BULLETS = frozenset("•●▪■◦‣⁃∙·*–—-o❖➢➤✓✔►▶◆\uf0b7\uf0a7\uf0d8\uf076\uf02d")
-_NUMBERED = re.compile(r"[\[(]?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[.)\]]|\(?\d{1,2}(?:\.\d{1,2}){1,4}[.)]?")
+_NUMBERED = re.compile(
+    r"[\[(]?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[.)\]]|\(?\d{1,2}(?:\.\d{1,2}){1,4}[.)]?"
+)
 _SENTENCE_END = re.compile(r"[.!?:;…。！？؟۔]['\"”’»)\]]*$")
 # Shares of the font's height.
 _PARAGRAPH_GAP = 1.22  # of the usual distance between lines
@@ -36,6 +38,7 @@ class Block:
     page: int = 0
     region: int = 0  # counted through the document; a paragraph may go on in the next one
     level: int = 0  # of a heading, from 1; of an item, from 0
+    breaks: set[int] = field(default_factory=set)  # lines that begin as such, as in an address
     mark_words: int = 0  # of an item: how many words its bullet takes; they are not text
     ends_full: bool = False  # its last line fills the column, so that the paragraph may go on elsewhere
     indented: bool = False  # its first line begins further in than the others
@@ -78,7 +81,9 @@ def make_blocks(items: Sequence[Row | PageTable]) -> list[Block]:
         table = item if isinstance(item, PageTable) else (single.table if single is not None else None)
         if table is None and not (single is not None and single.figure):
             assert isinstance(item, list)
-            run.append(item[0] if len(item) == 1 else make_line([word for line in item for word in line.words]))
+            run.append(
+                item[0] if len(item) == 1 else make_line([word for line in item for word in line.words])
+            )
             continue
         blocks += _paragraphs(run)
         run = []
@@ -96,10 +101,19 @@ def _paragraphs(lines: Sequence[Line]) -> list[Block]:
     blocks: list[Block] = []
     for line in lines:
         marks = _mark_words(line)
-        if blocks and not (marks and column.may_be_item(blocks[-1], line)) and column.goes_on(blocks[-1], line):
+        if (
+            blocks
+            and not (marks and column.may_be_item(blocks[-1], line))
+            and column.goes_on(blocks[-1], line)
+        ):
+            blocks[-1].lines.append(line)
+        elif blocks and not marks and column.breaks(blocks[-1], line):
+            blocks[-1].breaks.add(len(blocks[-1].lines))
             blocks[-1].lines.append(line)
         else:
-            blocks.append(Block("item" if marks else "text", [line], mark_words=_bullet_words(line) if marks else 0))
+            blocks.append(
+                Block("item" if marks else "text", [line], mark_words=_bullet_words(line) if marks else 0)
+            )
     for block in blocks:
         block.ends_full = column.is_full(block.lines[-1], None)
         block.indented = column.is_indented(block)
@@ -130,7 +144,8 @@ class _Column:
         steps = [
             other.base - one.base
             for one, other in pairwise(lines)
-            if abs(one.size - other.size) < _SIZE_STEP * one.size and other.base - one.base < _WIDEST_LEADING * one.size
+            if abs(one.size - other.size) < _SIZE_STEP * one.size
+            and other.base - one.base < _WIDEST_LEADING * one.size
         ]
         self._leading = {round(line.size): 1.25 * line.size for line in lines}
         if steps:
@@ -171,22 +186,32 @@ class _Column:
 
     def is_full(self, line: Line, following: Line | None) -> bool:
         """Return whether the first word of the next line had no room at the end of a line."""
-        width = (following.words[-1 if self._from_right else 0].width if following else 2.5 * line.size)
+        width = following.words[-1 if self._from_right else 0].width if following else 2.5 * line.size
         return self._ends(line) + 0.25 * line.size + width > self._reach[id(line)] - 0.3 * line.size
 
     def is_indented(self, block: Block) -> bool:
         """Return whether a paragraph's first line begins further in than its others."""
         if len(block.lines) < 2:
             return False
-        return self._begins(block.lines[0]) > min(map(self._begins, block.lines[1:])) + _INDENT * block.lines[0].size
+        return (
+            self._begins(block.lines[0])
+            > min(map(self._begins, block.lines[1:])) + _INDENT * block.lines[0].size
+        )
 
     def may_be_item(self, block: Block, line: Line) -> bool:
         """Return whether a line that begins like an item is one, and not a number within a sentence."""
         if line.words[0].text in _BULLETS and line.words[0].text not in "-–—*o":
             return True
         last = block.lines[-1]
-        aligned = block.kind == "item" and self._begins(line) <= self._begins(block.lines[0]) + 0.5 * line.size
-        return aligned or ends_sentence(last.text) or not self.is_full(last, line) or not self._is_near(last, line)
+        aligned = (
+            block.kind == "item" and self._begins(line) <= self._begins(block.lines[0]) + 0.5 * line.size
+        )
+        return (
+            aligned
+            or ends_sentence(last.text)
+            or not self.is_full(last, line)
+            or not self._is_near(last, line)
+        )
 
     def goes_on(self, block: Block, line: Line) -> bool:
         """Return whether a line continues a paragraph."""
@@ -196,10 +221,17 @@ class _Column:
         was_bold = all(word.bold for its in block.lines for word in its.words)
         if was_bold and not any(word.bold for word in line.words) and not last.text.endswith(("-", ",")):
             return block.kind == "item" or (self.is_full(last, line) and line.text[:1].islower())
-        if not was_bold and all(word.bold for word in line.words) and len(line.words) > 1 and ends_sentence(last.text):
+        if (
+            not was_bold
+            and all(word.bold for word in line.words)
+            and len(line.words) > 1
+            and ends_sentence(last.text)
+        ):
             return False
         begin = self._begins(line)
-        usual = min(self._begins(its) for its in block.lines[1:]) if len(block.lines) > 1 else self._begins(last)
+        usual = (
+            min(self._begins(its) for its in block.lines[1:]) if len(block.lines) > 1 else self._begins(last)
+        )
         further_in = begin > usual + _INDENT * line.size
         if block.kind == "item" and len(block.lines) == 1:
             further_in = False
@@ -208,6 +240,26 @@ class _Column:
         if self.is_full(last, line):
             return not (further_in and ends_sentence(last.text))
         return line.text[:1].islower() and not ends_sentence(last.text)
+
+    def breaks(self, block: Block, line: Line) -> bool:
+        """Return whether a line begins anew within a block, as those of an address or a poem do."""
+        last = block.lines[-1]
+        bold = all(word.bold for its in block.lines for word in its.words)
+        alike = (
+            bold == all(word.bold for word in line.words) and abs(last.size - line.size) < 0.05 * line.size
+        )
+        begin, usual = self._begins(line), self._begins(last)
+        aligned = (
+            abs(begin - usual) < 0.5 * line.size
+            or abs(begin + self._ends(line) - usual - self._ends(last)) < line.size
+        )
+        return (
+            block.kind == "text"
+            and alike
+            and aligned
+            and self._is_near(last, line)
+            and not ends_sentence(last.text)
+        )
 
 
 def _set_depths(blocks: Sequence[Block]) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ingest.formats.pdf.lines import Line, Row, make_rows
-from ingest.formats.pdf.words import Box
+from ingest.formats.pdf.page.lines import Line, Row, make_rows
+from ingest.formats.pdf.page.words import Box
 
 # A gutter has at least this many lines on each side, and this share of them fills its column.
 _FEWEST_LINES = 4
@@ -144,5 +144,7 @@ def _is_prose(lines: Sequence[Line]) -> bool:
     characters = "".join(word.text for line in texts for word in line.words)
     digits = sum(character.isdigit() for character in characters)
     return (
-        full >= _FULL_LINES * len(texts) and words >= _FEWEST_WORDS and digits <= _MOST_DIGITS * len(characters)
+        full >= _FULL_LINES * len(texts)
+        and words >= _FEWEST_WORDS
+        and digits <= _MOST_DIGITS * len(characters)
     )

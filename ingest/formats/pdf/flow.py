@@ -1,4 +1,4 @@
-"""The blocks of a document's pages as one flow: paragraphs and tables go on over columns and pages, headings stand out."""
+"""The blocks of a document as one flow: paragraphs and tables go on over columns and pages, headings stand out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ingest.formats.pdf.blocks import Block, ends_sentence
-from ingest.formats.pdf.grids import PageTable, TableCell
+from ingest.formats.pdf.tables.grids import PageTable, TableCell
 
 _LARGER = 1.12  # than the text: a heading
 _HEADING_CHARACTERS, _HEADING_LINES = 220, 4
@@ -16,7 +16,9 @@ _MOST_LEVELS = 4
 _FLOATS_BETWEEN = 8  # blocks that may stand between the parts of a paragraph
 _SAME_SIZE = 0.09
 _SAME_EDGE = 12.0  # points between the columns of a table and of its continuation
-_CONTINUED = re.compile(r"\W*(?:table\s+\w+\W*)?\(?\s*(?:cont(?:inued|['’]?d)?\.?|fortsetzung|suite)\s*\)?\W*", re.IGNORECASE)
+_CONTINUED = re.compile(
+    r"\W*(?:table\s+\w+\W*)?\(?\s*(?:cont(?:inued|['’]?d)?\.?|fortsetzung|suite)\s*\)?\W*", re.IGNORECASE
+)
 
 
 def make_flow(blocks: Sequence[Block]) -> list[Block]:
@@ -117,12 +119,13 @@ def _own_header(one: PageTable, other: PageTable) -> bool:
 
 
 def _append_table(before: Block, block: Block) -> None:
-    assert before.table is not None and block.table is not None
     one, other = before.table, block.table
+    if one is None or other is None:
+        return
     repeated = 0
-    while repeated < min(len(one.rows), len(other.rows), 6) and _names(one.rows[repeated : repeated + 1]) == _names(
-        other.rows[repeated : repeated + 1]
-    ):
+    while repeated < min(len(one.rows), len(other.rows), 6) and _names(
+        one.rows[repeated : repeated + 1]
+    ) == _names(other.rows[repeated : repeated + 1]):
         repeated += 1
     one.rows += other.rows[repeated:]
 
@@ -133,7 +136,9 @@ def _names(rows: Sequence[Sequence[TableCell]]) -> list[str]:
 
 def _open_part(flow: Sequence[Block], block: Block) -> int | None:
     """Return the index of the paragraph that a block at the start of a column or page continues."""
-    first = block.lines[0].words[block.mark_words].text if len(block.lines[0].words) > block.mark_words else ""
+    first = (
+        block.lines[0].words[block.mark_words].text if len(block.lines[0].words) > block.mark_words else ""
+    )
     if block.kind == "item" and not first[:1].islower():
         return None
     for back in range(1, min(_FLOATS_BETWEEN, len(flow)) + 1):
@@ -169,6 +174,7 @@ def _append_part(flow: list[Block], at: int, block: Block) -> None:
     """Put a paragraph's next part to it; what stood between comes before it, if on its page."""
     paragraph = flow.pop(at)
     page = paragraph.lines[-1].words[-1].page
+    paragraph.breaks |= {len(paragraph.lines) + at for at in block.breaks}
     paragraph.lines += block.lines
     paragraph.region, paragraph.ends_full = block.region, block.ends_full
     later = at

@@ -15,7 +15,28 @@ HYPHENS = "-\u2010\u00ad"
 _SYLLABLE = 2
 _STRIPPED = ".,;:!?()[]{}\"'“”‘’«»*…"
 # What stands before a hyphen in words that keep it.
-_PREFIXES = frozenset("non self co ex well pre post anti semi quasi cross half all high low long short third".split())
+_PREFIXES = frozenset(
+    [
+        "non",
+        "self",
+        "co",
+        "ex",
+        "well",
+        "pre",
+        "post",
+        "anti",
+        "semi",
+        "quasi",
+        "cross",
+        "half",
+        "all",
+        "high",
+        "low",
+        "long",
+        "short",
+        "third",
+    ]
+)
 
 
 class Hyphens:

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ingest.formats.pdf.aligned import with_tables
 from ingest.formats.pdf.blocks import Block, make_blocks
 from ingest.formats.pdf.columns import reading_order
-from ingest.formats.pdf.drawings import Drawings, read_drawings
-from ingest.formats.pdf.figures import take_figures
-from ingest.formats.pdf.grids import PageTable
-from ingest.formats.pdf.lines import Line, make_line, make_lines, make_rows
-from ingest.formats.pdf.margins import take_margins
-from ingest.formats.pdf.ruled import ruled_tables
-from ingest.formats.pdf.words import Word, read_words, turn_box, view_of
+from ingest.formats.pdf.page.drawings import Drawings, read_drawings
+from ingest.formats.pdf.page.figures import take_figures
+from ingest.formats.pdf.page.lines import Line, make_line, make_lines, make_rows
+from ingest.formats.pdf.page.margins import take_margins
+from ingest.formats.pdf.page.words import Word, read_words, turn_box, view_of
+from ingest.formats.pdf.tables.aligned import with_tables
+from ingest.formats.pdf.tables.grids import PageTable
+from ingest.formats.pdf.tables.ruled import ruled_tables
 
 
 @dataclass(slots=True)
@@ -64,7 +64,8 @@ def blocks_of(pages: Sequence[Page]) -> list[Block]:
     """Return the blocks of a document in the order of reading: first what heads and feet say, then page by page."""
     margins = take_margins([page.lines for page in pages], [page.drawings.across for page in pages])
     blocks = [
-        Block("margin", [make_line([word for line in row for word in line.words])], page=page) for page, row in margins
+        Block("margin", [make_line([word for line in row for word in line.words])], page=page)
+        for page, row in margins
     ]
     region = 0
     for page in pages:

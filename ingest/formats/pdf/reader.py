@@ -34,6 +34,8 @@ _END_MARK = b"%%EOF"
 _END_BYTES = 65_536  # some writers and mail gateways append to a file; this much is let pass
 _DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?")
 _METADATA = {"Title": "title", "Author": "author", "Subject": "subject", "Keywords": "keywords"}
+# What programs write where nobody stated anything.
+_UNSTATED = frozenset({"untitled", "anonymous", "unspecified", "unknown"})
 _PIXELS_PER_POINT = 2.0  # 144 dpi: small print stays legible, a page takes about a second
 _MAX_PIXELS = 20_000_000  # a poster is scaled down rather than filling memory
 
@@ -80,7 +82,11 @@ def _pages(document: Any, name: str, limits: FileLimits) -> Iterator[Page]:
 def _written(pages: Sequence[Page], metadata: dict[str, object], omissions: Sequence[Omission]) -> FileText:
     flow = make_flow(blocks_of(pages))
     hyphens = Hyphens(
-        word.text for page in pages for line in page.lines for word in line.words if word.text[-1:] not in HYPHENS
+        word.text
+        for page in pages
+        for line in page.lines
+        for word in line.words
+        if word.text[-1:] not in HYPHENS
     )
     writer = TextWriter(hyphens)
     for block in flow:
@@ -119,7 +125,11 @@ def _open(data: bytes, name: str, limits: FileLimits) -> Any:
 
 
 def _metadata(stated: dict[str, str]) -> dict[str, object]:
-    metadata: dict[str, object] = {key: stated.get(field, "") for field, key in _METADATA.items()}
+    metadata: dict[str, object] = {
+        key: text
+        for field, key in _METADATA.items()
+        if (text := stated.get(field, "")).strip("() ").casefold() not in _UNSTATED
+    }
     date = _DATE.match(stated.get("CreationDate", ""))
     if date:
         year, month, day, *clock = date.groups()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
 from ingest.formats.grid import Cell, lay_out, write_table
 from ingest.formats.pdf.blocks import Block
-from ingest.formats.pdf.direction import logical_order
-from ingest.formats.pdf.grids import PageTable, TableCell
 from ingest.formats.pdf.hyphens import HYPHENS, Hyphens
-from ingest.formats.pdf.lines import is_currency
-from ingest.formats.pdf.words import Word
+from ingest.formats.pdf.page.direction import logical_order
+from ingest.formats.pdf.page.lines import is_currency
+from ingest.formats.pdf.page.words import Word
+from ingest.formats.pdf.tables.grids import PageTable, TableCell
 from rag.text.boxes import WordBox
 
 _HEADING_MARK = "#"
@@ -65,25 +65,34 @@ class TextWriter:
         lines = [line.words for line in block.lines]
         if block.mark_words:
             lines[0] = lines[0][block.mark_words :]
-        return join_lines(lines, self._hyphens, prefix)
+        return join_lines(lines, self._hyphens, prefix, block.breaks if block.kind == "text" else ())
 
 
 def join_lines(
-    lines: Iterable[Sequence[Word]], hyphens: Hyphens, prefix: str = ""
+    lines: Iterable[Sequence[Word]], hyphens: Hyphens, prefix: str = "", breaks: Collection[int] = ()
 ) -> tuple[str, list[tuple[int, int, Word]]]:
     """Join the words of lines to one, those broken at a line's end put together.
+
+    Args:
+        breaks: the lines that stay lines.
 
     Returns:
         The text, and each word with its offsets in it.
     """
     parts, length, placed = [prefix], len(prefix), []
-    ordered = [_as_read(line) for line in lines if line]
-    flat = [(word, at == len(line) - 1) for line in ordered for at, word in enumerate(line)]
+    flat: list[tuple[Word, bool]] = []
+    broken: set[int] = set()  # the words after which a line ends
+    for number, line in enumerate(lines):
+        if number in breaks:
+            broken.add(len(flat) - 1)
+        flat += [(word, at == len(line) - 1) for at, word in enumerate(_as_read(line))]
     for index, (word, ends_line) in enumerate(flat):
         following = flat[index + 1][0] if index + 1 < len(flat) else None
         text, gap = word.text, " "
         if following is None:
             gap = ""
+        elif index in broken:
+            gap = "\n"
         elif ends_line and _is_broken(text) and following.text[:1].isalnum():
             keeps = hyphens.keeps(text, following.text)
             text, gap = (text if keeps else text.rstrip(HYPHENS)), ""
@@ -192,7 +201,9 @@ def page_starts(words: Sequence[tuple[int, int, Word]], pages: int, length: int)
 
 def word_boxes(words: Sequence[tuple[int, int, Word]]) -> list[WordBox]:
     """Return where each word stands, for `rag.text.boxes.pack`."""
-    boxes = [WordBox(start, end, word.page + 1, word.x0, word.y0, word.x1, word.y1) for start, end, word in words]
+    boxes = [
+        WordBox(start, end, word.page + 1, word.x0, word.y0, word.x1, word.y1) for start, end, word in words
+    ]
     boxes.sort(key=lambda box: (box.start, box.end))
     assert all(one.start <= other.start for one, other in pairwise(boxes))
     return boxes

@@ -4,9 +4,9 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 
+from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, from_text
-from ingest.formats.text import decode
-from ingest.formats.web import html_to_markdown
+from ingest.formats.markup.web import convert
 from rag.errors import UnreadableFile
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
@@ -38,8 +38,8 @@ def _body(message: EmailMessage, name: str) -> str:
         return ""
     payload = part.get_payload(decode=True)
     content = payload if isinstance(payload, bytes) else b""
-    text = decode(content, name, part.get_content_charset())
-    return html_to_markdown(text)[0] if part.get_content_type() == "text/html" else text.strip("\r\n")
+    text = decode(content, name, part.get_content_charset()).text
+    return convert(text, titled=False).text if part.get_content_type() == "text/html" else text.strip("\r\n")
 
 
 def _iso_date(stated: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ingest.formats.pdf.drawings import Drawings
-from ingest.formats.pdf.grids import PageTable, TableCell, cell_of
-from ingest.formats.pdf.words import Box, Word
+from ingest.formats.pdf.page.drawings import Drawings
+from ingest.formats.pdf.page.words import Box, Word
+from ingest.formats.pdf.tables.grids import PageTable, TableCell, cell_of
 
 # Points: how far rules may miss each other, and two rules may lie apart and be one.
 _MEET, _SAME = 3.0, 2.5
@@ -136,7 +136,11 @@ class _Lattice:
                 if owner[row][column][0] >= 0:
                     continue
                 columns = 1
-                while column + columns < width and not right[row][column + columns - 1] and owner[row][column + columns][0] < 0:
+                while (
+                    column + columns < width
+                    and not right[row][column + columns - 1]
+                    and owner[row][column + columns][0] < 0
+                ):
                     columns += 1
                 count = 1
                 span = range(column, column + columns)
@@ -169,14 +173,25 @@ def _split_row(row: list[TableCell], width: int) -> list[list[TableCell]]:
     filled = [cell for cell in row if cell.lines]
     count = max((len(cell.lines) for cell in filled), default=1)
     aligned = [cell for cell in filled if len(cell.lines) == count]
-    if count < 2 or len(aligned) < 2 or len(aligned) * 2 <= len(filled) or any(cell.rows > 1 for cell in filled):
+    if (
+        count < 2
+        or len(aligned) < 2
+        or len(aligned) * 2 <= len(filled)
+        or any(cell.rows > 1 for cell in filled)
+    ):
         return [row]
     bases = [line[0].base for line in aligned[0].lines]
     size = aligned[0].lines[0][0].size
     agree = all(
-        abs(line[0].base - base) < 0.3 * size for cell in aligned for line, base in zip(cell.lines, bases, strict=True)
+        abs(line[0].base - base) < 0.3 * size
+        for cell in aligned
+        for line, base in zip(cell.lines, bases, strict=True)
     )
-    numbers = sum(any(character.isdigit() for word in line for character in word.text) for cell in aligned[1:] for line in cell.lines)
+    numbers = sum(
+        any(character.isdigit() for word in line for character in word.text)
+        for cell in aligned[1:]
+        for line in cell.lines
+    )
     if not agree or numbers * 2 < sum(len(cell.lines) for cell in aligned[1:]):
         return [row]
     parts: list[list[TableCell]] = []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingest.formats.pdf.drawings import Drawings
-from ingest.formats.pdf.lines import Line, make_line
-from ingest.formats.pdf.words import Box
+from ingest.formats.pdf.page.drawings import Drawings
+from ingest.formats.pdf.page.lines import Line, make_line
+from ingest.formats.pdf.page.words import Box
 
 _FEWEST_CURVES = 6
 _MOST_CURVES = 3_000
@@ -72,7 +72,9 @@ def _union(one: Box, other: Box) -> Box:
 
 def _holds(box: Box, line: Line) -> bool:
     x, y = (line.x0 + line.x1) / 2, (line.y0 + line.y1) / 2
-    return box[0] <= x <= box[2] and box[1] <= y <= box[3] and line.x0 >= box[0] - 20 and line.x1 <= box[2] + 20
+    return (
+        box[0] <= x <= box[2] and box[1] <= y <= box[3] and line.x0 >= box[0] - 20 and line.x1 <= box[2] + 20
+    )
 
 
 def _are_labels(lines: Sequence[Line]) -> bool:

@@ -69,10 +69,14 @@ def logical_order(texts: Sequence[str]) -> list[int]:
     if not any(not text.isascii() and is_right_to_left(text) for text in texts):
         return indices
     right = [is_right_to_left(text) for text in texts]
-    from_the_right = sum(len(text) for text, its in zip(texts, right, strict=True) if its) * 2 >= sum(map(len, texts))
+    from_the_right = sum(len(text) for text, its in zip(texts, right, strict=True) if its) * 2 >= sum(
+        map(len, texts)
+    )
     if from_the_right:
         indices.reverse()
-        return _runs_reversed(indices, [not is_right and _is_word(texts[at]) for at, is_right in enumerate(right)])
+        return _runs_reversed(
+            indices, [not is_right and _is_word(texts[at]) for at, is_right in enumerate(right)]
+        )
     return _runs_reversed(indices, right)
 
 
@@ -119,4 +123,5 @@ def _mirrored(text: str) -> str:
     """Mirror brackets if they stand as they look, so that a closing one comes first."""
     first = next((character for character in text if character in _OPENING | _CLOSING), "")
     last = next((character for character in reversed(text) if character in _OPENING | _CLOSING), "")
-    return text.translate(_MIRRORED) if first in _CLOSING and (len(text) == 1 or text[0] == first or last in _OPENING) else text
+    stands_as_seen = first in _CLOSING and (text[0] == first or last in _OPENING)
+    return text.translate(_MIRRORED) if stands_as_seen else text

@@ -9,11 +9,11 @@ from typing import Any
 
 from pypdfium2 import raw
 
-from ingest.formats.pdf.words import Box, View
+from ingest.formats.pdf.page.words import Box, View
 
 # Points. A rectangle thinner than this is a rule.
 _THIN = 2.6
-_SHORTEST_RULE = 6.0
+_SHORTEST_RULE = 2.7
 # Bounds on hostile pages; what lies beyond is drawn, not read.
 _MOST_OBJECTS, _MOST_SEGMENTS, _DEEPEST_FORM = 20_000, 4_000, 4
 _SIMPLE = 6  # segments of a line or a rectangle, whose bounds say it all

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pypdfium2 import raw
 
-from ingest.formats.pdf.direction import logical_word, reads_right_to_left
+from ingest.formats.pdf.page.direction import logical_word, reads_right_to_left
 
 # Shares of a character's height. A gap where PDFium sees a space, and one where it does not.
 _SPACE_GAP, _WORD_GAP = 0.09, 0.32
@@ -26,7 +26,9 @@ _BOLD = re.compile(r"bold|black|heavy|semibold|demi|-bd|\bbd\b|cmbx", re.IGNOREC
 # PDFium reports a hyphen at the end of a line as one or the other.
 _HYPHEN_MARKS = (0x02, 0xFFFE)
 _SURROGATES = range(0xD800, 0xE000)
-_BLANKS = frozenset({0, 9, 10, 13, 32, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000})
+_BLANKS = frozenset(
+    {0, 9, 10, 13, 32, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000}
+)
 _UNSTORABLE = frozenset({*range(1, 9), 11, 12, *range(14, 32), 127, 0xFFFF, *range(0x80, 0xA0), *_SURROGATES})
 # Code points of fonts without a map to Unicode.
 _PRIVATE_USE = range(0xE000, 0xF900)
@@ -169,7 +171,9 @@ class _Characters:
         text = "".join(map(chr, self._codes[kept].tolist())).replace("\x02", "-").replace("\ufffe", "-")
         words: list[Word] = []
         outside = 0
-        spans = zip(starts.tolist(), ends.tolist(), x0.tolist(), y0.tolist(), x1.tolist(), y1.tolist(), strict=True)
+        spans = zip(
+            starts.tolist(), ends.tolist(), x0.tolist(), y0.tolist(), x1.tolist(), y1.tolist(), strict=True
+        )
         for start, end, *box in spans:
             if box[2] < 0 or box[3] < 0 or box[0] > width or box[1] > height:
                 outside += 1
@@ -195,7 +199,11 @@ class _Characters:
             (spaced & (gap > _SPACE_GAP * high[1:]))
             | (spaced & back)
             | (gap > _WORD_GAP * high[1:])
-            | ((step > _STEP * high[1:]) & (abs(np.diff(y1)) > 0.1 * high[1:]) & (abs(np.diff(y0)) > 0.1 * high[1:]))
+            | (
+                (step > _STEP * high[1:])
+                & (abs(np.diff(y1)) > 0.1 * high[1:])
+                & (abs(np.diff(y0)) > 0.1 * high[1:])
+            )
             | back
         )
         return np.flatnonzero(np.append(True, breaks))
@@ -235,7 +243,9 @@ class _Characters:
 def _code_points(text_page: Any, count: int) -> np.ndarray:
     """Return the characters' code points; a pair of surrogates is put together, and counts as two characters."""
     buffer = (ctypes.c_ushort * (count * 2 + 2))()
-    if raw.FPDFText_GetText(text_page, 0, count, buffer) == count + 1:  # else some have no Unicode and are left out
+    if (
+        raw.FPDFText_GetText(text_page, 0, count, buffer) == count + 1
+    ):  # else some have no Unicode and are left out
         codes = np.frombuffer(buffer, dtype=np.uint16)[:count].astype(np.int64)
     else:
         get = raw.FPDFText_GetUnicode
@@ -261,7 +271,9 @@ def _boxes(text_page: Any, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def _turned_word(word: Word, frame: View, quarters: int) -> Word:
     """Return a word found in a frame of its own where it stands in the frame of the page's other text."""
     width, height = frame.size
-    word.x0, word.y0, word.x1, word.y1 = turn_box((word.x0, word.y0, word.x1, word.y1), width, height, quarters)
+    word.x0, word.y0, word.x1, word.y1 = turn_box(
+        (word.x0, word.y0, word.x1, word.y1), width, height, quarters
+    )
     word.base = word.y1
     return word
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest.formats.pdf.words import Box, Word
+from ingest.formats.pdf.page.words import Box, Word
 
 if TYPE_CHECKING:
-    from ingest.formats.pdf.grids import PageTable
+    from ingest.formats.pdf.tables.grids import PageTable
 
 # Shares of the font's height, which is about 1.15 em.
 _WIDE_GAP = 0.8  # between lines side by side; the widest spaces of justified text come near it

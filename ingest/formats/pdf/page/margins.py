@@ -7,15 +7,19 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.formats.pdf.lines import Line, Row, make_rows
-from ingest.formats.pdf.words import Box
+from ingest.formats.pdf.page.lines import Line, Row, make_rows
+from ingest.formats.pdf.page.words import Box
 
 _MOST_ROWS = 4  # of a head or a foot
 _SAME_PLACE = 4.0  # points
+# Pages that show a head, in a longer document; in a short one two.
+_FEWEST_PAGES, _SHORT_DOCUMENT = 3, 6
 _FEWEST_PAGES_ELSEWHERE = 3  # that show a text, where not at the same place
 _SET_OFF = 1.35  # of the font's height: the step from a head to the text
 _NUMBERS = re.compile(r"\d+|\b[ivxlc]{1,6}\b", re.IGNORECASE)
-_PAGE_NUMBER = re.compile(r"(?:page|seite|p\.?|pagina|página)?\W*\d+\W*(?:(?:of|/|von|de)\W*\d+)?\W*", re.IGNORECASE)
+_PAGE_NUMBER = re.compile(
+    r"(?:page|seite|p\.?|pagina|página)?\W*\d+\W*(?:(?:of|/|von|de)\W*\d+)?\W*", re.IGNORECASE
+)
 
 
 @dataclass(slots=True)
@@ -79,11 +83,30 @@ def _repeated(edges: Sequence[Sequence[_Edge]]) -> set[tuple[int, str]]:
             found |= {(edge.page, key) for edge in its if _counts(edge, its)} if "#" in key else set()
             continue
         anywhere = len(pages) >= _FEWEST_PAGES_ELSEWHERE
+        fewest = 2 if len(edges) <= _SHORT_DOCUMENT else _FEWEST_PAGES
         for edge in its:
             same = {other.page for other in its if abs(other.y - edge.y) <= _SAME_PLACE}
-            if len(same) > 1 or (anywhere and len(key) > 3):
+            if len(same) >= fewest or (anywhere and len(key) > 3):
                 found.add((edge.page, key))
-    return found
+    return found | _numbered(edges)
+
+
+def _numbered(edges: Sequence[Sequence[_Edge]]) -> set[tuple[int, str]]:
+    """Return the rows that begin or end with the number of their page, at one place of several pages."""
+    groups: dict[tuple[int, int, bool], list[_Edge]] = defaultdict(list)
+    for its in edges:
+        for edge in its:
+            words = [word.text for line in edge.row for word in line.words]
+            for at_end in (True, False):
+                number = words[-1 if at_end else 0]
+                if len(words) > 1 and number.isdecimal() and len(number) < 5:
+                    groups[round(edge.y / _SAME_PLACE), int(number) - edge.page, at_end].append(edge)
+    return {
+        (edge.page, edge.key)
+        for its in groups.values()
+        if len({edge.page for edge in its}) > 2
+        for edge in its
+    }
 
 
 def _counts(edge: _Edge, edges: Sequence[_Edge]) -> bool:
@@ -101,7 +124,11 @@ def _counts(edge: _Edge, edges: Sequence[_Edge]) -> bool:
 
 
 def _taken(
-    edges: Sequence[_Edge], rows: Sequence[Row], repeated: set[tuple[int, str]], rules: Sequence[Box], from_top: bool
+    edges: Sequence[_Edge],
+    rows: Sequence[Row],
+    repeated: set[tuple[int, str]],
+    rules: Sequence[Box],
+    from_top: bool,
 ) -> list[_Edge]:
     """Return the rows of a page's head or foot: repeated ones from the edge on, set off from the text."""
     count = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ingest.formats.pdf.words import Box, Word
+from ingest.formats.pdf.page.words import Box, Word
 
 
 @dataclass(slots=True)

@@ -1,0 +1,103 @@
+"""What of a web page a person gets to see: at once, or at the press of a button.
+
+Hidden text is taken where the page offers a way to it. What nothing leads to is named and left out: it is as often
+meant for machines as for people.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_PANEL_ROLES = frozenset(("tabpanel", "dialog", "alertdialog", "region", "tooltip", "listbox", "group"))
+_PANEL_CLASS = re.compile(
+    r"panel|tab|accordion|collaps|content|answer|faq|modal|toggle|drawer|expand|more|popover|slide|body",
+    re.IGNORECASE,
+)
+_HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "button", "summary", "dt", "label"))
+_REFERENCES = (
+    *("aria-controls", "data-target", "data-bs-target", "popovertarget", "commandfor", "aria-describedby"),
+    *("data-toggle-target", "data-controls", "for", "href"),
+)
+_NAVIGATION_ROLES = frozenset(("navigation", "menu", "menubar"))
+_BANNER = re.compile(r"cookie|consent|gdpr", re.IGNORECASE)
+_BANNER_KIND = re.compile(r"banner|notice|popup|bar\b|modal|dialog|overlay|consent|law|wall", re.IGNORECASE)
+_BANNER_CHARACTERS = 3_000
+_TITLES = frozenset(("h1", "main", "article", "body", "html"))
+_ICON_CLASS = re.compile(
+    r"\bicon|icon\b|\bfa[srb]?\b|\bfa-|glyph|material-(?:icons|symbols)|katex-html", re.IGNORECASE
+)
+_TEXT = re.compile(r"\w")
+
+
+class Visibility:
+    """Judges the elements of one page."""
+
+    def __init__(self, root: Any) -> None:
+        self._reachable: set[str] = set()
+        for attribute in _REFERENCES:
+            for stated in root.xpath(f"//@{attribute}"):
+                if attribute != "href" or stated.startswith("#"):
+                    self._reachable.update(part.lstrip("#.") for part in stated.split())
+
+    def omitted(self, element: Any) -> str | None:
+        """Return what kind of thing an element is if a person does not see its text, else None."""
+        if element.tag == "nav" or element.get("role") in _NAVIGATION_ROLES:
+            return "navigation"
+        if _is_consent_banner(element):
+            return "cookie banner"
+        if self._is_hidden(element):
+            return None if self._can_be_shown(element) else "hidden text"
+        return "icon" if element.get("aria-hidden") == "true" and _is_icon(element) else None
+
+    def controls(self, button: Any) -> bool:
+        """Return whether a button opens something, so that its text is the title of what it opens."""
+        if any(button.get(name) is not None for name in ("aria-controls", "aria-expanded", "popovertarget")):
+            return True
+        if any(
+            button.get(name) for name in ("data-target", "data-bs-target", "data-toggle", "data-bs-toggle")
+        ):
+            return True
+        following = button.getnext()
+        return following is not None and (self._is_hidden(following) or _looks_like_panel(following))
+
+    def _is_hidden(self, element: Any) -> bool:
+        stated = element.get("hidden")
+        style = element.get("style") or ""
+        return (stated is not None and stated.lower() != "false") or _HIDDEN_STYLE.search(style) is not None
+
+    def _can_be_shown(self, element: Any) -> bool:
+        if (element.get("hidden") or "").lower() == "until-found" or element.get("popover") is not None:
+            return True
+        if element.get("id") in self._reachable or element.tag == "dialog":
+            return True
+        return _looks_like_panel(element) or _follows_a_title(element)
+
+
+def _looks_like_panel(element: Any) -> bool:
+    return element.get("role") in _PANEL_ROLES or _PANEL_CLASS.search(element.get("class") or "") is not None
+
+
+def _follows_a_title(element: Any) -> bool:
+    before = element.getprevious()
+    if before is None or (before.tail or "").strip():
+        return False
+    return before.tag in _HEADINGS or before.get("role") in ("button", "heading", "tab")
+
+
+def _is_consent_banner(element: Any) -> bool:
+    stated = f"{element.get('id') or ''} {element.get('class') or ''} {element.get('aria-label') or ''}"
+    if element.tag in _TITLES or not (_BANNER.search(stated) and _BANNER_KIND.search(stated)):
+        return False
+    if element.find(".//h1") is not None or element.find(".//main") is not None:
+        return False
+    acts = any(element.find(f".//{tag}") is not None for tag in ("button", "input", "a"))
+    return acts and len(element.text_content()) < _BANNER_CHARACTERS
+
+
+def _is_icon(element: Any) -> bool:
+    """Return whether an element kept from screen readers is a sign, not words that are shown."""
+    if _ICON_CLASS.search(element.get("class") or ""):
+        return True
+    return _TEXT.search(element.text_content()) is None and element.find(".//img") is None

@@ -1,0 +1,303 @@
+"""Rows of pipe tables: where each stands, what its columns are called, and how it reads away from its table.
+
+A row is a unit: what it says, it says with the names of its columns. The text itself stays as it is:
+
+    | Well | Depth m |
+    | --- | --- |
+    | W-0777 | 193 |
+
+has one row, of which a model reads "Well: W-0777; Depth m: 193" and a person "W-0777 · Depth m: 193".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rag.text.sentences import Span, split_sentences
+
+# Between the cells of a row as a person reads it.
+BETWEEN = " · "
+_LINE = re.compile(r"[^\n]*\n?")
+_CELL = re.compile(r"(?:\\.|[^|\\])*")
+_RULE = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*")
+_HEADING = re.compile(r"[ ]{0,3}#{1,6}[ \t]+(\S.*)")
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A cell with text: its span, its text, and the name of its column, "" if it has none."""
+
+    start: int
+    end: int
+    text: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table: its span without the outer bars, and its cells with text, from the left.
+
+    `section` is the text of the row above it that heads a group, `caption` the line above the table.
+    """
+
+    start: int
+    end: int
+    values: tuple[Value, ...]
+    section: str = ""
+    caption: str = ""
+
+    @property
+    def spelled(self) -> str:
+        """The row as models read it: "Products: Phones; 2019: 12; 2018: 10"."""
+        return "".join(piece for piece, _ in self.pieces())
+
+    def pieces(self) -> Iterator[tuple[str, int | None]]:
+        """Yield the parts of `spelled`, those that are text of the document with their offset."""
+        if self.section:
+            yield f"{self.section}: ", None
+        for number, value in enumerate(self.values):
+            if number:
+                yield "; ", None
+            if value.column:
+                yield f"{value.column}: ", None
+            yield value.text, value.start
+
+    def shown(self, wanted: Sequence[Value] | None = None) -> str:
+        """Return the row as a person reads it, its label first: "Phones · 2019: 12 · 2018: 10".
+
+        Args:
+            wanted: the cells to show, of `values`; None for all. The label is always shown.
+        """
+        values = (
+            self.values if wanted is None else tuple(v for v in self.values if v in wanted or v is self.label)
+        )
+        parts = [_named(value, bare=value is self.label) for value in values]
+        return BETWEEN.join(parts)
+
+    @property
+    def label(self) -> Value | None:
+        """The cell that says what the row is about: the first, unless it is all that the row has."""
+        return self.values[0] if len(self.values) > 1 else None
+
+
+def find_rows(text: str, above: str = "", *, start: int = 0) -> list[Row]:
+    """Return the rows of the tables in a text, headers and rules left out.
+
+    Args:
+        above: what stands over the text, as a chunk's context or the text before it: if it ends within a table, the
+            text's first rows belong to that table. There, a row without a table above it is a header.
+        start: offset of the text, from which spans count.
+    """
+    table = _Table()
+    for _ in table.rows(above, 0, is_context=True):
+        pass
+    return list(table.rows(text, start, is_context=False))
+
+
+def split_units(text: str) -> list[Span]:
+    """Return consecutive spans that together are the text: a table's rows line by line, and sentences between them.
+
+    White space belongs to the unit before it, as in `split_sentences`.
+    """
+    if "|" not in text:
+        return split_sentences(text)
+    spans: list[Span] = []
+    prose = 0
+    for match in _LINE.finditer(text):
+        if not is_row(match.group()):
+            continue
+        if prose < match.start():
+            spans += [
+                (prose + begin, prose + end) for begin, end in split_sentences(text[prose : match.start()])
+            ]
+        spans.append(match.span())
+        prose = match.end()
+    if prose < len(text):
+        spans += [(prose + begin, prose + end) for begin, end in split_sentences(text[prose:])]
+    return spans
+
+
+def row_at(text: str, start: int, end: int) -> Row | None:
+    """Return the row of a document that stands at a span, None if that is no row of a table.
+
+    Its section and caption are not looked for.
+    """
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", end)
+    line = text[line_start : line_end if line_end >= 0 else len(text)]
+    table = max(text.rfind("\n\n", 0, line_start) + 2, 0)
+    first, second = [*text[table:line_start].split("\n", 2), "", ""][:2]
+    head = f"{first}\n{second}\n" if is_row(first) and is_rule(second) else ""
+    found = find_rows(line, head, start=line_start)
+    return next((row for row in found if (row.start, row.end) == (start, end)), None)
+
+
+def is_shown(row: Row, text: str) -> bool:
+    """Return whether a text shows a row as `Row.shown` does: some of its cells in order, each with its column's name or
+    bare."""
+    reached = 0
+    for value in row.values:
+        for form in (_named(value, bare=False), value.text):
+            if text.startswith(form, reached):
+                reached += len(form)
+                if reached == len(text):
+                    return True
+                if not text.startswith(BETWEEN, reached):
+                    return False
+                reached += len(BETWEEN)
+                break
+    return False
+
+
+def cells_of(line: str, start: int = 0) -> list[tuple[int, int, str]]:
+    """Return (start, end, text) of each cell of a row, blank ones included; `\\|` is a bar within a cell."""
+    first = len(line) - len(line.lstrip())
+    stripped = line.rstrip()
+    position = first + 1 if stripped[first : first + 1] == "|" else first
+    last = len(stripped) - 1 if stripped.endswith("|") and not stripped.endswith("\\|") else len(stripped)
+    cells = []
+    while position <= last:
+        found = _CELL.match(stripped, position, last)
+        end = found.end() if found else last
+        raw = stripped[position:end]
+        begin = position + len(raw) - len(raw.lstrip())
+        cells.append((start + begin, start + max(begin, position + len(raw.rstrip())), raw.strip()))
+        position = end + 1
+    return cells
+
+
+def is_row(line: str) -> bool:
+    """Return whether a line belongs to a pipe table."""
+    stripped = line.strip()
+    return stripped.startswith("|") and len(stripped) > 1
+
+
+def is_section(line: str) -> bool:
+    """Return whether a row heads a group of rows: of several cells only the first has text."""
+    if not is_row(line) or is_rule(line):
+        return False
+    texts = [text for _, _, text in cells_of(line)]
+    return len(texts) > 1 and bool(texts[0]) and not any(texts[1:])
+
+
+def is_rule(line: str) -> bool:
+    """Return whether a line is the rule under a table's header."""
+    stripped = line.strip()
+    return "|" in stripped and _RULE.fullmatch(stripped) is not None
+
+
+class _Table:
+    """What is known of the table at hand while lines pass by."""
+
+    def __init__(self) -> None:
+        self._columns: list[str] | None = None  # None outside of a table
+        self._section = self._caption = ""
+
+    def rows(self, text: str, offset: int, *, is_context: bool) -> Iterator[Row]:
+        lines = [match.span() for match in _LINE.finditer(text) if match.group()]
+        for number, (begin, end) in enumerate(lines):
+            line = text[begin:end].rstrip("\n")
+            if not is_row(line):
+                self._leave(line)
+            elif is_rule(line):
+                self._columns = self._columns or []
+            elif self._columns is None and (is_context or _rule_follows(text, lines, number)):
+                self._columns = [unescaped(cell) for _, _, cell in cells_of(line)]
+                self._section = ""
+            elif row := self._row(line, offset + begin):
+                yield row
+
+    def _leave(self, line: str) -> None:
+        self._columns, self._section = None, ""
+        if line.strip():
+            heading = _HEADING.match(line)
+            self._caption = "" if heading else line.strip()
+
+    def _row(self, line: str, start: int) -> Row | None:
+        columns = self._columns or []
+        cells = cells_of(line, start)
+        values = tuple(
+            Value(begin, end, unescaped(cell), columns[at] if at < len(columns) else "")
+            for at, (begin, end, cell) in enumerate(cells)
+            if cell
+        )
+        if not values:
+            return None
+        if len(values) == 1 and len(columns) > 1 and values[0].start == cells[0][0]:
+            self._section = values[0].text
+            return Row(values[0].start, values[-1].end, values, "", self._caption)
+        return Row(values[0].start, values[-1].end, values, self._section, self._caption)
+
+
+def spelled_out(text: str, above: str = "") -> tuple[str, list[tuple[int, int, int]]]:
+    """Return a text with its rows spelled out, and where its parts come from.
+
+    Header and rule of a table are left out: each row names its columns.
+
+    Args:
+        above: as for `find_rows`.
+
+    Returns:
+        The text, and (start, end, origin) of each part that is verbatim, in order: `made[start:end]` is
+        `text[origin : origin + end - start]`.
+    """
+    rows = {row.start: row for row in find_rows(text, above)}
+    if not rows:
+        return text, [(0, len(text), 0)]
+    made: list[str] = []
+    origins: list[tuple[int, int, int]] = []
+    length = 0
+
+    def add(piece: str, origin: int | None) -> None:
+        nonlocal length
+        if piece:
+            if origin is not None:
+                origins.append((length, length + len(piece), origin))
+            made.append(piece)
+            length += len(piece)
+
+    for match in _LINE.finditer(text):
+        line = match.group()
+        if not line:
+            continue
+        if not is_row(line):
+            add(line, match.start())
+            continue
+        row = next((row for begin, row in rows.items() if match.start() <= begin < match.end()), None)
+        if row is not None:
+            for piece, origin in row.pieces():
+                verbatim = origin is not None and text.startswith(piece, origin)
+                add(piece, origin if verbatim else None)
+            add("\n" if line.endswith("\n") else "", None)
+    return "".join(made), origins
+
+
+def original_span(origins: Sequence[tuple[int, int, int]], start: int, end: int) -> Span | None:
+    """Return where a span of a text that `spelled_out` made stands in the original; None if no part of it does.
+
+    A span over several cells stands from the first to the last of them.
+    """
+    first = next(((begin, origin) for begin, stop, origin in origins if stop > start and begin < end), None)
+    last = next(
+        ((begin, stop, origin) for begin, stop, origin in reversed(origins) if begin < end and stop > start),
+        None,
+    )
+    if first is None or last is None:
+        return None
+    return first[1] + max(0, start - first[0]), last[2] + min(end, last[1]) - last[0]
+
+
+def unescaped(cell: str) -> str:
+    """Return a cell as it reads."""
+    return _SPACE.sub(" ", cell.replace("\\|", "|"))
+
+
+def _rule_follows(text: str, lines: Sequence[Span], number: int) -> bool:
+    return number + 1 < len(lines) and is_rule(text[slice(*lines[number + 1])])
+
+
+def _named(value: Value, *, bare: bool) -> str:
+    return value.text if bare or not value.column else f"{value.column}: {value.text}"

@@ -1,0 +1,130 @@
+"""Rows of tables: found, spelled out for models, shown to people, and traced back to the words of the text."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.text.tables import (
+    cells_of,
+    find_rows,
+    is_shown,
+    original_span,
+    row_at,
+    spelled_out,
+    split_units,
+)
+
+WATER = """# Sites
+
+Use of water, 2031
+
+| Site | Water m³ | Staff |
+| --- | --- | --- |
+| North |  |  |
+| Walnut | 49,064 | 280 |
+| Tulip |  | 12 \\| 3 |
+
+Figures by A. B. Quill. They are checked.
+"""
+
+
+def test_a_row_reads_with_its_columns_section_and_caption() -> None:
+    north, walnut, tulip = find_rows(WATER)
+
+    assert WATER[walnut.start : walnut.end] == "Walnut | 49,064 | 280"
+    assert (walnut.section, walnut.caption) == ("North", "Use of water, 2031")
+    assert walnut.spelled == "North: Site: Walnut; Water m³: 49,064; Staff: 280"
+    assert walnut.shown() == "Walnut · Water m³: 49,064 · Staff: 280"
+    # An empty cell moves no other under its heading, and a bar within a cell is none
+    assert tulip.shown() == "Tulip · Staff: 12 | 3"
+    assert (north.spelled, north.section) == ("Site: North", "")
+    assert walnut.shown([walnut.values[2]]) == "Walnut · Staff: 280"
+
+
+def test_rows_far_from_their_header_get_it_from_above() -> None:
+    [row] = find_rows("| W-0777 | 193 |\n", "Wells of the district\n| Well | Depth m |\n", start=40)
+    assert (row.spelled, row.start, row.caption) == (
+        "Well: W-0777; Depth m: 193",
+        42,
+        "Wells of the district",
+    )
+    [bare] = find_rows("| W-0777 | 193 |\n")
+    assert bare.spelled == "W-0777; 193"
+    [first, second] = find_rows("| a | b |\n| --- | --- |\n| 1 | 2 |\n\n| c | d |\n|:-:|--|\n| 3 | 4 |")
+    assert (first.spelled, second.spelled) == ("a: 1; b: 2", "c: 3; d: 4")
+
+
+def test_a_spelled_text_is_traced_back_to_the_original() -> None:
+    made, origins = spelled_out(WATER)
+
+    assert "North: Site: Walnut; Water m³: 49,064; Staff: 280\n" in made
+    assert "---" not in made
+    for words in ("280", "Walnut", "They are checked.", "Use of water"):
+        at = made.index(words)
+        start, end = original_span(origins, at, at + len(words)) or (0, 0)
+        assert WATER[start:end] == words
+    # From cell to cell, what stands between them in the text
+    at = made.index("49,064; Staff: 280")
+    start, end = original_span(origins, at, at + len("49,064; Staff: 280")) or (0, 0)
+    assert WATER[start:end] == "49,064 | 280"
+    name = made.index("Water m³:")
+    assert original_span(origins, name, name + len("Water m³")) is None
+
+
+def test_a_row_of_a_document_is_known_by_its_span() -> None:
+    walnut = find_rows(WATER)[1]
+    found = row_at(WATER, walnut.start, walnut.end)
+    assert found is not None
+    assert found.values == walnut.values
+    assert row_at(WATER, walnut.start, walnut.end - 1) is None
+    assert row_at(WATER, 3, 8) is None
+    for shown in (walnut.shown(), "Walnut · Staff: 280", "Walnut · 49,064", "Site: Walnut"):
+        assert is_shown(walnut, shown)
+    for wrong in (
+        "Walnut · Staff: 49,064",
+        "Walnut · Water m³: 49,06",
+        "Staff: 280 · Walnut",
+        "Walnut · ",
+        "Walnut · Water m³: 49,064 · Staff: 280 · and more",
+        "",
+    ):
+        assert not is_shown(walnut, wrong)
+
+
+def test_a_row_is_one_unit_whatever_stands_in_it() -> None:
+    text = (
+        "Before. After it.\n| A | No. 5. It is red. Then |\n| --- | --- |\n| B | x. Y. Z |\nThe end. Is here."
+    )
+    units = split_units(text)
+    assert "".join(text[start:end] for start, end in units) == text
+    assert [text[start:end].strip() for start, end in units] == [
+        "Before.",
+        "After it.",
+        "| A | No. 5. It is red. Then |",
+        "| --- | --- |",
+        "| B | x. Y. Z |",
+        "The end.",
+        "Is here.",
+    ]
+
+
+def test_cells_keep_their_places() -> None:
+    assert cells_of("| a |  | b\\|c |") == [(2, 3, "a"), (7, 7, ""), (9, 13, "b\\|c")]
+    assert [text for _, _, text in cells_of("|a|b")] == ["a", "b"]
+
+
+LINES = st.lists(
+    st.sampled_from(["| a | b |", "|---|---|", "| 1 |  | x \\| y |", "Prose. More.", "", "# Head", "|", "||"])
+)
+
+
+@given(LINES, LINES)
+def test_spelling_out_never_loses_a_place(above: list[str], lines: list[str]) -> None:
+    text = "\n".join(lines)
+    made, origins = spelled_out(text, "\n".join(above))
+    for start, end, origin in origins:
+        assert made[start:end] == text[origin : origin + end - start]
+    for row in find_rows(text, "\n".join(above)):
+        assert is_shown(row, row.shown())
+        for value in row.values:
+            assert text[value.start : value.end].replace("\\|", "|") == value.text
+    assert "".join(text[start:end] for start, end in split_units(text)) == text

@@ -20,12 +20,15 @@ _READERS = {
     "md": "plain.text",
     "html": "markup.web",
     "pdf": "pdf.reader",
-    "docx": "word",
-    "pptx": "slides",
-    "xlsx": "workbook",
+    "docx": "office.word.document",
+    "pptx": "office.slides.presentation",
+    "xlsx": "office.workbook.book",
     "csv": "plain.delimited",
     "json": "plain.records",
+    "ics": "plain.calendar",
     "eml": "mail.message",
+    "mbox": "mail.mailbox",
+    "msg": "mail.outlook",
 }
 
 

@@ -8,11 +8,10 @@ markdown.py    write the light markdown that every format becomes: headings, lis
 encoding/      which characters the bytes of a text mean
 plain/         text and markdown, csv and tsv, JSON and JSON Lines
 markup/        HTML
-mail/          e-mail
+mail/          e-mail (eml), mailboxes (mbox), Outlook messages (msg)
+inside.py      read a file that lies inside another
+office/        docx, pptx and xlsx
 pdf/           PDF, by where things stand on the page
-word.py        docx
-slides.py      pptx
-workbook.py    xlsx
 
 A new format is a module here, its suffixes in signature.py and its name in `ingest/load.py`.
 """

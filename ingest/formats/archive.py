@@ -1,8 +1,8 @@
-"""Open the zip inside docx, pptx and xlsx without trusting it.
+"""Open the zip inside Office, OpenDocument and e-book files without trusting it.
 
-The libraries that read these formats call `ZipFile.read`, which unpacks whatever a member holds, even
-where the directory declares a few bytes. They therefore never see the uploaded archive, but a clean copy
-of its XML parts, each read up to its declared size; pictures and other binaries are empty in the copy.
+`ZipFile.read` unpacks whatever a member holds, even where the directory declares a few bytes. Members are therefore
+read up to their declared size, the sum of which is checked first. A library that must open the zip itself gets a clean
+copy of the XML parts, in which pictures and other binaries are empty.
 """
 
 import io
@@ -17,6 +17,7 @@ from rag.errors import UnreadableFile
 MAX_MEMBERS = 20_000
 _MEMBER_MARK = b"PK\x01\x02"  # opens each entry of the directory
 _XML_SUFFIXES = (".xml", ".rels", ".vml")
+_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 # OOXML forbids document type definitions; without one no entity can be declared, hence none expanded.
 _DOCTYPE = re.compile(b"|".join("<!DOCTYPE".encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be")))
 
@@ -30,6 +31,49 @@ def member_names(data: bytes) -> list[str]:
             return archive.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
         return []
+
+
+class Archive:
+    """The members of a zip, each read when it is asked for, up to its declared size.
+
+    Raises:
+        UnreadableFile: if the zip is damaged, encrypted, has too many members, or would unpack to more than `limits`
+            allow; later, if a member is damaged or declares XML entities.
+    """
+
+    def __init__(self, data: bytes, name: str, limits: FileLimits) -> None:
+        self.name = name
+        self.limits = limits
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(data))
+        except _DAMAGES as error:
+            raise _damaged(name, error) from error
+        _check_sizes(self._zip, len(data), name, limits)
+        # A repeated name: the last counts
+        self._members = {member.filename: member for member in self._zip.infolist()}
+
+    def __contains__(self, member: str) -> bool:
+        return member in self._members
+
+    @property
+    def names(self) -> list[str]:
+        """List the members in the order of the directory."""
+        return list(self._members)
+
+    def read(self, member: str) -> bytes:
+        """Return a member's bytes; b"" if there is none of that name."""
+        if member not in self._members:
+            return b""
+        try:
+            return _content(self._zip, self._members[member])
+        except _DAMAGES as error:
+            raise _damaged(self.name, error) from error
+
+    def xml(self, member: str) -> bytes:
+        """Return a member's bytes, which declare no document type; b"" if there is none of that name."""
+        content = self.read(member)
+        _check_entities(content, self.name, member)
+        return content
 
 
 def clean_archive(data: bytes, name: str, limits: FileLimits) -> io.BytesIO:
@@ -46,10 +90,8 @@ def clean_archive(data: bytes, name: str, limits: FileLimits) -> io.BytesIO:
             with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as target:
                 for member, content in _parts(archive, name):
                     target.writestr(member, content)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise UnreadableFile(
-            f"{name} is damaged or truncated ({error}); expected a whole Office file. Upload it again."
-        ) from error
+    except _DAMAGES as error:
+        raise _damaged(name, error) from error
     copy.seek(0)
     return copy
 
@@ -75,11 +117,25 @@ def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[tuple[str, bytes]]:
         if not member.filename.lower().endswith(_XML_SUFFIXES):
             yield member.filename, b""
             continue
-        with archive.open(member) as source:
-            content = source.read(member.file_size + 1)
-        if _DOCTYPE.search(content):
-            raise UnreadableFile(
-                f"{name} declares XML entities in {member.filename}, which no Office program writes;"
-                " open it in one and save it again."
-            )
+        content = _content(archive, member)
+        _check_entities(content, name, member.filename)
         yield member.filename, content
+
+
+def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    with archive.open(member) as source:
+        return source.read(member.file_size + 1)
+
+
+def _check_entities(content: bytes, name: str, member: str) -> None:
+    if _DOCTYPE.search(content):
+        raise UnreadableFile(
+            f"{name} declares XML entities in {member}, which no Office program writes;"
+            " open it in one and save it again."
+        )
+
+
+def _damaged(name: str, error: Exception) -> UnreadableFile:
+    return UnreadableFile(
+        f"{name} is damaged or truncated ({error}); expected a whole Office file. Upload it again."
+    )

@@ -94,6 +94,37 @@ def write_table(
     return f"{head}\n\n{table}" if head else table
 
 
+def write_rows(rows: Sequence[Sequence[Cell]], *, caption: str = "") -> str:
+    """Write a grid like `write_table`, but a single row, which names nothing, as a line: "Issued by: Grebe bureau".
+
+    For formats whose tables may only place text beside text.
+    """
+    held = [row for row in rows if any(cell.text.strip() for cell in row)]
+    if len(held) != 1:
+        return write_table(rows, caption=caption)
+    return "\n\n".join(filter(None, [caption.strip(), write_inline([_once(held[0])])]))
+
+
+def write_inline(rows: Sequence[Sequence[Cell]]) -> str:
+    """Write a table on one line, for a table inside another's cell: "Size: 3, Weight: 4; Size: 5, Weight: 6".
+
+    Two columns without a header are pairs of a name and its value: "Size: 3; Weight: 4".
+    """
+    grid = _without_blank_columns([row for row in rows if any(cell.text.strip() for cell in row)])
+    width = max(map(len, grid), default=0)
+    count = header_row_count(grid) if width > 2 or any(map(_is_marked, grid[:1])) else 0
+    names = _column_names(grid[:count])
+    lines = []
+    for row in grid[count:]:
+        texts = [" ".join(cell.text.split()) for cell in row]
+        if names:
+            held = [(names[at] if at < len(names) else "", text) for at, text in enumerate(texts) if text]
+            lines.append(", ".join(f"{name}: {text}" if name else text for name, text in held))
+        else:
+            lines.append(_pair(texts) if width == 2 else ", ".join(filter(None, texts)))
+    return "; ".join(filter(None, lines))
+
+
 def header_row_count(rows: Sequence[Sequence[Cell]]) -> int:
     """Return how many of the first rows name the columns; 0 if already the first holds values.
 
@@ -132,8 +163,27 @@ def _titles(grid: Sequence[Sequence[Cell]], *, stated: bool) -> list[str]:
         names_columns = stated and not row[0].text.strip()
         if width < 2 or names_columns or len(held) > 1 or len(text) > _TITLE_CHARACTERS or is_number(text):
             break
+        if _names_one_column(row, width):
+            break
         titles.append(" ".join(text.split()))
     return titles if len(titles) < len(grid) else []
+
+
+def _pair(texts: Sequence[str]) -> str:
+    """Return a name and its value: "Size: 3"; a name that ends in a mark keeps it."""
+    name, value = [*texts, ""][:2]
+    return f"{name}{'' if not name or name[-1] in ':?.' else ':'} {value}".strip() if value else name
+
+
+def _once(row: Sequence[Cell]) -> list[Cell]:
+    """Return a row's cells that have text, each once however many columns it spans."""
+    return list({id(cell): Cell(cell.text) for cell in row if cell.text.strip()}.values())
+
+
+def _names_one_column(row: Sequence[Cell], width: int) -> bool:
+    """Return whether a row of one text is a header whose other names are empty, as over a chart's categories."""
+    marked = sum(cell.heads and cell.text.strip() != "" for cell in row)
+    return 0 < marked < width
 
 
 def _without_blank_columns(grid: Sequence[Sequence[Cell]]) -> list[list[Cell]]:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 _SPACE = re.compile(r"\s+")
 _MAX_HEADING = 6
+# What opens the line of a list item: "- ", "1. ", "b) ", "(iv) ".
+_ITEM = re.compile(r"[ ]*(?:-|\(?[0-9A-Za-z]{1,4}[.)])[ ]")
 
 
 def heading(text: str, level: int) -> str:
@@ -12,9 +14,9 @@ def heading(text: str, level: int) -> str:
     return f"{'#' * max(1, min(level, _MAX_HEADING))} {_SPACE.sub(' ', text).strip()}"
 
 
-def list_item(text: str, depth: int = 0) -> str:
-    """Write a list item, two spaces in for each level of depth."""
-    return f"{'  ' * min(depth, 8)}- {_SPACE.sub(' ', text).strip()}"
+def list_item(text: str, depth: int = 0, label: str = "-") -> str:
+    """Write a list item, two spaces in for each level of depth: "- valve", "1. valve", "  b) seal"."""
+    return f"{'  ' * min(depth, 8)}{label} {_SPACE.sub(' ', text).strip()}"
 
 
 def table_row(cells: Iterable[str]) -> str:
@@ -46,7 +48,7 @@ def join_blocks(blocks: Iterable[str]) -> str:
     for block in blocks:
         if not block.strip():
             continue
-        is_item = block.lstrip().startswith("- ")
+        is_item = _ITEM.match(block) is not None
         if parts:
             parts.append("\n" if is_item and previous_is_item else "\n\n")
         parts.append(block)

@@ -13,12 +13,20 @@ SUFFIXES: dict[str, str] = {
     **{f".{suffix}": "txt" for suffix in _TEXT.split()},
     **{".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".xhtml": "html"},
     **{".pdf": "pdf", ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx", ".xlsm": "xlsx"},
-    **{".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".eml": "eml"},
+    **{".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"},
+    **{".eml": "eml", ".mbox": "mbox", ".msg": "msg", ".ics": "ics", ".vcf": "ics"},
 }
-FORMATS = "txt, md, html, pdf, docx, pptx, xlsx, csv, json and eml"
+FORMATS = ", ".join(dict.fromkeys(SUFFIXES.values()))
 
-_BINARY = {"pdf": "a PDF", "docx": "a Word document", "pptx": "a presentation", "xlsx": "an Excel workbook"}
+_BINARY = {
+    "pdf": "a PDF",
+    "docx": "a Word document",
+    "pptx": "a presentation",
+    "xlsx": "an Excel workbook",
+    "msg": "an Outlook message",
+}
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OUTLOOK_PART = "__properties_version1.0".encode("utf-16-le")
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _OLD_SUFFIXES = {".doc": "docx", ".xls": "xlsx", ".ppt": "pptx"}
 _OFFICE_FOLDERS = {"word/": "docx", "ppt/": "pptx", "xl/": "xlsx"}
@@ -85,6 +93,8 @@ def _binary_format(data: bytes, name: str) -> str | None:
     if data[:1024].lstrip(b"\xef\xbb\xbf\r\n\t \0").startswith(b"%PDF-"):
         return "pdf"
     if data.startswith(_OLE):
+        if _OUTLOOK_PART in data and _suffix(name) not in _OLD_SUFFIXES:
+            return "msg"
         raise _old_office_file(data, name)
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_format(data, name)

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.formats.file_text import from_pages
+from ingest.formats.file_text import Omission, from_pages
 from ingest.formats.plain.delimited import delimiter_of
-from ingest.formats.signature import SUFFIXES, supported
+from ingest.formats.signature import supported
 from ingest.load import load
 from ingest.names import document_name
 from rag.errors import InvalidName, UnreadableFile
@@ -92,7 +92,7 @@ def test_pdf_of_300_pages_takes_seconds() -> None:
 def test_docx() -> None:
     loaded = load(make_docx(), "a.docx")
     assert loaded.text == (
-        "Confidential\n\n# The pump\n\nIt pumps\nwater.\n\n## Parts\n\n- valve\n- seal\n\n"
+        "Confidential\n\n# The pump\n\nIt pumps\nwater.\n\n## Parts\n\n- valve\n1. seal\n\n"
         "| part | price\\|€ |\n| --- | --- |\n| valve | 12 |\n\nThe end."
     )
     assert loaded.pages == ()
@@ -117,7 +117,7 @@ def test_docx_footnotes_insertions_and_controls() -> None:
         link = f'<Relationship Id="n1" Type="{office}" Target="footnotes.xml"/></Relationships>'
         linked = archive.read(relations).replace(b"</Relationships>", link.encode())
     assert load(with_member(data, relations, linked), "a.docx").text == (
-        "In a control\n\nnew[^2]\n\n[^2]: Source"
+        "In a control\n\nnew[^1]\n\n[^1]: Source"
     )
 
 
@@ -131,13 +131,11 @@ def test_docx_text_boxes_and_spans() -> None:
     body = (
         f"<w:p><w:r><mc:AlternateContent><mc:Choice>{box}</mc:Choice><mc:Fallback>{box}</mc:Fallback>"
         f"</mc:AlternateContent></w:r></w:p><w:tbl><w:tr>{cell.format(2)}</w:tr></w:tbl>"
-        f"<w:tbl><w:tr>{cell.format(999999999)}</w:tr></w:tbl>"
+        f"<w:tbl><w:tr>{cell.format(999999999)}{cell.format(1)}</w:tr></w:tbl>"
     )
     xml = f"<w:document {spaces}><w:body>{body}</w:body></w:document>"
     text = load(with_member(make_docx(), "word/document.xml", xml.encode()), "a.docx").text
-    boxed, two, many = text.split("\n\n")
-    assert (boxed, two) == ("boxed", "| x |  |\n| --- | --- |")
-    assert many.splitlines()[1].count("---") == 64  # a stated span is believed up to here
+    assert text.split("\n\n") == ["boxed", "x", "x: x"]
 
 
 def test_pptx() -> None:
@@ -155,7 +153,7 @@ def test_xlsx() -> None:
         "## 2024\n\n| item | when | cost |\n| --- | --- | --- |\n| pump | 2024-01-02 | 12 |\n"
         "| sum |  | =SUM(E4:E4) |\n|  |  | 25% |"
     )
-    last = "## notes\n\n| a\\|b |\n| --- |"
+    last = "## notes\n\na|b"
     assert loaded.text == f"{first}\n\n{last}"
     assert loaded.pages == (0, len(first) + 2, len(first) + 2)
     assert loaded.metadata["title"] == "Budget"
@@ -214,7 +212,7 @@ def test_eml() -> None:
     for header, value in {**headers, "Date": "Mon, 02 Jan 2023 03:04:05 +0100"}.items():
         message[header] = value
     message.set_content("Hello,\nBob.\n")
-    message.add_alternative("<p>unused</p>", subtype="html")
+    message.add_alternative("<p>Hello,<br>Bob.</p>", subtype="html")
     message.add_attachment(b"%PDF-", maintype="application", subtype="pdf", filename="a b.pdf")
     loaded = load(message.as_bytes(), "a.eml")
     assert loaded.text == (
@@ -223,10 +221,12 @@ def test_eml() -> None:
     )
     assert loaded.metadata == {
         "format": "eml",
+        "title": "Grüße",
         "subject": "Grüße",
         "from": "Ann <ann@x.org>",
         "date": "2023-01-02T03:04:05+01:00",
     }
+    assert loaded.omissions == (Omission("attachment", "a b.pdf is truncated"),)
     only_html = b"Subject: s\nContent-Type: text/html; charset=latin-1\n\n<h1>caf\xe9</h1>"
     assert load(only_html, "a.eml").text == "Subject: s\n\n# café"
 
@@ -303,9 +303,7 @@ def test_names_in_messages_cannot_forge_log_lines() -> None:
 def test_supported() -> None:
     assert supported("a/B.PDF")
     assert not supported("a.exe")
-    assert {"txt", "md", "html", "pdf", "docx", "pptx", "xlsx", "csv", "json", "eml"} == set(
-        SUFFIXES.values()
-    )
+    assert supported("mail.msg")
 
 
 def test_format_libraries_are_imported_at_first_use() -> None:

@@ -258,7 +258,8 @@ def test_closing_and_forgetting_end_it() -> None:
 
 _RECOGNISER = """
 class Seen:
-    txts = ("recognised", "words")
+    txts = ("recognised words",)
+    boxes = [[(20, 20), (220, 20), (220, 44), (20, 44)]]
 class RapidOCR:
     def __call__(self, image):
         assert image.ndim == 3

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ingest.formats.file_text import clean
+from ingest.formats.pdf.annotations import Annotations, read_annotations
 from ingest.formats.pdf.blocks import Block, make_blocks
 from ingest.formats.pdf.columns import reading_order
 from ingest.formats.pdf.page.drawings import Drawings, read_drawings
 from ingest.formats.pdf.page.figures import take_figures
 from ingest.formats.pdf.page.lines import Line, make_line, make_lines, make_rows
 from ingest.formats.pdf.page.margins import take_margins
-from ingest.formats.pdf.page.words import Word, read_words, turn_box, view_of
+from ingest.formats.pdf.page.words import Box, Word, read_words, turn_box, view_of
 from ingest.formats.pdf.tables.aligned import with_tables
 from ingest.formats.pdf.tables.grids import PageTable
 from ingest.formats.pdf.tables.ruled import ruled_tables
+
+# The font's height of text that is not in the page's own lines: small, so that it heads nothing.
+_BESIDE_SIZE = 1.0
 
 
 @dataclass(slots=True)
@@ -25,38 +30,59 @@ class Page:
     index: int
     width: float
     height: float
+    words: list[Word]
     lines: list[Line]
     turned: list[Word]
     drawings: Drawings
+    annotations: Annotations
     quarters: int = 0
     outside: int = 0
     unmapped: int = 0  # words whose font has no map to Unicode
-    words: list[Word] = field(default_factory=list)
+    recognised: bool = False
 
     @property
     def characters(self) -> int:
         """How many characters of text it has."""
         return sum(len(word.text) for word in self.words)
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether most of its words are in fonts without a map to Unicode, and so are none."""
+        return self.unmapped > 2 and self.unmapped * 2 > len(self.words)
 
-def read_page(page: Any, index: int) -> Page:
-    """Return what stands on an open page."""
+    @property
+    def place(self) -> str:
+        """The page as messages name it."""
+        return f"page {self.index + 1}"
+
+
+def read_page(page: Any, index: int, form: Any = None) -> Page:
+    """Return what stands on an open page.
+
+    Args:
+        form: the document's form in PDFium; None if it has none.
+    """
     view = view_of(page)
     found = read_words(page, view)
     frame = replace(view, quarters=(view.quarters - found.quarters) % 4)
-    every = [*found.words, *found.turned]
+    lines = make_lines(found.words)
+    annotations = read_annotations(page, frame, form, lines, index)
+    if annotations.values:
+        lines = make_lines([*found.words, *annotations.values])
+    every = [*found.words, *annotations.values, *found.turned]
     for word in every:
         word.page = index
     return Page(
         index,
         *frame.size,
-        make_lines(found.words),
+        every,
+        lines,
         found.turned,
         read_drawings(page, frame),
+        annotations,
         found.quarters,
         found.outside,
         sum(word.unmapped for word in every),
-        every,
     )
 
 
@@ -67,15 +93,45 @@ def blocks_of(pages: Sequence[Page]) -> list[Block]:
         Block("margin", [make_line([word for line in row for word in line.words])], page=page)
         for page, row in margins
     ]
-    region = 0
+    region, links = 0, set[str]()
     for page in pages:
         for lines in _regions(page):
             region += 1
             for block in make_blocks(with_tables(make_rows(lines), page.drawings)):
                 block.page, block.region = page.index, region
                 blocks.append(block)
+        region += 1
         blocks += [Block("margin", [line], page=page.index) for line in _turned_lines(page.turned)]
+        blocks += [replace(block, page=page.index, region=region) for block in _laid_on(page, links)]
     return blocks
+
+
+def _laid_on(page: Page, links: set[str]) -> list[Block]:
+    """Return text boxes, notes and links as blocks; `links` holds those that have been written."""
+    blocks = []
+    for text, box in page.annotations.texts:
+        rows = [row for row in text.splitlines() if row.strip()]
+        lines = [make_line(_spread(row, box, page)) for row in rows]
+        blocks.append(Block("text", lines, breaks=set(range(1, len(lines)))))
+    for address, box in page.annotations.links:
+        linked = " ".join(word.text for word in page.words if _within(word, box))
+        stated = address.removeprefix("mailto:").removesuffix("/").split("://")[-1]
+        if address not in links and stated not in linked.replace(" ", ""):
+            links.add(address)
+            blocks.append(Block("text", [make_line(_spread(f"Link: {linked} <{address}>", box, page))]))
+    return blocks
+
+
+def _spread(text: str, box: Box, page: Page) -> list[Word]:
+    """Return the words of a text that stands somewhere in a box."""
+    words = [Word(clean(part), *box, box[3], _BESIDE_SIZE, page=page.index) for part in text.split()]
+    page.words += words
+    return words
+
+
+def _within(word: Word, box: Box) -> bool:
+    x, y = (word.x0 + word.x1) / 2, (word.y0 + word.y1) / 2
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
 
 
 def _regions(page: Page) -> list[list[Line]]:

@@ -4,28 +4,33 @@ A PDF of 1 MB can unpack to gigabytes inside PDFium, which then ends its process
 files; and PDFium is not thread-safe. `ingest/parse.py` therefore reads files in a process of its own.
 """
 
-import importlib
-import importlib.util
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from dataclasses import replace
 from typing import Any
 
 import pypdfium2
+from pypdfium2 import raw
 from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
 
+from ingest.formats import markdown
 from ingest.formats.file_text import (
+    UNMAPPED_PAGE,
+    UNREAD_PAGE,
     FileLimits,
     FileText,
     Omission,
     ScannedPdf,
+    clean,
     clean_metadata,
-    from_pages,
     too_long,
 )
+from ingest.formats.pdf.embedded import embedded_files, outline_titles
 from ingest.formats.pdf.flow import make_flow
 from ingest.formats.pdf.hyphens import HYPHENS, Hyphens
+from ingest.formats.pdf.page.words import view_of
 from ingest.formats.pdf.pages import Page, blocks_of, read_page, show_as_displayed
+from ingest.formats.pdf.recognition import is_installed, needs_recognition, recognise
 from ingest.formats.pdf.writing import TextWriter, page_starts, word_boxes
 from rag.errors import UnreadableFile
 from rag.text.boxes import pack
@@ -36,8 +41,8 @@ _DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?")
 _METADATA = {"Title": "title", "Author": "author", "Subject": "subject", "Keywords": "keywords"}
 # What programs write where nobody stated anything.
 _UNSTATED = frozenset({"untitled", "anonymous", "unspecified", "unknown"})
-_PIXELS_PER_POINT = 2.0  # 144 dpi: small print stays legible, a page takes about a second
-_MAX_PIXELS = 20_000_000  # a poster is scaled down rather than filling memory
+# Smaller images are logos, lines and ornaments. Share of the page; points.
+_SMALLEST_IMAGE, _NARROWEST_IMAGE = 0.03, 40.0
 
 
 def read(data: bytes, name: str, limits: FileLimits) -> FileText:
@@ -52,17 +57,40 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
         raise UnreadableFile(f"{name} is truncated: the end mark of a PDF is missing. Upload it again.")
     document = _open(data, name, limits)
     try:
-        pages = list(_pages(document, name, limits))
-        if not any(page.words for page in pages):
-            if _ocr_is_installed() and not limits.ocr:
-                raise ScannedPdf(f"{name} has no text layer; it is to be read by OCR.")
-            return from_pages(list(_recognised(document, name)), _metadata(document.get_metadata_dict()))
-        return _written(pages, _metadata(document.get_metadata_dict()), _omissions(pages))
+        return _read(document, name, limits)
     finally:
         document.close()
 
 
+def _read(document: Any, name: str, limits: FileLimits) -> FileText:
+    pages = list(_pages(document, name, limits))
+    scanned = not any(page.words for page in pages)
+    if scanned and not is_installed():
+        raise UnreadableFile(
+            f"{name} has no text layer (a scan?); install ibid[ocr] and upload it again, or run it through an"
+            " OCR program first."
+        )
+    if scanned and not limits.ocr:
+        raise ScannedPdf(f"{name} has no text layer; it is to be read by OCR.")
+    omissions: list[Omission] = []
+    for page in pages:
+        if scanned or needs_recognition(page):
+            omissions += _recognised(document, page, limits)
+        omissions += _omissions(page)
+    files = list(embedded_files(document, name, limits))
+    omissions += [its for its in files if isinstance(its, Omission)]
+    if document.get_formtype() in (raw.FORMTYPE_XFA_FULL, raw.FORMTYPE_XFA_FOREGROUND):
+        omissions.append(Omission("XFA form", name))
+    metadata = _metadata(document.get_metadata_dict())
+    titles = outline_titles(document)
+    document.close()
+    text = _written(pages, titles, metadata, omissions)
+    return _with_files(text, [its for its in files if not isinstance(its, Omission)])
+
+
 def _pages(document: Any, name: str, limits: FileLimits) -> Iterator[Page]:
+    document.init_forms()
+    form = document.formenv.raw if document.formenv else None
     characters = 0
     for index in range(len(document)):
         try:
@@ -71,7 +99,7 @@ def _pages(document: Any, name: str, limits: FileLimits) -> Iterator[Page]:
             raise UnreadableFile(
                 f"{name} is damaged on page {index + 1}; print it to a new PDF and upload that."
             ) from error
-        found = read_page(page, index)
+        found = read_page(page, index, form)
         page.close()
         characters += found.characters
         if characters > limits.max_characters:
@@ -79,7 +107,37 @@ def _pages(document: Any, name: str, limits: FileLimits) -> Iterator[Page]:
         yield found
 
 
-def _written(pages: Sequence[Page], metadata: dict[str, object], omissions: Sequence[Omission]) -> FileText:
+def _recognised(document: Any, page: Page, limits: FileLimits) -> list[Omission]:
+    """Recognise a page, or say that it was not."""
+    unmapped = page.is_unreadable
+    if unmapped:
+        page.words, page.lines, page.turned = [], [], []
+    if limits.ocr and is_installed() and not page.quarters:
+        opened = document[page.index]
+        recognise(opened, page, view_of(opened))
+        opened.close()
+    if page.words:
+        return []
+    return [Omission(UNMAPPED_PAGE if unmapped else UNREAD_PAGE, page.place)]
+
+
+def _omissions(page: Page) -> list[Omission]:
+    found = list(page.annotations.omissions)
+    if page.outside:
+        found.append(Omission("word beyond the edge of the page", page.place, page.outside))
+    area = page.width * page.height
+    images = sum(
+        (x1 - x0) * (y1 - y0) >= _SMALLEST_IMAGE * area and min(x1 - x0, y1 - y0) >= _NARROWEST_IMAGE
+        for x0, y0, x1, y1 in page.drawings.images
+    )
+    if images and page.words and not page.recognised:
+        found.append(Omission("image", page.place, images))
+    return found
+
+
+def _written(
+    pages: Sequence[Page], titles: Sequence[str], metadata: dict[str, object], omissions: Sequence[Omission]
+) -> FileText:
     flow = make_flow(blocks_of(pages))
     hyphens = Hyphens(
         word.text
@@ -94,18 +152,33 @@ def _written(pages: Sequence[Page], metadata: dict[str, object], omissions: Sequ
     show_as_displayed(pages)
     text = writer.text
     starts = page_starts(writer.words, len(pages), len(text))
-    return FileText(text, starts, clean_metadata(metadata), tuple(omissions), pack(word_boxes(writer.words)))
+    return FileText(
+        text + _unseen_titles(text, titles),
+        starts,
+        clean_metadata(metadata),
+        tuple(omissions),
+        pack(word_boxes(writer.words)),
+    )
 
 
-def _omissions(pages: Sequence[Page]) -> list[Omission]:
-    found: list[Omission] = []
-    for page in pages:
-        place = f"page {page.index + 1}"
-        if not page.words:
-            found.append(Omission("page without text", place))
-        if page.outside:
-            found.append(Omission("word beyond the edge of the page", place, page.outside))
-    return found
+def _unseen_titles(text: str, titles: Sequence[str]) -> str:
+    """Return the titles of the outline that no page states, as a list."""
+    squeezed = "".join(text.split()).casefold()
+    unseen = [title for title in dict.fromkeys(titles) if "".join(title.split()).casefold() not in squeezed]
+    return (
+        "\n\nOutline:\n\n" + "\n".join(markdown.list_item(clean(title)) for title in unseen) if unseen else ""
+    )
+
+
+def _with_files(text: FileText, files: Sequence[tuple[str, FileText]]) -> FileText:
+    """Put the texts of embedded files behind a document's own."""
+    parts, omissions = [text.text], list(text.omissions)
+    for path, its in files:
+        parts.append(f"{markdown.heading(path, 1)}\n\n{its.text}")
+        omissions += [
+            Omission(one.kind, f"{path}, {one.place}".rstrip(", "), one.count) for one in its.omissions
+        ]
+    return replace(text, text="\n\n".join(parts), omissions=tuple(omissions))
 
 
 def _open(data: bytes, name: str, limits: FileLimits) -> Any:
@@ -135,31 +208,3 @@ def _metadata(stated: dict[str, str]) -> dict[str, object]:
         year, month, day, *clock = date.groups()
         metadata["created"] = f"{year}-{month}-{day}" + (f"T{':'.join(clock)}" if clock[0] else "")
     return metadata
-
-
-def _ocr_is_installed() -> bool:
-    """Return whether RapidOCR, an optional extra whose models lie in its package, is installed."""
-    return importlib.util.find_spec("rapidocr") is not None
-
-
-def _recognised(document: Any, name: str) -> Iterator[str]:
-    """Yield the recognised text of each page of an open PDF, lines in reading order.
-
-    Raises:
-        UnreadableFile: if RapidOCR is not installed.
-    """
-    if not _ocr_is_installed():
-        raise UnreadableFile(
-            f"{name} has no text layer (a scan?); install ibid[ocr] and upload it again, or run it through an"
-            " OCR program first."
-        )
-    for page in document:
-        width, height = page.get_size()
-        scale = min(_PIXELS_PER_POINT, (_MAX_PIXELS / max(1.0, width * height)) ** 0.5)
-        image = page.render(scale=scale).to_numpy()  # (height, width, 3), BGR as RapidOCR expects
-        yield "\n".join(_ocr_engine()(image).txts or ())
-
-
-@cache
-def _ocr_engine() -> Any:
-    return importlib.import_module("rapidocr").RapidOCR()

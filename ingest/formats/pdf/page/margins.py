@@ -46,7 +46,7 @@ def take_margins(pages: Sequence[list[Line]], rules: Sequence[Sequence[Box]]) ->
         edges = [_edges(page, its, from_top) for page, its in enumerate(rows)]
         repeated = _repeated(edges)
         for page, its in enumerate(edges):
-            taken = _taken(its, rows[page], repeated, rules[page], from_top)
+            taken = _taken(its, rows[page], repeated, rules[page], from_top, len(pages))
             gone = {id(line) for edge in taken for line in edge.row}
             if gone:
                 pages[page][:] = [line for line in pages[page] if id(line) not in gone]
@@ -129,14 +129,15 @@ def _taken(
     repeated: set[tuple[int, str]],
     rules: Sequence[Box],
     from_top: bool,
+    pages: int,
 ) -> list[_Edge]:
     """Return the rows of a page's head or foot: repeated ones from the edge on, set off from the text."""
     count = 0
     while count < len(edges) and (edges[count].page, edges[count].key) in repeated:
         count += 1
     while count:
-        if count >= len(rows):
-            return list(edges[:count])
+        if count >= len(rows):  # all there is on the page
+            return list(edges[:count]) if pages > _SHORT_DOCUMENT else []
         last = edges[count - 1]
         inner = rows[count] if from_top else rows[-count - 1]
         if _is_set_off(last, inner, rules):

@@ -162,6 +162,8 @@ def _table(rows: Sequence[PartedRow], drawings: Drawings) -> PageTable | None:
     edges = column_edges(values if len(values) * 3 >= len(tabular) else tabular)
     if len(edges) < 2 or not _is_plausible(tabular, values, edges):
         return None
+    if _is_form(tabular, edges):
+        return None
     header, body = header_levels(rows, edges, drawings)
     body_cells = body_rows(body, edges, drawings)
     cells = [*header, *body_cells]
@@ -173,6 +175,12 @@ def _table(rows: Sequence[PartedRow], drawings: Drawings) -> PageTable | None:
         max(line.y1 for line in lines),
     )
     return PageTable(cells, edges, box, len(header))
+
+
+def _is_form(tabular: Sequence[PartedRow], edges: Sequence[tuple[float, float]]) -> bool:
+    """Return whether rows pair a label with its value, as in "Item: camera": lines, not a table with a header."""
+    labels = sum(row.parts[0].text.endswith(":") for row in tabular)
+    return len(edges) == 2 and labels * 2 > len(tabular)
 
 
 def column_edges(rows: Sequence[PartedRow]) -> list[tuple[float, float]]:

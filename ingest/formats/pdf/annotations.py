@@ -14,6 +14,7 @@ from ingest.formats.pdf.page.lines import Line
 from ingest.formats.pdf.page.words import Box, View, Word
 
 _MOST_ANNOTATIONS = 5_000  # on a page
+_MOST_OPTIONS = 1_000  # of a list
 _MOST_CHARACTERS = 100_000  # of one value
 _HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 _CHECKED, _UNCHECKED = "[x]", "[ ]"
@@ -118,15 +119,17 @@ def _value(annotation: Any, form: Any) -> str:
         return ""
     if kind == raw.FPDF_FORMFIELD_LISTBOX:
         chosen = [
-            _wide(
-                lambda buffer, size, at=at: raw.FPDFAnnot_GetOptionLabel(form, annotation, at, buffer, size)
-            )
-            for at in range(min(1_000, max(0, raw.FPDFAnnot_GetOptionCount(form, annotation))))
+            _option(form, annotation, at)
+            for at in range(min(_MOST_OPTIONS, max(0, raw.FPDFAnnot_GetOptionCount(form, annotation))))
             if raw.FPDFAnnot_IsOptionSelected(form, annotation, at)
         ]
         if chosen:
             return ", ".join(chosen)
     return _wide(lambda buffer, size: raw.FPDFAnnot_GetFormFieldValue(form, annotation, buffer, size)).strip()
+
+
+def _option(form: Any, annotation: Any, at: int) -> str:
+    return _wide(lambda buffer, size: raw.FPDFAnnot_GetOptionLabel(form, annotation, at, buffer, size))
 
 
 def _value_words(text: str, box: Box, lines: list[Line], index: int) -> list[Word]:
@@ -193,9 +196,9 @@ def _string(annotation: Any, key: str) -> str:
     return _wide(lambda buffer, size: raw.FPDFAnnot_GetStringValue(annotation, key.encode(), buffer, size))
 
 
-def _wide(call: Callable[[Any, int], int]) -> str:
+def _wide(call: Callable[[Any, int], Any]) -> str:
     """Return the UTF-16 text of a function of PDFium that fills a buffer of so many bytes."""
-    size = call(None, 0)
+    size = int(call(None, 0))
     if not 2 < size <= 2 * _MOST_CHARACTERS:
         return ""
     buffer = (ctypes.c_ushort * (size // 2 + 1))()

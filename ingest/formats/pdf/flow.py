@@ -10,7 +10,8 @@ from dataclasses import replace
 from ingest.formats.pdf.blocks import Block, ends_sentence
 from ingest.formats.pdf.tables.grids import PageTable, TableCell
 
-_LARGER = 1.12  # than the text: a heading
+# Than the text: a heading; and one that OCR saw.
+_LARGER, _LARGER_RECOGNISED = 1.12, 1.6
 _HEADING_CHARACTERS, _HEADING_LINES = 220, 4
 _MOST_LEVELS = 4
 _FLOATS_BETWEEN = 8  # blocks that may stand between the parts of a paragraph
@@ -62,7 +63,8 @@ def _with_headings(blocks: Sequence[Block], body: float) -> list[Block]:
         if len(block.lines) > _HEADING_LINES or not any(map(str.isalpha, text)):
             continue
         size = block.size
-        if block.kind == "text" and size >= _LARGER * body and len(text) > 1:
+        larger = _LARGER_RECOGNISED if block.lines[0].words[0].recognised else _LARGER
+        if block.kind == "text" and size >= larger * body and len(text) > 1:
             found.append((index, size))
         elif bold_counts and block.bold and size >= 0.9 * body and not text.endswith((".", ",", ";")):
             if block.kind == "item" and block.mark_words:

@@ -75,7 +75,9 @@ def _words(text: str, x0: float, y0: float, x1: float, y1: float, index: int) ->
         at = text.index(part, at)
         start = x0 + at * step
         base = y1 - _BASE * (y1 - y0)
-        words.append(Word(part, start, y0, start + len(part) * step, y1, base, y1 - y0, page=index))
+        words.append(
+            Word(part, start, y0, start + len(part) * step, y1, base, y1 - y0, recognised=True, page=index)
+        )
         at += len(part)
     return words
 

@@ -48,6 +48,7 @@ class Word:
     base: float  # y of the line it stands on
     size: float  # height of its font, ascent to descent
     bold: bool = False
+    recognised: bool = False  # by OCR, which says little about sizes
     unmapped: bool = False  # its font has no map to Unicode
     page: int = 0
 
@@ -246,7 +247,7 @@ def _code_points(text_page: Any, count: int) -> np.ndarray:
     if (
         raw.FPDFText_GetText(text_page, 0, count, buffer) == count + 1
     ):  # else some have no Unicode and are left out
-        codes = np.frombuffer(buffer, dtype=np.uint16)[:count].astype(np.int64)
+        codes = np.frombuffer(memoryview(buffer).cast("B"), dtype=np.uint16)[:count].astype(np.int64)
     else:
         get = raw.FPDFText_GetUnicode
         codes = np.array([get(text_page, index) for index in range(count)], dtype=np.int64)

@@ -11,16 +11,19 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from eval.benchmarks.answers import (
     ablation,
     conflicts,
+    documents,
     faithfulness,
     faults,
     first_token,
     handbook,
     injection,
+    rows,
     shorter_evidence,
 )
 from eval.benchmarks.conversation import memory, multiturn, recall, rewriting
@@ -35,7 +38,7 @@ from eval.trial import processor, save_results
 class Measurement:
     """Something to measure, and the public data that it needs (a path below shared/data, or none)."""
 
-    run: Callable[[], Any]
+    run: Callable[..., Any]
     needs: str | None
     part: bool = False  # part of another one, or very long: measured only if named
 
@@ -46,6 +49,8 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "shorter-evidence": Measurement(shorter_evidence.measure, None),
     "gate": Measurement(faults.measure, None),
     "ablation": Measurement(ablation.measure, None),
+    "documents": Measurement(documents.measure, "../cases/docs"),
+    "rows": Measurement(rows.measure, None),
     "faithfulness": Measurement(faithfulness.measure, "entailment"),
     "chroma": Measurement(chroma.through_the_command_line, "endtoend/chroma"),
     "chroma-stages": Measurement(chroma.by_chunker_and_stage, "endtoend/chroma"),
@@ -78,17 +83,20 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}")
-    names = parser.parse_args().names or [n for n, m in MEASUREMENTS.items() if not m.part]
+    parser.add_argument("--cases", type=Path, help="the folder that `documents` reads")
+    given = parser.parse_args()
+    names = given.names or [n for n, m in MEASUREMENTS.items() if not m.part]
     if unknown := set(names) - set(MEASUREMENTS):
         parser.error(f"{', '.join(unknown)} is not measured here; expected of {', '.join(MEASUREMENTS)}")
     for name in names:
         measurement = MEASUREMENTS[name]
-        if measurement.needs and not available(measurement.needs):
+        own_cases = given.cases is not None and name == "documents"
+        if measurement.needs and not own_cases and not available(measurement.needs):
             print(f"{name}: skipped, ../shared/data/{measurement.needs} is not here")
             continue
         began = time.perf_counter()
         try:
-            figures = measurement.run()
+            figures = measurement.run(given.cases) if own_cases else measurement.run()
         except peers.NoPeers as error:
             print(f"{name}: skipped, {error}")
             continue

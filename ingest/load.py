@@ -6,6 +6,7 @@ from importlib import import_module
 
 from ingest.formats.file_text import FileLimits, FileText, too_long
 from ingest.formats.signature import format_of
+from ingest.omissions import omissions_text
 from rag.errors import IbidError, UnreadableFile
 
 DEFAULT_LIMITS = FileLimits()
@@ -59,7 +60,8 @@ def load(data: bytes, name: str, *, limits: FileLimits = DEFAULT_LIMITS) -> File
     if len(loaded.text) > limits.max_characters:
         raise too_long(shown, limits)
     if not loaded.text.strip():
-        raise UnreadableFile(f"{shown} has no text, only blanks or pictures; upload a file with text.")
+        held = omissions_text(loaded.omissions).removeprefix("read in part: ") or "blanks or pictures"
+        raise UnreadableFile(f"{shown} has no text, only {held}; upload a file with text.")
     return replace(loaded, metadata={"format": file_format, **loaded.metadata})
 
 

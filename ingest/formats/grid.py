@@ -94,15 +94,16 @@ def write_table(
     return f"{head}\n\n{table}" if head else table
 
 
-def write_rows(rows: Sequence[Sequence[Cell]], *, caption: str = "") -> str:
+def write_rows(rows: Sequence[Sequence[Cell]], *, caption: str = "", header_rows: int | None = None) -> str:
     """Write a grid like `write_table`, but a single row, which names nothing, as a line: "Issued by: Grebe bureau".
 
     For formats whose tables may only place text beside text.
     """
-    held = [row for row in rows if any(cell.text.strip() for cell in row)]
-    if len(held) != 1:
-        return write_table(rows, caption=caption)
-    return "\n\n".join(filter(None, [caption.strip(), write_inline([_once(held[0])])]))
+    held = [list(row) for row in rows if any(cell.text.strip() for cell in row)]
+    titles = _titles(held)
+    if len(held) != len(titles) + 1:
+        return write_table(rows, caption=caption, header_rows=header_rows)
+    return "\n\n".join(filter(None, [caption.strip(), *titles, write_inline([_once(held[-1])])]))
 
 
 def write_inline(rows: Sequence[Sequence[Cell]]) -> str:

@@ -11,7 +11,7 @@ from rag.answer.relevance import Sentence, Weighed, confidence, largest_maxsim, 
 from rag.answer.strategy import SUMMARY, names_document
 from rag.models.embed import Embedder
 from rag.models.reader import Reader, Reading
-from rag.text.tables import Row, original_span, spelled_out
+from rag.text.tables import Row, original_span, spelled_out, spelled_row
 from rag.text.words import question_terms, text_terms
 from rag.types import Citation, Context, Draft
 
@@ -72,7 +72,7 @@ class Extractive:
         readings = read_around(context.question, chosen, self._reader)
         short = short_answers(context.question, chosen, readings)
         best = max(weighed, key=lambda one: one.log_odds).sentence  # always among the chosen
-        here = 1 - readings[best.evidence.label].no_answer if self._reader.calibrated else None
+        here = 1 - readings[_read_with(best)].no_answer if self._reader.calibrated else None
         return _compose(context, short, chosen, confidence(weighed, nearest, here))
 
 
@@ -128,15 +128,32 @@ def _why_nothing(context: Context) -> str:
     return "No document of the corpus comes near the question."
 
 
-def read_around(question: str, chosen: Sequence[Sentence], reader: Reader) -> dict[int, Reading]:
-    """Read the pieces of evidence that contain the chosen sentences: label -> the reader's result."""
-    hits = {sentence.evidence.label: sentence.evidence.hit for sentence in chosen}
-    texts = [spelled_out(hit.text, hit.above) for hit in hits.values()]
+# What is read in one go: the label of a piece of evidence and, of a table in it, the start of a row, else -1.
+Read = tuple[int, int]
+
+
+def read_around(question: str, chosen: Sequence[Sentence], reader: Reader) -> dict[Read, Reading]:
+    """Read the pieces of evidence that contain the chosen sentences, and of tables the chosen rows one by one."""
+    wanted = {_read_with(sentence): sentence for sentence in chosen}
+    texts = [_spelled(sentence) for sentence in wanted.values()]
     readings = reader.read_all(question, [text for text, _ in texts])
     return {
-        label: _in_the_original(reading, origins)
-        for label, reading, (_, origins) in zip(hits, readings, texts, strict=True)
+        read: _in_the_original(reading, origins)
+        for read, reading, (_, origins) in zip(wanted, readings, texts, strict=True)
     }
+
+
+def _read_with(sentence: Sentence) -> Read:
+    return sentence.evidence.label, sentence.row.start if sentence.row else -1
+
+
+def _spelled(sentence: Sentence) -> tuple[str, list[tuple[int, int, int]]]:
+    """Return what the reader reads of a sentence's evidence, and where its parts stand in the hit's text."""
+    hit = sentence.evidence.hit
+    if sentence.row is None:
+        return spelled_out(hit.text, hit.above)
+    text, origins = spelled_row(sentence.row)
+    return text, [(start, end, origin - hit.start) for start, end, origin in origins]
 
 
 def _in_the_original(reading: Reading, origins: Sequence[tuple[int, int, int]]) -> Reading:
@@ -148,7 +165,7 @@ def _in_the_original(reading: Reading, origins: Sequence[tuple[int, int, int]]) 
 
 
 def short_answers(
-    question: str, chosen: Sequence[Sentence], readings: Mapping[int, Reading]
+    question: str, chosen: Sequence[Sentence], readings: Mapping[Read, Reading]
 ) -> list[Sentence]:
     """Return the words that answer directly, each as part of its sentence, likeliest first; often none.
 
@@ -163,7 +180,9 @@ def short_answers(
             own += [
                 s for s in sentences_of(piece) if not any(s.start < o.end and o.start < s.end for o in own)
             ]
-        for span in readings[label].spans:
+        for span in [
+            span for (read, _), reading in readings.items() if read == label for span in reading.spans
+        ]:
             start, end = piece.hit.start + span.start, piece.hit.start + span.end
             for one in own:
                 words = one.text[start - one.start : end - one.start]

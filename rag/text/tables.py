@@ -6,7 +6,7 @@ A row is a unit: what it says, it says with the names of its columns. The text i
     | --- | --- |
     | W-0777 | 193 |
 
-has one row, of which a model reads "Well: W-0777; Depth m: 193" and a person "W-0777 · Depth m: 193".
+has one row, of which a model reads "Well W-0777: Depth m 193" and a person "W-0777 · Depth m: 193".
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ class Row:
 
     @property
     def spelled(self) -> str:
-        """The row as models read it: "Products: Phones; 2019: 12; 2018: 10"."""
+        """The row as models read it: "Products, Item Phones: 2019 12; 2018 10"."""
         return "".join(piece for piece, _ in self.pieces())
 
     def pieces(self) -> Iterator[tuple[str, int | None]]:
         """Yield the parts of `spelled`, those that are text of the document with their offset."""
         if self.section:
-            yield f"{self.section}: ", None
+            yield f"{self.section}, ", None
         for number, value in enumerate(self.values):
             if number:
-                yield "; ", None
+                yield ": " if number == 1 else "; ", None
             if value.column:
-                yield f"{value.column}: ", None
+                yield f"{value.column} ", None
             yield value.text, value.start
 
     def shown(self, wanted: Sequence[Value] | None = None) -> str:
@@ -128,7 +128,8 @@ def row_at(text: str, start: int, end: int) -> Row | None:
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", end)
     line = text[line_start : line_end if line_end >= 0 else len(text)]
-    table = max(text.rfind("\n\n", 0, line_start) + 2, 0)
+    blank = text.rfind("\n\n", 0, line_start)
+    table = blank + 2 if blank >= 0 else 0
     first, second = [*text[table:line_start].split("\n", 2), "", ""][:2]
     head = f"{first}\n{second}\n" if is_row(first) and is_rule(second) else ""
     found = find_rows(line, head, start=line_start)
@@ -273,6 +274,16 @@ def spelled_out(text: str, above: str = "") -> tuple[str, list[tuple[int, int, i
                 add(piece, origin if verbatim else None)
             add("\n" if line.endswith("\n") else "", None)
     return "".join(made), origins
+
+
+def spelled_row(row: Row) -> tuple[str, list[tuple[int, int, int]]]:
+    """Return a row spelled out, and (start, end, origin) of each cell in it, as `spelled_out` does."""
+    origins, length = [], 0
+    for piece, origin in row.pieces():
+        if origin is not None:
+            origins.append((length, length + len(piece), origin))
+        length += len(piece)
+    return row.spelled, origins
 
 
 def original_span(origins: Sequence[tuple[int, int, int]], start: int, end: int) -> Span | None:

@@ -32,41 +32,41 @@ def test_a_row_reads_with_its_columns_section_and_caption() -> None:
 
     assert WATER[walnut.start : walnut.end] == "Walnut | 49,064 | 280"
     assert (walnut.section, walnut.caption) == ("North", "Use of water, 2031")
-    assert walnut.spelled == "North: Site: Walnut; Water m³: 49,064; Staff: 280"
+    assert walnut.spelled == "North, Site Walnut: Water m³ 49,064; Staff 280"
     assert walnut.shown() == "Walnut · Water m³: 49,064 · Staff: 280"
     # An empty cell moves no other under its heading, and a bar within a cell is none
     assert tulip.shown() == "Tulip · Staff: 12 | 3"
-    assert (north.spelled, north.section) == ("Site: North", "")
+    assert (north.spelled, north.section) == ("Site North", "")
     assert walnut.shown([walnut.values[2]]) == "Walnut · Staff: 280"
 
 
 def test_rows_far_from_their_header_get_it_from_above() -> None:
     [row] = find_rows("| W-0777 | 193 |\n", "Wells of the district\n| Well | Depth m |\n", start=40)
     assert (row.spelled, row.start, row.caption) == (
-        "Well: W-0777; Depth m: 193",
+        "Well W-0777: Depth m 193",
         42,
         "Wells of the district",
     )
     [bare] = find_rows("| W-0777 | 193 |\n")
-    assert bare.spelled == "W-0777; 193"
+    assert bare.spelled == "W-0777: 193"
     [first, second] = find_rows("| a | b |\n| --- | --- |\n| 1 | 2 |\n\n| c | d |\n|:-:|--|\n| 3 | 4 |")
-    assert (first.spelled, second.spelled) == ("a: 1; b: 2", "c: 3; d: 4")
+    assert (first.spelled, second.spelled) == ("a 1: b 2", "c 3: d 4")
 
 
 def test_a_spelled_text_is_traced_back_to_the_original() -> None:
     made, origins = spelled_out(WATER)
 
-    assert "North: Site: Walnut; Water m³: 49,064; Staff: 280\n" in made
+    assert "North, Site Walnut: Water m³ 49,064; Staff 280\n" in made
     assert "---" not in made
     for words in ("280", "Walnut", "They are checked.", "Use of water"):
         at = made.index(words)
         start, end = original_span(origins, at, at + len(words)) or (0, 0)
         assert WATER[start:end] == words
     # From cell to cell, what stands between them in the text
-    at = made.index("49,064; Staff: 280")
-    start, end = original_span(origins, at, at + len("49,064; Staff: 280")) or (0, 0)
+    at = made.index("49,064; Staff 280")
+    start, end = original_span(origins, at, at + len("49,064; Staff 280")) or (0, 0)
     assert WATER[start:end] == "49,064 | 280"
-    name = made.index("Water m³:")
+    name = made.index("Water m³")
     assert original_span(origins, name, name + len("Water m³")) is None
 
 

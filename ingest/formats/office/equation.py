@@ -11,13 +11,15 @@ _SIMPLE = 1
 
 def linear(element: Any) -> str:
     """Return a formula's text; a fraction, root, power or index keeps its meaning on one line."""
-    return "".join(map(_term, element)).strip()
+    return " ".join("".join(map(_term, element)).split())
 
 
 def _term(element: Any) -> str:
     match short(element.tag):
         case "m:r":
             return "".join(part.text or "" for part in element if short(part.tag) in ("m:t", "w:t"))
+        case "m:f" if attribute(element, "m:fPr/m:type", "m:val") == "noBar":
+            return f"{_part(element, 'm:num')} choose {_part(element, 'm:den')}"
         case "m:f":
             return f"{_part(element, 'm:num', wrap=True)}/{_part(element, 'm:den', wrap=True)}"
         case "m:rad":
@@ -38,7 +40,7 @@ def _term(element: Any) -> str:
             rows = (", ".join(linear(cell) for cell in row) for row in element.findall(qn("m:mr")))
             return f"[{'; '.join(rows)}]"
         case "m:func":
-            return f"{_part(element, 'm:fName')} {_part(element, 'm:e')}"
+            return f" {_part(element, 'm:fName')} {_part(element, 'm:e')}"
         case "m:eqArr":
             return "; ".join(map(linear, element.findall(qn("m:e"))))
         case "m:limLow":
@@ -67,5 +69,10 @@ def _part(element: Any, name: str, *, wrap: bool = False) -> str:
     """Return a named part's text, in parentheses if it is longer than one symbol, word or number."""
     found = element.find(qn(name))
     text = linear(found) if found is not None else ""
-    simple = len(text) <= _SIMPLE or text.replace(".", "").isalnum() or (text[0] == "(" and text[-1] == ")")
+    simple = len(text) <= _SIMPLE or _is_word(text) or (text[0] == "(" and text[-1] == ")")
     return f"({text})" if wrap and not simple else text
+
+
+def _is_word(text: str) -> bool:
+    """Return whether a text is one number or one name."""
+    return text.replace(".", "").isdigit() or text.isalpha()

@@ -2,7 +2,12 @@
 
 # Stands where a page number stood, until the line is whole.
 PAGE_MARK = "\ue0f0"
-_FURNITURE_WORDS = 3
+# "Page 2 of 9", in the languages of most documents.
+_PAGE_WORDS = (
+    "page pages p pp pg pag pagina página páginas seite seiten s side sida strona str strana stránka oldal sivu sayfa"
+    " страница стр σελίδα 页 頁 第 共 ページ of von de sur di van af av z od iz ze из από out total"
+)
+_WORDS = frozenset(_PAGE_WORDS.split())
 
 
 def without_page_numbers(text: str) -> str:
@@ -17,4 +22,7 @@ def without_page_numbers(text: str) -> str:
 
 
 def _only_numbers_the_page(piece: str) -> bool:
-    return PAGE_MARK in piece and len(piece.replace(PAGE_MARK, " ").split()) <= _FURNITURE_WORDS
+    if PAGE_MARK not in piece:
+        return False
+    words = (word.strip(".,:;/|()[]–—-").lower() for word in piece.replace(PAGE_MARK, " ").split())
+    return all(not word or word in _WORDS for word in words)

@@ -48,7 +48,7 @@ class Body:
                 caption = ""
                 following = elements[at + 1] if at + 1 < len(elements) else None
                 if not after_caption and self._captions_table(following):
-                    caption, skipped = self._paragraphs.read(following).text, following
+                    caption, skipped = self._paragraphs.read(following).text.strip(), following
                 written.extend(self._table(element, caption))
                 after_caption = False
             elif tag == "w:p":
@@ -65,17 +65,17 @@ class Body:
         self._carried = ""
         if _end_is_deleted(properties):
             self._carried = text
-            text = ""
         else:
             style = attribute(properties, "w:pStyle", "w:val") or self._part.styles.paragraph_default
-            if self._is_hidden(properties, style) and text:
-                self._part.note("hidden text")
+            if text.strip() and self._part.styles.is_hidden(style):
+                self._part.note("hidden passage")
                 text = ""
             yield self._written(text, properties, style)
         yield from self._after(read)
 
     def _written(self, text: str, properties: Any, style: str) -> str:
         label = self._part.numbering.label(properties, style)
+        text = text.strip()
         if not text:
             return ""
         level = self._heading_level(properties, style)
@@ -100,10 +100,6 @@ class Body:
         yield from read.graphics.blocks
         for comment in read.comments:
             yield self._part.comments.pop(comment, "")
-
-    def _is_hidden(self, properties: Any, style: str) -> bool:
-        """Return whether a paragraph is hidden by its style; a run says so itself."""
-        return self._part.styles.is_hidden(style)
 
     def _captions_table(self, element: Any) -> bool:
         """Return whether a paragraph is the caption of a table, not of a figure."""
@@ -135,6 +131,7 @@ class Body:
         outer, self._comments = self._comments, []
         grid = table.lay_out_rows(rows, self._cell)
         yield write_rows(grid, caption=caption or stated)
+        yield attribute(element, "w:tblPr/w:tblDescription", "w:val")
         yield from self._comments
         self._comments = outer
 
@@ -154,9 +151,9 @@ class Body:
         style = attribute(properties, "w:pStyle", "w:val") or self._part.styles.paragraph_default
         read = self._paragraphs.read(element)
         label = self._part.numbering.label(properties, style)
-        if read.text and label and label.text:
+        if read.text.strip() and label and label.text:
             yield "•" if label.text == "-" else label.text
-        yield read.text
+        yield read.text.strip()
         self._comments.extend(self._part.comments.pop(one, "") for one in read.comments)
         yield from self._after(replace(read, comments=[]))
 
@@ -197,9 +194,12 @@ def _is_layout(rows: list[list[Any]]) -> bool:
         return False
     if len(rows) == 1:
         return True
-    for row in rows:
-        for cell in row:
-            length = sum(len(one.text or "") for one in cell.iter(qn("w:t")))
-            if length > _LONG_CELL or cell.find(qn("w:tbl")) is not None:
-                return True
-    return False
+    return any(_holds_prose(cell) for row in rows for cell in row)
+
+
+def _holds_prose(cell: Any) -> bool:
+    """Return whether a cell holds more than a name or value: long text, a list, several paragraphs, a table."""
+    paragraphs = [one for one in cell.findall(qn("w:p")) if one.find(f".//{qn('w:t')}") is not None]
+    length = sum(len(one.text or "") for one in cell.iter(qn("w:t")))
+    is_list = any(one.find(f"{qn('w:pPr')}/{qn('w:numPr')}") is not None for one in paragraphs)
+    return length > _LONG_CELL or len(paragraphs) > 1 or is_list or cell.find(qn("w:tbl")) is not None

@@ -84,7 +84,8 @@ class WordNumbering:
             if below is None or below.restarts_after is None or at < below.restarts_after:
                 del counts[depth]
         if level.style == "bullet":
-            return level.text if any(map(str.isalnum, level.text)) else _BULLET
+            # Courier's "o" is a bullet, too
+            return level.text if sum(map(str.isalnum, level.text)) > 1 else _BULLET
         return _PLACE.sub(lambda match: self._shown(number, int(match[1]) - 1, level), level.text).strip()
 
     def _shown(self, number: str, depth: int, level: ListLevel) -> str:

@@ -43,7 +43,7 @@ class ParagraphReader:
         self._graphics, self._comments, self.fields.sequences = Graphics(), [], []
         pieces: list[str] = []
         self._take(element, pieces)
-        text = without_page_numbers("".join(pieces)).strip()
+        text = without_page_numbers("".join(pieces))
         return WordParagraph(text, self._graphics, self._comments, self.fields.sequences)
 
     def _take(self, element: Any, pieces: list[str]) -> None:
@@ -60,14 +60,14 @@ class ParagraphReader:
             elif tag == "mc:AlternateContent":
                 self._alternatives(child, pieces)
             elif tag in _DELETED:
-                self._leave_out(child, "deleted text" if tag == "w:del" else "")
+                self._leave_out(child, "deleted passage" if tag == "w:del" else "")
             elif tag not in _NO_TEXT:
                 self._take(child, pieces)
 
     def _run(self, run: Any, pieces: list[str]) -> None:
         properties = run.find(qn("w:rPr"))
         if properties is not None and self._is_hidden(properties):
-            self._leave_out(run, "hidden text")
+            self._leave_out(run, "hidden passage")
             return
         font = attribute(properties, "w:rFonts", "w:ascii")
         for child in run:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ingest.formats import markdown
-from ingest.formats.grid import EMPTY, Cell, write_table
+from ingest.formats.grid import EMPTY, Cell, write_rows
 from ingest.formats.office.drawing import link_target
 from ingest.formats.office.page_number import PAGE_MARK, without_page_numbers
 from ingest.formats.office.workbook.region import Rows, SheetRegion, has_no_header, regions
@@ -61,7 +61,7 @@ def _written(region: SheetRegion, page: SheetPage, used: set[tuple[int, int]], b
         header_rows = 0
     grid = _grid(region, page, budget)
     _add_remarks(grid, region, page, used, header_rows)
-    table = write_table([row for _, row in grid], caption=name, header_rows=header_rows)
+    table = write_rows([row for _, row in grid], caption=name, header_rows=header_rows)
     return "\n\n".join([table, *region.remarks])
 
 
@@ -117,11 +117,12 @@ def _add_remarks(
     used: set[tuple[int, int]],
     header_rows: int | None,
 ) -> None:
-    """Add a column with the comments on each row's cells, so that they travel with it."""
+    """Add a column with the comments on each row's cells, so that they travel with it; not to its titles."""
     columns = region.columns
+    head = next((number for number, row in region.rows.items() if len(row) > 1), 0)
     by_row: dict[int, list[str]] = {}
     for (row, column), texts in page.remarks.items():
-        if row in region.rows and columns[0] <= column <= columns[-1]:
+        if row in region.rows and row >= head and columns[0] <= column <= columns[-1]:
             used.add((row, column))
             by_row.setdefault(row, []).extend(f"{column_letters(column)}{row}, {text}" for text in texts)
     if not by_row:
@@ -136,7 +137,7 @@ def _add_remarks(
 
 
 def _loose_remarks(page: SheetPage, used: set[tuple[int, int]]) -> Iterator[str]:
-    """Yield the comments on empty cells."""
+    """Yield the comments on empty cells and titles."""
     for (row, column), texts in sorted(page.remarks.items()):
         if (row, column) not in used:
             yield from (f"Comment on {column_letters(column)}{row} ({text})" for text in texts)

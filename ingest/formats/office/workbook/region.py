@@ -99,15 +99,16 @@ def _blocks(rows: Rows, bridged: set[int]) -> Iterator[Rows]:
 def _sides(rows: Rows) -> tuple[Rows, Rows] | None:
     """Return the two tables that a blank column parts; None if the block is one table.
 
-    A blank column inside a table only sets its columns apart. What is on its right is a table of its own if it has
-    row labels, and either begins or ends at another row, or begins with the same name as the one on the left.
+    A blank column inside a table only sets its columns apart. What is on its right is a table of its own if its names
+    stand in another row; or if it has row labels, and either ends at another row, or begins with the same name as
+    the one on the left.
     """
     used = sorted({column for row in rows.values() for column in row})
     for before, after in pairwise(used):
         if after == before + 1:
             continue
         left, right = _side(rows, used[0], before), _side(rows, after, used[-1])
-        if _is_table(left) and _is_table(right) and _has_labels(right) and _are_apart(left, right):
+        if _is_table(left) and _is_table(right) and _are_apart(left, right):
             return left, right
     return None
 
@@ -131,15 +132,20 @@ def _has_labels(rows: Rows) -> bool:
 
 
 def _are_apart(left: Rows, right: Rows) -> bool:
-    if min(left) != min(right) or max(left) != max(right):
+    (at_left, names_left), (at_right, names_right) = _first(left), _first(right)
+    if at_left != at_right and not any(isinstance(text, Amount) for text in names_right.values()):
         return True
-    return next(iter(_first(left).values())) == next(iter(_first(right).values()))
+    if not _has_labels(right):
+        return False
+    if next(iter(names_left.values())) == next(iter(names_right.values())):
+        return True
+    return max(left) != max(right) and len(right) == max(right) - min(right) + 1
 
 
-def _first(rows: Rows) -> dict[int, str]:
-    """Return the first row that holds more than one text."""
-    row = next((row for row in rows.values() if len(row) > 1), rows[min(rows)])
-    return dict(sorted(row.items()))
+def _first(rows: Rows) -> tuple[int, dict[int, str]]:
+    """Return the first row that holds more than one text, and its number."""
+    at = next((number for number in sorted(rows) if len(rows[number]) > 1), min(rows))
+    return at, dict(sorted(rows[at].items()))
 
 
 def _joined(found: Iterable[SheetRegion]) -> list[SheetRegion]:
@@ -158,12 +164,24 @@ def _goes_on(above: SheetRegion, region: SheetRegion) -> bool:
     if above.name or region.name or above.is_prose:
         return False
     columns = above.columns
-    if region.columns[0] != columns[0] or region.columns[-1] > columns[-1] or not _is_below(above, region):
+    if region.is_prose or region.columns[0] != columns[0] or region.columns[-1] > columns[-1]:
         return False
-    first = _first(region.rows)
+    if not _is_below(above, region):
+        return False
+    _, first = _first(region.rows)
     amounts = [at for at, text in first.items() if is_amount(text)]
+    if not amounts:
+        return False
+    if _only_names(above):
+        return all(at in columns for at in first)
     last = above.rows[max(above.rows)]
-    return bool(amounts) and all(isinstance(last.get(at, first[at]), Amount) for at in amounts)
+    return all(isinstance(last.get(at, first[at]), Amount) for at in amounts)
+
+
+def _only_names(region: SheetRegion) -> bool:
+    """Return whether a block is a header alone, which a blank row parts from its table."""
+    rows = [row for row in region.rows.values() if len(row) > 1]
+    return len(rows) == 1 and not any(is_amount(text) for text in rows[0].values())
 
 
 def _is_below(above: SheetRegion, region: SheetRegion) -> bool:

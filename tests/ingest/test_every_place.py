@@ -1,0 +1,33 @@
+"""For every format, a word put into each place that can hold text comes out, or is named as not taken.
+
+`tests/places/` lists the places, a module for each family of formats.
+"""
+
+import itertools
+import string
+
+import pytest
+
+from ingest.load import load
+from tests.places import Place, slides, word, workbook
+
+PLACES: list[Place] = [*word.PLACES, *slides.PLACES, *workbook.PLACES]
+# No dictionary, file or library holds these
+WORDS = [f"zyq{''.join(letters)}wuv" for letters in itertools.product(string.ascii_lowercase, repeat=2)]
+
+
+@pytest.mark.parametrize(
+    ("place", "word"),
+    list(zip(PLACES, WORDS, strict=False)),
+    ids=[f"{place.suffix}: {place.where}" for place in PLACES],
+)
+def test_every_place(place: Place, word: str) -> None:
+    loaded = load(place.make(word), f"a.{place.suffix}")
+    seen = f"{loaded.text} {' '.join(map(str, loaded.metadata.values()))}"
+    if place.omitted:
+        assert word not in seen
+        assert place.omitted in {omission.kind for omission in loaded.omissions}
+    else:
+        assert word in seen, loaded
+        # Once: a word that stands on the page once is not found twice
+        assert loaded.text.count(word) <= 1 or place.repeats

@@ -100,7 +100,7 @@ def write_rows(rows: Sequence[Sequence[Cell]], *, caption: str = "", header_rows
     For formats whose tables may only place text beside text.
     """
     held = [list(row) for row in rows if any(cell.text.strip() for cell in row)]
-    titles = _titles(held)
+    titles = _titles(held, stated=header_rows is not None)
     if len(held) != len(titles) + 1:
         return write_table(rows, caption=caption, header_rows=header_rows)
     return "\n\n".join(filter(None, [caption.strip(), *titles, write_inline([_once(held[-1])])]))

@@ -10,11 +10,11 @@ from statistics import median
 from typing import Literal
 
 from ingest.formats.pdf.page.direction import is_right_to_left
-from ingest.formats.pdf.page.lines import Line, Row, make_line
+from ingest.formats.pdf.page.lines import Line, LineRow, make_line
 from ingest.formats.pdf.page.words import Box
 from ingest.formats.pdf.tables.grids import PageTable
 
-Kind = Literal["text", "heading", "item", "table", "figure", "margin"]
+BlockKind = Literal["text", "heading", "item", "table", "figure", "margin"]
 _BULLETS = frozenset("•●▪■◦‣⁃∙·*–—-o❖➢➤✓✔►▶◆\uf0b7\uf0a7\uf0d8\uf076\uf02d")
 _NUMBERED = re.compile(
     r"[\[(]?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[.)\]]|\(?\d{1,2}(?:\.\d{1,2}){1,4}[.)]?"
@@ -29,10 +29,10 @@ _SIZE_STEP = 0.12
 
 
 @dataclass(slots=True)
-class Block:
+class PageBlock:
     """A paragraph, an item of a list, a heading or a table, in the order of reading."""
 
-    kind: Kind
+    kind: BlockKind
     lines: list[Line] = field(default_factory=list)
     table: PageTable | None = None
     page: int = 0
@@ -72,9 +72,9 @@ def ends_sentence(text: str) -> bool:
     return _SENTENCE_END.search(text) is not None
 
 
-def make_blocks(items: Sequence[Row | PageTable]) -> list[Block]:
+def make_blocks(items: Sequence[LineRow | PageTable]) -> list[PageBlock]:
     """Return the blocks of a region, given its rows and tables from the top."""
-    blocks: list[Block] = []
+    blocks: list[PageBlock] = []
     run: list[Line] = []
     for item in items:
         single = item[0] if isinstance(item, list) and len(item) == 1 else None
@@ -88,17 +88,17 @@ def make_blocks(items: Sequence[Row | PageTable]) -> list[Block]:
         blocks += _paragraphs(run)
         run = []
         if table is not None:
-            blocks.append(Block("table", table=table))
+            blocks.append(PageBlock("table", table=table))
         elif single is not None:
-            blocks.append(Block("figure", [single]))
+            blocks.append(PageBlock("figure", [single]))
     return [*blocks, *_paragraphs(run)]
 
 
-def _paragraphs(lines: Sequence[Line]) -> list[Block]:
+def _paragraphs(lines: Sequence[Line]) -> list[PageBlock]:
     if not lines:
         return []
     column = _Column(lines)
-    blocks: list[Block] = []
+    blocks: list[PageBlock] = []
     for line in lines:
         marks = _mark_words(line)
         if (
@@ -112,7 +112,7 @@ def _paragraphs(lines: Sequence[Line]) -> list[Block]:
             blocks[-1].lines.append(line)
         else:
             blocks.append(
-                Block("item" if marks else "text", [line], mark_words=_bullet_words(line) if marks else 0)
+                PageBlock("item" if marks else "text", [line], mark_words=_bullet_words(line) if marks else 0)
             )
     for block in blocks:
         block.ends_full = column.is_full(block.lines[-1], None)
@@ -189,7 +189,7 @@ class _Column:
         width = following.words[-1 if self._from_right else 0].width if following else 2.5 * line.size
         return self._ends(line) + 0.25 * line.size + width > self._reach[id(line)] - 0.3 * line.size
 
-    def is_indented(self, block: Block) -> bool:
+    def is_indented(self, block: PageBlock) -> bool:
         """Return whether a paragraph's first line begins further in than its others."""
         if len(block.lines) < 2:
             return False
@@ -198,7 +198,7 @@ class _Column:
             > min(map(self._begins, block.lines[1:])) + _INDENT * block.lines[0].size
         )
 
-    def may_be_item(self, block: Block, line: Line) -> bool:
+    def may_be_item(self, block: PageBlock, line: Line) -> bool:
         """Return whether a line that begins like an item is one, and not a number within a sentence."""
         if line.words[0].text in _BULLETS and line.words[0].text not in "-–—*o":
             return True
@@ -213,7 +213,7 @@ class _Column:
             or not self._is_near(last, line)
         )
 
-    def goes_on(self, block: Block, line: Line) -> bool:
+    def goes_on(self, block: PageBlock, line: Line) -> bool:
         """Return whether a line continues a paragraph."""
         last = block.lines[-1]
         if not self._is_near(last, line):
@@ -241,7 +241,7 @@ class _Column:
             return not (further_in and ends_sentence(last.text))
         return line.text[:1].islower() and not ends_sentence(last.text)
 
-    def breaks(self, block: Block, line: Line) -> bool:
+    def breaks(self, block: PageBlock, line: Line) -> bool:
         """Return whether a line begins anew within a block, as those of an address or a poem do."""
         last = block.lines[-1]
         bold = all(word.bold for its in block.lines for word in its.words)
@@ -262,7 +262,7 @@ class _Column:
         )
 
 
-def _set_depths(blocks: Sequence[Block]) -> None:
+def _set_depths(blocks: Sequence[PageBlock]) -> None:
     """Set the level of each item by how far in it begins."""
     starts: list[float] = []
     for block in blocks:

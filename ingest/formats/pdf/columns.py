@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from ingest.formats.pdf.page.lines import Line, Row, make_rows
+from ingest.formats.pdf.page.lines import Line, LineRow, make_rows
 from ingest.formats.pdf.page.words import Box
 
 # A gutter has at least this many lines on each side, and this share of them fills its column.
@@ -51,7 +51,7 @@ def reading_order(lines: Sequence[Line], rules: Sequence[Box], depth: int = 0) -
     return [region for part in parts for region in reading_order(part, rules, depth + 1)]
 
 
-def _gutter(rows: list[Row], rules: Sequence[Box]) -> _Gutter | None:
+def _gutter(rows: list[LineRow], rules: Sequence[Box]) -> _Gutter | None:
     """Return the gutter along most rows, if there is any."""
     best: tuple[int, _Gutter] | None = None
     for x in _candidates(rows):
@@ -64,7 +64,7 @@ def _gutter(rows: list[Row], rules: Sequence[Box]) -> _Gutter | None:
     return best[1] if best else None
 
 
-def _candidates(rows: list[Row]) -> list[float]:
+def _candidates(rows: list[LineRow]) -> list[float]:
     """Return where several lines begin: just left of it a gutter may end."""
     lines = [line for row in rows for line in row]
     if len(lines) < 2 * _FEWEST_LINES:
@@ -79,7 +79,7 @@ def _candidates(rows: list[Row]) -> list[float]:
     return [min(buckets[bucket]) - 1.0 for bucket in common]
 
 
-def _uncrossed(rows: list[Row], x: float) -> list[tuple[int, int]]:
+def _uncrossed(rows: list[LineRow], x: float) -> list[tuple[int, int]]:
     """Return the runs of rows in which nothing stands across x."""
     runs: list[tuple[int, int]] = []
     start = -1
@@ -95,7 +95,7 @@ def _uncrossed(rows: list[Row], x: float) -> list[tuple[int, int]]:
     return [(start, end) for start, end in runs if end - start >= _FEWEST_LINES]
 
 
-def _trimmed(rows: list[Row], gutter: _Gutter) -> _Gutter | None:
+def _trimmed(rows: list[LineRow], gutter: _Gutter) -> _Gutter | None:
     """Leave out rows on one side only that stand apart at the top, such as a title or a date."""
     start, end = gutter.start, gutter.end
     while start < end - _FEWEST_LINES and _is_apart(rows[start], rows[start + 1], gutter.x):
@@ -105,7 +105,7 @@ def _trimmed(rows: list[Row], gutter: _Gutter) -> _Gutter | None:
     return _Gutter(start, end, gutter.x) if end - start >= _FEWEST_LINES else None
 
 
-def _is_apart(row: Row, neighbour: Row, x: float) -> bool:
+def _is_apart(row: LineRow, neighbour: LineRow, x: float) -> bool:
     """Return whether a row on one side is set off from the next by space and by size."""
     one_sided = all(line.x0 > x for line in row) or all(line.x1 < x for line in row)
     space = abs(neighbour[0].base - row[0].base)
@@ -114,7 +114,7 @@ def _is_apart(row: Row, neighbour: Row, x: float) -> bool:
     return one_sided and (space > 2.6 * size or (space > 1.5 * size and other_size))
 
 
-def _parts_prose(rows: list[Row], gutter: _Gutter, rules: Sequence[Box]) -> bool:
+def _parts_prose(rows: list[LineRow], gutter: _Gutter, rules: Sequence[Box]) -> bool:
     left: list[Line] = []
     right: list[Line] = []
     for row in rows[gutter.start : gutter.end]:

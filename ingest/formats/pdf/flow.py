@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ingest.formats.pdf.blocks import Block, ends_sentence
+from ingest.formats.pdf.blocks import PageBlock, ends_sentence
 from ingest.formats.pdf.tables.grids import PageTable, TableCell
 
 # Than the text: a heading; and one that OCR saw.
@@ -22,11 +22,11 @@ _CONTINUED = re.compile(
 )
 
 
-def make_flow(blocks: Sequence[Block]) -> list[Block]:
+def make_flow(blocks: Sequence[PageBlock]) -> list[PageBlock]:
     """Return a document's blocks with headings marked and parts put together."""
     body = _body_size(blocks)
     marked = _with_headings(blocks, body)
-    flow: list[Block] = []
+    flow: list[PageBlock] = []
     for block in marked:
         if block.kind == "table" and (before := _table_before(flow, block)) is not None:
             _append_table(before, block)
@@ -37,7 +37,7 @@ def make_flow(blocks: Sequence[Block]) -> list[Block]:
     return flow
 
 
-def _body_size(blocks: Sequence[Block]) -> float:
+def _body_size(blocks: Sequence[PageBlock]) -> float:
     """Return the font's height of most of the text."""
     sizes: Counter[float] = Counter()
     for block in blocks:
@@ -47,7 +47,7 @@ def _body_size(blocks: Sequence[Block]) -> float:
     return sizes.most_common(1)[0][0] if sizes else 10.0
 
 
-def _with_headings(blocks: Sequence[Block], body: float) -> list[Block]:
+def _with_headings(blocks: Sequence[PageBlock], body: float) -> list[PageBlock]:
     """Mark headings: larger than the text, or bold where the text is not; levels by size."""
     characters = bold = 0
     for block in blocks:
@@ -88,7 +88,7 @@ def _levels(sizes: Sequence[float]) -> dict[float, int]:
     return levels
 
 
-def _table_before(flow: Sequence[Block], block: Block) -> Block | None:
+def _table_before(flow: Sequence[PageBlock], block: PageBlock) -> PageBlock | None:
     """Return the table that one at the top of the next page, or of the next column, continues."""
     if not flow:
         return None
@@ -109,7 +109,7 @@ def _table_before(flow: Sequence[Block], block: Block) -> Block | None:
     return before if close >= 0.7 * one.width and close >= 2 and not _own_header(one, other) else None
 
 
-def _last_page(table: PageTable, block: Block) -> int:
+def _last_page(table: PageTable, block: PageBlock) -> int:
     pages = [word.page for row in table.rows[-2:] for cell in row for line in cell.lines for word in line]
     return max(pages, default=block.page)
 
@@ -120,7 +120,7 @@ def _own_header(one: PageTable, other: PageTable) -> bool:
     return count > 0 and _names(one.rows[:count]) != _names(other.rows[:count])
 
 
-def _append_table(before: Block, block: Block) -> None:
+def _append_table(before: PageBlock, block: PageBlock) -> None:
     one, other = before.table, block.table
     if one is None or other is None:
         return
@@ -136,7 +136,7 @@ def _names(rows: Sequence[Sequence[TableCell]]) -> list[str]:
     return [" ".join(cell.text.split()).casefold() for row in rows for cell in row]
 
 
-def _open_part(flow: Sequence[Block], block: Block) -> int | None:
+def _open_part(flow: Sequence[PageBlock], block: PageBlock) -> int | None:
     """Return the index of the paragraph that a block at the start of a column or page continues."""
     first = (
         block.lines[0].words[block.mark_words].text if len(block.lines[0].words) > block.mark_words else ""
@@ -157,7 +157,7 @@ def _open_part(flow: Sequence[Block], block: Block) -> int | None:
     return None
 
 
-def _continues(before: Block, block: Block, first: str) -> bool:
+def _continues(before: PageBlock, block: PageBlock, first: str) -> bool:
     text = before.text
     if block.kind == "item":
         return False
@@ -172,7 +172,7 @@ def _continues(before: Block, block: Block, first: str) -> bool:
     return before.ends_full and not block.indented and (first[:1].isalnum() or first[:1] in "(\"“'‘$€£")
 
 
-def _append_part(flow: list[Block], at: int, block: Block) -> None:
+def _append_part(flow: list[PageBlock], at: int, block: PageBlock) -> None:
     """Put a paragraph's next part to it; what stood between comes before it, if on its page."""
     paragraph = flow.pop(at)
     page = paragraph.lines[-1].words[-1].page

@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest.formats.file_text import clean
 from ingest.formats.pdf.annotations import Annotations, read_annotations
-from ingest.formats.pdf.blocks import Block, make_blocks
+from ingest.formats.pdf.blocks import PageBlock, make_blocks
 from ingest.formats.pdf.columns import reading_order
 from ingest.formats.pdf.page.drawings import Drawings, read_drawings
 from ingest.formats.pdf.page.figures import take_figures
@@ -86,11 +86,11 @@ def read_page(page: Any, index: int, form: Any = None) -> Page:
     )
 
 
-def blocks_of(pages: Sequence[Page]) -> list[Block]:
+def blocks_of(pages: Sequence[Page]) -> list[PageBlock]:
     """Return the blocks of a document in the order of reading: first what heads and feet say, then page by page."""
     margins = take_margins([page.lines for page in pages], [page.drawings.across for page in pages])
     blocks = [
-        Block("margin", [make_line([word for line in row for word in line.words])], page=page)
+        PageBlock("margin", [make_line([word for line in row for word in line.words])], page=page)
         for page, row in margins
     ]
     region, links = 0, set[str]()
@@ -101,24 +101,24 @@ def blocks_of(pages: Sequence[Page]) -> list[Block]:
                 block.page, block.region = page.index, region
                 blocks.append(block)
         region += 1
-        blocks += [Block("margin", [line], page=page.index) for line in _turned_lines(page.turned)]
+        blocks += [PageBlock("margin", [line], page=page.index) for line in _turned_lines(page.turned)]
         blocks += [replace(block, page=page.index, region=region) for block in _laid_on(page, links)]
     return blocks
 
 
-def _laid_on(page: Page, links: set[str]) -> list[Block]:
+def _laid_on(page: Page, links: set[str]) -> list[PageBlock]:
     """Return text boxes, notes and links as blocks; `links` holds those that have been written."""
     blocks = []
     for text, box in page.annotations.texts:
         rows = [row for row in text.splitlines() if row.strip()]
         lines = [make_line(_spread(row, box, page)) for row in rows]
-        blocks.append(Block("text", lines, breaks=set(range(1, len(lines)))))
+        blocks.append(PageBlock("text", lines, breaks=set(range(1, len(lines)))))
     for address, box in page.annotations.links:
         linked = " ".join(word.text for word in page.words if _within(word, box))
         stated = address.removeprefix("mailto:").removesuffix("/").split("://")[-1]
         if address not in links and stated not in linked.replace(" ", ""):
             links.add(address)
-            blocks.append(Block("text", [make_line(_spread(f"Link: {linked} <{address}>", box, page))]))
+            blocks.append(PageBlock("text", [make_line(_spread(f"Link: {linked} <{address}>", box, page))]))
     return blocks
 
 

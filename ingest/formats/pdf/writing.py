@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
 from ingest.formats.grid import Cell, lay_out, write_table
-from ingest.formats.pdf.blocks import Block
+from ingest.formats.pdf.blocks import PageBlock
 from ingest.formats.pdf.hyphens import HYPHENS, Hyphens
 from ingest.formats.pdf.page.direction import logical_order
 from ingest.formats.pdf.page.lines import is_currency
@@ -35,7 +35,7 @@ class TextWriter:
     def text(self) -> str:
         return "".join(self._parts)
 
-    def write(self, block: Block) -> None:
+    def write(self, block: PageBlock) -> None:
         """Write a block, a blank line before it; items follow each other line by line."""
         is_item = block.kind == "item"
         if block.kind == "table" and block.table is not None:
@@ -54,7 +54,7 @@ class TextWriter:
         self._parts.append(text)
         self._length += len(text)
 
-    def _paragraph(self, block: Block) -> tuple[str, list[tuple[int, int, Word]]]:
+    def _paragraph(self, block: PageBlock) -> tuple[str, list[tuple[int, int, Word]]]:
         prefix = ""
         if block.kind == "heading":
             prefix = f"{_HEADING_MARK * max(1, min(6, block.level))} "

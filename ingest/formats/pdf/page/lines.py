@@ -45,7 +45,7 @@ class Line:
         return " ".join(word.text for word in self.words)
 
 
-Row = list[Line]  # from left to right
+LineRow = list[Line]  # from left to right
 
 
 def is_numeric(text: str) -> bool:
@@ -80,9 +80,9 @@ def make_lines(words: Iterable[Word]) -> list[Line]:
     return _with_scripts(lines)
 
 
-def make_rows(lines: Iterable[Line]) -> list[Row]:
+def make_rows(lines: Iterable[Line]) -> list[LineRow]:
     """Group lines side by side to rows, from the top."""
-    rows: list[Row] = []
+    rows: list[LineRow] = []
     for line in sorted(lines, key=lambda line: (line.base, line.x0)):
         if rows and _beside(rows[-1][0], line):
             rows[-1].append(line)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.formats.pdf.page.lines import Line, Row, make_rows
+from ingest.formats.pdf.page.lines import Line, LineRow, make_rows
 from ingest.formats.pdf.page.words import Box
 
 _MOST_ROWS = 4  # of a head or a foot
@@ -27,7 +27,7 @@ class _Edge:
     """A row at the top or the foot of a page."""
 
     page: int
-    row: Row
+    row: LineRow
     key: str
     y: float
 
@@ -58,7 +58,7 @@ def take_margins(pages: Sequence[list[Line]], rules: Sequence[Sequence[Box]]) ->
     return kept
 
 
-def _edges(page: int, rows: Sequence[Row], from_top: bool) -> list[_Edge]:
+def _edges(page: int, rows: Sequence[LineRow], from_top: bool) -> list[_Edge]:
     """Return the outer rows of a page from its edge inwards."""
     outer = rows[:_MOST_ROWS] if from_top else rows[: -_MOST_ROWS - 1 : -1]
     edges = []
@@ -125,7 +125,7 @@ def _counts(edge: _Edge, edges: Sequence[_Edge]) -> bool:
 
 def _taken(
     edges: Sequence[_Edge],
-    rows: Sequence[Row],
+    rows: Sequence[LineRow],
     repeated: set[tuple[int, str]],
     rules: Sequence[Box],
     from_top: bool,
@@ -146,7 +146,7 @@ def _taken(
     return []
 
 
-def _is_set_off(edge: _Edge, inner: Row, rules: Sequence[Box]) -> bool:
+def _is_set_off(edge: _Edge, inner: LineRow, rules: Sequence[Box]) -> bool:
     """Return whether space, a rule or another size stands between a head and the text."""
     line, other = edge.row[0], inner[0]
     if len(edge.row) > 1 and len(edge.row) == len(inner) and abs(line.size - other.size) < 0.05 * line.size:

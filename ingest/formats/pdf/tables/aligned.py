@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 
 from ingest.formats.pdf.page.drawings import Drawings
-from ingest.formats.pdf.page.lines import Row
+from ingest.formats.pdf.page.lines import LineRow
 from ingest.formats.pdf.tables.grids import PageTable
 from ingest.formats.pdf.tables.header import body_rows, header_levels
 from ingest.formats.pdf.tables.parts import PartedRow, parted
@@ -24,10 +24,10 @@ _MOST_TITLES = 9
 _LONGEST_CELL = 9  # words on average, of a table without numbers
 
 
-def with_tables(rows: Sequence[Row], drawings: Drawings) -> list[Row | PageTable]:
+def with_tables(rows: Sequence[LineRow], drawings: Drawings) -> list[LineRow | PageTable]:
     """Return the rows of a region, those that make a table replaced by it."""
     parted_rows = [parted(row) for row in rows]
-    result: list[Row | PageTable] = []
+    result: list[LineRow | PageTable] = []
     done = 0
     for start, end in _groups(parted_rows):
         start = _after_titles(parted_rows, _with_header(parted_rows, start, end, done), end)

@@ -11,11 +11,11 @@ from ingest.formats.grid import is_number
 from ingest.formats.pdf.page.drawings import Drawings
 from ingest.formats.pdf.page.words import Box
 from ingest.formats.pdf.tables.grids import TableCell
-from ingest.formats.pdf.tables.parts import Part, PartedRow
+from ingest.formats.pdf.tables.parts import PartedRow, RowPart
 
 Edges = Sequence[tuple[float, float]]
 # column -> (its part, how many columns it spans)
-Placed = dict[int, tuple[Part, int]]
+Placed = dict[int, tuple[RowPart, int]]
 _MOST_HEADER_ROWS = 6
 _PIECES = 3.6  # points between the pieces of one rule
 _FLUSH = 2.5  # points
@@ -26,7 +26,7 @@ _RULE_BELOW = 0.9  # of the font's height, below the baseline
 class _Name:
     """A name above columns: its lines, from the top, and which columns it stands over."""
 
-    parts: list[Part]
+    parts: list[RowPart]
     last_row: int
     column: int = 0
     span: int = 1
@@ -81,7 +81,7 @@ def _stacked_names(rows: Sequence[PartedRow], rules: Sequence[Box]) -> list[_Nam
     return names
 
 
-def _stacks(name: _Name, part: Part, rows: Sequence[PartedRow], index: int, rules: Sequence[Box]) -> bool:
+def _stacks(name: _Name, part: RowPart, rows: Sequence[PartedRow], index: int, rules: Sequence[Box]) -> bool:
     row, before = rows[index], rows[index - 1]
     if row.base - before.base > 1.7 * row.size:
         return False
@@ -101,7 +101,7 @@ def _reaches(
 ) -> list[tuple[int, int]]:
     """Return the first column and the number of columns of names that end in one row."""
     centres = [(left + right) / 2 for left, right in edges]
-    places = [_place(Part([word for part in name.parts for word in part.words]), edges) for name in names]
+    places = [_place(RowPart([word for part in name.parts for word in part.words]), edges) for name in names]
     grouped = _in_groups([column for column, span in places if column > 0 and span == 1], len(edges) - 1)
     result = []
     for at, (name, (column, span)) in enumerate(zip(names, places, strict=True)):
@@ -180,13 +180,13 @@ def _placed(row: PartedRow, edges: Edges) -> Placed:
         first, span = _place(part, edges)
         if first in placed:
             before, its_span = placed[first]
-            placed[first] = (Part([*before.words, *part.words]), max(span, its_span))
+            placed[first] = (RowPart([*before.words, *part.words]), max(span, its_span))
         else:
             placed[first] = (part, span)
     return placed
 
 
-def _place(part: Part, edges: Edges) -> tuple[int, int]:
+def _place(part: RowPart, edges: Edges) -> tuple[int, int]:
     """Return the first column that a part stands in, and how many it covers."""
     reached = [
         column
@@ -267,7 +267,7 @@ def _goes_on(
     return False
 
 
-def _is_below(part: Part, following: Part) -> bool:
+def _is_below(part: RowPart, following: RowPart) -> bool:
     """Return whether a text without numbers goes on below another: alike, and flush with it on some side."""
     if is_number(following.text) or following.words[0].bold != part.words[-1].bold:
         return False

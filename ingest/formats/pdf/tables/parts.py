@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from ingest.formats.grid import is_number
-from ingest.formats.pdf.page.lines import Row, is_currency
+from ingest.formats.pdf.page.lines import LineRow, is_currency
 from ingest.formats.pdf.page.words import Word
 
 # A list's mark is no cell of its own.
@@ -21,7 +21,7 @@ _MOST_WORDS, _PROSE_COVER = 11, 0.85
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RowPart:
     """A part of a row: neighbouring words that no wide gap splits."""
 
     words: list[Word]
@@ -49,8 +49,8 @@ class Part:
 class PartedRow:
     """A row of a region and its parts."""
 
-    row: Row
-    parts: list[Part]
+    row: LineRow
+    parts: list[RowPart]
     base: float
     size: float
     stands_alone: bool = False  # a table or a figure
@@ -58,21 +58,21 @@ class PartedRow:
     has_values: bool = False  # an amount beyond the first part
 
 
-def parted(row: Row) -> PartedRow:
+def parted(row: LineRow) -> PartedRow:
     """Return a row with its parts."""
-    parts: list[Part] = []
+    parts: list[RowPart] = []
     for line in row:
         if line.table is not None or line.figure:
             words = line.words or [Word("", *line.box, line.base, line.size)]
-            return PartedRow(row, [Part(words)], line.base, line.size, stands_alone=True)
-        parts.append(Part(line.words))
-    glued: list[Part] = []
+            return PartedRow(row, [RowPart(words)], line.base, line.size, stands_alone=True)
+        parts.append(RowPart(line.words))
+    glued: list[RowPart] = []
     for part in parts:
         before = glued[-1] if glued else None
         opens = before is not None and is_currency(before.words[-1].text) and _OPENS_AMOUNT.match(part.text)
         closes = before is not None and _CLOSES_AMOUNT.fullmatch(part.text) and before.text[-1:].isdigit()
         if before is not None and (opens or (closes and part.x0 - before.x1 < 2 * part.words[0].size)):
-            glued[-1] = Part([*before.words, *part.words])
+            glued[-1] = RowPart([*before.words, *part.words])
         else:
             glued.append(part)
     result = PartedRow(row, glued, row[0].base, median(line.size for line in row))
@@ -81,7 +81,7 @@ def parted(row: Row) -> PartedRow:
     return result
 
 
-def _is_tabular(parts: list[Part]) -> bool:
+def _is_tabular(parts: list[RowPart]) -> bool:
     if len(parts) <= (2 if _MARK.fullmatch(parts[0].text) else 1):
         return False
     words = sum(len(word.text) > 1 and word.text[1].isalpha() for part in parts for word in part.words)

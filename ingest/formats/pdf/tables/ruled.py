@@ -19,7 +19,7 @@ _MOST_CELLS = 20_000
 _MOST_CELL_WORDS = 200
 
 # A rule: where it lies across its direction, and where it starts and ends along it.
-Rule = tuple[float, float, float]
+RuleLine = tuple[float, float, float]
 
 
 def ruled_tables(words: Sequence[Word], drawings: Drawings) -> tuple[list[PageTable], list[Word]]:
@@ -41,10 +41,10 @@ def ruled_tables(words: Sequence[Word], drawings: Drawings) -> tuple[list[PageTa
     return tables, rest
 
 
-def _merged(rules: list[Rule]) -> list[Rule]:
+def _merged(rules: list[RuleLine]) -> list[RuleLine]:
     """Join the pieces of each rule."""
-    merged: list[Rule] = []
-    lanes: list[list[Rule]] = []
+    merged: list[RuleLine] = []
+    lanes: list[list[RuleLine]] = []
     for rule in sorted(rules):
         if lanes and rule[0] - lanes[-1][0][0] <= _SAME:
             lanes[-1].append(rule)
@@ -60,7 +60,7 @@ def _merged(rules: list[Rule]) -> list[Rule]:
     return merged
 
 
-def _lattices(across: list[Rule], down: list[Rule]) -> list[tuple[list[Rule], list[Rule]]]:
+def _lattices(across: list[RuleLine], down: list[RuleLine]) -> list[tuple[list[RuleLine], list[RuleLine]]]:
     """Group rules that meet; only groups that can hold several cells are returned."""
     rows, columns = np.array(across), np.array(down)
     meets = (
@@ -69,7 +69,7 @@ def _lattices(across: list[Rule], down: list[Rule]) -> list[tuple[list[Rule], li
         & (rows[:, None, 0] >= columns[None, :, 1] - _MEET)
         & (rows[:, None, 0] <= columns[None, :, 2] + _MEET)
     )
-    groups: list[tuple[list[Rule], list[Rule]]] = []
+    groups: list[tuple[list[RuleLine], list[RuleLine]]] = []
     unseen = set(range(len(across)))
     while unseen:
         rows_of, columns_of = {unseen.pop()}, set[int]()
@@ -88,7 +88,7 @@ def _lattices(across: list[Rule], down: list[Rule]) -> list[tuple[list[Rule], li
 class _Lattice:
     """Rules that meet, and the cells between them."""
 
-    def __init__(self, across: list[Rule], down: list[Rule]) -> None:
+    def __init__(self, across: list[RuleLine], down: list[RuleLine]) -> None:
         self._across, self._down = across, down
         ends_x = [end for rule in across for end in rule[1:]]
         ends_y = [end for rule in down for end in rule[1:]]

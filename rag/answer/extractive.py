@@ -11,7 +11,7 @@ from rag.answer.relevance import Sentence, Weighed, confidence, largest_maxsim, 
 from rag.answer.strategy import SUMMARY, names_document
 from rag.models.embed import Embedder
 from rag.models.reader import Reader, Reading
-from rag.text.tables import Row, original_span, spelled_out, spelled_row
+from rag.text.tables import Row, original_span, spelled_hit, spelled_row
 from rag.text.words import question_terms, text_terms
 from rag.types import Citation, Context, Draft
 
@@ -151,7 +151,7 @@ def _spelled(sentence: Sentence) -> tuple[str, list[tuple[int, int, int]]]:
     """Return what the reader reads of a sentence's evidence, and where its parts stand in the hit's text."""
     hit = sentence.evidence.hit
     if sentence.row is None:
-        return spelled_out(hit.text, hit.above)
+        return spelled_hit(hit)
     text, origins = spelled_row(sentence.row)
     return text, [(start, end, origin - hit.start) for start, end, origin in origins]
 

@@ -24,7 +24,7 @@ import numpy as np
 from rag.errors import ModelError
 from rag.models.embed import Embedder, maxsim, unit
 from rag.text.injection import sign_of_injection
-from rag.text.tables import Row, find_rows, is_row, split_units
+from rag.text.tables import Row, is_row, rows_of, split_units
 from rag.text.words import question_terms, text_terms
 from rag.types import Chunk, Context, Evidence
 
@@ -130,9 +130,7 @@ def sentence_features(question: str, sentences: Sequence[Sentence], embedder: Em
 def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
     """Yield the sentences of a piece of evidence that state something, not headings and table rules."""
     hit = evidence.hit
-    rows = (
-        {row.start: row for row in find_rows(hit.text, hit.above, start=hit.start)} if "|" in hit.text else {}
-    )
+    rows = {row.start: row for row in rows_of(hit)}
     for start, end in split_units(hit.text):
         begin = hit.start + start
         text = hit.text[start:end]

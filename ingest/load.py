@@ -20,7 +20,7 @@ _READERS = {
     "txt": "plain.text",
     "md": "plain.text",
     "html": "markup.web",
-    "pdf": "pdf",
+    "pdf": "pdf.reader",
     "docx": "office.word.document",
     "pptx": "office.slides.presentation",
     "xlsx": "office.workbook.book",

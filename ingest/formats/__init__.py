@@ -11,7 +11,7 @@ markup/        HTML, XML, e-books, reStructuredText, AsciiDoc, LaTeX
 mail/          e-mail (eml), mailboxes (mbox), Outlook messages (msg)
 inside.py      read a file that lies inside another
 office/        docx, pptx and xlsx
-pdf.py         PDF, scans included where OCR is installed
+pdf/           PDF, by where things stand on the page
 
 A new format is a module here, its suffixes in signature.py and its name in `ingest/load.py`.
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -170,8 +171,10 @@ class Embeddings:
 
 
 def embedding_key(fingerprint: str, indexed_text: str) -> bytes:
-    """Return the 16 bytes that name the embedding of a text by a model."""
-    return hashlib.sha256(f"{fingerprint}\0{indexed_text}".encode("utf-8", "surrogatepass")).digest()[:16]
+    """Return the 16 bytes that name the embedding of a text by a model, which reads its compatibility characters as the
+    plain ones."""
+    read = unicodedata.normalize("NFKC", indexed_text)
+    return hashlib.sha256(f"{fingerprint}\0{read}".encode("utf-8", "surrogatepass")).digest()[:16]
 
 
 def insert_chunks(

@@ -19,7 +19,7 @@ FormatReader = Callable[
 _READERS = {
     "txt": "plain.text",
     "md": "plain.text",
-    "html": "markup.web",
+    "html": "web.html",
     "pdf": "pdf.reader",
     "docx": "office.word.document",
     "pptx": "office.slides.presentation",

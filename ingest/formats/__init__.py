@@ -7,7 +7,8 @@ markdown.py    write the light markdown that every format becomes: headings, lis
 
 encoding/      which characters the bytes of a text mean
 plain/         text and markdown, csv, JSON, notebooks, source code, subtitles, calendars
-markup/        HTML, XML, e-books, reStructuredText, AsciiDoc, LaTeX
+web/           HTML
+markup/        XML, e-books, reStructuredText, AsciiDoc, LaTeX
 mail/          e-mail (eml), mailboxes (mbox), Outlook messages (msg)
 inside.py      read a file that lies inside another
 office/        docx, pptx and xlsx

@@ -10,9 +10,10 @@ from rag.errors import UnreadableFile
 
 
 def test_notebook() -> None:
+    table = "<table><tr><th>a<th>b<tr><td>1<td>2</table>"
     outputs = [
         {"output_type": "stream", "text": ["1\n"]},
-        {"output_type": "execute_result", "data": {"text/plain": "a", "text/html": "<table><tr><th>a<th>b<tr><td>1<td>2</table>"}},
+        {"output_type": "execute_result", "data": {"text/plain": "a", "text/html": table}},
         {"output_type": "display_data", "data": {"image/png": "x", "text/plain": "<Figure>"}},
         {"output_type": "error", "ename": "ValueError", "evalue": "\x1b[31mbad\x1b[0m"},
     ]  # fmt: skip
@@ -28,7 +29,7 @@ def test_notebook() -> None:
     assert loaded.omissions == (Omission("image", "output of cell 2"),)
     with pytest.raises(UnreadableFile, match="has no cells"):
         load(b"{}", "a.ipynb")
-    with pytest.raises(UnreadableFile, match="not valid JSON: .* line 2, column 1"):
+    with pytest.raises(UnreadableFile, match=r"not valid JSON: .* line 2, column 1"):
         load(b'{"cells": [\n', "a.ipynb")
 
 

@@ -125,8 +125,7 @@ class _Writer:
         """Yield the further lines of a paragraph or an item."""
         while self._at < len(self._lines):
             line = self._lines[self._at]
-            begins = _ITEM.fullmatch(line.lstrip()) or _ATTRIBUTE.fullmatch(line) or _FENCES.fullmatch(line) or line.startswith(("|===", "//", "["))
-            if not line.strip() or begins or line.strip() == "+" or _TITLE.fullmatch(line) or _FRAME.fullmatch(line):
+            if not line.strip() or line.strip() == "+" or _begins_block(line):
                 return
             self._at += 1
             yield line.strip()
@@ -134,12 +133,14 @@ class _Writer:
     def _table(self, lines: list[str]) -> str:
         style, self._style = self._style, ""
         columns = re.search(r'cols="?([^"\]]*)"?', style)
-        if 'format=csv' in style or ",===" in style:
+        if "format=csv" in style or ",===" in style:
             return write_table(list(csv.reader(lines)))
         first = next((at for at, line in enumerate(lines) if line.strip()), 0)
         cells, per_line = self._cells(lines)
         width = _width(columns[1]) if columns else per_line
-        headed = "header" in style or (first + 1 < len(lines) and not lines[first + 1].strip() and per_line == width)
+        headed = "header" in style or (
+            first + 1 < len(lines) and not lines[first + 1].strip() and per_line == width
+        )
         rows = _rows(cells, max(1, width))
         return write_table(lay_out(rows), header_rows=1 if headed else None)
 
@@ -173,6 +174,13 @@ class _Writer:
         what = {"include": "included file", "image": "image without a description"}.get(kind, kind)
         self.omissions.append(Omission(what, f"line {self._at}: {target}"))
         return ""
+
+
+def _begins_block(line: str) -> bool:
+    patterns = (_ATTRIBUTE, _FENCES, _TITLE, _FRAME)
+    if _ITEM.fullmatch(line.lstrip()) or any(pattern.fullmatch(line) for pattern in patterns):
+        return True
+    return line.startswith(("|===", "//", "["))
 
 
 def _rows(cells: list[Cell], width: int) -> list[list[Cell]]:

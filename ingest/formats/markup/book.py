@@ -9,8 +9,8 @@ from urllib.parse import unquote
 from ingest.formats.archive import Archive
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, bounded, from_pages
-from ingest.formats.markup.web import convert, declared_charset
 from ingest.formats.markup.xml_tree import local_name, parse_xml
+from ingest.formats.web.html import convert, declared_charset
 from rag.errors import UnreadableFile
 
 _CONTAINER = "META-INF/container.xml"
@@ -55,7 +55,9 @@ def _chapter(archive: Archive, folder: str, item: Any, place: str) -> tuple[str,
         return "", [Omission("chapter that is no text", f"{place} ({target})")]
     content = archive.read(member)
     page = convert(decode(content, member, declared_charset(content)).text, titled=False)
-    missed = [Omission(it.kind, f"{place}, {it.place}" if it.place else place, it.count) for it in page.omissions]
+    missed = [
+        Omission(it.kind, f"{place}, {it.place}" if it.place else place, it.count) for it in page.omissions
+    ]
     return page.text, missed
 
 
@@ -67,7 +69,9 @@ def _package_path(archive: Archive, name: str) -> str:
                 return str(path)
     found = [member for member in archive.names if member.endswith(".opf")]
     if not found:
-        raise UnreadableFile(f"{name} has no list of its chapters, as an e-book has; open it in an e-book program.")
+        raise UnreadableFile(
+            f"{name} has no list of its chapters, as an e-book has; open it in an e-book program."
+        )
     return found[0]
 
 

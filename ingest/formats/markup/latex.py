@@ -26,56 +26,31 @@ from ingest.formats import markdown
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
 from ingest.formats.grid import Cell, lay_out, write_table
+from ingest.formats.markup.latex_names import (
+    ARGUMENTS,
+    CLAIMS,
+    DRAWINGS,
+    ENVIRONMENT_ARGUMENTS,
+    LISTS,
+    OUTSIDE,
+    PLACEHOLDER,
+    SECTIONS,
+    TABULAR,
+    UNSHOWN,
+)
 from ingest.formats.plain.source_code import fenced
 
-_SECTIONS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
-_LISTS = frozenset(("itemize", "enumerate", "description", "thebibliography", "compactitem", "compactenum"))
-_TABLES = frozenset(("tabular", "tabular*", "tabularx", "tabulary", "longtable", "supertabular"))
-_FORMULAS = re.compile(r"(?:equation|align|alignat|gather|multline|eqnarray|displaymath|math|flalign|array)\*?")
+_FORMULAS = re.compile(
+    r"(?:equation|align|alignat|gather|multline|eqnarray|displaymath|math|flalign|array)\*?"
+)
 _VERBATIM = re.compile(
     r"\\begin\{(verbatim\*?|Verbatim|lstlisting|minted|comment|filecontents\*?)\}(?:\[[^\]]*\])?(?:\{(\w+)\})?"
     r"(.*?)\\end\{\1\}",
     re.DOTALL,
 )
-_CLAIMS = frozenset("theorem lemma proposition corollary definition remark example proof".split())  # noqa: SIM905
-_DRAWINGS = frozenset(("tikzpicture", "pspicture", "picture", "asy", "axis"))
-_OUTSIDE = {
-    **dict.fromkeys(("input", "include", "subfile", "import"), "included file"),
-    **dict.fromkeys(("includegraphics", "includesvg"), "image"),
-    **dict.fromkeys(("bibliography", "addbibresource"), "list of references"),
-}
-_UNSHOWN = frozenset(
-    (
-        *("label", "vspace", "hspace", "hline", "toprule", "midrule", "bottomrule", "cline", "cmidrule", "centering"),
-        *("maketitle", "tableofcontents", "newpage", "clearpage", "noindent", "usepackage", "documentclass", "index"),
-        *("bibliographystyle", "setlength", "setcounter", "pagestyle", "thispagestyle", "rule", "vfill", "hfill"),
-        *("endhead", "endfirsthead", "endfoot", "endlastfoot", "rowcolor", "small", "footnotesize", "large"),
-        *("newcommand", "renewcommand", "providecommand", "def", "newtheorem", "DeclareMathOperator"),
-    )
-)
 _COMMAND = re.compile(r"\\(?:re)?newcommand\*?\{?\\([A-Za-z]+)\}?\{((?:[^{}]|\{[^{}]*\})*)\}")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _SPACE = re.compile(r"\s+")
-_PLACEHOLDER = "ibidverbatim"
-# The arguments of commands that pylatexenc does not know: "[" optional, "{" required, "*" a star.
-_ARGUMENTS = {
-    **dict.fromkeys(("part", "chapter", "section", "subsection", "subsubsection", "paragraph"), "*[{"),
-    **dict.fromkeys(("cite", "citep", "citet", "citeauthor", "citeyear", "parencite", "textcite", "autocite"), "*[[{"),
-    **dict.fromkeys(("ref", "eqref", "autoref", "cref", "Cref", "pageref", "nameref"), "*{"),
-    **dict.fromkeys(("input", "include", "subfile", "bibliography", "addbibresource", "thanks", "label"), "{"),
-    **dict.fromkeys(("title", "author", "date", "url", "path", _PLACEHOLDER, "vspace", "hspace", "index"), "{"),
-    **dict.fromkeys(("bibliographystyle", "pagestyle", "thispagestyle", "cline", "cmidrule", "texttt"), "{"),
-    **dict.fromkeys(("footnote", "footnotetext", "caption", "includegraphics", "includesvg", "usepackage"), "*[{"),
-    **dict.fromkeys(("href", "setlength", "setcounter", "textcolor", "import"), "{{"),
-    **{"bibitem": "[{", "item": "[", "multicolumn": "{{{", "multirow": "[{[{[{", "\\": "*["},
-}
-_ENVIRONMENT_ARGUMENTS = {
-    **dict.fromkeys(("table", "table*", "figure", "figure*", "sidewaystable", "longtabu"), "["),
-    **dict.fromkeys(("thebibliography", "multicols", "spacing"), "{"),
-    **dict.fromkeys(("tabular", "longtable", "supertabular", "minipage"), "[{"),
-    **dict.fromkeys(("tabular*", "tabularx", "tabulary"), "{[{"),
-    **{"wrapfigure": "[{{", "itemize": "[", "enumerate": "[", "description": "["},
-}
 
 
 def read(data: bytes, name: str, limits: FileLimits) -> FileText:
@@ -140,11 +115,11 @@ class _Writer:
     def _keep(self, found: re.Match[str]) -> str:
         """Put text that is no LaTeX aside, and a command in its place."""
         self._verbatim.append((found[1], found[2] or "", found[3]))
-        return f"\\{_PLACEHOLDER}{{{len(self._verbatim) - 1}}}"
+        return f"\\{PLACEHOLDER}{{{len(self._verbatim) - 1}}}"
 
     def _preamble(self, nodes: Sequence[Any]) -> None:
         for node in nodes:
-            if isinstance(node, LatexMacroNode) and node.macroname in ("title", "author", "date", *_OUTSIDE):
+            if isinstance(node, LatexMacroNode) and node.macroname in ("title", "author", "date", *OUTSIDE):
                 self._macro(node)
 
     def _chars(self, text: str) -> None:
@@ -156,20 +131,22 @@ class _Writer:
 
     def _macro(self, node: Any) -> None:
         name = node.macroname
-        arguments = [argument for argument in (node.nodeargd.argnlist if node.nodeargd else []) or [] if argument]
+        arguments = [
+            argument for argument in (node.nodeargd.argnlist if node.nodeargd else []) or [] if argument
+        ]
         last = arguments[-1] if arguments else None
-        if name in _SECTIONS or name == "title":
+        if name in SECTIONS or name == "title":
             self._flush()
             title = self._inline(last)
             if name == "title":
                 self.metadata["title"] = title
-            self.blocks.append(markdown.heading(title, _SECTIONS.get(name, 1)))
+            self.blocks.append(markdown.heading(title, SECTIONS.get(name, 1)))
         elif name in ("author", "date"):
             self.metadata["author" if name == "author" else "created"] = self._inline(last)
             self.blocks.append(self._inline(last))
-        elif name in _OUTSIDE:
-            self.omissions.append(Omission(_OUTSIDE[name], _source(last)))
-        elif name == _PLACEHOLDER:
+        elif name in OUTSIDE:
+            self.omissions.append(Omission(OUTSIDE[name], _source(last)))
+        elif name == PLACEHOLDER:
             self._kept(int(_source(last)))
         elif name in ("verb", "lstinline"):
             self._line.append(str(getattr(node.nodeargd, "verbatim_text", "") or ""))
@@ -180,13 +157,21 @@ class _Writer:
             self.blocks.append(self._inline(last))
         elif name in ("footnote", "footnotetext", "thanks"):
             self._line.append(f" ({self._inline(last)})")
-        elif name.startswith("cite") or name in ("ref", "eqref", "autoref", "cref", "Cref", "pageref", "parencite"):
+        elif name.startswith("cite") or name in (
+            "ref",
+            "eqref",
+            "autoref",
+            "cref",
+            "Cref",
+            "pageref",
+            "parencite",
+        ):
             self._line.append(f"[{_source(last)}]")
         elif name == "href" and len(arguments) > 1:
             self._line.append(f"{self._inline(last)} ({_source(arguments[0])})")
         elif name in ("\\", "newline", "par"):
             self._line.append("\n") if name != "par" else self._flush()
-        elif name not in _UNSHOWN:
+        elif name not in UNSHOWN:
             self._other_macro(node, arguments)
 
     def _other_macro(self, node: Any, arguments: list[Any]) -> None:
@@ -215,15 +200,15 @@ class _Writer:
 
     def _environment(self, node: Any) -> None:
         name = node.environmentname
-        if name in _LISTS:
+        if name in LISTS:
             self._list(node, name)
-        elif name in _TABLES:
+        elif name in TABULAR:
             self._flush()
             self.blocks.append(self._table(node))
         elif _FORMULAS.fullmatch(name):
             self._flush()
             self.blocks.append(f"```latex\n{node.latex_verbatim().strip()}\n```")
-        elif name in _DRAWINGS:
+        elif name in DRAWINGS:
             self.omissions.append(Omission("drawing", name))
         elif name in ("table", "table*"):
             self._flush()
@@ -234,7 +219,7 @@ class _Writer:
             self._flush()
             if name == "abstract":
                 self.blocks.append(markdown.heading("Abstract", 2))
-            elif name.rstrip("*") in _CLAIMS:
+            elif name.rstrip("*") in CLAIMS:
                 self._line.append(f"{name.rstrip('*').title()}. ")
             self.nodes(node.nodelist)
             self._flush()
@@ -253,7 +238,11 @@ class _Writer:
             if isinstance(child, LatexMacroNode) and child.macroname in ("item", "bibitem"):
                 self._flush()
                 number += 1
-                label = self._inline(child.nodeargd.argnlist[0]) if child.nodeargd and child.nodeargd.argnlist else ""
+                label = (
+                    self._inline(child.nodeargd.argnlist[0])
+                    if child.nodeargd and child.nodeargd.argnlist
+                    else ""
+                )
                 if child.macroname == "bibitem":
                     label = ""
                 self._marker = f"{number}. " if "enum" in name else "- "
@@ -281,7 +270,9 @@ class _Writer:
     def _cell(self, nodes: list[Any]) -> Cell:
         for node in nodes:
             if isinstance(node, LatexMacroNode) and node.macroname in ("multicolumn", "multirow"):
-                groups = [group for group in node.nodeargd.argnlist or [] if isinstance(group, LatexGroupNode)]
+                groups = [
+                    group for group in node.nodeargd.argnlist or [] if isinstance(group, LatexGroupNode)
+                ]
                 stated = _source(groups[0]) if groups else ""
                 span = int(stated) if stated.isdigit() and len(stated) < 4 else 1
                 inner = self._cell(list(groups[-1].nodelist)) if groups else Cell("")
@@ -322,8 +313,8 @@ def _parsed(source: str) -> Sequence[Any]:
 @cache
 def _context() -> Any:
     context = get_default_latex_context_db()
-    macros = [MacroSpec(name, arguments) for name, arguments in _ARGUMENTS.items()]
-    environments = [EnvironmentSpec(name, arguments) for name, arguments in _ENVIRONMENT_ARGUMENTS.items()]
+    macros = [MacroSpec(name, arguments) for name, arguments in ARGUMENTS.items()]
+    environments = [EnvironmentSpec(name, arguments) for name, arguments in ENVIRONMENT_ARGUMENTS.items()]
     context.add_context_category("ibid", prepend=True, macros=macros, environments=environments)
     return context
 

@@ -13,7 +13,7 @@ from docutils.parsers.rst.languages import en
 
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
-from ingest.formats.markup.web import convert
+from ingest.formats.web.html import convert
 
 _DIRECTIVE = re.compile(r"^[ \t]*\.\.[ \t]+(?:\|[^|\n]+\|[ \t]+)?([\w:+.-]+)::", re.MULTILINE)
 _ROLE = re.compile(r":([A-Za-z][\w:+.-]*):`")
@@ -43,7 +43,7 @@ _SETTINGS = {
 }
 
 
-class Passage(Directive):
+class Passage(Directive):  # type: ignore[misc, unused-ignore]
     """A directive that docutils does not know, such as those of Sphinx: its arguments and its content are text."""
 
     optional_arguments = 1
@@ -85,7 +85,9 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     settings = {**_SETTINGS, "warning_stream": io.StringIO()}
     tree = publish_doctree(source, settings_overrides=settings)
     faults = _without_messages(tree)
-    page = convert(publish_from_doctree(tree, writer="html5", settings_overrides=settings).decode(), titled=False)
+    page = convert(
+        publish_from_doctree(tree, writer="html5", settings_overrides=settings).decode(), titled=False
+    )
     left_out = [omission for omission in page.omissions if omission.kind != "embedded object"]
     omissions = (*decoded.omissions, *left_out, *faults, *_outside(source))
     return from_text(page.text, {"title": _title(page.text)}, omissions)

@@ -6,14 +6,18 @@ from typing import Any
 
 from lxml import etree, html
 
-from ingest.formats.markup.tree import parse
 from ingest.formats.markup.xml_tree import local_name
+from ingest.formats.web.tree import parse
 
 _SAME = {
-    **dict.fromkeys(("para", "simpara", "formalpara", "p", "ab", "shortdesc", "subtitle", "label", "attrib"), "p"),
+    **dict.fromkeys(
+        ("para", "simpara", "formalpara", "p", "ab", "shortdesc", "subtitle", "label", "attrib"), "p"
+    ),
     **dict.fromkeys(("itemizedlist", "simplelist", "list", "ul", "sl", "choices", "listBibl"), "ul"),
     **dict.fromkeys(("orderedlist", "ol", "steps", "procedure", "substeps"), "ol"),
-    **dict.fromkeys(("listitem", "list-item", "item", "li", "step", "member", "sli", "ref", "bibl", "choice"), "li"),
+    **dict.fromkeys(
+        ("listitem", "list-item", "item", "li", "step", "member", "sli", "ref", "bibl", "choice"), "li"
+    ),
     **dict.fromkeys(("variablelist", "def-list", "dl", "glosslist", "parml"), "dl"),
     **dict.fromkeys(("term", "dt", "glossterm", "pt"), "dt"),
     **dict.fromkeys(("def", "dd", "glossdef", "pd"), "dd"),
@@ -25,13 +29,55 @@ _SAME = {
     **dict.fromkeys(("superscript", "sup"), "sup"),
     **dict.fromkeys(("subscript", "sub"), "sub"),
     **dict.fromkeys(("lb", "break", "br"), "br"),
-    **{"th": "th", "thead": "thead", "tbody": "tbody", "tfoot": "tfoot", "simpletable": "table", "math": "math"},
+    **{
+        "th": "th",
+        "thead": "thead",
+        "tbody": "tbody",
+        "tfoot": "tfoot",
+        "simpletable": "table",
+        "math": "math",
+    },
 }
 _SECTIONS = frozenset(
     (
-        *("book", "article", "chapter", "section", "part", "refentry", "appendix", "preface", "sec", "div", "topic"),
-        *("concept", "task", "reference", "refsect1", "refsect2", "sect1", "sect2", "sect3", "sect4", "sect5"),
-        *("abstract", "entry", "item", "channel", "feed", "glossary", "bibliography", "ack", "app", "front", "back"),
+        *(
+            "book",
+            "article",
+            "chapter",
+            "section",
+            "part",
+            "refentry",
+            "appendix",
+            "preface",
+            "sec",
+            "div",
+            "topic",
+        ),
+        *(
+            "concept",
+            "task",
+            "reference",
+            "refsect1",
+            "refsect2",
+            "sect1",
+            "sect2",
+            "sect3",
+            "sect4",
+            "sect5",
+        ),
+        *(
+            "abstract",
+            "entry",
+            "item",
+            "channel",
+            "feed",
+            "glossary",
+            "bibliography",
+            "ack",
+            "app",
+            "front",
+            "back",
+        ),
         *("div1", "div2", "div3", "example", "set", "TEI", "figure", "ref-list"),
     )
 )
@@ -43,13 +89,30 @@ _TABLES = frozenset(("table", "informaltable"))
 _CAPTIONED = frozenset(("table-wrap", "fig"))
 # Parts of a line without blanks between them: names of persons, dates.
 _PHRASES = frozenset(
-    ("contrib", "author", "personname", "name", "editor", "pubdate", "pub-date", "publisher", "aff", "persName", "date")
+    (
+        "contrib",
+        "author",
+        "personname",
+        "name",
+        "editor",
+        "pubdate",
+        "pub-date",
+        "publisher",
+        "aff",
+        "persName",
+        "date",
+    )
 )
 _NOTES = frozenset(("note", "warning", "tip", "caution", "important", "danger"))
 _FOOTNOTES = frozenset(("footnote", "fn"))
 _INLINE_FIRST = frozenset(("code",))
 _HTML_FIELDS = frozenset(("description", "encoded", "summary", "content"))
-_NAMED_FIELDS = {"pubDate": "Published", "published": "Published", "updated": "Updated", "category": "Category"}
+_NAMED_FIELDS = {
+    "pubDate": "Published",
+    "published": "Published",
+    "updated": "Updated",
+    "category": "Category",
+}
 _DEEPEST = 6
 
 
@@ -86,7 +149,9 @@ def _copy(element: Any, parent: Any, depth: int) -> None:
     elif name in _FOOTNOTES or (name == "note" and above not in _SECTIONS):
         words = (" ".join(text.split()) for text in element.itertext())
         etree.SubElement(parent, "span").text = f" ({' '.join(filter(None, words))})"
-    elif name in _SECTIONS and not (name in ("entry", "item") and above not in ("feed", "channel", "rss", "RDF")):
+    elif name in _SECTIONS and not (
+        name in ("entry", "item") and above not in ("feed", "channel", "rss", "RDF")
+    ):
         _section(element, parent, depth, name)
     else:
         _other(element, parent, depth, name)
@@ -109,13 +174,21 @@ def _title(element: Any, parent: Any, depth: int, above: str) -> None:
 def _other(element: Any, parent: Any, depth: int, name: str) -> None:
     tag = _SAME.get(name)
     mixed = _is_in_line(element)
-    if name in ("listitem", "def") and local_name(element.getparent()) in ("varlistentry", "def-item", "glossentry"):
+    if name in ("listitem", "def") and local_name(element.getparent()) in (
+        "varlistentry",
+        "def-item",
+        "glossentry",
+    ):
         tag = "dd"
-    elif name == "list" and (element.get("list-type") or element.get("rend") or "") in ("order", "ordered", "numbered"):
+    elif name == "list" and (element.get("list-type") or element.get("rend") or "") in (
+        "order",
+        "ordered",
+        "numbered",
+    ):
         tag = "ol"
-    elif name in _INLINE_FIRST and mixed:
-        tag = "span"
-    elif name in ("term", "label", "ref", "item", "p", "bibl") and mixed:
+    elif (name in _INLINE_FIRST and mixed) or (
+        name in ("term", "label", "ref", "item", "p", "bibl") and mixed
+    ):
         tag = "span"
     elif name == "label" and _SAME.get(local_name(element.getparent())) == "li":
         etree.SubElement(parent, "span").text = f"{''.join(element.itertext()).strip()} "
@@ -133,7 +206,9 @@ def _other(element: Any, parent: Any, depth: int, name: str) -> None:
             made.set(key, element.get(key))
     if name in ("graphic", "imagedata", "image", "inline-graphic"):
         made.tag = "img"
-        alt = element.get("alt") or next((child.text for child in element if local_name(child) == "alt"), None)
+        alt = element.get("alt") or next(
+            (child.text for child in element if local_name(child) == "alt"), None
+        )
         if alt:
             made.set("alt", alt)
         return
@@ -206,7 +281,11 @@ def _has_rows(element: Any) -> bool:
 
 
 def _has_blocks(element: Any) -> bool:
-    return any(_SAME.get(local_name(child)) in ("p", "ul", "ol", "pre") for child in element if isinstance(child.tag, str))
+    return any(
+        _SAME.get(local_name(child)) in ("p", "ul", "ol", "pre")
+        for child in element
+        if isinstance(child.tag, str)
+    )
 
 
 def _has_text(element: Any) -> bool:

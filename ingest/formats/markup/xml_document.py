@@ -9,13 +9,13 @@ from lxml import etree
 
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
-from ingest.formats.markup.page import PageWriter, omissions_of
-from ingest.formats.markup.visibility import Visibility
 from ingest.formats.markup.vocabulary import as_page
-from ingest.formats.markup.web import convert, declared_charset
 from ingest.formats.markup.xml_tree import MalformedXml, local_name, parse_xml
 from ingest.formats.plain.records import write_records
 from ingest.formats.plain.source_code import fenced
+from ingest.formats.web.html import convert, declared_charset
+from ingest.formats.web.page import PageWriter, omissions_of
+from ingest.formats.web.visibility import Visibility
 
 _DOCUMENTS = frozenset(
     (
@@ -60,7 +60,9 @@ def _mixed_share(root: Any) -> float:
     mixed = count = 0
     for element in root.iter(etree.Element):
         count += 1
-        if len(element) and ((element.text or "").strip() or any((child.tail or "").strip() for child in element)):
+        if len(element) and (
+            (element.text or "").strip() or any((child.tail or "").strip() for child in element)
+        ):
             mixed += 1
     return mixed / max(1, count)
 

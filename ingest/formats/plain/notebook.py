@@ -9,8 +9,8 @@ from typing import Any
 
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, bounded, from_text
-from ingest.formats.markup.web import convert
 from ingest.formats.plain.source_code import fenced
+from ingest.formats.web.html import convert
 from rag.errors import UnreadableFile
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -33,7 +33,9 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
             " upload it again."
         ) from error
     writer = _Writer(_language(notebook))
-    parts = (part for number, cell in enumerate(_cells(notebook, name), 1) for part in writer.cell(cell, number))
+    parts = (
+        part for number, cell in enumerate(_cells(notebook, name), 1) for part in writer.cell(cell, number)
+    )
     text = "\n\n".join(part for part in bounded(parts, name, limits) if part.strip())
     metadata = notebook.get("metadata") if isinstance(notebook, dict) else None
     title = metadata.get("title") if isinstance(metadata, dict) else None

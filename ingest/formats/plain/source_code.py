@@ -11,9 +11,32 @@ from ingest.formats.file_text import FileLimits, FileText, from_text
 _FENCE = re.compile(r"`{3,}")
 # Suffixes whose languages have other names.
 _LANGUAGES = {
-    **{"py": "python", "js": "javascript", "ts": "typescript", "rb": "ruby", "rs": "rust", "sh": "bash", "yml": "yaml"},
-    **{"h": "c", "hpp": "cpp", "cc": "cpp", "kt": "kotlin", "cs": "csharp", "pl": "perl", "ps1": "powershell"},
-    **{"mjs": "javascript", "jsx": "javascript", "tsx": "typescript", "cfg": "ini", "conf": "ini", "tf": "hcl"},
+    **{
+        "py": "python",
+        "js": "javascript",
+        "ts": "typescript",
+        "rb": "ruby",
+        "rs": "rust",
+        "sh": "bash",
+        "yml": "yaml",
+    },
+    **{
+        "h": "c",
+        "hpp": "cpp",
+        "cc": "cpp",
+        "kt": "kotlin",
+        "cs": "csharp",
+        "pl": "perl",
+        "ps1": "powershell",
+    },
+    **{
+        "mjs": "javascript",
+        "jsx": "javascript",
+        "tsx": "typescript",
+        "cfg": "ini",
+        "conf": "ini",
+        "tf": "hcl",
+    },
 }
 
 

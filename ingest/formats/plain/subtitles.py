@@ -37,7 +37,9 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     decoded = decode(data, name)
     cues = _cues(decoded.text.replace("\r\n", "\n").replace("\r", "\n"))
     if not cues:
-        raise UnreadableFile(f"{name} holds no subtitle; expected times such as 00:01:05,000 --> 00:01:07,500.")
+        raise UnreadableFile(
+            f"{name} holds no subtitle; expected times such as 00:01:05,000 --> 00:01:07,500."
+        )
     return from_text("\n\n".join(_paragraphs(cues)), {}, decoded.omissions)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from ingest.formats import markdown
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
-from ingest.formats.markup.page import PageWriter, omissions_of
-from ingest.formats.markup.tree import parse
-from ingest.formats.markup.visibility import Visibility
+from ingest.formats.web.page import PageWriter, omissions_of
+from ingest.formats.web.tree import parse
+from ingest.formats.web.visibility import Visibility
 
 _CHARSET = re.compile(
     rb"""<(?:meta[^>]*charset|\?xml[^>]*encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE

@@ -9,9 +9,16 @@ import string
 import pytest
 
 from ingest.load import load
-from tests.places import Place, slides, word, workbook
+from tests.places import Place, mail, plain, slides, web, word, workbook
 
-PLACES: list[Place] = [*word.PLACES, *slides.PLACES, *workbook.PLACES]
+PLACES: list[Place] = [
+    *word.PLACES,
+    *slides.PLACES,
+    *workbook.PLACES,
+    *web.PLACES,
+    *mail.PLACES,
+    *plain.PLACES,
+]
 # No dictionary, file or library holds these
 WORDS = [f"zyq{''.join(letters)}wuv" for letters in itertools.product(string.ascii_lowercase, repeat=2)]
 

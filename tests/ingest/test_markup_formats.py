@@ -225,5 +225,5 @@ def test_latex() -> None:
         " (https://y.org/a_b).\n\n1. one\n2. two\n  - x\n\nDepths\n\n"
         "| Site | Depth › 2030 | Depth › 2031 |\n| --- | --- | --- |\n| A & B | 1 | 2 |\n\n```\n# 5% of $x\n```"
     )
-    assert [omission.kind for omission in loaded.omissions] == ["image", "included file"]
+    assert [omission.kind for omission in loaded.omissions] == ["image", "included file", "comment"]
     assert loaded.metadata["title"] == "The Pump X Guide"

@@ -15,6 +15,7 @@ _FEWEST_LINES = 4
 _FULL_LINES, _FULL_WIDTH = 0.45, 0.75
 _FEWEST_WORDS = 2.5
 _NARROWEST = 7.0  # a column of prose, in font heights
+_NEAR_GUTTER = 5.0  # font heights
 _MOST_DIGITS = 0.3
 _MOST_DEPTH = 6
 _MOST_CANDIDATES = 24
@@ -120,6 +121,7 @@ def _parts_prose(rows: list[LineRow], gutter: _Gutter, rules: Sequence[Box]) -> 
     for row in rows[gutter.start : gutter.end]:
         left += [line for line in row if line.x1 <= gutter.x][-1:]
         right += [line for line in row if line.x0 >= gutter.x][:1]
+    left, right = _column_left(left, gutter.x), _column_right(right, gutter.x)
     if min(len(left), len(right)) < _FEWEST_LINES:
         return False
     top, bottom = max(left[0].y0, right[0].y0), min(left[-1].y1, right[-1].y1)
@@ -129,6 +131,24 @@ def _parts_prose(rows: list[LineRow], gutter: _Gutter, rules: Sequence[Box]) -> 
         1 for x0, y0, x1, _ in rules if x0 < gutter.x - 12 and x1 > gutter.x + 12 and top < y0 < bottom
     )
     return crossing < 2 and _is_prose(left) and _is_prose(right)
+
+
+def _column_left(lines: Sequence[Line], x: float) -> list[Line]:
+    """Return the lines of the column left of a gutter, without those of columns further to the left."""
+    near = [line for line in lines if line.x1 >= x - _NEAR_GUTTER * line.size]
+    if not near:
+        return []
+    left = median(line.x0 for line in near)
+    return [line for line in lines if line.x1 > left + line.size]
+
+
+def _column_right(lines: Sequence[Line], x: float) -> list[Line]:
+    """Return the lines of the column right of a gutter, without those of columns further to the right."""
+    near = [line for line in lines if line.x0 <= x + _NEAR_GUTTER * line.size]
+    if not near:
+        return []
+    right = max(line.x1 for line in near)
+    return [line for line in lines if line.x0 < right]
 
 
 def _is_prose(lines: Sequence[Line]) -> bool:

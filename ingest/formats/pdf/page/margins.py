@@ -30,6 +30,7 @@ class _Edge:
     row: LineRow
     key: str
     y: float
+    outermost: bool
 
 
 def take_margins(pages: Sequence[list[Line]], rules: Sequence[Sequence[Box]]) -> list[tuple[int, list[Line]]]:
@@ -66,7 +67,7 @@ def _edges(page: int, rows: Sequence[LineRow], from_top: bool) -> list[_Edge]:
         if row[0].table is not None:
             break
         text = " ".join(line.text for line in row)
-        edges.append(_Edge(page, row, _NUMBERS.sub("#", text.casefold()), row[0].base))
+        edges.append(_Edge(page, row, _NUMBERS.sub("#", text.casefold()), row[0].base, not edges))
     return edges
 
 
@@ -86,7 +87,7 @@ def _repeated(edges: Sequence[Sequence[_Edge]]) -> set[tuple[int, str]]:
         fewest = 2 if len(edges) <= _SHORT_DOCUMENT else _FEWEST_PAGES
         for edge in its:
             same = {other.page for other in its if abs(other.y - edge.y) <= _SAME_PLACE}
-            if len(same) >= fewest or (anywhere and len(key) > 3):
+            if len(same) >= fewest or (anywhere and len(key) > 3 and edge.outermost and "#" not in key):
                 found.add((edge.page, key))
     return found | _numbered(edges)
 
@@ -100,7 +101,8 @@ def _numbered(edges: Sequence[Sequence[_Edge]]) -> set[tuple[int, str]]:
             for at_end in (True, False):
                 number = words[-1 if at_end else 0]
                 if len(words) > 1 and number.isdecimal() and len(number) < 5:
-                    groups[round(edge.y / _SAME_PLACE), int(number) - edge.page, at_end].append(edge)
+                    place = 0 if edge.outermost else round(edge.y / _SAME_PLACE)
+                    groups[place, int(number) - edge.page, at_end].append(edge)
     return {
         (edge.page, edge.key)
         for its in groups.values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from ingest.formats.pdf.page.lines import Line, LineRow, make_rows
@@ -17,6 +18,7 @@ _FEWEST_WORDS = 2.5
 _NARROWEST = 7.0  # a column of prose, in font heights
 _NEAR_GUTTER = 5.0  # font heights
 _MOST_DIGITS = 0.3
+_APART = 1.9  # font heights from one line to the next
 _MOST_DEPTH = 6
 _MOST_CANDIDATES = 24
 
@@ -56,7 +58,7 @@ def _gutter(rows: list[LineRow], rules: Sequence[Box]) -> _Gutter | None:
     """Return the gutter along most rows, if there is any."""
     best: tuple[int, _Gutter] | None = None
     for x in _candidates(rows):
-        for start, end in _uncrossed(rows, x):
+        for start, end in (piece for run in _uncrossed(rows, x) for piece in _pieces(rows, *run)):
             if best is not None and end - start <= best[0]:
                 continue
             gutter = _trimmed(rows, _Gutter(start, end, x))
@@ -94,6 +96,21 @@ def _uncrossed(rows: list[LineRow], x: float) -> list[tuple[int, int]]:
     if start >= 0:
         runs.append((start, len(rows)))
     return [(start, end) for start, end in runs if end - start >= _FEWEST_LINES]
+
+
+def _pieces(rows: list[LineRow], start: int, end: int) -> list[tuple[int, int]]:
+    """Return a run of rows, and the parts of it that space sets apart: a table may stand below columns of prose."""
+    cuts = [start]
+    for index in range(start + 1, end):
+        above = rows[max(start, index - 2) : index]
+        step = rows[index][0].base - max(line.base for row in above for line in row)
+        if step > _APART * max(line.size for line in rows[index]):
+            cuts.append(index)
+    pieces = list(pairwise([*cuts, end]))
+    return [
+        (start, end),
+        *(piece for piece in pieces if len(pieces) > 1 and piece[1] - piece[0] >= _FEWEST_LINES),
+    ]
 
 
 def _trimmed(rows: list[LineRow], gutter: _Gutter) -> _Gutter | None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ingest.formats.pdf.blocks import PageBlock, ends_sentence
+from ingest.formats.pdf.blocks import BESIDE_SIZE, PageBlock, ends_sentence
 from ingest.formats.pdf.tables.grids import PageTable, TableCell
 
 # Than the text: a heading; and one that OCR saw.
@@ -43,6 +43,8 @@ def _body_size(blocks: Sequence[PageBlock]) -> float:
     for block in blocks:
         if block.kind in ("text", "item"):
             for line in block.lines:
+                if line.size <= BESIDE_SIZE:
+                    continue
                 sizes[round(line.size * 2) / 2] += len(line.text)
     return sizes.most_common(1)[0][0] if sizes else 10.0
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest.formats.file_text import clean
 from ingest.formats.pdf.annotations import Annotations, read_annotations
-from ingest.formats.pdf.blocks import PageBlock, make_blocks
+from ingest.formats.pdf.blocks import BESIDE_SIZE, PageBlock, make_blocks
 from ingest.formats.pdf.columns import reading_order
 from ingest.formats.pdf.page.drawings import Drawings, read_drawings
 from ingest.formats.pdf.page.figures import take_figures
@@ -18,9 +18,6 @@ from ingest.formats.pdf.page.words import Box, Word, read_words, turn_box, view_
 from ingest.formats.pdf.tables.aligned import with_tables
 from ingest.formats.pdf.tables.grids import PageTable
 from ingest.formats.pdf.tables.ruled import ruled_tables
-
-# The font's height of text that is not in the page's own lines: small, so that it heads nothing.
-_BESIDE_SIZE = 1.0
 
 
 @dataclass(slots=True)
@@ -137,7 +134,7 @@ def _laid_on(page: Page, links: set[str]) -> list[PageBlock]:
 
 def _spread(text: str, box: Box, page: Page) -> list[Word]:
     """Return the words of a text that stands somewhere in a box."""
-    words = [Word(clean(part), *box, box[3], _BESIDE_SIZE, page=page.index) for part in text.split()]
+    words = [Word(clean(part), *box, box[3], BESIDE_SIZE, page=page.index) for part in text.split()]
     page.words += words
     return words
 

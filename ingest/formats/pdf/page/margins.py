@@ -47,7 +47,7 @@ def take_margins(pages: Sequence[list[Line]], rules: Sequence[Sequence[Box]]) ->
         edges = [_edges(page, its, from_top) for page, its in enumerate(rows)]
         repeated = _repeated(edges)
         for page, its in enumerate(edges):
-            taken = _taken(its, rows[page], repeated, rules[page], from_top, len(pages))
+            taken = _taken(its, rows[page], repeated, rules[page], from_top)
             gone = {id(line) for edge in taken for line in edge.row}
             if gone:
                 pages[page][:] = [line for line in pages[page] if id(line) not in gone]
@@ -62,7 +62,7 @@ def take_margins(pages: Sequence[list[Line]], rules: Sequence[Sequence[Box]]) ->
 def _edges(page: int, rows: Sequence[LineRow], from_top: bool) -> list[_Edge]:
     """Return the outer rows of a page from its edge inwards."""
     outer = rows[:_MOST_ROWS] if from_top else rows[: -_MOST_ROWS - 1 : -1]
-    edges = []
+    edges: list[_Edge] = []
     for row in outer:
         if row[0].table is not None:
             break
@@ -131,15 +131,13 @@ def _taken(
     repeated: set[tuple[int, str]],
     rules: Sequence[Box],
     from_top: bool,
-    pages: int,
 ) -> list[_Edge]:
     """Return the rows of a page's head or foot: repeated ones from the edge on, set off from the text."""
     count = 0
     while count < len(edges) and (edges[count].page, edges[count].key) in repeated:
         count += 1
-    while count:
-        if count >= len(rows):  # all there is on the page
-            return list(edges[:count]) if pages > _SHORT_DOCUMENT else []
+    count = min(count, len(rows) - 1)
+    while count > 0:
         last = edges[count - 1]
         inner = rows[count] if from_top else rows[-count - 1]
         if _is_set_off(last, inner, rules):

@@ -200,7 +200,10 @@ class _Characters:
         step = abs(np.diff(y1))
         # In text from the right, the stream may run to the left; elsewhere that is another line.
         rightwards = x0[1:] >= x0[:-1] - 0.35 * high[1:]
-        leftwards = np.array([reads_right_to_left(code) for code in self._codes[kept].tolist()])
+        codes = self._codes[kept].tolist()
+        leftwards = np.array([reads_right_to_left(code) for code in codes])
+        if leftwards.any():  # brackets and stops among its letters
+            leftwards |= np.array([not chr(code).isalnum() for code in codes]) & _beside(leftwards)
         back = ~rightwards & ~(leftwards[1:] & leftwards[:-1])
         breaks = (
             (spaced & (gap > _SPACE_GAP * high[1:]))
@@ -266,6 +269,14 @@ def _height(font: Any) -> float:
         return _USUAL_HEIGHT
     height = ascent.value - descent.value
     return height if 0.4 < height < 3 else _USUAL_HEIGHT
+
+
+def _beside(marked: np.ndarray) -> np.ndarray:
+    """Return which places have a marked one before or behind them."""
+    beside = np.zeros_like(marked)
+    beside[1:] |= marked[:-1]
+    beside[:-1] |= marked[1:]
+    return beside
 
 
 def _code_points(text_page: Any, count: int) -> np.ndarray:

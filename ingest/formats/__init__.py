@@ -6,8 +6,9 @@ archive.py     open the zip inside Office files without trusting it
 markdown.py    write the light markdown that every format becomes: headings, lists, tables
 
 encoding/      which characters the bytes of a text mean
-plain/         text and markdown, csv and tsv, JSON and JSON Lines
-markup/        HTML
+plain/         text and markdown, csv, JSON, notebooks, source code, subtitles, calendars
+web/           HTML
+markup/        XML, e-books, reStructuredText, AsciiDoc, LaTeX
 mail/          e-mail (eml), mailboxes (mbox), Outlook messages (msg)
 inside.py      read a file that lies inside another
 office/        docx, pptx and xlsx

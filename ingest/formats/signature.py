@@ -5,16 +5,72 @@ from pathlib import PurePosixPath
 from ingest.formats.archive import member_names
 from rag.errors import UnreadableFile
 
-_TEXT = (
-    "txt text rst log tex org adoc toml yaml yml ini cfg conf xml"
-    " py js ts css c h cpp hpp java go rs rb sh sql"
+_CODE = (
+    *(
+        "py",
+        "js",
+        "mjs",
+        "jsx",
+        "ts",
+        "tsx",
+        "css",
+        "scss",
+        "c",
+        "h",
+        "cc",
+        "cpp",
+        "hpp",
+        "cs",
+        "java",
+        "kt",
+        "scala",
+    ),
+    *(
+        "go",
+        "rs",
+        "rb",
+        "php",
+        "swift",
+        "pl",
+        "lua",
+        "r",
+        "jl",
+        "hs",
+        "sh",
+        "bash",
+        "zsh",
+        "ps1",
+        "bat",
+        "sql",
+        "tf",
+    ),
+    *(
+        "toml",
+        "yaml",
+        "yml",
+        "ini",
+        "cfg",
+        "conf",
+        "properties",
+        "proto",
+        "graphql",
+        "vue",
+        "m",
+        "dart",
+        "ex",
+        "exs",
+    ),
 )
 SUFFIXES: dict[str, str] = {
-    **{f".{suffix}": "txt" for suffix in _TEXT.split()},
+    **dict.fromkeys((".txt", ".text", ".log", ".org"), "txt"),
+    **{f".{suffix}": "code" for suffix in _CODE},
     **{".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".xhtml": "html"},
     **{".pdf": "pdf", ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx", ".xlsm": "xlsx"},
     **{".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"},
     **{".eml": "eml", ".mbox": "mbox", ".msg": "msg", ".ics": "ics", ".vcf": "ics"},
+    **{".rst": "rst", ".adoc": "adoc", ".asciidoc": "adoc", ".tex": "tex", ".ltx": "tex", ".epub": "epub"},
+    **dict.fromkeys((".xml", ".rss", ".atom", ".svg", ".dita", ".dbk", ".docbook"), "xml"),
+    **{".ipynb": "ipynb", ".srt": "srt", ".vtt": "srt"},
 }
 FORMATS = ", ".join(dict.fromkeys(SUFFIXES.values()))
 
@@ -24,12 +80,14 @@ _BINARY = {
     "pptx": "a presentation",
     "xlsx": "an Excel workbook",
     "msg": "an Outlook message",
+    "epub": "an e-book",
 }
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OUTLOOK_PART = "__properties_version1.0".encode("utf-16-le")
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _OLD_SUFFIXES = {".doc": "docx", ".xls": "xlsx", ".ppt": "pptx"}
 _OFFICE_FOLDERS = {"word/": "docx", "ppt/": "pptx", "xl/": "xlsx"}
+_E_BOOK = "META-INF/container.xml"
 _OTHERS = (
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -84,8 +142,10 @@ def _suffix(name: str) -> str:
 
 
 def _text_format(data: bytes) -> str:
-    start = data[:1000].lstrip().lower()
-    return "html" if start.startswith((b"<!doctype html", b"<html")) else "txt"
+    start = data[:1000].lstrip(b"\xef\xbb\xbf\r\n\t ").lower()
+    if start.startswith((b"<!doctype html", b"<html")) or (start.startswith(b"<?xml") and b"<html" in start):
+        return "html"
+    return "xml" if start.startswith(b"<?xml") else "txt"
 
 
 def _binary_format(data: bytes, name: str) -> str | None:
@@ -114,7 +174,9 @@ def _zip_format(data: bytes, name: str) -> str:
     for folder, found in _OFFICE_FOLDERS.items():
         if any(member.startswith(folder) for member in members):
             return found
-    raise _unsupported(name, "an OpenDocument or e-book file" if "mimetype" in members else "a zip archive")
+    if _E_BOOK in members:
+        return "epub"
+    raise _unsupported(name, "an OpenDocument file" if "mimetype" in members else "a zip archive")
 
 
 def _old_office_file(data: bytes, name: str) -> UnreadableFile:

@@ -166,11 +166,17 @@ def _cosines(
     question: str, sentences: Sequence[Sentence], promise: np.ndarray, embedder: Embedder
 ) -> np.ndarray:
     best = np.argsort(-promise, kind="stable")[:MOST_ENCODED]
-    vectors = embedder.encode([question, *(sentences[at].spelled for at in best)])
+    vectors = embedder.encode([question, *(_named(sentences[at]) for at in best)])
     found = vectors[1:] @ vectors[0]  # (n_encoded,)
     cosines = np.full(len(sentences), found.min())
     cosines[best] = found
     return cosines
+
+
+def _named(sentence: Sentence) -> str:
+    """Return a sentence after what its document is called: "Extension: 4000" says little without a name."""
+    label = sentence.evidence.hit.chunk.label
+    return f"{label}: {sentence.spelled}" if label else sentence.spelled
 
 
 def _coverages(question: str, sentences: Sequence[Sentence]) -> np.ndarray:
@@ -198,7 +204,7 @@ def _above(chunk: Chunk, offset: int) -> str:
             header = line
         elif not line.lstrip().startswith("|"):
             header = ""
-    return "\n".join([chunk.document, chunk.context, heading, header])
+    return "\n".join([chunk.label or chunk.document, chunk.context, heading, header])
 
 
 def largest_maxsim(question: str, evidence: Sequence[Evidence], embedder: Embedder) -> float:

@@ -23,7 +23,7 @@ from rag.types import Chunk, Document, indexed_text
 CHECKPOINT_S = 86_400  # how long embeddings wait for the rest of their version
 _SELECT = (
     'SELECT k.id AS chunk, d.id AS document_id, d.name, k.version, k.start, k."end", k.text, k.page, k.context, '
-    "k.generation FROM chunks k JOIN documents d ON d.row = k.document"
+    "k.generation, d.metadata FROM chunks k JOIN documents d ON d.row = k.document"
 )
 _OF_VERSION = "WHERE d.id = ? AND d.version = ? AND k.generation = ?"
 
@@ -204,7 +204,8 @@ def _rows(generation: int, row: int, document: Document, pieces: Pieces) -> Iter
 
 
 def _chunk(row: sqlite3.Row) -> Chunk:
-    chunk = Chunk(*tuple(row)[1:])
+    *fields, metadata = tuple(row)[1:]
+    chunk = Chunk(*fields, document_label(row["name"], json.loads(metadata)))
     if chunk.id != row["chunk"]:
         raise StorageError(
             f"Chunk {row['chunk']} of {chunk.document!r} does not carry its own id; restore a backup."

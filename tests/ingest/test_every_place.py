@@ -9,12 +9,13 @@ import string
 import pytest
 
 from ingest.load import load
-from tests.places import Place, mail, plain, slides, web, word, workbook
+from tests.places import Place, mail, pdf, plain, slides, web, word, workbook
 
 PLACES: list[Place] = [
     *word.PLACES,
     *slides.PLACES,
     *workbook.PLACES,
+    *pdf.PLACES,
     *web.PLACES,
     *mail.PLACES,
     *plain.PLACES,

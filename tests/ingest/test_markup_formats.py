@@ -192,7 +192,7 @@ def test_asciidoc() -> None:
     assert loaded.text == (
         "# Pump guide\n\nAnn Lee\n\nIntro to Pump X with bold and the section.\n\n## Section\n\n"
         "```bash\n# no heading\n```\n\n1. one\n2. two\n- three\n\nTerm: meaning\n\nPrices\n\n"
-        "| Item | Cost |\n| --- | --- |\n| Cup | 4 |\n| Both 9 | Both 9 |\n\nA map"
+        "| Item | Cost |\n| --- | --- |\n| Cup | 4 |\n| Both 9 |  |\n\nA map"
     )
     assert loaded.omissions == (Omission("included file", "line 32: other.adoc"),)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 from typing import Literal
 
@@ -14,7 +15,9 @@ from ingest.formats.pdf.page.lines import Line, LineRow, make_line
 from ingest.formats.pdf.page.words import Box
 from ingest.formats.pdf.tables.grids import PageTable
 
-BlockKind = Literal["text", "heading", "item", "table", "figure", "margin"]
+BlockKind = Literal["text", "heading", "item", "table", "figure", "margin", "code"]
+# The font's height of text that is not in a page's own lines: small, so that it heads nothing.
+BESIDE_SIZE = 1.0
 _BULLETS = frozenset("•●▪■◦‣⁃∙·*–—-o❖➢➤✓✔►▶◆\uf0b7\uf0a7\uf0d8\uf076\uf02d")
 _NUMBERED = re.compile(
     r"[\[(]?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[.)\]]|\(?\d{1,2}(?:\.\d{1,2}){1,4}[.)]?"
@@ -95,8 +98,14 @@ def make_blocks(items: Sequence[LineRow | PageTable]) -> list[PageBlock]:
 
 
 def _paragraphs(lines: Sequence[Line]) -> list[PageBlock]:
-    if not lines:
-        return []
+    blocks: list[PageBlock] = []
+    for fixed, run in groupby(lines, key=lambda line: line.fixed):
+        its = list(run)
+        blocks += [PageBlock("code", its)] if fixed and len(its) > 1 else _prose(its)
+    return blocks
+
+
+def _prose(lines: Sequence[Line]) -> list[PageBlock]:
     column = _Column(lines)
     blocks: list[PageBlock] = []
     for line in lines:
@@ -135,25 +144,35 @@ def _bullet_words(line: Line) -> int:
     return int(line.words[0].text in _BULLETS)
 
 
+def _share_size(line: Line, following: Line) -> bool:
+    """Return whether two lines are of one size, or a word of one is of the other's: small capitals begin many lines."""
+    step = _SIZE_STEP * max(line.size, following.size)
+    if abs(line.size - following.size) <= step:
+        return True
+    return any(abs(word.size - following.size) < step / 2 for word in line.words) or any(
+        abs(word.size - line.size) < step / 2 for word in following.words
+    )
+
+
 class _Column:
     """The lines of a region, and how far they reach."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self._from_right = is_right_to_left(" ".join(line.text for line in lines[:50]))
         self._end = max(self._ends(line) for line in lines)
-        steps = [
-            other.base - one.base
-            for one, other in pairwise(lines)
-            if abs(one.size - other.size) < _SIZE_STEP * one.size
-            and other.base - one.base < _WIDEST_LEADING * one.size
-        ]
+        steps: dict[int, list[float]] = defaultdict(list)
+        for one, other in pairwise(lines):
+            step = other.base - one.base
+            if (
+                abs(one.size - other.size) < _SIZE_STEP * one.size
+                and 0.8 * one.size < step < _WIDEST_LEADING * one.size
+            ):
+                steps[round(other.size)].append(step)
         self._leading = {round(line.size): 1.25 * line.size for line in lines}
-        if steps:
+        for size, its in steps.items():
             # Paragraphs of one line must not make their distance the usual one.
-            usual = sorted(steps)[len(steps) // 3]
-            if len(steps) < _FEWEST_STEPS:
-                usual = min(usual, 1.4 * median(line.size for line in lines))
-            self._leading |= {round(line.size): usual for line in lines if usual >= 0.8 * line.size}
+            usual = sorted(its)[len(its) // 3]
+            self._leading[size] = min(usual, 1.4 * size) if len(its) < _FEWEST_STEPS else usual
         self._reach = self._local_ends(lines)
 
     def _begins(self, line: Line) -> float:
@@ -176,12 +195,12 @@ class _Column:
         return reach
 
     def _is_near(self, line: Line, following: Line) -> bool:
-        usual = self._leading.get(round(line.size), 1.25 * line.size)
+        usual = max(self._leading.get(round(its.size), 1.25 * its.size) for its in (line, following))
         step = following.base - line.base
         return (
             0 < step <= max(_PARAGRAPH_GAP * usual, usual + 1.5)
-            and step <= _WIDEST_LEADING * line.size
-            and abs(line.size - following.size) <= _SIZE_STEP * max(line.size, following.size)
+            and step <= _WIDEST_LEADING * max(line.size, following.size)
+            and _share_size(line, following)
         )
 
     def is_full(self, line: Line, following: Line | None) -> bool:
@@ -235,7 +254,8 @@ class _Column:
         further_in = begin > usual + _INDENT * line.size
         if block.kind == "item" and len(block.lines) == 1:
             further_in = False
-        if block.kind == "item" and begin < self._begins(block.lines[0]) - 0.3 * line.size:
+        outdented = block.kind == "item" and begin < self._begins(block.lines[0]) - 0.3 * line.size
+        if outdented and (ends_sentence(last.text) or not self.is_full(last, line)):
             return False
         if self.is_full(last, line):
             return not (further_in and ends_sentence(last.text))

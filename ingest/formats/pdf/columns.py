@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from ingest.formats.pdf.page.lines import Line, LineRow, make_rows
@@ -15,7 +16,9 @@ _FEWEST_LINES = 4
 _FULL_LINES, _FULL_WIDTH = 0.45, 0.75
 _FEWEST_WORDS = 2.5
 _NARROWEST = 7.0  # a column of prose, in font heights
+_NEAR_GUTTER = 5.0  # font heights
 _MOST_DIGITS = 0.3
+_APART = 1.9  # font heights from one line to the next
 _MOST_DEPTH = 6
 _MOST_CANDIDATES = 24
 
@@ -55,7 +58,7 @@ def _gutter(rows: list[LineRow], rules: Sequence[Box]) -> _Gutter | None:
     """Return the gutter along most rows, if there is any."""
     best: tuple[int, _Gutter] | None = None
     for x in _candidates(rows):
-        for start, end in _uncrossed(rows, x):
+        for start, end in (piece for run in _uncrossed(rows, x) for piece in _pieces(rows, *run)):
             if best is not None and end - start <= best[0]:
                 continue
             gutter = _trimmed(rows, _Gutter(start, end, x))
@@ -95,6 +98,21 @@ def _uncrossed(rows: list[LineRow], x: float) -> list[tuple[int, int]]:
     return [(start, end) for start, end in runs if end - start >= _FEWEST_LINES]
 
 
+def _pieces(rows: list[LineRow], start: int, end: int) -> list[tuple[int, int]]:
+    """Return a run of rows, and the parts of it that space sets apart: a table may stand below columns of prose."""
+    cuts = [start]
+    for index in range(start + 1, end):
+        above = rows[max(start, index - 2) : index]
+        step = rows[index][0].base - max(line.base for row in above for line in row)
+        if step > _APART * max(line.size for line in rows[index]):
+            cuts.append(index)
+    pieces = list(pairwise([*cuts, end]))
+    return [
+        (start, end),
+        *(piece for piece in pieces if len(pieces) > 1 and piece[1] - piece[0] >= _FEWEST_LINES),
+    ]
+
+
 def _trimmed(rows: list[LineRow], gutter: _Gutter) -> _Gutter | None:
     """Leave out rows on one side only that stand apart at the top, such as a title or a date."""
     start, end = gutter.start, gutter.end
@@ -120,6 +138,7 @@ def _parts_prose(rows: list[LineRow], gutter: _Gutter, rules: Sequence[Box]) -> 
     for row in rows[gutter.start : gutter.end]:
         left += [line for line in row if line.x1 <= gutter.x][-1:]
         right += [line for line in row if line.x0 >= gutter.x][:1]
+    left, right = _column_left(left, gutter.x), _column_right(right, gutter.x)
     if min(len(left), len(right)) < _FEWEST_LINES:
         return False
     top, bottom = max(left[0].y0, right[0].y0), min(left[-1].y1, right[-1].y1)
@@ -129,6 +148,24 @@ def _parts_prose(rows: list[LineRow], gutter: _Gutter, rules: Sequence[Box]) -> 
         1 for x0, y0, x1, _ in rules if x0 < gutter.x - 12 and x1 > gutter.x + 12 and top < y0 < bottom
     )
     return crossing < 2 and _is_prose(left) and _is_prose(right)
+
+
+def _column_left(lines: Sequence[Line], x: float) -> list[Line]:
+    """Return the lines of the column left of a gutter, without those of columns further to the left."""
+    near = [line for line in lines if line.x1 >= x - _NEAR_GUTTER * line.size]
+    if not near:
+        return []
+    left = median(line.x0 for line in near)
+    return [line for line in lines if line.x1 > left + line.size]
+
+
+def _column_right(lines: Sequence[Line], x: float) -> list[Line]:
+    """Return the lines of the column right of a gutter, without those of columns further to the right."""
+    near = [line for line in lines if line.x0 <= x + _NEAR_GUTTER * line.size]
+    if not near:
+        return []
+    right = max(line.x1 for line in near)
+    return [line for line in lines if line.x0 < right]
 
 
 def _is_prose(lines: Sequence[Line]) -> bool:

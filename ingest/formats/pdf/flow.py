@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ingest.formats.pdf.blocks import PageBlock, ends_sentence
+from ingest.formats.pdf.blocks import BESIDE_SIZE, PageBlock, ends_sentence
 from ingest.formats.pdf.tables.grids import PageTable, TableCell
 
 # Than the text: a heading; and one that OCR saw.
@@ -43,6 +43,8 @@ def _body_size(blocks: Sequence[PageBlock]) -> float:
     for block in blocks:
         if block.kind in ("text", "item"):
             for line in block.lines:
+                if line.size <= BESIDE_SIZE:
+                    continue
                 sizes[round(line.size * 2) / 2] += len(line.text)
     return sizes.most_common(1)[0][0] if sizes else 10.0
 
@@ -78,13 +80,22 @@ def _with_headings(blocks: Sequence[PageBlock], body: float) -> list[PageBlock]:
 
 
 def _levels(sizes: Sequence[float]) -> dict[float, int]:
-    """Return a level from 1 for each size, larger ones first; those within a tenth share one."""
+    """Return a level from 1 for each size, larger ones first; those within a tenth share one.
+
+    Where there are too many, sizes that head little share the level of the next larger one.
+    """
+    groups: list[list[float]] = []
+    for size in sorted(sizes, reverse=True):
+        if groups and size >= 0.93 * groups[-1][0]:
+            groups[-1].append(size)
+        else:
+            groups.append([size])
+    kept = sorted(range(len(groups)), key=lambda at: (-len(groups[at]), at))[:_MOST_LEVELS]
     levels: dict[float, int] = {}
-    level, first = 0, 0.0
-    for size in sorted(set(sizes), reverse=True):
-        if level == 0 or size < 0.93 * first:
-            level, first = min(level + 1, _MOST_LEVELS), size
-        levels[size] = level
+    level = 0
+    for at, group in enumerate(groups):
+        level += at in kept
+        levels |= {size: max(1, level) for size in group}
     return levels
 
 
@@ -147,7 +158,7 @@ def _open_part(flow: Sequence[PageBlock], block: PageBlock) -> int | None:
         before = flow[-back]
         if before.kind == "heading":
             return None
-        if before.kind in ("table", "figure", "margin"):
+        if before.kind in ("table", "figure", "margin", "code"):
             continue
         if before.lines[-1].words[-1].page < block.page - 1 or before.region == block.region:
             return None

@@ -8,19 +8,16 @@ from typing import Any
 
 from ingest.formats.file_text import clean
 from ingest.formats.pdf.annotations import Annotations, read_annotations
-from ingest.formats.pdf.blocks import PageBlock, make_blocks
+from ingest.formats.pdf.blocks import BESIDE_SIZE, PageBlock, make_blocks
 from ingest.formats.pdf.columns import reading_order
 from ingest.formats.pdf.page.drawings import Drawings, read_drawings
 from ingest.formats.pdf.page.figures import take_figures
-from ingest.formats.pdf.page.lines import Line, make_line, make_lines, make_rows
+from ingest.formats.pdf.page.lines import Line, make_line, make_lines, make_rows, without_line_numbers
 from ingest.formats.pdf.page.margins import take_margins
 from ingest.formats.pdf.page.words import Box, Word, read_words, turn_box, view_of
 from ingest.formats.pdf.tables.aligned import with_tables
 from ingest.formats.pdf.tables.grids import PageTable
 from ingest.formats.pdf.tables.ruled import ruled_tables
-
-# The font's height of text that is not in the page's own lines: small, so that it heads nothing.
-_BESIDE_SIZE = 1.0
 
 
 @dataclass(slots=True)
@@ -88,12 +85,13 @@ def read_page(page: Any, index: int, form: Any = None) -> Page:
 
 def blocks_of(pages: Sequence[Page]) -> list[PageBlock]:
     """Return the blocks of a document in the order of reading: first what heads and feet say, then page by page."""
+    _keep_fixed_for_listings(pages)
     margins = take_margins([page.lines for page in pages], [page.drawings.across for page in pages])
     blocks = [
         PageBlock("margin", [make_line([word for line in row for word in line.words])], page=page)
         for page, row in margins
     ]
-    region, links = 0, set[str]()
+    region, links, stamps = 0, set[str](), set[str]()
     for page in pages:
         for lines in _regions(page):
             region += 1
@@ -101,9 +99,20 @@ def blocks_of(pages: Sequence[Page]) -> list[PageBlock]:
                 block.page, block.region = page.index, region
                 blocks.append(block)
         region += 1
-        blocks += [PageBlock("margin", [line], page=page.index) for line in _turned_lines(page.turned)]
+        for line in _turned_lines(page.turned):
+            if line.text not in stamps:
+                stamps.add(line.text)
+                blocks.append(PageBlock("margin", [line], page=page.index))
         blocks += [replace(block, page=page.index, region=region) for block in _laid_on(page, links)]
     return blocks
+
+
+def _keep_fixed_for_listings(pages: Sequence[Page]) -> None:
+    """Treat letters of fixed width as any others where most of a document is typed in them."""
+    words = [word for page in pages for word in page.words]
+    if sum(word.fixed for word in words) * 2 > len(words):
+        for word in words:
+            word.fixed = False
 
 
 def _laid_on(page: Page, links: set[str]) -> list[PageBlock]:
@@ -113,10 +122,11 @@ def _laid_on(page: Page, links: set[str]) -> list[PageBlock]:
         rows = [row for row in text.splitlines() if row.strip()]
         lines = [make_line(_spread(row, box, page)) for row in rows]
         blocks.append(PageBlock("text", lines, breaks=set(range(1, len(lines)))))
+    squeezed = "".join(word.text for word in page.words) if page.annotations.links else ""
     for address, box in page.annotations.links:
         linked = " ".join(word.text for word in page.words if _within(word, box))
         stated = address.removeprefix("mailto:").removesuffix("/").split("://")[-1]
-        if address not in links and stated not in linked.replace(" ", ""):
+        if address not in links and stated not in squeezed:
             links.add(address)
             blocks.append(PageBlock("text", [make_line(_spread(f"Link: {linked} <{address}>", box, page))]))
     return blocks
@@ -124,7 +134,7 @@ def _laid_on(page: Page, links: set[str]) -> list[PageBlock]:
 
 def _spread(text: str, box: Box, page: Page) -> list[Word]:
     """Return the words of a text that stands somewhere in a box."""
-    words = [Word(clean(part), *box, box[3], _BESIDE_SIZE, page=page.index) for part in text.split()]
+    words = [Word(clean(part), *box, box[3], BESIDE_SIZE, page=page.index) for part in text.split()]
     page.words += words
     return words
 
@@ -136,6 +146,8 @@ def _within(word: Word, box: Box) -> bool:
 
 def _regions(page: Page) -> list[list[Line]]:
     tables, lines = _without_tables(page)
+    if not tables:
+        lines = without_line_numbers(lines)
     lines = take_figures(lines, page.drawings, page.width * page.height)
     lines += [_standing(table) for table in tables]
     return reading_order(lines, page.drawings.across)

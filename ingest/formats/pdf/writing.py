@@ -9,12 +9,13 @@ from ingest.formats.grid import Cell, lay_out, write_table
 from ingest.formats.pdf.blocks import PageBlock
 from ingest.formats.pdf.hyphens import HYPHENS, Hyphens
 from ingest.formats.pdf.page.direction import logical_order
-from ingest.formats.pdf.page.lines import is_currency
+from ingest.formats.pdf.page.lines import Line, is_currency
 from ingest.formats.pdf.page.words import Word
 from ingest.formats.pdf.tables.grids import PageTable, TableCell
 from rag.text.boxes import WordBox
 
 _HEADING_MARK = "#"
+_FENCE, _MOST_SPACES = "```", 120
 # A pipe within a cell, as `ingest/formats/markdown.py` writes it.
 _PIPE, _WRITTEN_PIPE = "|", "\\|"
 _OPENING = ("$", "€", "£", "¥")
@@ -40,6 +41,8 @@ class TextWriter:
         is_item = block.kind == "item"
         if block.kind == "table" and block.table is not None:
             written, placed = table_text(block.table, self._hyphens)
+        elif block.kind == "code":
+            written, placed = _listing(block.lines)
         else:
             written, placed = self._paragraph(block)
         if not written.strip():
@@ -96,7 +99,7 @@ def join_lines(
         elif ends_line and _is_broken(text) and following.text[:1].isalnum():
             keeps = hyphens.keeps(text, following.text)
             text, gap = (text if keeps else text.rstrip(HYPHENS)), ""
-        elif (ends_line and text[-1:] in "—/" and len(text) > 1 and following.text[:1].isalnum()) or (
+        elif (ends_line and text[-1:] in "—–/" and len(text) > 1 and following.text[:1].isalnum()) or (
             not ends_line and _is_glued(word, following)
         ):
             gap = ""
@@ -121,8 +124,37 @@ def _is_glued(word: Word, following: Word) -> bool:
         return True
     if following.text in _CLOSING and word.text[-1:].isdigit():
         return True
+    same_base = (
+        abs(following.base - word.base) < 0.1 * word.size
+        and abs(following.size - word.size) < 0.1 * word.size
+    )
+    if (
+        same_base
+        and -0.3 * word.size < following.x0 - word.x1 < 0.04 * word.size
+        and word.text[-1:].isalnum()
+    ):
+        return True  # one word in two fonts
     raised = following.size < 0.82 * word.size and following.text.isalnum() and len(following.text) <= 2
     return raised and len(word.text) <= 2 and word.text.isalpha() and following.x0 - word.x1 < 0.1 * word.size
+
+
+def _listing(lines: Sequence[Line]) -> tuple[str, list[tuple[int, int, Word]]]:
+    """Write lines of fixed width as they stand, spaces included, between fences."""
+    widths = sorted(word.width / len(word.text) for line in lines for word in line.words)
+    step = max(0.5, widths[len(widths) // 2])
+    left = min(line.x0 for line in lines)
+    parts, length, placed = [f"{_FENCE}\n"], len(_FENCE) + 1, []
+    for line in lines:
+        end = left
+        for at, word in enumerate(line.words):
+            spaces = min(_MOST_SPACES, max(1 if at else 0, round((word.x0 - end) / step)))
+            parts += [" " * spaces, word.text]
+            placed.append((length + spaces, length + spaces + len(word.text), word))
+            length += spaces + len(word.text)
+            end = word.x1
+        parts.append("\n")
+        length += 1
+    return "".join([*parts, _FENCE]), placed
 
 
 def table_text(table: PageTable, hyphens: Hyphens) -> tuple[str, list[tuple[int, int, Word]]]:

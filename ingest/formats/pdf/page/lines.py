@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING
 
 from ingest.formats.pdf.page.words import Box, Word
@@ -12,9 +15,14 @@ from ingest.formats.pdf.page.words import Box, Word
 if TYPE_CHECKING:
     from ingest.formats.pdf.tables.grids import PageTable
 
+# Lines of a page that are numbered, at least.
+_FEWEST_NUMBERED = 10
 # Shares of the font's height, which is about 1.15 em.
 _WIDE_GAP = 0.8  # between lines side by side; the widest spaces of justified text come near it
+_WIDER_GAP, _TIMES_USUAL = 0.5, 1.8  # the same where it is so much wider than the spaces beside it
 _NUMBER_GAP = 0.45  # between two numbers: cells of a table
+_FEWEST_DOTS = 4
+_FEWEST_GAPS = 4
 _SAME_BASE = 0.2
 _SCRIPT_SIZE = 0.82  # of its host's: a superscript or subscript
 _NUMERIC = re.compile(r"[$€£¥(+\-−–—]*[\d.,]*\d[\d.,]*[)%*]*|[-–—−]+|\)|%|\)%")
@@ -43,6 +51,11 @@ class Line:
     @property
     def text(self) -> str:
         return " ".join(word.text for word in self.words)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether all its letters are as wide: a line of a program, or of a listing."""
+        return bool(self.words) and all(word.fixed for word in self.words)
 
 
 LineRow = list[Line]  # from left to right
@@ -114,14 +127,18 @@ def _same_baseline(words: Iterable[Word]) -> list[list[Word]]:
 def _split(group: list[Word]) -> list[Line]:
     """Split the words of one baseline where a gap is wide, and drop the second of a word drawn twice."""
     group.sort(key=lambda word: word.x0)
+    if sum(word.text == "." for word in group) >= _FEWEST_DOTS:
+        group = _without_leaders(group)
     lines: list[Line] = []
     run: list[Word] = []
+    gaps = [word.x0 - before.x1 for before, word in pairwise(group) if word.x0 > before.x1]
+    usual = median(gaps) if len(gaps) >= _FEWEST_GAPS else 1e9
     for word in group:
         before = run[-1] if run else None
         if before is not None:
             if word.text == before.text and word.x0 - before.x0 < 0.25 * before.width:
                 continue  # bold by drawing twice
-            if word.x0 - before.x1 > _gap_allowed(before, word):
+            if word.x0 - before.x1 > _gap_allowed(before, word, usual):
                 lines.append(make_line(run))
                 run = []
         run.append(word)
@@ -130,10 +147,21 @@ def _split(group: list[Word]) -> list[Line]:
     return lines
 
 
-def _gap_allowed(before: Word, word: Word) -> float:
+def _without_leaders(group: Sequence[Word]) -> list[Word]:
+    """Return the words of a line without the dots, each set apart, that lead from a title to its page."""
+    dots = [word.text == "." for word in group]
+    return [
+        word
+        for at, word in enumerate(group)
+        if not (dots[at] and ((at > 0 and dots[at - 1]) or (at + 1 < len(group) and dots[at + 1])))
+    ]
+
+
+def _gap_allowed(before: Word, word: Word, usual: float) -> float:
     size = min(before.size, word.size)
+    widest = min(_WIDE_GAP * size, max(_WIDER_GAP * size, _TIMES_USUAL * usual))
     first, second = is_numeric(before.text), is_numeric(word.text) or is_currency(word.text)
-    return (_NUMBER_GAP if first and second else _WIDE_GAP) * size
+    return min(_NUMBER_GAP * size, widest) if first and second else widest
 
 
 def _with_scripts(lines: list[Line]) -> list[Line]:
@@ -181,3 +209,31 @@ def _is_script(line: Line, host: Line) -> bool:
     return any(
         -touch < line.x0 - word.x1 < touch or -touch < word.x0 - line.x1 < touch for word in host.words
     )
+
+
+def without_line_numbers(lines: list[Line]) -> list[Line]:
+    """Return lines without the numbers that count them at the side of a page, as in transcripts and bills."""
+    first = sorted((line for line in lines if line.words[0].text.isdecimal()), key=lambda line: line.base)
+    numbers = [(line, int(line.words[0].text[:6])) for line in first]
+    lefts, rights = [line.x0 for line in first], [line.words[0].x1 for line in first]
+    sides = [Counter(round(end / 4) for end in ends) for ends in (lefts, rights)]
+    side = max((0, 1), key=lambda at: max(sides[at].values(), default=0))
+    place, count = sides[side].most_common(1)[0] if numbers else (0, 0)
+    if count < _FEWEST_NUMBERED:
+        return lines
+    counted = [
+        (line, number)
+        for line, number in numbers
+        if abs((line.words[0].x1 if side else line.x0) / 4 - place) <= 1
+    ]
+    growing = sum(after[1] == before[1] + 1 for before, after in pairwise(counted))
+    leftmost = min(line.x0 for line in lines)
+    if (
+        growing < 0.9 * (len(counted) - 1)
+        or counted[0][0].x0 > leftmost + 20
+        or len(counted) < 0.5 * len(make_rows(lines))
+    ):
+        return lines
+    gone = {id(line) for line, _ in counted}
+    kept = [line for line in lines if id(line) not in gone]
+    return kept + [make_line(line.words[1:]) for line, _ in counted if len(line.words) > 1]

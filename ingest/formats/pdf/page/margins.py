@@ -30,6 +30,7 @@ class _Edge:
     row: LineRow
     key: str
     y: float
+    outermost: bool
 
 
 def take_margins(pages: Sequence[list[Line]], rules: Sequence[Sequence[Box]]) -> list[tuple[int, list[Line]]]:
@@ -46,7 +47,7 @@ def take_margins(pages: Sequence[list[Line]], rules: Sequence[Sequence[Box]]) ->
         edges = [_edges(page, its, from_top) for page, its in enumerate(rows)]
         repeated = _repeated(edges)
         for page, its in enumerate(edges):
-            taken = _taken(its, rows[page], repeated, rules[page], from_top, len(pages))
+            taken = _taken(its, rows[page], repeated, rules[page], from_top)
             gone = {id(line) for edge in taken for line in edge.row}
             if gone:
                 pages[page][:] = [line for line in pages[page] if id(line) not in gone]
@@ -61,12 +62,12 @@ def take_margins(pages: Sequence[list[Line]], rules: Sequence[Sequence[Box]]) ->
 def _edges(page: int, rows: Sequence[LineRow], from_top: bool) -> list[_Edge]:
     """Return the outer rows of a page from its edge inwards."""
     outer = rows[:_MOST_ROWS] if from_top else rows[: -_MOST_ROWS - 1 : -1]
-    edges = []
+    edges: list[_Edge] = []
     for row in outer:
         if row[0].table is not None:
             break
         text = " ".join(line.text for line in row)
-        edges.append(_Edge(page, row, _NUMBERS.sub("#", text.casefold()), row[0].base))
+        edges.append(_Edge(page, row, _NUMBERS.sub("#", text.casefold()), row[0].base, not edges))
     return edges
 
 
@@ -86,7 +87,7 @@ def _repeated(edges: Sequence[Sequence[_Edge]]) -> set[tuple[int, str]]:
         fewest = 2 if len(edges) <= _SHORT_DOCUMENT else _FEWEST_PAGES
         for edge in its:
             same = {other.page for other in its if abs(other.y - edge.y) <= _SAME_PLACE}
-            if len(same) >= fewest or (anywhere and len(key) > 3):
+            if len(same) >= fewest or (anywhere and len(key) > 3 and edge.outermost and "#" not in key):
                 found.add((edge.page, key))
     return found | _numbered(edges)
 
@@ -100,7 +101,8 @@ def _numbered(edges: Sequence[Sequence[_Edge]]) -> set[tuple[int, str]]:
             for at_end in (True, False):
                 number = words[-1 if at_end else 0]
                 if len(words) > 1 and number.isdecimal() and len(number) < 5:
-                    groups[round(edge.y / _SAME_PLACE), int(number) - edge.page, at_end].append(edge)
+                    place = 0 if edge.outermost else round(edge.y / _SAME_PLACE)
+                    groups[place, int(number) - edge.page, at_end].append(edge)
     return {
         (edge.page, edge.key)
         for its in groups.values()
@@ -129,15 +131,13 @@ def _taken(
     repeated: set[tuple[int, str]],
     rules: Sequence[Box],
     from_top: bool,
-    pages: int,
 ) -> list[_Edge]:
     """Return the rows of a page's head or foot: repeated ones from the edge on, set off from the text."""
     count = 0
     while count < len(edges) and (edges[count].page, edges[count].key) in repeated:
         count += 1
-    while count:
-        if count >= len(rows):  # all there is on the page
-            return list(edges[:count]) if pages > _SHORT_DOCUMENT else []
+    count = min(count, len(rows) - 1)
+    while count > 0:
         last = edges[count - 1]
         inner = rows[count] if from_top else rows[-count - 1]
         if _is_set_off(last, inner, rules):

@@ -22,7 +22,10 @@ _SPACE_GAP, _WORD_GAP = 0.09, 0.32
 _STEP = 0.22
 # Cosine above which a run of text counts as upright, about 8 degrees.
 _UPRIGHT = 0.99
-_BOLD = re.compile(r"bold|black|heavy|semibold|demi|-bd|\bbd\b|cmbx", re.IGNORECASE)
+_BOLD = re.compile(r"bold|black|heavy|semibold|demi|-bd|\bbd\b|cmbx|medi$|medi[+,-]", re.IGNORECASE)
+# Dots that lead from a title to its page.
+_LEADER, _LEADER_END = re.compile(r"[.·…_]{4,}"), re.compile(r"(?<=[^.])\.{5,}$")
+_FIXED = re.compile(r"courier|mono|consol|menlo|typewriter|cmtt|nimbusmon", re.IGNORECASE)
 # PDFium reports a hyphen at the end of a line as one or the other.
 _HYPHEN_MARKS = (0x02, 0xFFFE)
 _SURROGATES = range(0xD800, 0xE000)
@@ -30,6 +33,8 @@ _BLANKS = frozenset(
     {0, 9, 10, 13, 32, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000}
 )
 _UNSTORABLE = frozenset({*range(1, 9), 11, 12, *range(14, 32), 127, 0xFFFF, *range(0x80, 0xA0), *_SURROGATES})
+# Ems from the ascent to the descent of most fonts.
+_USUAL_HEIGHT = 1.15
 # Code points of fonts without a map to Unicode.
 _PRIVATE_USE = range(0xE000, 0xF900)
 
@@ -46,8 +51,9 @@ class Word:
     x1: float
     y1: float
     base: float  # y of the line it stands on
-    size: float  # height of its font, ascent to descent
+    size: float  # height of its font: 1.15 em, as the boxes of most fonts are
     bold: bool = False
+    fixed: bool = False  # its font gives all characters the same width
     recognised: bool = False  # by OCR, which says little about sizes
     unmapped: bool = False  # its font has no map to Unicode
     page: int = 0
@@ -121,7 +127,7 @@ class _Characters:
 
     def __init__(self, text_page: Any, view: View) -> None:
         self._text_page, self._view = text_page, view
-        self._fonts: dict[int, bool] = {}
+        self._fonts: dict[int, tuple[bool, bool, float]] = {}
         count = max(0, raw.FPDFText_CountChars(text_page))
         self._codes = _code_points(text_page, count)
         self._edges = _boxes(text_page, count)
@@ -178,7 +184,7 @@ class _Characters:
         for start, end, *box in spans:
             if box[2] < 0 or box[3] < 0 or box[0] > width or box[1] > height:
                 outside += 1
-            else:
+            elif not _LEADER.fullmatch(text[start:end]):
                 words.append(self._word(text[start:end], kept[start:end], box, view))
         return words, outside
 
@@ -191,20 +197,19 @@ class _Characters:
         gap = np.maximum(x0[1:] - x1[:-1], x0[:-1] - x1[1:])  # either direction
         blanks = np.cumsum(self._blank)
         spaced = np.diff(blanks[kept]) > 0
-        step = np.maximum(abs(np.diff(y1)), abs(np.diff(y0)))
+        step = abs(np.diff(y1))
         # In text from the right, the stream may run to the left; elsewhere that is another line.
         rightwards = x0[1:] >= x0[:-1] - 0.35 * high[1:]
-        leftwards = np.array([reads_right_to_left(code) for code in self._codes[kept].tolist()])
+        codes = self._codes[kept].tolist()
+        leftwards = np.array([reads_right_to_left(code) for code in codes])
+        if leftwards.any():  # brackets and stops among its letters
+            leftwards |= np.array([not chr(code).isalnum() for code in codes]) & _beside(leftwards)
         back = ~rightwards & ~(leftwards[1:] & leftwards[:-1])
         breaks = (
             (spaced & (gap > _SPACE_GAP * high[1:]))
             | (spaced & back)
             | (gap > _WORD_GAP * high[1:])
-            | (
-                (step > _STEP * high[1:])
-                & (abs(np.diff(y1)) > 0.1 * high[1:])
-                & (abs(np.diff(y0)) > 0.1 * high[1:])
-            )
+            | (step > _STEP * high[1:])
             | back
         )
         return np.flatnonzero(np.append(True, breaks))
@@ -214,8 +219,14 @@ class _Characters:
             text = logical_word(text, self._x0[where].tolist(), self._x1[where].tolist())
         x0, y0, x1, y1 = box
         index = int(where[0])
+        if leader := _LEADER_END.search(text):
+            text = text[: leader.start()]
+            x1 = float(self._x1[where[len(text) - 1]])
         size = float(self._y1[index] - self._y0[index])
-        word = Word(text, x0, y0, x1, y1, self._baseline(index, y1, view), size, self._bold(index))
+        bold, fixed, ems = self._font(index)
+        size *= _USUAL_HEIGHT / ems
+        word = Word(text, x0, y0, x1, y1, self._baseline(index, y1, view), size, bold)
+        word.fixed = fixed
         word.unmapped = raw.FPDFText_HasUnicodeMapError(self._text_page, index) == 1 or (
             not text.isascii() and any(ord(its) in _PRIVATE_USE or its == "\ufffd" for its in text)
         )
@@ -227,18 +238,45 @@ class _Characters:
             return bottom
         return float(view.box(x.value, y.value, x.value, y.value)[1])
 
-    def _bold(self, index: int) -> bool:
+    def _font(self, index: int) -> tuple[bool, bool, float]:
+        """Return whether a character's font is bold, and of fixed width, and the height of its box in ems."""
         item = raw.FPDFText_GetTextObject(self._text_page, index)
         font = raw.FPDFTextObj_GetFont(item) if item else None
         if not font:
-            return False
+            return False, False, _USUAL_HEIGHT
         address = ctypes.addressof(font.contents)
         if address not in self._fonts:
-            name = ctypes.create_string_buffer(128)
-            raw.FPDFFont_GetBaseFontName(font, name, 128)
-            weight = raw.FPDFFont_GetWeight(font)
-            self._fonts[address] = bool(_BOLD.search(name.value.decode(errors="replace"))) or weight >= 600
+            self._fonts[address] = _is_bold(font), _is_fixed(font), _height(font)
         return self._fonts[address]
+
+
+def _is_bold(font: Any) -> bool:
+    name = ctypes.create_string_buffer(128)
+    raw.FPDFFont_GetBaseFontName(font, name, 128)
+    return bool(_BOLD.search(name.value.decode(errors="replace"))) or raw.FPDFFont_GetWeight(font) >= 600
+
+
+def _is_fixed(font: Any) -> bool:
+    name = ctypes.create_string_buffer(128)
+    raw.FPDFFont_GetBaseFontName(font, name, 128)
+    return bool(_FIXED.search(name.value.decode(errors="replace")) or raw.FPDFFont_GetFlags(font) & 1)
+
+
+def _height(font: Any) -> float:
+    """Return what a font's ascent and descent add up to, in ems: its boxes are so high, and differ between fonts."""
+    ascent, descent = ctypes.c_float(), ctypes.c_float()
+    if not raw.FPDFFont_GetAscent(font, 1.0, ascent) or not raw.FPDFFont_GetDescent(font, 1.0, descent):
+        return _USUAL_HEIGHT
+    height = ascent.value - descent.value
+    return height if 0.4 < height < 3 else _USUAL_HEIGHT
+
+
+def _beside(marked: np.ndarray) -> np.ndarray:
+    """Return which places have a marked one before or behind them."""
+    beside = np.zeros_like(marked)
+    beside[1:] |= marked[:-1]
+    beside[:-1] |= marked[1:]
+    return beside
 
 
 def _code_points(text_page: Any, count: int) -> np.ndarray:

@@ -47,7 +47,7 @@ def header_levels(
     rules = _joined_rules(drawings.across, rows)
     names = _stacked_names(rows[:count], rules)
     for index in range(count):
-        ending = [name for name in names if name.last_row == index]
+        ending = sorted((name for name in names if name.last_row == index), key=lambda name: name.centre)
         # Those that end in one row bound each other.
         for name, (column, span) in zip(ending, _reaches(ending, rows[index], edges, rules), strict=True):
             name.column, name.span = column, span
@@ -101,6 +101,9 @@ def _reaches(
 ) -> list[tuple[int, int]]:
     """Return the first column and the number of columns of names that end in one row."""
     centres = [(left + right) / 2 for left, right in edges]
+    first = 0 if len(names) == len(edges) else 1
+    if len(names) == len(edges) - first and all(name.parts[0].x0 > edges[0][1] for name in names[:first]):
+        return [(column, 1) for column in range(first, len(edges))]  # one each
     places = [_place(RowPart([word for part in name.parts for word in part.words]), edges) for name in names]
     grouped = _in_groups([column for column, span in places if column > 0 and span == 1], len(edges) - 1)
     result = []
@@ -175,6 +178,8 @@ def _header_count(rows: Sequence[PartedRow], edges: Edges) -> int:
 
 def _placed(row: PartedRow, edges: Edges) -> Placed:
     """Return which columns each part of a row stands in."""
+    if len(row.parts) == len(edges):
+        return {column: (part, 1) for column, part in enumerate(row.parts)}
     placed: Placed = {}
     for part in row.parts:
         first, span = _place(part, edges)

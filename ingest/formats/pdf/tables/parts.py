@@ -76,7 +76,7 @@ def parted(row: LineRow) -> PartedRow:
         else:
             glued.append(part)
     result = PartedRow(row, glued, row[0].base, median(line.size for line in row))
-    result.is_tabular = _is_tabular(glued)
+    result.is_tabular = _is_tabular(glued) and not all(line.fixed for line in row)
     result.has_values = any(is_number(part.text) for part in glued[1:])
     return result
 

@@ -173,6 +173,8 @@ def _split_row(row: list[TableCell], width: int) -> list[list[TableCell]]:
     filled = [cell for cell in row if cell.lines]
     count = max((len(cell.lines) for cell in filled), default=1)
     aligned = [cell for cell in filled if len(cell.lines) == count]
+    if count == 2 and len(aligned) < len(filled):
+        return [row]  # more likely wrapped
     if (
         count < 2
         or len(aligned) < 2

@@ -63,6 +63,7 @@ _CORE_TAGS = {
 }
 
 
+@lru_cache(maxsize=1024)
 def qn(name: str) -> str:
     """Return an element's or attribute's full name: `qn("w:p")`."""
     prefix, _, local = name.partition(":")
@@ -155,8 +156,13 @@ def is_on(element: Any) -> bool:
 
 def attribute(element: Any, path: str, name: str, default: str = "") -> str:
     """Return an attribute of the element at a path of prefixed names, such as "w:pPr/w:pStyle"."""
-    found = element.find("/".join(map(qn, path.split("/")))) if element is not None else None
+    found = element.find(_full(path)) if element is not None else None
     return default if found is None else str(found.get(qn(name) if ":" in name else name, default))
+
+
+@lru_cache(maxsize=1024)
+def _full(path: str) -> str:
+    return "/".join(map(qn, path.split("/")))
 
 
 def whole_number(text: str | None, default: int = 0) -> int:

@@ -9,9 +9,12 @@ import string
 import pytest
 
 from ingest.load import load
-from tests.places import Place, slides, word, workbook
+from tests.places import Place, opendocument, rtf, slides, word, workbook
 
-PLACES: list[Place] = [*word.PLACES, *slides.PLACES, *workbook.PLACES]
+PLACES: list[Place] = [
+    *(*word.PLACES, *slides.PLACES, *workbook.PLACES),
+    *(*opendocument.PLACES, *rtf.PLACES),
+]
 # No dictionary, file or library holds these
 WORDS = [f"zyq{''.join(letters)}wuv" for letters in itertools.product(string.ascii_lowercase, repeat=2)]
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from ingest.formats.archive import Archive
+from ingest.formats.xml_names import Names
 from rag.errors import UnreadableFile
 
 _OOXML = "http://schemas.openxmlformats.org/"
@@ -41,7 +42,6 @@ _PREFIXES = {
     "dcterms": "http://purl.org/dc/terms/",
     "cp": f"{_OOXML}package/2006/metadata/core-properties",
 }
-_SHORT = {namespace: prefix for prefix, namespace in _PREFIXES.items()}
 # "Strict" files use other namespaces for the same elements.
 _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/(\w+)")
 _STRICT_NAMES = {
@@ -63,19 +63,8 @@ _CORE_TAGS = {
 }
 
 
-@lru_cache(maxsize=1024)
-def qn(name: str) -> str:
-    """Return an element's or attribute's full name: `qn("w:p")`."""
-    prefix, _, local = name.partition(":")
-    return f"{{{_PREFIXES[prefix]}}}{local}"
-
-
-@lru_cache(maxsize=4096)
-def short(tag: object) -> str:
-    """Return a full name as the specification writes it, "w:p"; "" for names of other namespaces and comments."""
-    namespace, _, local = str(tag).rpartition("}")
-    prefix = _SHORT.get(namespace[1:])
-    return f"{prefix}:{local}" if prefix else ""
+_NAMES = Names(_PREFIXES)
+qn, short = _NAMES.full, _NAMES.short
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,16 @@ _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-def taken_name(name: str) -> InvalidName:
-    """Return the error of two files that would be one document."""
+def taken_name(name: str, first: str = "", second: str = "") -> InvalidName:
+    """Return the error of two files that would be one document; the paths say which, where they are known."""
+    if not first or not second:
+        return InvalidName(
+            f"Two files have the name {name!r}; expected a name of its own for each. Rename one, or put it into "
+            "another corpus."
+        )
     return InvalidName(
-        f"Two files have the name {name!r}; expected a name of its own for each. Rename one, or put it into another "
-        "corpus."
+        f"Two files have the name {name!r}: {first}, which was taken, and {second}, which was not. Ingest the folder "
+        "above both, so that their folders are part of their names, or put one into another corpus."
     )
 
 

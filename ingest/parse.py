@@ -6,6 +6,7 @@ the next file gets a fresh child. A child inherits nothing: no socket, lock or d
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -23,7 +24,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from ingest.formats.file_text import FileLimits, FileText, Omission
+from ingest.formats.file_text import RECOGNISABLE, FileLimits, FileText, Omission
 from ingest.load import printable
 from ingest.parse_process import OUT_OF_MEMORY, receive, send
 from rag.errors import NotFound, ProcessError, UnreadableFile
@@ -86,6 +87,8 @@ class Parser:
                 self._child = child
         if head.get("scanned"):
             head, body = self._recognise(data, name, wanted)
+        elif _is_recognisable(head):
+            head, body = self._with_recognised_pages(head, body, data, name, wanted)
         if "error" in head:
             shortage = f" Or it needs more than {self._bounds.memory} to be read." if head.get("grew") else ""
             raise UnreadableFile(head["error"] + shortage)
@@ -98,6 +101,21 @@ class Parser:
                 self._child.end()
             self._child = None
 
+    def _with_recognised_pages(
+        self,
+        head: dict[str, Any],
+        body: bytes,
+        data: bytes,
+        name: str,
+        wanted: Callable[[], bool] | None,
+    ) -> tuple[dict[str, Any], bytes]:
+        """Read a file again with OCR; where that fails, its text is what was read without."""
+        try:
+            its_head, its_body = self._recognise(data, name, wanted)
+        except UnreadableFile:
+            return head, body
+        return (head, body) if "error" in its_head else (its_head, its_body)
+
     def _recognise(
         self, data: bytes, name: str, wanted: Callable[[], bool] | None
     ) -> tuple[dict[str, Any], bytes]:
@@ -109,6 +127,12 @@ class Parser:
             return child.ask(data, name, wanted)
         finally:
             child.end()
+
+
+def _is_recognisable(head: Mapping[str, Any]) -> bool:
+    """Return whether OCR is installed and could read pages that were not."""
+    unread = any(kind in RECOGNISABLE for kind, *_ in head.get("omissions", ()))
+    return unread and importlib.util.find_spec("rapidocr") is not None
 
 
 def _file_text(head: Mapping[str, Any], body: bytes) -> FileText:

@@ -48,9 +48,11 @@ def find_sources(paths: Iterable[Path]) -> tuple[list[Source], list[Outcome]]:
     """List the files under some paths as sources, and those left out with the reason.
 
     A file's name is its path relative to the folder given, or its own name where a file is given.
-    Hidden files are ignored. A format that is not read is skipped, unless the file itself is given.
+    Hidden files are ignored, and a file that is given twice counts once. A format that is not read is skipped, unless
+    the file itself is given.
     """
     sources: dict[str, Source] = {}
+    taken: dict[str, Path] = {}
     left: list[Outcome] = []
     for path, name, named in _walk(paths, left):
         size = _size(path)
@@ -59,8 +61,11 @@ def find_sources(paths: Iterable[Path]) -> tuple[list[Source], list[Outcome]]:
         elif not named and not supported(name):
             left.append(Outcome(name, "skipped", error="Its format is not read."))
         elif name in sources:
-            left.append(Outcome(name, "failed", error=str(taken_name(name))))
+            if path.resolve() != taken[name].resolve():
+                error = taken_name(name, str(taken[name]), str(path))
+                left.append(Outcome(name, "failed", error=str(error)))
         else:
+            taken[name] = path
             sources[name] = Source(name, partial(_read_regular, path), size=size)
     return list(sources.values()), left
 

@@ -12,7 +12,7 @@ from rag.errors import InvalidInput
 from rag.memory.tiers import ACTIVE_TOKENS, PERSISTENT_TOKENS, SESSION_TOKENS, CountTokens, first_words
 from rag.models.compress import Compressed, should_compress
 from rag.text.injection import last_if_planted
-from rag.text.tables import spelled_out
+from rag.text.tables import spelled_hit
 from rag.types import Context, Cut, Evidence, Hit, Ledger, Memory
 
 # A text and the share of it to keep
@@ -215,7 +215,7 @@ class _Piece:
 
 
 def _whole(hit: Hit, count: CountTokens, most: int) -> _Piece:
-    text, _ = spelled_out(hit.text, hit.above)
+    text, _ = spelled_hit(hit)
     return _Piece(hit, text, (), count(fenced(hit, text, most)))
 
 

@@ -86,7 +86,7 @@ class LateInteraction:
         encoded: list[TokenVectors] = []
         read, late, wanted = 0, False, min(limit, len(hits))
         while len(encoded) < wanted and read < tokens and not (late := _past(started, deadline_ms)):
-            batch = [hit.chunk.indexed_text for hit in hits[len(encoded) : min(len(encoded) + SLICE, wanted)]]
+            batch = [hit.chunk.read_text for hit in hits[len(encoded) : min(len(encoded) + SLICE, wanted)]]
             if not encoded:  # encoding the question with the first slice costs almost nothing
                 asked, *fresh = self._embedder.encode_tokens([question, *batch])
                 similar = unit(asked.vectors)  # (n_question_tokens, dim)
@@ -98,7 +98,7 @@ class LateInteraction:
         similarities = [maxsim(similar, one.vectors) for one in encoded]
         said = min_max(similarities) if encoded else np.zeros(0)
         if self._cross_encoder and encoded:
-            crossed = self._cross_encoder.score(question, [hit.chunk.indexed_text for hit in head])
+            crossed = self._cross_encoder.score(question, [hit.chunk.read_text for hit in head])
             said = (said + min_max(crossed)) / 2
         scores = _mix(np.array([hit.score for hit in head]), said)
         reranked = [
@@ -125,7 +125,7 @@ def _mix(scores: np.ndarray, said: np.ndarray) -> np.ndarray:
 
 def _own_tokens(chunk: Chunk, tokens: TokenVectors) -> TokenVectors:
     """Drop the tokens of the chunk's context and count offsets from the chunk's own text."""
-    shift = len(chunk.indexed_text) - len(chunk.text)
+    shift = len(chunk.read_text) - len(chunk.text)
     own = tokens.offsets[:, 0] >= shift
     return TokenVectors(tokens.offsets[own] - shift, tokens.vectors[own])
 

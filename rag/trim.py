@@ -23,7 +23,7 @@ from rag.rerank import Reranked
 from rag.retrieve import Request, on_their_pages, with_neighbours
 from rag.store.catalog import Catalog
 from rag.text.sentences import strip_span
-from rag.text.tables import find_rows, split_units
+from rag.text.tables import is_row, rows_of, split_units
 from rag.text.words import question_terms, text_terms
 from rag.types import Candidates, Chunk, Hit
 
@@ -118,15 +118,13 @@ def _sentences(hits: Sequence[Hit], read: Callable[[Chunk, int, int], str] | Non
                 last = sentences[-1]
                 sentences[-1] = replace(last, end=hit.start, text=last.text + between)
                 reached = hit.start
-        rows = (
-            {row.start: row for row in find_rows(hit.text, hit.above, start=hit.start)}
-            if "|" in hit.text
-            else {}
-        )
+        rows = {row.start: row for row in rows_of(hit)}
         for begin, end in split_units(hit.text):
             start = max(hit.start + begin, reached)
             if start < hit.start + end and (text := hit.text[start - hit.start : end]).strip():
                 row = next((row for at, row in rows.items() if start <= at < hit.start + end), None)
+                if row is None and is_row(text):
+                    continue  # a header or its rule says nothing by itself
                 spelled = row.spelled if row else text
                 sentences.append(
                     _Sentence(hit.chunk, start, hit.start + end, text, start == reached, spelled)

@@ -82,6 +82,7 @@ class Chunk:
     page: int | None = None
     context: str = ""
     generation: int = 0  # of its corpus (rag/store/generations.py)
+    label: str = ""  # what the document is called, in words (rag/text/names.py)
 
     @property
     def id(self) -> int:
@@ -90,8 +91,13 @@ class Chunk:
 
     @property
     def indexed_text(self) -> str:
-        """What the indexes see: the context, then the chunk's own text."""
+        """What is embedded: the context, then the chunk's own text."""
         return indexed_text(self.text, self.context)
+
+    @property
+    def read_text(self) -> str:
+        """What rerankers and the lexical index read: what the document is called, then the indexed text."""
+        return indexed_text(self.indexed_text, self.label)
 
 
 @dataclass(frozen=True, slots=True)

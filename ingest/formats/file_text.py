@@ -30,6 +30,11 @@ class FileLimits:
     ocr: bool = True  # read scans where OCR is installed; otherwise raise ScannedPdf
 
 
+# Kinds of omissions that OCR can make good: a page that shows text, but holds none.
+UNREAD_PAGE, UNMAPPED_PAGE = "page without text", "page in a font without Unicode"
+RECOGNISABLE = frozenset({UNREAD_PAGE, UNMAPPED_PAGE})
+
+
 class ScannedPdf(UnreadableFile):
     """A PDF without a text layer that OCR could read: it is installed, but the limits forbid it."""
 

@@ -83,7 +83,7 @@ def write_table(
     """
     grid = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     grid = [row for row in grid if any(cell.text.strip() for cell in row)]
-    titles = _titles(grid)
+    titles = _titles(grid, stated=header_rows is not None)
     body = _without_blank_columns(grid[len(titles) :])
     head = "\n".join(filter(None, [caption.strip(), *titles]))
     if not body:
@@ -100,7 +100,7 @@ def write_rows(rows: Sequence[Sequence[Cell]], *, caption: str = "", header_rows
     For formats whose tables may only place text beside text.
     """
     held = [list(row) for row in rows if any(cell.text.strip() for cell in row)]
-    titles = _titles(held)
+    titles = _titles(held, stated=header_rows is not None)
     if len(held) != len(titles) + 1:
         return write_table(rows, caption=caption, header_rows=header_rows)
     return "\n\n".join(filter(None, [caption.strip(), *titles, write_inline([_once(held[-1])])]))
@@ -151,14 +151,18 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(stripped) is not None and _YEAR.fullmatch(stripped) is None
 
 
-def _titles(grid: Sequence[Sequence[Cell]]) -> list[str]:
-    """Return the texts of the rows above the header that hold a single text, none if all rows do."""
+def _titles(grid: Sequence[Sequence[Cell]], *, stated: bool) -> list[str]:
+    """Return the texts of the rows above the header that hold a single text, none if all rows do.
+
+    Where the number of header rows is stated, a text that leaves the first column empty is a name of columns.
+    """
     width = max((len(row) for row in grid), default=0)
     titles: list[str] = []
     for row in grid[:_MOST_TITLES]:
         held = {id(cell): cell.text.strip() for cell in row if cell.text.strip()}
         text = next(iter(held.values()))
-        if width < 2 or len(held) > 1 or len(text) > _TITLE_CHARACTERS or is_number(text):
+        names_columns = stated and not row[0].text.strip()
+        if width < 2 or names_columns or len(held) > 1 or len(text) > _TITLE_CHARACTERS or is_number(text):
             break
         if _names_one_column(row, width):
             break

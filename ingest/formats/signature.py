@@ -5,12 +5,65 @@ from pathlib import PurePosixPath
 from ingest.formats.archive import member_names, stated_type
 from rag.errors import UnreadableFile
 
-_TEXT = (
-    "txt text rst log tex org adoc toml yaml yml ini cfg conf xml"
-    " py js ts css c h cpp hpp java go rs rb sh sql"
+_CODE = (
+    *(
+        "py",
+        "js",
+        "mjs",
+        "jsx",
+        "ts",
+        "tsx",
+        "css",
+        "scss",
+        "c",
+        "h",
+        "cc",
+        "cpp",
+        "hpp",
+        "cs",
+        "java",
+        "kt",
+        "scala",
+    ),
+    *(
+        "go",
+        "rs",
+        "rb",
+        "php",
+        "swift",
+        "pl",
+        "lua",
+        "r",
+        "jl",
+        "hs",
+        "sh",
+        "bash",
+        "zsh",
+        "ps1",
+        "bat",
+        "sql",
+        "tf",
+    ),
+    *(
+        "toml",
+        "yaml",
+        "yml",
+        "ini",
+        "cfg",
+        "conf",
+        "properties",
+        "proto",
+        "graphql",
+        "vue",
+        "m",
+        "dart",
+        "ex",
+        "exs",
+    ),
 )
 SUFFIXES: dict[str, str] = {
-    **{f".{suffix}": "txt" for suffix in _TEXT.split()},
+    **dict.fromkeys((".txt", ".text", ".log", ".org"), "txt"),
+    **{f".{suffix}": "code" for suffix in _CODE},
     **{".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".xhtml": "html"},
     ".pdf": "pdf",
     **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), "docx"),
@@ -28,6 +81,9 @@ SUFFIXES: dict[str, str] = {
     ".rtf": "rtf",
     **{".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"},
     **{".eml": "eml", ".mbox": "mbox", ".msg": "msg", ".ics": "ics", ".vcf": "ics"},
+    **{".rst": "rst", ".adoc": "adoc", ".asciidoc": "adoc", ".tex": "tex", ".ltx": "tex", ".epub": "epub"},
+    **dict.fromkeys((".xml", ".rss", ".atom", ".svg", ".dita", ".dbk", ".docbook"), "xml"),
+    **{".ipynb": "ipynb", ".srt": "srt", ".vtt": "srt"},
 }
 FORMATS = ", ".join(dict.fromkeys(SUFFIXES.values()))
 
@@ -41,6 +97,7 @@ _BINARY = {
     "odp": "an OpenDocument presentation",
     "rtf": "an RTF document",
     "msg": "an Outlook message",
+    "epub": "an e-book",
 }
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OUTLOOK_PART = "__properties_version1.0".encode("utf-16-le")
@@ -56,6 +113,7 @@ _FOREIGN_ZIPS = {
     "index.apxl": ("an old Keynote presentation", "export it as .pptx or PDF"),
     "index.xml": ("an old Pages or Numbers document", "export it as .docx, .xlsx or PDF"),
 }
+_E_BOOK = "META-INF/container.xml"
 _OTHERS = (
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -109,8 +167,10 @@ def _suffix(name: str) -> str:
 
 
 def _text_format(data: bytes) -> str:
-    start = data[:1000].lstrip().lower()
-    return "html" if start.startswith((b"<!doctype html", b"<html")) else "txt"
+    start = data[:1000].lstrip(b"\xef\xbb\xbf\r\n\t ").lower()
+    if start.startswith((b"<!doctype html", b"<html")) or (start.startswith(b"<?xml") and b"<html" in start):
+        return "html"
+    return "xml" if start.startswith(b"<?xml") else "txt"
 
 
 def _binary_format(data: bytes, name: str) -> str | None:
@@ -149,7 +209,9 @@ def _zip_format(data: bytes, name: str) -> str:
         kind = stated.removeprefix(_OPEN_DOCUMENT).removesuffix("-template").removesuffix("-master")
         if kind in _OPEN_KINDS:
             return _OPEN_KINDS[kind]
-    raise _unsupported(name, "an OpenDocument or e-book file" if "mimetype" in members else "a zip archive")
+    if _E_BOOK in members:
+        return "epub"
+    raise _unsupported(name, "an OpenDocument file" if "mimetype" in members else "a zip archive")
 
 
 def _old_office_file(data: bytes, name: str) -> UnreadableFile:

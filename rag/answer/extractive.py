@@ -11,7 +11,8 @@ from rag.answer.relevance import Sentence, Weighed, confidence, largest_maxsim, 
 from rag.answer.strategy import SUMMARY, names_document
 from rag.models.embed import Embedder
 from rag.models.reader import Reader, Reading
-from rag.text.tables import Row, original_span, spelled_out, spelled_row
+from rag.text.names import place_of
+from rag.text.tables import Row, original_span, spelled_hit, spelled_row
 from rag.text.words import question_terms, text_terms
 from rag.types import Citation, Context, Draft
 
@@ -148,12 +149,18 @@ def _read_with(sentence: Sentence) -> Read:
 
 
 def _spelled(sentence: Sentence) -> tuple[str, list[tuple[int, int, int]]]:
-    """Return what the reader reads of a sentence's evidence, and where its parts stand in the hit's text."""
+    """Return what the reader reads of a sentence's evidence, and where its parts stand in the hit's text.
+
+    It begins with what the document is called and the heading.
+    """
     hit = sentence.evidence.hit
     if sentence.row is None:
-        return spelled_out(hit.text, hit.above)
-    text, origins = spelled_row(sentence.row)
-    return text, [(start, end, origin - hit.start) for start, end, origin in origins]
+        text, origins = spelled_hit(hit)
+    else:
+        text, origins = spelled_row(sentence.row.moved(-hit.start))
+    place = place_of(hit)
+    before = f"{place}. " if place else ""
+    return before + text, [(start + len(before), end + len(before), origin) for start, end, origin in origins]
 
 
 def _in_the_original(reading: Reading, origins: Sequence[tuple[int, int, int]]) -> Reading:

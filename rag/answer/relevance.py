@@ -24,7 +24,7 @@ import numpy as np
 from rag.errors import ModelError
 from rag.models.embed import Embedder, maxsim, unit
 from rag.text.injection import sign_of_injection
-from rag.text.tables import Row, find_rows, is_row, split_units
+from rag.text.tables import Row, is_row, rows_of, split_units
 from rag.text.words import question_terms, text_terms
 from rag.types import Chunk, Context, Evidence
 
@@ -130,9 +130,7 @@ def sentence_features(question: str, sentences: Sequence[Sentence], embedder: Em
 def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
     """Yield the sentences of a piece of evidence that state something, not headings and table rules."""
     hit = evidence.hit
-    rows = (
-        {row.start: row for row in find_rows(hit.text, hit.above, start=hit.start)} if "|" in hit.text else {}
-    )
+    rows = {row.start: row for row in rows_of(hit)}
     for start, end in split_units(hit.text):
         begin = hit.start + start
         text = hit.text[start:end]
@@ -168,11 +166,17 @@ def _cosines(
     question: str, sentences: Sequence[Sentence], promise: np.ndarray, embedder: Embedder
 ) -> np.ndarray:
     best = np.argsort(-promise, kind="stable")[:MOST_ENCODED]
-    vectors = embedder.encode([question, *(sentences[at].spelled for at in best)])
+    vectors = embedder.encode([question, *(_named(sentences[at]) for at in best)])
     found = vectors[1:] @ vectors[0]  # (n_encoded,)
     cosines = np.full(len(sentences), found.min())
     cosines[best] = found
     return cosines
+
+
+def _named(sentence: Sentence) -> str:
+    """Return a sentence after what its document is called: "Extension: 4000" says little without a name."""
+    label = sentence.evidence.hit.chunk.label
+    return f"{label}: {sentence.spelled}" if label else sentence.spelled
 
 
 def _coverages(question: str, sentences: Sequence[Sentence]) -> np.ndarray:
@@ -200,7 +204,7 @@ def _above(chunk: Chunk, offset: int) -> str:
             header = line
         elif not line.lstrip().startswith("|"):
             header = ""
-    return "\n".join([chunk.document, chunk.context, heading, header])
+    return "\n".join([chunk.label or chunk.document, chunk.context, heading, header])
 
 
 def largest_maxsim(question: str, evidence: Sequence[Evidence], embedder: Embedder) -> float:

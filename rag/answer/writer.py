@@ -22,7 +22,7 @@ from rag.models.embed import Embedder
 from rag.models.judge import Judge
 from rag.text.injection import sign_of_injection
 from rag.text.sentences import split_sentences
-from rag.text.tables import spelled_out
+from rag.text.tables import spelled_hit
 from rag.text.words import question_terms, text_terms
 from rag.types import Citation, Context, Draft, Evidence
 
@@ -192,7 +192,7 @@ class Writer:
 
 def _read(piece: Evidence) -> str:
     """Return what the model read of a piece of evidence."""
-    return piece.shown if piece.kept else spelled_out(piece.hit.text, piece.hit.above)[0]
+    return piece.shown if piece.kept else spelled_hit(piece.hit)[0]
 
 
 def split_answer(text: str) -> list[tuple[str, tuple[int, ...]]]:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 import onnxruntime
 from threadpoolctl import threadpool_limits
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding, Tokenizer, normalizers
 
 from rag.errors import ModelError, Stopped
 from rag.models import prepare, trunk
@@ -142,8 +142,13 @@ def cores() -> int:
 
 @cache
 def trunk_tokenizer() -> Tokenizer:
-    """Return the trunk's tokenizer, without padding or truncation; all networks share it."""
+    """Return the trunk's tokenizer, without padding or truncation; all networks share it.
+
+    It reads full-width letters, ligatures and other compatibility characters as the plain ones (NFKC), as the lexical
+    index does; offsets are those of the text as it is.
+    """
     tokenizer = Tokenizer.from_file(str(trunk.trunk_folder() / "tokenizer.json"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), tokenizer.normalizer])
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ from rag.types import Chunk, Document, indexed_text
 CHECKPOINT_S = 86_400  # how long embeddings wait for the rest of their version
 _SELECT = (
     'SELECT k.id AS chunk, d.id AS document_id, d.name, k.version, k.start, k."end", k.text, k.page, k.context, '
-    "k.generation FROM chunks k JOIN documents d ON d.row = k.document"
+    "k.generation, d.metadata FROM chunks k JOIN documents d ON d.row = k.document"
 )
 _OF_VERSION = "WHERE d.id = ? AND d.version = ? AND k.generation = ?"
 
@@ -170,8 +171,10 @@ class Embeddings:
 
 
 def embedding_key(fingerprint: str, indexed_text: str) -> bytes:
-    """Return the 16 bytes that name the embedding of a text by a model."""
-    return hashlib.sha256(f"{fingerprint}\0{indexed_text}".encode("utf-8", "surrogatepass")).digest()[:16]
+    """Return the 16 bytes that name the embedding of a text by a model, which reads its compatibility characters as the
+    plain ones."""
+    read = unicodedata.normalize("NFKC", indexed_text)
+    return hashlib.sha256(f"{fingerprint}\0{read}".encode("utf-8", "surrogatepass")).digest()[:16]
 
 
 def insert_chunks(
@@ -201,7 +204,8 @@ def _rows(generation: int, row: int, document: Document, pieces: Pieces) -> Iter
 
 
 def _chunk(row: sqlite3.Row) -> Chunk:
-    chunk = Chunk(*tuple(row)[1:])
+    *fields, metadata = tuple(row)[1:]
+    chunk = Chunk(*fields, document_label(row["name"], json.loads(metadata)))
     if chunk.id != row["chunk"]:
         raise StorageError(
             f"Chunk {row['chunk']} of {chunk.document!r} does not carry its own id; restore a backup."

@@ -1,15 +1,17 @@
-"""What a document is called, in words: its name and title, so that a question can name it."""
+"""What a document is called, in words, and under which heading a hit stands: what models read before its text."""
 
 from __future__ import annotations
 
 import re
 
-from rag.types import Metadata
+from rag.text.tables import is_row
+from rag.types import Hit, Metadata
 
 # A longer title is text.
 TITLE_CHARACTERS = 200
 _SUFFIX = re.compile(r"\.\w{1,8}$")
 _MARKS = re.compile(r"[\W_]+")
+_HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
 
 
 def document_label(name: str, metadata: Metadata) -> str:
@@ -21,3 +23,17 @@ def document_label(name: str, metadata: Metadata) -> str:
     title = " ".join(str(metadata.get("title") or metadata.get("subject") or "").split())[:TITLE_CHARACTERS]
     new = set(_MARKS.sub(" ", title).casefold().split()) - set(words.casefold().split())
     return f"{words}: {title}" if words and new else words or title
+
+
+def heading_above(hit: Hit) -> str:
+    """Return the heading that a hit stands under, as far as its chunk knows; "" if none."""
+    headings = _HEADING.findall(hit.above)
+    if headings:
+        return " ".join(headings[-1].split())
+    first, *_ = hit.chunk.context.split("\n", 1)
+    return "" if is_row(first) else " ".join(first.split())
+
+
+def place_of(hit: Hit) -> str:
+    """Return what the hit's document is called and its heading, as far as known: "travel policy 2026 > Hotels"."""
+    return " > ".join(filter(None, [hit.chunk.label, heading_above(hit)]))

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.text.sentences import Span, split_sentences
+from rag.types import Hit
 
 # Between the cells of a row as a person reads it.
 BETWEEN = " · "
@@ -76,6 +77,11 @@ class Row:
         )
         parts = [_named(value, bare=value is self.label) for value in values]
         return BETWEEN.join(parts)
+
+    def moved(self, by: int) -> Row:
+        """Return the row with all its offsets raised."""
+        values = tuple(replace(v, start=v.start + by, end=v.end + by) for v in self.values)
+        return replace(self, start=self.start + by, end=self.end + by, values=values)
 
     @property
     def label(self) -> Value | None:
@@ -233,21 +239,39 @@ class _Table:
         return Row(values[0].start, values[-1].end, values, self._section, self._caption)
 
 
-def spelled_out(text: str, above: str = "") -> tuple[str, list[tuple[int, int, int]]]:
+def rows_of(hit: Hit) -> list[Row]:
+    """Return the rows within a hit, spans in the document; its chunk says what their columns are called."""
+    if "|" not in hit.text:
+        return []
+    chunk = hit.chunk
+    # A hit may begin before its chunk and end after it
+    before = hit.text[: max(0, chunk.start - hit.start)]
+    after = hit.text[max(0, chunk.end - hit.start) :] if hit.end > chunk.end else ""
+    found = find_rows(before + chunk.text + after, chunk.context, start=chunk.start - len(before))
+    return [row for row in found if hit.start <= row.start and row.end <= hit.end]
+
+
+def spelled_hit(hit: Hit) -> tuple[str, list[tuple[int, int, int]]]:
+    """Return a hit's text as models read it; see `spelled_out`."""
+    rows = [row.moved(-hit.start) for row in rows_of(hit)]
+    return spelled_out(hit.text, rows)
+
+
+def spelled_out(text: str, rows: Sequence[Row]) -> tuple[str, list[tuple[int, int, int]]]:
     """Return a text with its rows spelled out, and where its parts come from.
 
-    Header and rule of a table are left out: each row names its columns.
+    Headers and rules of tables are left out: each row names its columns.
 
     Args:
-        above: as for `find_rows`.
+        rows: the rows of the text, as `find_rows` returns them.
 
     Returns:
         The text, and (start, end, origin) of each part that is verbatim, in order: `made[start:end]` is
         `text[origin : origin + end - start]`.
     """
-    rows = {row.start: row for row in find_rows(text, above)}
     if not rows:
         return text, [(0, len(text), 0)]
+    waiting = list(rows)
     made: list[str] = []
     origins: list[tuple[int, int, int]] = []
     length = 0
@@ -267,8 +291,8 @@ def spelled_out(text: str, above: str = "") -> tuple[str, list[tuple[int, int, i
         if not is_row(line):
             add(line, match.start())
             continue
-        row = next((row for begin, row in rows.items() if match.start() <= begin < match.end()), None)
-        if row is not None:
+        if waiting and waiting[0].start < match.end():
+            row = waiting.pop(0)
             for piece, origin in row.pieces():
                 verbatim = origin is not None and text.startswith(piece, origin)
                 add(piece, origin if verbatim else None)

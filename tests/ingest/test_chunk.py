@@ -428,3 +428,45 @@ def test_a_slice_that_tokenises_longer_is_cut_again() -> None:
     check(text, pieces, TRUNK, 16)
     assert Ruler(text, TRUNK).real_count(text) == 1
     assert len(pieces) > 2
+
+
+def blocks_of(text: str) -> list[tuple[str, int, str]]:
+    return [(block.kind, block.level, text[block.start : block.end]) for block in markdown_blocks(text)]
+
+
+def test_underlined_headings() -> None:
+    text = "Pump manual\n===========\n\nParts\n---\nA rotor.\n"
+    assert blocks_of(text) == [
+        ("heading", 1, "Pump manual\n===========\n"),
+        ("prose", 0, "\n"),
+        ("heading", 2, "Parts\n---\n"),
+        ("prose", 0, "A rotor.\n"),
+    ]
+    assert markdown_blocks(text)[-1].headings == ("Pump manual", "Parts")
+
+
+def test_rules_and_front_matter_are_no_headings() -> None:
+    for text in (
+        "---\ntitle: x\nrevision: 14\n---\n",
+        "One\ntwo lines\n---\n",
+        "- item\n---\n",
+        "\n---\nText.\n---\n",
+        "text\n\n---\n\ntext\n",
+    ):
+        assert {kind for kind, _, _ in blocks_of(text)} == {"prose"}
+
+
+def test_fences_in_lists_and_tables_without_bars() -> None:
+    text = "1. Run\n    ```sh\n    # no heading\n    ```\n\na | b\n--- | :-:\n1 | 2\n3 | 4\n\nSo | so.\n"
+    assert [(kind, part) for kind, _, part in blocks_of(text)] == [
+        ("prose", "1. Run\n"),
+        ("code", "    ```sh\n    # no heading\n    ```\n"),
+        ("prose", "\n"),
+        ("table", "a | b\n--- | :-:\n1 | 2\n3 | 4\n"),
+        ("prose", "\nSo | so.\n"),
+    ]
+
+
+def test_table_of_html_stays_whole() -> None:
+    text = "Before.\n<table>\n<tr><td>1\n\n<tr><td>2\n</table>\nAfter.\n"
+    assert [kind for kind, _, _ in blocks_of(text)] == ["prose", "code", "prose"]

@@ -258,7 +258,8 @@ def test_closing_and_forgetting_end_it() -> None:
 
 _RECOGNISER = """
 class Seen:
-    txts = ("recognised", "words")
+    txts = ("Recognised words.",)
+    boxes = [[(20, 20), (220, 20), (220, 44), (20, 44)]]
 class RapidOCR:
     def __call__(self, image):
         assert image.ndim == 3
@@ -287,7 +288,7 @@ def test_a_scan_is_read_by_ocr_where_that_is_installed(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout == "1|recognised words\n\nrecognised words"  # the child that recognises has ended
+    assert done.stdout == "1|Recognised words.\n\nRecognised words."  # the child that recognises has ended
 
 
 def test_a_child_outlives_the_thread_that_asked_first(parser: Parser) -> None:

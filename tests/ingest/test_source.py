@@ -45,4 +45,11 @@ def test_the_same_name_twice_is_reported(tmp_path: Path) -> None:
     sources, left = find_sources([tmp_path / "one", tmp_path / "two"])
     assert [source.read() for source in sources] == [b"one"]
     assert left[0].state == "failed"
-    assert "Two files have the name 'a.txt'" in (left[0].error or "")
+    assert (left[0].error or "").startswith(
+        f"Two files have the name 'a.txt': {tmp_path}/one/a.txt, which was taken, and {tmp_path}/two/a.txt, which was"
+        " not. Ingest the folder above both"
+    )
+    both, left = find_sources([tmp_path])
+    assert [source.name for source in both] == ["one/a.txt", "two/a.txt"]
+    again, left = find_sources([tmp_path / "one", tmp_path / "one" / "a.txt"])
+    assert (len(again), left) == (1, [])

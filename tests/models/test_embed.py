@@ -32,7 +32,7 @@ TEXTS = [
 # The last is beyond 254 tokens
 ODD = [
     "北海道の冬は寒い。",
-    "🦩🦩 café naïve ﬁsh №5",
+    "🦩🦩 café naïve fish No5",
     "x",
     "",
     "   \n\t",
@@ -57,6 +57,19 @@ def test_it_agrees_with_sentence_transformers(
     assert cosines.mean() > 0.98
     assert cosines.min() > 0.97, dict(zip(TEXTS, cosines.tolist(), strict=True))
     assert embedder.fingerprint != reference.fingerprint  # int8 vectors are never mixed with float32 ones
+
+
+def test_compatibility_characters_are_read_as_the_plain_ones(embedder: Embedder) -> None:
+    odd, plain = "The oﬃce in Ｆｉｎｆｌｅｙ has ①② rooms.", "The office in Finfley has 12 rooms."
+    assert np.array_equal(*embedder.encode([odd, plain]))
+    # Offsets are those of the text as it is
+    assert [odd[start:end] for start, end in embedder.token_offsets(odd)][1:6] == [
+        "oﬃce",
+        "in",
+        "Ｆｉｎ",
+        "ｆｌｅ",
+        "ｙ",
+    ]
 
 
 def test_tokens_agree_with_sentence_transformers(

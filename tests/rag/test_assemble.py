@@ -14,7 +14,7 @@ from rag.assemble import LEAST_RATE, MOST_MEMORY, Limits, assemble, order_for_at
 from rag.errors import InvalidInput
 from rag.models.compress import Compressed
 from rag.models.embed import Embedder
-from rag.text.tables import spelled_out
+from rag.text.tables import spelled_hit
 from rag.trim import keep_evidence
 from rag.types import Chunk, Context, Hit
 
@@ -252,7 +252,7 @@ def assert_shows_what_is_kept(context: Context) -> None:
         assert all(found.start <= start < end <= found.end for start, end in item.kept)
         assert all(left[1] < right[0] for left, right in itertools.pairwise(item.kept))
         parts = [found.text[start - found.start : end - found.start] for start, end in item.kept]
-        whole, _ = spelled_out(found.text, found.above)
+        whole, _ = spelled_hit(found)
         assert html.unescape(shown) == (" ".join(parts) if item.kept else whole)
 
 

@@ -9,9 +9,12 @@ from rag.text.tables import (
     is_shown,
     original_span,
     row_at,
+    rows_of,
+    spelled_hit,
     spelled_out,
     split_units,
 )
+from rag.types import Chunk, Hit
 
 WATER = """# Sites
 
@@ -54,7 +57,7 @@ def test_rows_far_from_their_header_get_it_from_above() -> None:
 
 
 def test_a_spelled_text_is_traced_back_to_the_original() -> None:
-    made, origins = spelled_out(WATER)
+    made, origins = spelled_out(WATER, find_rows(WATER))
 
     assert "North, Site Walnut: Water m³ 49,064; Staff 280\n" in made
     assert "---" not in made
@@ -68,6 +71,24 @@ def test_a_spelled_text_is_traced_back_to_the_original() -> None:
     assert WATER[start:end] == "49,064 | 280"
     name = made.index("Water m³")
     assert original_span(origins, name, name + len("Water m³")) is None
+
+
+def test_a_hit_knows_its_rows_by_its_chunk() -> None:
+    chunk = Chunk("id", "a.md", 1, 9, len(WATER), WATER[9:])
+    header = WATER.index("| Site")
+    # The header without its rule, as trimming may leave it
+    cut = Hit(chunk, header, header + 30, WATER[header : header + 30], 1.0, "trimmed")
+    assert rows_of(cut) == []
+    row = WATER.index("| Walnut")
+    # Over the end of its chunk
+    short = Chunk("id", "a.md", 1, 9, row, WATER[9:row])
+    [walnut] = rows_of(Hit(short, row, row + 27, WATER[row : row + 27], 1.0, "trimmed"))
+    assert walnut.spelled == "North, Site Walnut: Water m³ 49,064; Staff 280"
+    assert WATER[walnut.start : walnut.end] == "Walnut | 49,064 | 280"
+    made, origins = spelled_hit(Hit(chunk, row, len(WATER), WATER[row:], 1.0, "trimmed"))
+    assert made.startswith("North, Site Walnut: Water m³ 49,064; Staff 280\nNorth, Site Tulip")
+    start, end = original_span(origins, made.index("280"), made.index("280") + 3) or (0, 0)
+    assert WATER[row + start : row + end] == "280"
 
 
 def test_a_row_of_a_document_is_known_by_its_span() -> None:
@@ -120,7 +141,7 @@ LINES = st.lists(
 @given(LINES, LINES)
 def test_spelling_out_never_loses_a_place(above: list[str], lines: list[str]) -> None:
     text = "\n".join(lines)
-    made, origins = spelled_out(text, "\n".join(above))
+    made, origins = spelled_out(text, find_rows(text, "\n".join(above)))
     for start, end, origin in origins:
         assert made[start:end] == text[origin : origin + end - start]
     for row in find_rows(text, "\n".join(above)):

@@ -14,8 +14,8 @@ from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
 from ingest.formats.inside import INSIDE
 from ingest.formats.mail.body import chosen, flowed
 from ingest.formats.mail.letter import Attached, Letter, named, write_letter
-from ingest.formats.markup.web import convert
 from ingest.formats.plain.calendar import write_calendar
+from ingest.formats.web.html import convert
 from rag.errors import UnreadableFile
 
 HEADERS = ("From", "To", "Cc", "Bcc", "Date", "Subject")

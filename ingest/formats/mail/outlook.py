@@ -17,7 +17,7 @@ from ingest.formats.mail.body import chosen
 from ingest.formats.mail.letter import Attached, Letter, named, write_letter
 from ingest.formats.mail.message import iso_date
 from ingest.formats.mail.rtf_body import unpacked
-from ingest.formats.markup.web import convert
+from ingest.formats.web.html import convert
 from rag.errors import UnreadableFile
 
 _SUBJECT, _CLASS, _BODY, _RTF, _HTML = "0037", "001A", "1000", "1009", "1013"

@@ -1,11 +1,10 @@
 """Documents whose structure is marked in their text.
 
-web.py          HTML: a page to light markdown; `convert` for parts of other formats
-tree.py         parse HTML
-page.py         walk through a page and write its blocks
-blocks.py       lines to headings, paragraphs, items and quotations
-visibility.py   what a person gets to see
-html_tables.py  tables of data, and tables that only place things
-inline.py       raised and lowered text, readings, formulas, targets of links
-numbering.py    the numbers of a list
+xml_document.py   XML: documents and data
+vocabulary.py     elements of DocBook, JATS, TEI, DITA and feeds as elements of HTML
+xml_tree.py       parse XML without trusting it
+book.py           e-books (epub)
+rst.py            reStructuredText
+asciidoc.py       AsciiDoc
+latex.py          LaTeX; latex_names.py lists its commands
 """

@@ -33,8 +33,12 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     """
     decoded = decode(data, name)
     parsed = _parse(decoded.text, name)
-    text = "\n\n".join(bounded(_blocks(parsed, name, limits), name, limits))
-    return from_text(text, {}, decoded.omissions)
+    return from_text(write_records(parsed, name, limits), {}, decoded.omissions)
+
+
+def write_records(value: Any, name: str, limits: FileLimits) -> str:
+    """Write what JSON can hold, as `read` says; numbers are texts."""
+    return "\n\n".join(bounded(_blocks(value, name, limits), name, limits))
 
 
 def _parse(text: str, name: str) -> Any:

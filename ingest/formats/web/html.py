@@ -10,9 +10,9 @@ from typing import Any
 from ingest.formats import markdown
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
-from ingest.formats.markup.page import PageWriter, omissions_of
-from ingest.formats.markup.tree import parse
-from ingest.formats.markup.visibility import Visibility
+from ingest.formats.web.page import PageWriter, omissions_of
+from ingest.formats.web.tree import parse
+from ingest.formats.web.visibility import Visibility
 
 _CHARSET = re.compile(
     rb"""<(?:meta[^>]*charset|\?xml[^>]*encoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
@@ -45,10 +45,15 @@ class WebPage:
 
 def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     """Convert the page in its own order, under its title where it has no heading of the first level."""
-    charset = _CHARSET.search(data[:4096])
-    decoded = decode(data, name, charset[1].decode() if charset else None)
+    decoded = decode(data, name, declared_charset(data))
     page = convert(decoded.text)
     return from_text(page.text, page.metadata, (*decoded.omissions, *page.omissions))
+
+
+def declared_charset(data: bytes) -> str | None:
+    """Return the encoding that a page states in its first bytes, None if it states none."""
+    charset = _CHARSET.search(data[:4096])
+    return charset[1].decode() if charset else None
 
 
 def convert(source: str, *, titled: bool = True) -> WebPage:

@@ -10,11 +10,11 @@ from typing import Any
 from lxml import etree
 
 from ingest.formats.file_text import Omission
-from ingest.formats.markup import html_tables, inline
-from ingest.formats.markup.blocks import BlockWriter
-from ingest.formats.markup.numbering import Numbering
-from ingest.formats.markup.tree import parse
-from ingest.formats.markup.visibility import Visibility
+from ingest.formats.web import inline, tables
+from ingest.formats.web.blocks import BlockWriter
+from ingest.formats.web.numbering import Numbering
+from ingest.formats.web.tree import parse
+from ingest.formats.web.visibility import Visibility
 
 # Text deeper than this is no document; libxml2 itself stops at twice the depth.
 _MOST_LEVELS = 1_000
@@ -217,13 +217,13 @@ class PageWriter(BlockWriter):
 
     def _table(self, element: Any) -> bool:
         self._flush()
-        if html_tables.is_layout(element):
+        if tables.is_layout(element):
             return False
         if self._in_cell:
-            self._line.append(html_tables.nested(element, self._within))
+            self._line.append(tables.nested(element, self._within))
             self._flush()
         else:
-            text = html_tables.write(element, self._within)
+            text = tables.write(element, self._within)
             if text:
                 self._marker = ""
                 self.blocks.append(("table", text))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from ingest.formats import markdown
-from ingest.formats.markup import inline
-from ingest.formats.markup.numbering import Numbering
+from ingest.formats.web import inline
+from ingest.formats.web.numbering import Numbering
 
 _ENDED = re.compile(r"[.?!:;,…。？！：]$")
 

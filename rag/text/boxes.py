@@ -1,0 +1,138 @@
+"""Where the words of a text stand on their pages, packed into a few bytes a word, and read back for a quoted span."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+# Quarters of a point: finer than a page shows.
+_SCALE = 4
+_VERSION = 1
+_HEAD = struct.Struct("<BI")
+_COLUMNS = 7
+# Bytes of unpacked boxes; more comes from no text that is accepted.
+_MOST_BYTES = 800_000_000
+# Words on one line overlap by this share of the lower one's height.
+_SAME_LINE = 0.5
+# Points between words on one line that are marked as one.
+_ONE_MARK = 14.0
+
+
+@dataclass(frozen=True, slots=True)
+class WordBox:
+    """Where `text[start:end]` stands, in points from the top left of its page as displayed. Pages count from 1."""
+
+    start: int
+    end: int
+    page: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarkBox:
+    """A part of a page to mark, in points from its top left as displayed. Pages count from 1."""
+
+    page: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+def pack(words: Sequence[WordBox]) -> bytes:
+    """Pack boxes of words, sorted by start; none gives b"".
+
+    Each is stored as its difference from the one before it, column by column, which compresses well.
+    """
+    if not words:
+        return b""
+    table = np.empty((len(words), _COLUMNS), dtype=np.int64)
+    places = np.array([(word.x0, word.y0, word.x1, word.y1) for word in words])
+    edges = np.round(np.clip(places, -8_000, 8_000_000) * _SCALE).astype(np.int64)
+    start = np.array([word.start for word in words], dtype=np.int64)
+    end = np.array([word.end for word in words], dtype=np.int64)
+    page = np.array([word.page for word in words], dtype=np.int64)
+    table[:, 0] = np.diff(start, prepend=0) - np.concatenate([[0], (end - start)[:-1] + 1])
+    table[:, 1] = end - start
+    table[:, 2] = np.diff(page, prepend=0)
+    table[:, 3] = edges[:, 0] - np.concatenate([[0], edges[:-1, 2]])
+    table[:, 4] = edges[:, 2] - edges[:, 0]
+    table[:, 5] = np.diff(edges[:, 1], prepend=0)
+    table[:, 6] = np.diff(edges[:, 3] - edges[:, 1], prepend=0)
+    narrow = abs(table).max() < 32_000
+    columns = np.ascontiguousarray(table.T.astype("<i2" if narrow else "<i4"))
+    return _HEAD.pack(_VERSION if narrow else _VERSION + 1, len(words)) + zlib.compress(columns.tobytes(), 6)
+
+
+def unpack(packed: bytes) -> list[WordBox]:
+    """Return the boxes that were packed.
+
+    Raises:
+        ValueError: if these are no packed boxes.
+    """
+    if not packed:
+        return []
+    start, end, page, edges = _columns(packed)
+    return [
+        WordBox(*its)
+        for its in zip(start.tolist(), end.tolist(), page.tolist(), *edges.T.tolist(), strict=True)
+    ]
+
+
+def boxes_between(packed: bytes, start: int, end: int) -> list[MarkBox]:
+    """Return where `text[start:end]` stands: one box for each line that it takes, in the order of the text.
+
+    A word that the span cuts is marked whole.
+    """
+    if not packed or end <= start:
+        return []
+    starts, ends, pages, edges = _columns(packed)
+    held = np.flatnonzero((starts < end) & (ends > start))
+    marks: list[MarkBox] = []
+    for page, (x0, y0, x1, y1) in zip(pages[held].tolist(), edges[held].tolist(), strict=True):
+        last = marks[-1] if marks else None
+        if last is not None and last.page == page and _on_one_line(last, x0, y0, x1, y1):
+            marks[-1] = MarkBox(page, min(last.x0, x0), min(last.y0, y0), max(last.x1, x1), max(last.y1, y1))
+        else:
+            marks.append(MarkBox(page, x0, y0, x1, y1))
+    return marks
+
+
+def _on_one_line(last: MarkBox, x0: float, y0: float, x1: float, y1: float) -> bool:
+    overlap = min(last.y1, y1) - max(last.y0, y0)
+    apart = max(x0 - last.x1, last.x0 - x1)
+    return overlap >= _SAME_LINE * min(last.y1 - last.y0, y1 - y0) and apart <= _ONE_MARK
+
+
+def _columns(packed: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return starts, ends and pages, each (n_words,), and edges in points, (n_words, 4)."""
+    if len(packed) < _HEAD.size:
+        raise ValueError("too short to be packed boxes")
+    version, count = _HEAD.unpack_from(packed)
+    if version not in (_VERSION, _VERSION + 1):
+        raise ValueError(f"packed boxes of version {version}; expected {_VERSION}")
+    kind = np.dtype("<i2" if version == _VERSION else "<i4")
+    size = count * _COLUMNS * kind.itemsize
+    if size > _MOST_BYTES:
+        raise ValueError(f"packed boxes of {count:,} words")
+    try:
+        raw = zlib.decompressobj().decompress(packed[_HEAD.size :], size)
+        table = np.frombuffer(raw, dtype=kind).reshape(_COLUMNS, count).astype(np.int64)
+    except (zlib.error, ValueError) as error:
+        raise ValueError(f"damaged boxes ({error})") from error
+    lengths = table[1]
+    starts = np.cumsum(table[0] + np.concatenate([[0], lengths[:-1] + 1]))
+    # x0[i] = x1[i - 1] + gap[i], and x1[i] = x0[i] + width[i]
+    x1 = np.cumsum(table[3] + table[4])
+    x0 = x1 - table[4]
+    y0 = np.cumsum(table[5])
+    y1 = y0 + np.cumsum(table[6])
+    edges = np.stack([x0, y0, x1, y1], axis=1) / _SCALE
+    return starts, starts + lengths, np.cumsum(table[2]), edges

@@ -29,11 +29,10 @@ class Attachments:
             return
         self._seen.add(member)
         name = posixpath.basename(member)
-        path = f"{self._archive.name}{INSIDE}{name}"
-        if len(self._seen) > _MOST_FILES:
-            self._notices.note("embedded file", f"{name}, {place}" if place else name)
-            return
         try:
+            if len(self._seen) > _MOST_FILES:
+                raise UnreadableFile(f"{self._archive.name} holds more than {_MOST_FILES} files.")
+            path = f"{self._archive.name}{INSIDE}{name}"
             found = load_inside(self._archive.read(member), path, self._archive.limits)
         except UnreadableFile:
             self._notices.note("embedded file", f"{name}, {place}" if place else name)

@@ -15,7 +15,7 @@ from ingest.formats.office.package import Package, attribute, qn, short
 from ingest.formats.office.slides.layout import inherited, is_title, place_of, placeholder_kind
 from ingest.formats.office.slides.order import reading_order
 
-SHAPES = frozenset(
+_SHAPES = frozenset(
     {"p:sp", "p:pic", "p:graphicFrame", "p:grpSp", "p:cxnSp", "p:contentPart", "mc:AlternateContent"}
 )
 # What stands on every slide: shown once
@@ -44,7 +44,7 @@ class ShapeReader:
 
     def blocks(self, shapes: Iterable[Any]) -> Iterator[str]:
         """Yield what shapes hold, in reading order, without the slide's title and number."""
-        members = [shape for shape in shapes if short(shape.tag) in SHAPES and not is_title(shape)]
+        members = [shape for shape in shapes if short(shape.tag) in _SHAPES and not is_title(shape)]
         boxes = [place_of(self._rendered(shape), self.above) for shape in members]
         for at in reading_order(boxes):
             yield from self._shape(members[at])
@@ -57,7 +57,7 @@ class ShapeReader:
     def _rendered(self, shape: Any) -> Any:
         """Return the first shape of several renderings of the same."""
         if short(shape.tag) == "mc:AlternateContent":
-            inner = [one for alternative in shape for one in alternative if short(one.tag) in SHAPES]
+            inner = [one for alternative in shape for one in alternative if short(one.tag) in _SHAPES]
             return inner[0] if inner else shape
         return shape
 

@@ -67,7 +67,7 @@ class Body:
             self._carried = text
         else:
             style = attribute(properties, "w:pStyle", "w:val") or self._part.styles.paragraph_default
-            if text.strip() and self._part.styles.is_hidden(style):
+            if text.strip() and self._part.styles.facts(style).is_hidden:
                 self._part.note("hidden passage")
                 text = ""
             yield self._written(text, properties, style)
@@ -83,7 +83,7 @@ class Body:
             numbered = f"{label.text} {text}" if label and label.text != "-" else text
             self._part.place = f"under “{' '.join(numbered.split())[:80]}”"
             return markdown.heading(numbered, level)
-        if label is None and self._part.styles.is_list(style):
+        if label is None and self._part.styles.facts(style).is_list:
             label = ListLabel("-", 0)
         if label is None or not label.text:
             return text
@@ -91,7 +91,7 @@ class Body:
 
     def _heading_level(self, properties: Any, style: str) -> int:
         stated = attribute(properties, "w:outlineLvl", "w:val")
-        return int(stated) + 1 if stated in _OUTLINE else self._part.styles.heading_level(style)
+        return int(stated) + 1 if stated in _OUTLINE else self._part.styles.facts(style).heading_level
 
     def _after(self, read: WordParagraph) -> Iterator[str]:
         """Yield what a paragraph's drawings and marks add: text boxes, charts, comments."""
@@ -106,7 +106,7 @@ class Body:
         if element is None or short(element.tag) != "w:p":
             return False
         style = attribute(element.find(qn("w:pPr")), "w:pStyle", "w:val")
-        if not self._part.styles.is_caption(style):
+        if not self._part.styles.facts(style).is_caption:
             return False
         instructions = [one.text or "" for one in element.iter(qn("w:instrText"))]
         instructions += [one.get(qn("w:instr"), "") for one in element.iter(qn("w:fldSimple"))]

@@ -154,7 +154,7 @@ class ParagraphReader:
         if found is not None:
             return is_on(found)
         style = attribute(properties, "w:rStyle", "w:val")
-        return bool(style) and self.part.styles.is_hidden(style)
+        return bool(style) and self.part.styles.facts(style).is_hidden
 
     def _leave_out(self, element: Any, kind: str) -> None:
         """Skip text that does not stand on the page; the fields within it are still followed."""

@@ -195,7 +195,7 @@ class PageWriter(BlockWriter):
         parent = element.getparent()
         alone = (
             parent is not None
-            and parent.tag in ("li", "p", "dd")
+            and parent.tag in ("li", "p", "dd", "td", "div", "center", "body")
             and not self._in_cell
             and inline.one_line(parent.text_content()).strip()
             == inline.one_line(element.text_content()).strip()
@@ -248,9 +248,9 @@ class PageWriter(BlockWriter):
 
     def _image(self, element: Any) -> bool:
         text = element.get("alt")
-        if text is None:
+        if text is None and not (element.get("src") or "").startswith("cid:"):
             self.omit("image without a description")
-        elif text.strip():
+        elif text and text.strip():
             self._line.append(f" {inline.one_line(text).strip()} ")
         return True
 

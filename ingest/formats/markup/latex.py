@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from pylatexenc.latex2text import LatexNodes2Text
@@ -96,7 +97,10 @@ class _Writer:
             self.omissions.append(Omission("comment", "", self._comments))
 
     def nodes(self, nodes: Sequence[Any]) -> None:
-        for node in nodes:
+        for before, node in pairwise([None, *nodes]):
+            if isinstance(before, LatexGroupNode) and isinstance(node, LatexGroupNode):
+                # Arguments of a command that is not known.
+                self._line.append(" ")
             if isinstance(node, LatexCharsNode):
                 self._chars(node.chars)
             elif isinstance(node, LatexMacroNode):

@@ -90,7 +90,7 @@ def write_table(
         return head
     count = header_row_count(body) if header_rows is None else min(header_rows, len(body))
     names = _column_names(body[:count]) or [""] * len(body[0])
-    table = markdown.table([names, *([cell.text for cell in row] for row in body[count:])])
+    table = markdown.table([names, *map(_texts, body[count:])])
     return f"{head}\n\n{table}" if head else table
 
 
@@ -185,6 +185,13 @@ def _pair(texts: Sequence[str]) -> str:
     """Return a name and its value: "Size: 3"; a name that ends in a mark keeps it."""
     name, value = [*texts, ""][:2]
     return f"{name}{'' if not name or name[-1] in ':?.' else ':'} {value}".strip() if value else name
+
+
+def _texts(row: Sequence[Cell]) -> list[str]:
+    """Return the texts of a row; one cell over its whole width heads a group of rows, and stands once."""
+    if len(row) > 1 and len({id(cell) for cell in row}) == 1:
+        return [row[0].text, ""]
+    return [cell.text for cell in row]
 
 
 def _once(row: Sequence[Cell]) -> list[Cell]:

@@ -54,7 +54,7 @@ _SPACE = re.compile(r"\s+")
 
 
 def read(data: bytes, name: str, limits: FileLimits) -> FileText:
-    """Write the document; comments are left out, files that it would include are named.
+    """Write the document; comments, and files that it would include, are named.
 
     Source that cannot be parsed is read as code, and named.
     """
@@ -77,6 +77,7 @@ class _Writer:
         self._line: list[str] = []
         self._verbatim: list[tuple[str, str, str]] = []
         self._commands: dict[str, str] = {}
+        self._comments = 0
         self._depth = 0
         self._marker = ""
         self._to_text = LatexNodes2Text(math_mode="verbatim", keep_comments=False)
@@ -91,6 +92,8 @@ class _Writer:
             self._preamble(nodes)
             self.nodes(body.nodelist)
         self._flush()
+        if self._comments:
+            self.omissions.append(Omission("comment", "", self._comments))
 
     def nodes(self, nodes: Sequence[Any]) -> None:
         for node in nodes:
@@ -109,7 +112,9 @@ class _Writer:
                     self._flush()
                 else:
                     self._line.append(" " if node.specials_chars == "~" else self._plain(node))
-            elif not isinstance(node, LatexCommentNode):
+            elif isinstance(node, LatexCommentNode):
+                self._comments += any(map(str.isalnum, node.comment))
+            else:
                 self._line.append(self._plain(node))
 
     def _keep(self, found: re.Match[str]) -> str:
@@ -226,7 +231,9 @@ class _Writer:
 
     def _kept(self, number: int) -> None:
         kind, language, text = self._verbatim[number]
-        if kind != "comment":
+        if kind == "comment":
+            self._comments += 1
+        else:
             self._flush()
             self.blocks.append(fenced(text, language))
 
@@ -292,6 +299,7 @@ class _Writer:
         inner.nodes(nodes)
         inner._flush()
         self.omissions += inner.omissions
+        self._comments += inner._comments
         return _SPACE.sub(" ", " ".join(inner.blocks)).strip()
 
     def _flush(self) -> None:

@@ -172,7 +172,7 @@ class PageWriter(BlockWriter):
             return
         text = "".join(self._line[start:])
         if tag in ("s", "del", "strike"):
-            text = f"{text}~~" if text != "~~" else ""
+            text = f"{text.rstrip()}~~ " if text.strip() != "~~" else ""
         elif tag == "q":
             text += "”"
         elif tag == "label":

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ingest.formats.grid import Cell, header_row_count, lay_out, write_table
+from ingest.formats.grid import Cell, header_row_count, lay_out, write_rows, write_table
 
 _BLOCKS = ("h1", "h2", "h3", "h4", "hr", "form", "table", "blockquote", "article", "section")
 _PROSE_CHARACTERS = 400
@@ -28,8 +28,6 @@ def is_layout(table: Any) -> bool:
     if any(child.tag in ("caption", "thead") for child in table):
         return False
     cells = [cell for _, row in rows for cell in row]
-    if len(rows) == 1 and len(cells) < 3:
-        return True
     placing = sum(
         any(cell.find(f".//{tag}") is not None for tag in _BLOCKS)
         or len(cell.text_content()) > _PROSE_CHARACTERS
@@ -52,6 +50,8 @@ def write(table: Any, cell_text: CellWriter) -> str:
         return write_table(lay_out([*body, *feet]), caption=caption)
     count = len(lay_out(heads)) if heads and any(cell.text for row in heads for cell in row) else None
     grid = lay_out([*heads, *body, *feet])
+    if not heads and len(grid) == 1:
+        return write_rows(grid, caption=caption)
     if count is not None and not body:
         count = None
     return write_table(grid, caption=caption, header_rows=count if _plain_head(grid, count) else None)

@@ -16,6 +16,8 @@ _PANEL_CLASS = re.compile(
     re.IGNORECASE,
 )
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "button", "summary", "dt", "label"))
+_ACTIONS = ("onclick", "aria-expanded", "data-toggle", "data-bs-toggle", "tabindex")
+_QUESTION = ("?", "？", "؟")
 _REFERENCES = (
     *("aria-controls", "data-target", "data-bs-target", "popovertarget", "commandfor", "aria-describedby"),
     *("data-toggle-target", "data-controls", "for", "href"),
@@ -83,7 +85,10 @@ def _follows_a_title(element: Any) -> bool:
     before = element.getprevious()
     if before is None or (before.tail or "").strip():
         return False
-    return before.tag in _HEADINGS or before.get("role") in ("button", "heading", "tab")
+    if before.tag in _HEADINGS or before.get("role") in ("button", "heading", "tab"):
+        return True
+    acts = any(part.get(name) is not None for part in before.iter() for name in _ACTIONS)
+    return acts or before.text_content().strip().endswith(_QUESTION)
 
 
 def _is_consent_banner(element: Any) -> bool:

@@ -74,8 +74,11 @@ def test_single_rows_and_inner_tables_are_lines() -> None:
     assert write_rows([[Cell("Name:"), Cell("Ann")]]) == "Name: Ann"
     assert write_rows([[Cell(text) for text in "abc"]], caption="T") == "T\n\na, b, c"
     assert write_inline([[Cell("Size"), Cell("3")], [Cell("Weight"), Cell("4")]]) == "Size: 3; Weight: 4"
-    three = [[Cell("Part"), Cell("Size"), Cell("Weight")], [Cell("Pump"), Cell(""), Cell("4")]]
-    assert write_inline(three) == "Part: Pump, Weight: 4"
+    three = [
+        [Cell(text) for text in row]
+        for row in (["Part", "Size", "Weight"], ["Pump", "", "4"], ["Seal", "2", ""])
+    ]
+    assert write_inline(three) == "Part: Pump, Weight: 4; Part: Seal, Size: 2"
 
 
 def test_rows_that_already_hold_values_are_no_header() -> None:

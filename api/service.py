@@ -22,6 +22,7 @@ from rag.types import Recipe
 
 if TYPE_CHECKING:
     from ingest.build import Builder
+    from ingest.parse import Parser
 
 
 class Service:
@@ -71,6 +72,13 @@ class Service:
 
         embedder = in_background(self.embedder, self.stopping)
         return Builder(self.catalog, embedder, self.settings, self.stopping)
+
+    @cached_property
+    def parser(self) -> Parser:
+        """What shows pages of PDFs; files to ingest have another."""
+        from ingest.build import make_parser
+
+        return make_parser(self.settings)
 
     @cached_property
     def sync(self) -> Sync:

@@ -119,17 +119,28 @@ def write_inline(rows: Sequence[Sequence[Cell]]) -> str:
     """
     grid = _without_blank_columns([row for row in rows if any(cell.text.strip() for cell in row)])
     width = max(map(len, grid), default=0)
-    count = header_row_count(grid) if width > 2 or any(map(_is_marked, grid[:1])) else 0
+    # A single row names nothing
+    has_header = len(grid) > 1 and (width > 2 or _is_marked(grid[0]))
+    count = header_row_count(grid) if has_header else 0
     names = _column_names(grid[:count])
     lines = []
-    for row in grid[count:]:
+    used = {at for row in grid[count:] for at, cell in enumerate(row) if cell.text.strip()}
+    for number, row in enumerate(grid[count:]):
         texts = [" ".join(cell.text.split()) for cell in row]
         if names:
-            held = [(names[at] if at < len(names) else "", text) for at, text in enumerate(texts) if text]
-            lines.append(", ".join(f"{name}: {text}" if name else text for name, text in held))
+            # A column without values is still named, once
+            texts += [""] * (len(names) - len(texts))
+            held = [
+                at for at, text in enumerate(texts) if text or (number == 0 and at not in used and names[at])
+            ]
+            lines.append(", ".join(_named(names[at] if at < len(names) else "", texts[at]) for at in held))
         else:
             lines.append(_pair(texts) if width == 2 else ", ".join(filter(None, texts)))
     return "; ".join(filter(None, lines))
+
+
+def _named(name: str, text: str) -> str:
+    return f"{name}: {text}".strip() if name else text
 
 
 def header_row_count(rows: Sequence[Sequence[Cell]]) -> int:

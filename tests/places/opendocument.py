@@ -12,8 +12,8 @@ def _text(body: str, automatic: str = "", masters: str = "", **more: str) -> Cal
             name.replace("_", " ", 1) + "/content.xml": xml.replace("WORD", word)
             for name, xml in more.items()
         }
-        parts = (part.replace("WORD", word) for part in (body, automatic, masters))
-        return open_document("text", *parts, more=filled)
+        first, second, third = (part.replace("WORD", word) for part in (body, automatic, masters))
+        return open_document("text", first, second, third, filled)
 
     return make
 

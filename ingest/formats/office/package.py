@@ -84,6 +84,7 @@ class Package:
         # Every Office file has it; where it cannot be read, the rest is not to be trusted
         archive.read("[Content_Types].xml")
         self._relations: dict[str, dict[str, Relationship]] = {}
+        self._shown: set[str] = set()
 
     @property
     def main(self) -> str:
@@ -114,6 +115,13 @@ class Package:
         for relation in self.relations(part).values():
             if relation.kind == kind and not relation.external and relation.target in self.archive:
                 yield relation.target
+
+    def first_time(self, part: str) -> bool:
+        """Return whether a part is there and has not been asked for so before: what many places show is read once."""
+        if part in self._shown or part not in self.archive:
+            return False
+        self._shown.add(part)
+        return True
 
     def properties(self) -> dict[str, str]:
         """Return what the document states of itself: title, author, subject, keywords, category and dates."""

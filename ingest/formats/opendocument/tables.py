@@ -8,6 +8,8 @@ from typing import Any
 from ingest.formats.grid import EMPTY, MOST_SPANNED, Cell, lay_out
 from ingest.formats.opendocument.names import count, qn, short, stated
 
+# Cells that a file repeats without writing them.
+_MOST_REPEATED = 100_000
 _GROUPS = frozenset({"table:table-rows", "table:table-row-group", "table:table-header-rows"})
 
 
@@ -23,18 +25,21 @@ def rows_of(table: Any, *, heads: bool = False) -> Iterator[tuple[Any, bool]]:
 
 def grid_of(table: Any, text_of: Callable[[Any], str]) -> list[list[Cell]]:
     """Return the cell at each place of a table; one that spans several stands at each of them."""
-    laid = []
+    laid: list[list[Cell]] = []
+    left = _MOST_REPEATED
     for row, heads in rows_of(table):
         cells: list[Cell] = []
         for cell in row:
             tag = short(cell.tag)
-            repeated = min(count(cell, "table:number-columns-repeated"), MOST_SPANNED)
+            repeated = min(count(cell, "table:number-columns-repeated"), MOST_SPANNED, max(1, left))
+            left -= repeated - 1
             if tag == "table:table-cell":
                 spans = count(cell, "table:number-rows-spanned"), count(cell, "table:number-columns-spanned")
                 text = text_of(cell)
                 shown = Cell(text, *spans, heads) if text else EMPTY
                 cells.extend([shown] * (1 if spans != (1, 1) else repeated))
-        repeated = min(count(row, "table:number-rows-repeated"), MOST_SPANNED)
+        repeated = min(count(row, "table:number-rows-repeated"), MOST_SPANNED, max(1, left))
+        left -= (repeated - 1) * len(cells)
         laid.extend([cells] * (repeated if any(cell.text for cell in cells) else 1))
     return lay_out(laid)
 

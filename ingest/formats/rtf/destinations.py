@@ -137,7 +137,8 @@ class Group:
     """What a brace opens: where its text goes, and how it is read. It inherits all of the group around it."""
 
     destination: str = "rtf"
-    flow: Flow | None = None  # of its own, if the destination has one
+    flow: Flow | None = None  # None: the body
+    owns_flow: bool = False  # the destination begins here, and ends with the group
     codec: str = ""  # of its font; "" for the file's
     font: int = -1
     skip: int = 1  # bytes that follow a \\u for programs without Unicode

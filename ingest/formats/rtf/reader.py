@@ -103,19 +103,19 @@ class RtfReader:
 
     @property
     def _flow(self) -> Flow:
-        return next((group.flow for group in reversed(self._groups) if group.flow is not None), self.body)
+        return self._group.flow or self.body
 
     def _open(self) -> None:
         if len(self._groups) > _MOST_DEPTH:
             raise UnreadableFile(f"{self.name} is nested too deeply to be read; save it again as .docx.")
-        self._groups.append(replace(self._group, flow=None, opens=True, ignorable=False))
+        self._groups.append(replace(self._group, owns_flow=False, opens=True, ignorable=False))
 
     def _close(self) -> None:
         if len(self._groups) == 1:
             return
         group = self._groups.pop()
         around = self._group.destination
-        if group.flow is not None:
+        if group.owns_flow and group.flow is not None:
             self._deliver(group, group.flow)
         elif group.destination == "field" != around:
             self._end_field(around)
@@ -200,7 +200,7 @@ class RtfReader:
         if group.destination == "" and word != "ud":
             return False
         if word in KEPT_APART:
-            group.destination, group.flow = word, Flow()
+            group.destination, group.flow, group.owns_flow = word, Flow(), True
             group.ends_note = False
             return True
         if group.destination == "info" and word in INFO | TIMES:

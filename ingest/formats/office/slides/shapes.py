@@ -127,10 +127,12 @@ class ShapeReader:
 
     def _related(self, relation: str | None, kind: str) -> str:
         found = self.package.relations(self.part).get(relation or "")
-        root = None if found is None or found.external else self.package.xml(found.target)
-        if root is None:
+        if found is None or found.external or found.target not in self.package.archive:
             self.notices.note(kind, self.place)
             return ""
+        if not self.package.first_time(found.target):
+            return ""
+        root = self.package.xml(found.target)
         return write_chart(root) if kind == "chart" else write_diagram(root)
 
     def _object(self, relation: str) -> None:

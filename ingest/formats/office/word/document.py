@@ -61,7 +61,7 @@ def _running_heads(root: Any, part: WordPart, kind: str) -> Iterator[str]:
         for which, place in _KINDS.items():
             for reference in references:
                 target = part.target(reference.get(qn("r:id")))
-                if reference.get(qn("w:type"), "default") != which or target not in part.package.archive:
+                if reference.get(qn("w:type"), "default") != which or not part.package.first_time(target):
                     continue
                 where = " ".join(f"the {kind} {place}".split())
                 blocks = Body(part.of(target, where)).blocks(part.package.xml(target))

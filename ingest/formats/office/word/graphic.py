@@ -58,11 +58,11 @@ def read_alternatives(element: Any, part: WordPart, graphics: Graphics) -> None:
 
 
 def _add(graphics: Graphics, element: Any, part: WordPart, write: Any) -> None:
-    root = part.xml(element.get(_RELATION) or element.get(qn("r:dm")))
-    if root is None:
+    relation = element.get(_RELATION) or element.get(qn("r:dm"))
+    if not part.refers(relation):
         part.note("chart" if write is write_chart else "diagram")
-        return
-    graphics.blocks.append(write(root))
+    elif part.package.first_time(part.target(relation)):
+        graphics.blocks.append(write(part.package.xml(part.target(relation))))
 
 
 def _describe(element: Any, graphics: Graphics) -> None:

@@ -49,6 +49,7 @@ _CHOICES = 60
 _MEDIA = {"video": "video", "audio": "audio", "canvas": "drawing by script", "applet": "embedded object"}
 _BUTTONS = frozenset(("submit", "button", "reset", "image"))
 _UNSEEN_INPUTS = frozenset(("hidden", "file", "password", "color", "range"))
+_LINK_BLOCKS = frozenset(("li", "p", "dd", "td", "div", "center", "body"))
 _ANCHOR = re.compile(r"[#¶§🔗\s]*")
 _LANGUAGE = re.compile(r"(?:language|lang|brush:|highlight-source)[-: ]*([\w+#.-]+)")
 _FENCE = re.compile(r"`{3,}")
@@ -192,14 +193,7 @@ class PageWriter(BlockWriter):
     def _link(self, element: Any, text: str) -> str:
         if _ANCHOR.fullmatch(text):
             return "" if text.strip() else text
-        parent = element.getparent()
-        alone = (
-            parent is not None
-            and parent.tag in ("li", "p", "dd", "td", "div", "center", "body")
-            and not self._in_cell
-            and inline.one_line(parent.text_content()).strip()
-            == inline.one_line(element.text_content()).strip()
-        )
+        alone = not self._in_cell and _is_all_of_its_block(element)
         return inline.linked(text, element.get("href") or "", alone=alone)
 
     def _leave_out(self, element: Any, kind: str) -> None:
@@ -339,14 +333,13 @@ class PageWriter(BlockWriter):
 
     def _noscript(self, element: Any) -> bool:
         text = inline.one_line(element.text_content()).strip()
-        page = element.getroottree().getroot()
-        rest = inline.one_line(page.text_content())
         if not _WORD.search(text):
             return True
         if "javascript" in text.lower() or "enable scripts" in text.lower():
             self.omit("note to browsers without scripts", "")
             return True
-        return rest.count(text) > 1
+        # A page repeats here what its scripts show, such as the description of a picture that loads later.
+        return self._visibility.stands_twice(text)
 
     def _formula(self, element: Any) -> bool:
         self._line.append(f" {inline.formula(element)} ")
@@ -392,6 +385,16 @@ def _heading_level(element: Any) -> int:
         level = element.get("aria-level") or "2"
         return int(level) if level in "123456" and level else 2
     return 0
+
+
+def _is_all_of_its_block(element: Any) -> bool:
+    parent = element.getparent()
+    if parent is None or parent.tag not in _LINK_BLOCKS:
+        return False
+    # Not `len`, which counts the children one by one.
+    if element.getprevious() is not None or element.getnext() is not None:
+        return False
+    return not (parent.text or "").strip() and not (element.tail or "").strip()
 
 
 def _in_link(element: Any) -> bool:

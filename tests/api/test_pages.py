@@ -12,6 +12,7 @@ from rag.settings import Settings
 from tests.browsed import browsed, needs_chromium
 from tests.made_files import make_pdf
 from tests.served import Site, is_problem, served, upload
+from tests.waiting import wait_until
 
 LAMP = ["The lamp of the lighthouse burns whale oil.", "The tower has 199 steps."]
 
@@ -86,4 +87,4 @@ def test_the_page_of_the_service_shows_it_too(site: Site) -> None:
         page.click("details summary >> nth=0")
         picture = page.locator("details img").first
         picture.wait_for()
-        page.wait_for_function("document.querySelector('details img').naturalWidth > 300")
+        wait_until(lambda: picture.evaluate("image => image.naturalWidth") > 300)

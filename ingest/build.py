@@ -165,7 +165,7 @@ class Builder:
             cut = maker.cut(one.text)
         except Exception as error:  # a chunker may embed, see `PieceMaker.embed_each`
             return failed(source.name, "chunk", error)
-        loaded = FileText(one.text, one.pages)
+        loaded = FileText(one.text, one.pages, omissions=one.omissions, boxes=one.boxes)
         return _Prepared(source, loaded, one.metadata, one.sha256, maker, cut, one.version)
 
     def _commit(self, corpus: str, group: list[_Prepared]) -> Iterator[Outcome]:

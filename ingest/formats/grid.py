@@ -16,6 +16,8 @@ from ingest.formats import markdown
 LEVELS = " › "
 # Columns or rows; a declared span is the file's claim, not to be believed without a bound.
 MOST_SPANNED = 256
+# Of one table, with what its spans fill; beyond it, spans are not believed.
+_MOST_CELLS = 300_000
 # A row of one text this long is prose inside a table, not its title.
 _TITLE_CHARACTERS = 200
 _MOST_TITLES = 6
@@ -50,7 +52,11 @@ def lay_out(rows: Iterable[Sequence[Cell]]) -> list[list[Cell]]:
     """
     grid: list[list[Cell]] = []
     reaching: dict[int, tuple[Cell, int]] = {}  # column -> the cell from above, and the rows it still covers
+    spare = _MOST_CELLS
     for row in rows:
+        believed = spare > 0
+        if not believed:
+            reaching.clear()
         placed: dict[int, Cell] = {}
         for column, (cell, left) in list(reaching.items()):
             placed[column] = cell
@@ -62,13 +68,15 @@ def lay_out(rows: Iterable[Sequence[Cell]]) -> list[list[Cell]]:
         for cell in row:
             while column in placed:
                 column += 1
-            for covered in range(column, column + max(1, min(cell.columns, MOST_SPANNED))):
+            width = max(1, min(cell.columns, MOST_SPANNED)) if believed else 1
+            for covered in range(column, column + width):
                 if covered in placed:
                     break
                 placed[covered] = cell
-                if cell.rows > 1:
+                if cell.rows > 1 and believed:
                     reaching[covered] = (cell, min(cell.rows, MOST_SPANNED) - 1)
         grid.append([placed.get(at, EMPTY) for at in range(max(placed, default=-1) + 1)])
+        spare -= len(grid[-1])
     return grid
 
 

@@ -58,7 +58,7 @@ class Row:
     def pieces(self) -> Iterator[tuple[str, int | None]]:
         """Yield the parts of `spelled`, those that are text of the document with their offset."""
         if self.section:
-            yield f"{self.section}, ", None
+            yield f"{self.section.rstrip(':')}, ", None
         for number, value in enumerate(self.values):
             if number:
                 yield ": " if number == 1 else "; ", None
@@ -183,11 +183,11 @@ def is_row(line: str) -> bool:
 
 
 def is_section(line: str) -> bool:
-    """Return whether a row heads a group of rows: of several cells only the first has text."""
+    """Return whether a row of a table with several columns heads a group of rows: only its first cell has text."""
     if not is_row(line) or is_rule(line):
         return False
-    texts = [text for _, _, text in cells_of(line)]
-    return len(texts) > 1 and bool(texts[0]) and not any(texts[1:])
+    first, *others = [text for _, _, text in cells_of(line)]
+    return bool(first) and not any(others)
 
 
 def is_rule(line: str) -> bool:

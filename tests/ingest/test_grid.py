@@ -89,3 +89,8 @@ def test_rows_that_already_hold_values_are_no_header() -> None:
 def test_numbers() -> None:
     assert all(map(is_number, ["1,250", "(3.5)", "$ 12", "40 kg", "17.5%", "-3"]))
     assert not any(map(is_number, ["2018", "FY 2018", "K-0333", "Elm", ""]))
+
+
+def test_spans_without_end_are_not_believed() -> None:
+    spanning = [[Cell("x", rows=10_000, columns=10_000)] for _ in range(1_000)]
+    assert sum(map(len, lay_out(spanning))) < 400_000

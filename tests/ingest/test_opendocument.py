@@ -151,3 +151,8 @@ def test_encrypted_and_broken_files() -> None:
         load(with_member(data, "content.xml", b"<broken"), "a.odt")
     with pytest.raises(UnreadableFile, match="is an OpenDocument text, not an OpenDocument spreadsheet"):
         load(data, "a.ods")
+
+
+def test_deep_lists_lose_nothing() -> None:
+    deep = "<text:list><text:list-item>" * 60 + "<text:p>deep</text:p>" + "</text:list-item></text:list>" * 60
+    assert "deep" in text(deep).text

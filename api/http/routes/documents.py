@@ -27,7 +27,9 @@ from rag.types import Metadata
 router = APIRouter(prefix="/v1", responses=dict(problem_responses()))
 Limit = Annotated[int, Query(ge=1, le=1000)]
 PageNumber = Annotated[int, PathParameter(ge=1, le=1_000_000)]
-TextOffset = Annotated[int, Query(ge=0, le=2**31, description="An offset of the document's text, in code points.")]
+TextOffset = Annotated[
+    int, Query(ge=0, le=2**31, description="An offset of the document's text, in code points.")
+]
 Scale = Annotated[float, Query(ge=0.1, le=4, description="Pixels per point.")]
 Offset = Annotated[int, Query(ge=0, le=2**31)]
 _SANDBOX = {"Content-Security-Policy": "sandbox; default-src 'none'"}  # an uploaded page never runs as ours

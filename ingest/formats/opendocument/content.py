@@ -182,9 +182,8 @@ class ContentReader:
         counts = self.lists.open(element, style) if counts is None else counts
         for item in element:
             tag = short(item.tag)
-            if tag not in ("text:list-item", "text:list-header") or level > MOST_LEVEL:
-                continue
-            yield from self._item(item, level, style, counts)
+            if tag in ("text:list-item", "text:list-header"):
+                yield from self._item(item, min(level, MOST_LEVEL), style, counts)
 
     def _item(self, item: Any, level: int, style: str, counts: dict[int, int]) -> Iterator[str]:
         """Yield an item's first paragraph with its label, and the rest of it."""

@@ -83,11 +83,12 @@ class Body:
             numbered = f"{label.text} {text}" if label and label.text != "-" else text
             self._part.place = f"under “{' '.join(numbered.split())[:80]}”"
             return markdown.heading(numbered, level)
-        if label is None and self._part.styles.facts(style).is_list:
+        depth = self._part.styles.facts(style).list_depth
+        if label is None and depth >= 0:
             label = ListLabel("-", 0)
         if label is None or not label.text:
             return text
-        return markdown.list_item(text, label.depth, label.text)
+        return markdown.list_item(text, max(label.depth, depth), label.text)
 
     def _heading_level(self, properties: Any, style: str) -> int:
         stated = attribute(properties, "w:outlineLvl", "w:val")

@@ -10,6 +10,7 @@ from typing import Any
 from ingest.formats.office.package import attribute, is_on, qn
 
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
+_LIST = re.compile(r"list(?: bullet| number)?(?: ([2-9]))?$")
 _OUTLINE_LEVELS = frozenset("01234567")  # 9 is body text
 _BODY_LEVEL = "9"
 _MOST_ANCESTORS = 20
@@ -21,7 +22,7 @@ class StyleFacts:
 
     heading_level: int  # 1 to 9; 0: no heading
     is_caption: bool
-    is_list: bool  # one of Word's lists, such as "List Bullet 2"
+    list_depth: int  # 0 for "List Bullet", 1 for "List Bullet 2"; -1: no style of a list
     number: str  # the list that it belongs to, "" for none
     level: str  # of that list, "" if the list says
     is_hidden: bool
@@ -51,7 +52,7 @@ class Styles:
             self._facts[style] = StyleFacts(
                 _heading_level(line),
                 "caption" in names,
-                any(name.startswith("list") for name in names),
+                _list_depth(names),
                 *_numbering(line),
                 _is_hidden(line),
             )
@@ -86,6 +87,15 @@ def _heading_level(line: list[Any]) -> int:
         if name == "Title":
             return 1
     return 0
+
+
+def _list_depth(names: list[str]) -> int:
+    """Return how deep a list lies whose level the name of its style tells; -1 for other styles."""
+    for name in names:
+        match = _LIST.match(name)
+        if match:
+            return int(match[1] or 1) - 1
+    return -1
 
 
 def _numbering(line: list[Any]) -> tuple[str, str]:

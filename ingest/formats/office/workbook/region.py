@@ -20,6 +20,9 @@ _REMARK = re.compile(r"[*†‡¹²³]|\(\d\)|\d\)")
 _YEAR = re.compile(r"(1[89]|20|21)\d\d")
 _MOST_SAMPLES = 20
 _MOST_GAPS = 40
+# Regions that may stand side by side.
+_MOST_BESIDE = 8
+_MOST_PAIRS = 40
 
 
 @dataclass(slots=True)
@@ -177,12 +180,17 @@ def _joined(found: Iterable[SheetRegion]) -> list[SheetRegion]:
     """Join a block of rows to the table above it where it goes on: the same columns, no header of its own."""
     joined: list[SheetRegion] = []
     for region in found:
-        above = joined[-1] if joined else None
+        # What stands beside a table may come between in the order
+        above = next((one for one in reversed(joined[-_MOST_BESIDE:]) if _share_columns(one, region)), None)
         if above is not None and _goes_on(above, region):
             above.join(region)
         else:
             joined.append(region)
     return joined
+
+
+def _share_columns(one: SheetRegion, other: SheetRegion) -> bool:
+    return one.area.left <= other.area.right and other.area.left <= one.area.right
 
 
 def _goes_on(above: SheetRegion, region: SheetRegion) -> bool:
@@ -222,15 +230,31 @@ def _with_titles(found: list[SheetRegion]) -> list[SheetRegion]:
     """Give each table the rows of one text that stand right above it, and the remarks right below it."""
     kept: list[SheetRegion] = []
     for at, region in enumerate(found):
-        following = found[at + 1] if at + 1 < len(found) else None
-        if following is not None and _is_title(region, following, kept[-1] if kept else None):
+        place = _titled(region, found, at)
+        above = next((one for one in reversed(kept[-_MOST_BESIDE:]) if _share_columns(one, region)), None)
+        if place is not None and _is_title(region, found[place], above):
+            following = found[place]
             rows = {**region.rows, **following.rows}
-            found[at + 1] = SheetRegion(rows, following.name, following.header_rows)
+            found[place] = SheetRegion(rows, following.name, following.header_rows)
             continue
         kept.append(region)
     for region in kept:
         _set_remarks_apart(region)
     return kept
+
+
+def _titled(region: SheetRegion, found: list[SheetRegion], at: int) -> int | None:
+    """Return the place of the region right below one that may be its title."""
+    if not region.is_prose:
+        return None
+    below = [
+        place
+        for place in range(at + 1, min(at + 1 + _MOST_BESIDE, len(found)))
+        if _is_below(region, found[place])
+    ]
+    return next(
+        (place for place in below if _share_columns(region, found[place])), below[0] if below else None
+    )
 
 
 def _is_title(region: SheetRegion, following: SheetRegion, above: SheetRegion | None) -> bool:
@@ -261,14 +285,36 @@ def _set_remarks_apart(region: SheetRegion) -> None:
 
 
 def has_no_header(rows: Rows) -> bool:
-    """Return whether the first row with several texts already holds values, as the rows below it do."""
+    """Return whether already the first row with several texts holds values, as the rows below it do.
+
+    Two columns of names and of values of all kinds, as in a form, have no header either.
+    """
     numbers = sorted(rows)
     first = next((at for at, number in enumerate(numbers) if len(rows[number]) > 1), None)
     if first is None or first + 1 >= len(numbers):
         return False
-    samples = [rows[number] for number in numbers[first + 1 : first + 1 + _MOST_SAMPLES]]
-    for column, text in rows[numbers[first]].items():
-        below = [row[column] for row in samples if column in row]
+    body = [rows[number] for number in numbers[first : first + 1 + _MOST_PAIRS]]
+    if _are_pairs(body):
+        return True
+    for column, text in body[0].items():
+        below = [row[column] for row in body[1 : 1 + _MOST_SAMPLES] if column in row]
         if is_amount(text) and below and sum(isinstance(one, Amount) for one in below) * 2 > len(below):
             return True
     return False
+
+
+def _are_pairs(rows: Sequence[dict[int, str]]) -> bool:
+    columns = sorted({column for row in rows for column in row})
+    if len(columns) != 2 or len(rows) > _MOST_PAIRS:
+        return False
+    values = [row[columns[1]] for row in rows if columns[1] in row]
+    names = [row[columns[0]] for row in rows if columns[0] in row]
+    if any(isinstance(name, Amount) for name in names):
+        return False
+    colons = sum(name.endswith(":") for name in names)
+    if colons * 2 > len(names):
+        return True
+    # A column of prices may have a gap or a word in it; a form mixes them
+    below = values[1:]
+    amounts = sum(isinstance(value, Amount) for value in below)
+    return len(below) > 2 and 0.1 * len(below) <= amounts <= 0.6 * len(below)

@@ -63,8 +63,10 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     try:
         writer = _Writer()
         writer.document(decoded.text.replace("\r\n", "\n"))
-    except LatexWalkerParseError as error:
-        fault = Omission("markup that is not understood", f"line {error.lineno}" if error.lineno else "")
+    except (LatexWalkerParseError, RecursionError) as error:
+        # The latter, too, comes of what is not closed.
+        line = getattr(error, "lineno", None)
+        fault = Omission("markup that is not understood", f"line {line}" if line else "")
         return from_text(fenced(decoded.text, "latex"), {}, (*decoded.omissions, fault))
     text = markdown.join_blocks(writer.blocks)
     return from_text(text, writer.metadata, (*decoded.omissions, *writer.omissions))

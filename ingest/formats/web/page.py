@@ -10,7 +10,8 @@ from typing import Any
 from lxml import etree
 
 from ingest.formats.file_text import Omission
-from ingest.formats.web import inline, tables
+from ingest.formats.plain.source_code import fenced
+from ingest.formats.web import embedded, inline, tables
 from ingest.formats.web.blocks import BlockWriter
 from ingest.formats.web.numbering import Numbering
 from ingest.formats.web.tree import parse
@@ -51,8 +52,6 @@ _BUTTONS = frozenset(("submit", "button", "reset", "image"))
 _UNSEEN_INPUTS = frozenset(("hidden", "file", "password", "color", "range"))
 _LINK_BLOCKS = frozenset(("li", "p", "dd", "td", "div", "center", "body"))
 _ANCHOR = re.compile(r"[#¶§🔗\s]*")
-_LANGUAGE = re.compile(r"(?:language|lang|brush:|highlight-source)[-: ]*([\w+#.-]+)")
-_FENCE = re.compile(r"`{3,}")
 
 
 class PageWriter(BlockWriter):
@@ -225,19 +224,12 @@ class PageWriter(BlockWriter):
 
     def _pre(self, element: Any) -> bool:
         self._flush()
-        for line_break in element.iter("br"):
-            line_break.tail = "\n" + (line_break.tail or "")
-        text = element.text_content().strip("\n")
+        language, text = embedded.code_of(element)
         if self._in_cell:
             self._line.append(text)
             self._flush()
         elif text.strip():
-            code = element.find(".//code")
-            named = _LANGUAGE.search(
-                f"{element.get('class') or ''} {code.get('class') if code is not None else ''}"
-            )
-            fence = max([*_FENCE.findall(text), "``"], key=len) + "`"
-            self._add("code", f"{fence}{named[1] if named else ''}\n{text}\n{fence}")
+            self._add("code", fenced(text, language))
         return True
 
     def _image(self, element: Any) -> bool:
@@ -279,11 +271,7 @@ class PageWriter(BlockWriter):
             self.omit("button", "")
 
     def _choices(self, element: Any) -> bool:
-        options = [
-            inline.one_line(option.get("label") or option.text_content()).strip()
-            for option in element.iter("option")
-        ]
-        shown = [option for option in options if _WORD.search(option)]
+        shown = embedded.options_of(element)
         if len(shown) > _CHOICES:
             self.omit("long list of choices")
         elif shown:
@@ -291,13 +279,7 @@ class PageWriter(BlockWriter):
         return True
 
     def _graphic(self, element: Any) -> bool:
-        texts = [
-            inline.one_line("".join(part.itertext())).strip()
-            for part in element.iter()
-            if isinstance(part.tag, str)
-            and part.tag.rsplit(":", 1)[-1] in ("title", "desc", "text", "foreignobject")
-        ]
-        self._line.append(f" {' '.join(dict.fromkeys(filter(None, texts)))} ")
+        self._line.append(f" {embedded.drawing_text(element)} ")
         return True
 
     def _frame(self, element: Any) -> bool:

@@ -144,7 +144,7 @@ def _note_unread(
 ) -> None:
     place = f"sheet “{entry.title}”"
     if sheet.unseen:
-        notices.note("value hidden by its format", place, sheet.unseen)
+        notices.note("hidden value", place, sheet.unseen)
     if sheet.unknown:
         notices.note("formula without a stored value", place, sheet.unknown)
     for relation in dict.fromkeys(sheet.objects):

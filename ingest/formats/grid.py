@@ -144,7 +144,7 @@ def write_inline(rows: Sequence[Sequence[Cell]]) -> str:
             lines.append(", ".join(_named(names[at] if at < len(names) else "", texts[at]) for at in held))
         else:
             lines.append(_pair(texts) if width == 2 else ", ".join(filter(None, texts)))
-    return "; ".join(filter(None, lines))
+    return "; ".join(filter(None, lines)).replace(":; ", ": ")
 
 
 def _named(name: str, text: str) -> str:

@@ -77,8 +77,11 @@ _OPEN_KINDS = {"text": "odt", "spreadsheet": "ods", "presentation": "odp", "grap
 _FOREIGN_ZIPS = {
     "xl/workbook.bin": ("a binary Excel workbook (.xlsb)", "save it as .xlsx"),
     "Index/Document.iwa": ("an Apple iWork document", "export it as .docx, .xlsx, .pptx or PDF"),
-    "index.apxl": ("an old Keynote presentation", "export it as .pptx or PDF"),
-    "index.xml": ("an old Pages or Numbers document", "export it as .docx, .xlsx or PDF"),
+}
+_FOREIGN_SUFFIXES = {
+    ".pages": ("an Apple Pages document", "export it as .docx or PDF"),
+    ".numbers": ("an Apple Numbers spreadsheet", "export it as .xlsx"),
+    ".key": ("an Apple Keynote presentation", "export it as .pptx or PDF"),
 }
 _E_BOOK = "META-INF/container.xml"
 _OTHERS = (
@@ -165,9 +168,11 @@ def _zip_format(data: bytes, name: str) -> str:
             f"{name} is a zip-based file whose directory is missing, empty or too long: it is damaged or"
             " truncated. Upload the original again."
         )
-    for member, (label, remedy) in _FOREIGN_ZIPS.items():
-        if member in members:
-            raise UnreadableFile(f"{name} is {label}; {remedy} and upload that.")
+    known = [foreign for member, foreign in _FOREIGN_ZIPS.items() if member in members]
+    known += [_FOREIGN_SUFFIXES[suffix] for suffix in (_suffix(name),) if suffix in _FOREIGN_SUFFIXES]
+    if known:
+        label, remedy = known[-1]
+        raise UnreadableFile(f"{name} is {label}; {remedy} and upload that.")
     for folder, found in _OFFICE_FOLDERS.items():
         if any(member.startswith(folder) for member in members):
             return found

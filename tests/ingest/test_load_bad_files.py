@@ -54,6 +54,13 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
         (make_pdf([]), "a.pdf", "has no text layer (a scan?); install ibid[ocr]"),
         (make_zip({"a.txt": b"x"}), "a.zip", "is a zip archive; Ibid reads"),
         (make_zip({"word/document.xml": b"<broken"}), "a.docx", "is damaged"),
+        (
+            make_zip({"xl/workbook.bin": b"x"}),
+            "a.xlsb",
+            "is a binary Excel workbook (.xlsb); save it as .xlsx",
+        ),
+        (make_zip({"Index.zip": b"x"}), "a.pages", "is an Apple Pages document; export it as .docx or PDF"),
+        (make_zip({"Index/Document.iwa": b"x"}), "a", "is an Apple iWork document; export it as"),
         (b'{"a": 1', "a.json", "is not valid JSON: Expecting ',' delimiter at line 1, column 8"),
         (b"[" * 100_000, "a.json", "is nested too deeply"),
         (b"<div>" * 3000, "a.html", "is nested too deeply"),

@@ -274,3 +274,23 @@ def test_long_merged_columns_take_seconds() -> None:
     # The first rows are levels of the header: they say the same
     assert read(word_file(body)).text.count("x") > 60 * 490
     assert time.thread_time() - started < 10  # ten times the usual
+
+
+def test_a_table_that_places_text_is_read_as_text() -> None:
+    page = "".join(
+        paragraph(f"Paragraph {number} says something that takes a line of its own. " * 5)
+        for number in range(4)
+    )
+    layout = table(
+        [cell(""), f"<w:tc>{page}{table([cell('a'), cell('b')], [cell('c'), cell('d')])}<w:p/></w:tc>"]
+    )
+    blocks = read(word_file(layout)).text.split("\n\n")
+    assert len(blocks) == 5
+    assert blocks[-1] == "| a | b |\n| --- | --- |\n| c | d |"
+
+
+def test_the_name_of_a_file_describes_no_picture() -> None:
+    drawing = '<w:p><w:r><w:drawing><wp:inline><wp:docPr id="1" name="P" descr="{}"/></wp:inline></w:drawing></w:r></w:p>'
+    names = ["C:\\Users\\ann\\valve.png", "image 1.JPG", "A valve.png of brass"]
+    body = paragraph("Seen.") + "".join(map(drawing.format, names))
+    assert read(word_file(body)).text == "Seen.\n\nPicture: A valve.png of brass"

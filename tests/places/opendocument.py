@@ -221,6 +221,6 @@ PLACES = [
         "odp",
         "a video",
         _slide(box("x") + _FRAME.format('<draw:plugin xlink:href="v.mp4"/>')),
-        "sound or video",
+        "media file",
     ),
 ]

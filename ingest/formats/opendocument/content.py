@@ -281,7 +281,7 @@ class ContentReader:
                 case "draw:object-ole":
                     self._attach(stated(child, "xlink:href"))
                 case "draw:plugin" | "draw:applet":
-                    self.notices.note("sound or video", self.place)
+                    self.notices.note("media file", self.place)
                 case "table:table":
                     yield from self.table(child)
                 case "text:p" | "text:list" | "text:h":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ingest.formats.office.drawing import alternative_text
 from ingest.formats.opendocument.names import qn
 
 PAGE_FIELDS = frozenset({"text:page-number", "text:page-count", "presentation:page-number"})
@@ -39,9 +40,7 @@ def unbroken(text: str | None) -> str:
 
 def description(element: Any) -> str:
     """Return the alternative text of a frame or shape."""
-    texts = [" ".join((element.findtext(qn(tag)) or "").split()) for tag in ("svg:title", "svg:desc")]
-    text = ". ".join(dict.fromkeys(filter(None, texts)))
-    return f"Picture: {text}" if text else ""
+    return alternative_text(element.findtext(qn("svg:title")), element.findtext(qn("svg:desc")))
 
 
 def formula(root: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from ingest.formats.office.attachment import Attachments
 from ingest.formats.office.chart import write_chart
 from ingest.formats.office.diagram import write_diagram
-from ingest.formats.office.drawing import lines_of, link_target, table_of, write_lines
+from ingest.formats.office.drawing import alternative_text, lines_of, link_target, table_of, write_lines
 from ingest.formats.office.notice import Notices
 from ingest.formats.office.package import Package, attribute, qn, short
 from ingest.formats.office.slides.layout import inherited, is_title, place_of, placeholder_kind
@@ -153,7 +153,9 @@ def _description(shape: Any) -> str:
     for child in shape:
         if short(child.tag).startswith("p:nv"):
             properties = child.find(qn("p:cNvPr"))
-            texts = [] if properties is None else [properties.get("title", ""), properties.get("descr", "")]
-            text = ". ".join(dict.fromkeys(filter(None, (" ".join(one.split()) for one in texts))))
-            return f"Picture: {text}" if text else ""
+            return (
+                ""
+                if properties is None
+                else alternative_text(properties.get("title"), properties.get("descr"))
+            )
     return ""

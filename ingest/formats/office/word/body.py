@@ -22,6 +22,9 @@ _CONTAINERS = frozenset({"w:sdt", "w:sdtContent", "w:customXml", "w:ins", "w:sma
 _TABLE_WORD = re.compile(r"tab|表|табл|πίν", re.IGNORECASE)
 _OUTLINE = frozenset("012345678")
 _LONG_CELL = 200
+_LONG_PAGE = 600
+_PAGE_SHARE = 0.7
+_MOST_LAYOUT_ROWS = 6
 
 
 class Body:
@@ -190,17 +193,30 @@ def _end_is_deleted(properties: Any) -> bool:
 
 
 def _is_layout(rows: list[list[Any]]) -> bool:
-    """Return whether a table only frames text: one cell, or one column of paragraphs or tables."""
-    if any(len(row) > 1 for row in rows):
+    """Return whether a table only places text: one cell, one column of prose, or few rows of nearly nothing else."""
+    if all(len(row) < 2 for row in rows):
+        return len(rows) == 1 or any(_holds_prose(cell) for row in rows for cell in row)
+    if len(rows) > _MOST_LAYOUT_ROWS:
         return False
-    if len(rows) == 1:
-        return True
-    return any(_holds_prose(cell) for row in rows for cell in row)
+    lengths = [(_length(cell), _holds_page(cell)) for row in rows for cell in row]
+    return sum(length for length, page in lengths if page) > _PAGE_SHARE * sum(
+        length for length, _ in lengths
+    )
+
+
+def _holds_page(cell: Any) -> bool:
+    """Return whether a cell holds a page of text: many paragraphs, or tables and more."""
+    parts = sum(_length(one) > 0 for one in cell.findall(qn("w:p"))) + 3 * len(cell.findall(qn("w:tbl")))
+    return parts > 2 and _length(cell) > _LONG_PAGE
+
+
+def _length(element: Any) -> int:
+    return sum(len(one.text or "") for one in element.iter(qn("w:t")))
 
 
 def _holds_prose(cell: Any) -> bool:
     """Return whether a cell holds more than a name or value: long text, a list, several paragraphs, a table."""
     paragraphs = [one for one in cell.findall(qn("w:p")) if one.find(f".//{qn('w:t')}") is not None]
-    length = sum(len(one.text or "") for one in cell.iter(qn("w:t")))
+    length = _length(cell)
     is_list = any(one.find(f"{qn('w:pPr')}/{qn('w:numPr')}") is not None for one in paragraphs)
     return length > _LONG_CELL or len(paragraphs) > 1 or is_list or cell.find(qn("w:tbl")) is not None

@@ -23,6 +23,12 @@ _TITLE_CHARACTERS = 200
 _MOST_TITLES = 6
 _MOST_HEADER_ROWS = 6
 _NUMBER = re.compile(r"[^\w(]*\(?[-+−–]?[\d.,'\s]*\d[\d.,'\s]*\)?\s*[^\W\d_]{0,4}\.?\W*")
+# What stands in a row of units; longer ones are words.
+_UNIT = re.compile(
+    r"[\[(]?(?:[-–—%‰€$£¥]|°[CF]?|(?:k|M|Mio\.? |T)[€$]|EUR|USD|GBP|CHF|JPY|[kcdmµμn]?m[23²³]?|ha|[kmµμ]?g|t|lb|oz"
+    r"|[mchdµμ]?[lL]|[mµμn]?s|sec|min|h|hrs?|d|days?|yrs?|years?|a|K|[kMGm]?(?:V|A|W|Wh|Hz|Pa|N|J|cal|B|bit|VA)"
+    r"|hPa|m?bar|ppm|ppb|m?mol|pH|dB|rpm|pcs|Stk\.?|units?|[kcmµμ]?[mgl]/(?:s|h|min|[ldL]|m[23²³]|kg)|km/h)[\])]?"
+)
 _YEAR = re.compile(r"\D{0,12}(1[89]|20|21)\d\d\D{0,3}")
 
 
@@ -149,8 +155,13 @@ def header_row_count(rows: Sequence[Sequence[Cell]]) -> int:
     """Return how many of the first rows name the columns; 0 if already the first holds values.
 
     A row that the file marks belongs to the header. Otherwise the first row does, and the next ones while a cell
-    of the header spans them or several columns of the row above them.
+    of the header spans them or several columns of the row above them. A row of units under it belongs to it, too.
     """
+    count = _named_rows(rows)
+    return count + 1 if 0 < count < len(rows) - 1 and _holds_units(rows[count], rows[count + 1]) else count
+
+
+def _named_rows(rows: Sequence[Sequence[Cell]]) -> int:
     marked = 0
     while marked < min(len(rows), _MOST_HEADER_ROWS) and _is_marked(rows[marked]):
         marked += 1
@@ -242,6 +253,13 @@ def _holds_values(row: Sequence[Cell]) -> bool:
     """Return whether most cells of a row beyond the first are amounts."""
     held = [cell for cell in row[1:] if cell.text.strip()]
     return len(held) > 0 and sum(is_number(cell.text) for cell in held) * 2 > len(held)
+
+
+def _holds_units(row: Sequence[Cell], following: Sequence[Cell]) -> bool:
+    """Return whether a row holds units of the columns, "m", "[kg]", "%", and the next one amounts in each of them."""
+    units = [(at, cell.text.strip()) for at, cell in enumerate(row) if cell.text.strip()]
+    amounts = [following[at].text for at, _ in units if at < len(following) and following[at].text.strip()]
+    return bool(amounts) and all(_UNIT.fullmatch(unit) for _, unit in units) and all(map(is_number, amounts))
 
 
 def _goes_on(above: Sequence[Cell], row: Sequence[Cell]) -> bool:

@@ -163,3 +163,26 @@ def test_one_cell_far_away() -> None:
     moved = sheet.replace(b'<row r="7"', b'<row r="99999999999"').replace(b'r="E7"', b'r="E99999999"')
     message = refusal(with_member(far, "xl/worksheets/sheet1.xml", moved), "a.xlsx")
     assert "more than 5,000,000 cells" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("a.html", '<a href="https://x.org/a">b</a> ' * 10_000),
+        ("a.html", "<p>t</p><noscript>abc def</noscript>" * 3_000),
+        ("a.html", "<p>q?</p><div hidden>words</div>" * 5_000),
+        ("a.html", f"<table>{'<tr><td>a<td>b' * 10_000}</table>"),
+        ("a.xml", f"<article>{'<para>a <emphasis>b</emphasis></para>' * 5_000}</article>"),
+        ("a.tex", "x \\begin{verbatim}" * 500 + "\\newcommand{\\b}{\\c\\c}\\newcommand{\\c}{\\b\\b} y"),
+        ("a.csv", "a,b\n" + '"x,y\n' * 20_000),
+        ("a.srt", "00:00:01,000 --> 00:00:02,000\nx\n" * 10_000),
+        ("a.eml", "From: a\nSubject: s\nContent-Type: text/plain; format=flowed\n\n" + "a \n" * 50_000),
+        ("a.adoc", "*a" * 20_000),
+    ],
+)
+def test_repetitive_files_take_linear_time(name: str, source: str) -> None:
+    load(b"x", "b.txt")
+    started = time.thread_time()
+    load(source.encode(), name)
+    # Ten times the usual; what takes quadratic time takes minutes.
+    assert time.thread_time() - started < 15

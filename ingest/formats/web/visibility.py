@@ -37,11 +37,20 @@ class Visibility:
     """Judges the elements of one page."""
 
     def __init__(self, root: Any) -> None:
+        self._root = root
+        self._text: str | None = None
         self._reachable: set[str] = set()
         for attribute in _REFERENCES:
             for stated in root.xpath(f"//@{attribute}"):
                 if attribute != "href" or stated.startswith("#"):
                     self._reachable.update(part.lstrip("#.") for part in stated.split())
+
+    def stands_twice(self, text: str) -> bool:
+        """Return whether the page holds a text, with single blanks, more than once."""
+        if self._text is None:
+            self._text = " ".join(self._root.text_content().split())
+        first = self._text.find(text)
+        return first >= 0 and self._text.find(text, first + 1) >= 0
 
     def omitted(self, element: Any) -> str | None:
         """Return what kind of thing an element is if a person does not see its text, else None."""

@@ -31,6 +31,7 @@ class TextWriter:
         self._length = 0
         self._ends_item = False
         self._words: list[tuple[int, int, Word]] = []
+        self._apart: set[int] = set()  # starts of words that heads and feet put before their page
         self._rows: list[np.ndarray] = []  # (n_words, 7) each: start, end, page from 1, x0, y0, x1, y1
 
     @property
@@ -51,6 +52,8 @@ class TextWriter:
         if self._parts:
             self._put("\n" if is_item and self._ends_item else "\n\n")
         self._ends_item = is_item
+        if block.kind == "margin":
+            self._apart |= {self._length + start for start, _, _ in placed}
         self._words += [(self._length + start, self._length + end, word) for start, end, word in placed]
         self._put(written)
 
@@ -71,6 +74,7 @@ class TextWriter:
     def page_starts(self, pages: int) -> tuple[int, ...]:
         """Return the offset at which each page begins, rising; an empty page shares the next one's."""
         places = self.places()
+        places = places[~np.isin(places[:, 0], list(self._apart))]
         starts = np.full(pages, self._length, dtype=np.int64)
         np.minimum.at(starts, places[:, 2].astype(np.int64) - 1, places[:, 0].astype(np.int64))
         starts[:1] = 0

@@ -5,6 +5,8 @@ tables.py   are those cells right in the extracted grids: value, row and column
 joins.py    words broken at lines' ends and sentences cut by pages' ends
 speed.py    pages a second, memory, bytes of boxes
 
-Five filings lie in `../shared/data/endtoend/sec-10q`. The others, and the other PDFs, are looked for in
-`../shared/data/endtoend/pdfs`, or in the folder given with --pdfs.
+anchor.py   what other programs find on a page, in an environment of their own
+
+Five filings lie in `../shared/data/endtoend/sec-10q`; the others, and other public PDFs, in `../pdfs`. What is not
+there is left out.
 """

@@ -1,6 +1,6 @@
 """Draw cells of tables at random and show each on its page, for a person to name its row and column.
 
-`python -m eval.benchmarks.filings.draw FOLDER --pdfs ...` writes pictures and `cells.jsonl` into FOLDER.
+`python -m eval.benchmarks.filings.draw FOLDER` writes pictures and `cells.jsonl` into FOLDER.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def main() -> None:
     """Draw the cells."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--pdfs", type=Path, default=None)
+    parser.add_argument("--seed", type=int, default=SEED)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    chance = random.Random(SEED)
+    chance = random.Random(given.seed)
     drawn: list[dict[str, Any]] = []
-    files = filings(given.pdfs)
+    files = filings()
     for at, path in enumerate(files):
         count = CELLS * (at + 1) // len(files) - CELLS * at // len(files)
         drawn += _draw(path, count, chance, given.folder)

@@ -200,7 +200,7 @@ def _header_count(rows: Sequence[PartedRow], edges: Edges) -> int:
     )
     if values:
         return count
-    return 1  # a table of words: its first row
+    return 0 if is_number(rows[0].parts[0].text) else 1  # a table of words: its first row
 
 
 def _placed(row: PartedRow, edges: Edges) -> Placed:

@@ -12,7 +12,7 @@ from ingest.formats.pdf.page.words import Word
 
 # A list's mark is no cell of its own.
 _MARK = re.compile(
-    r"[•●▪■◦‣–—*·o-]|[\[(]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,6})[.):\]]{1,2}|\d{1,2}(?:\.\d{1,2}){1,4}\.?|[●\uf0b7\uf0a7]"
+    r"[•●▪■◦‣–—*·o-]|[\[(]?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,6})[.):\]]{1,2}|\d{1,2}(?:\.\d{1,2}){1,4}\.?|[●\uf0b7\uf0a7]"
 )
 _OPENS_AMOUNT = re.compile(r"[\d(.—–-]")
 _CLOSES_AMOUNT = re.compile(r"\)?%?\)?\*{0,3}|\(?\d{1,2}\)")
@@ -84,6 +84,8 @@ def parted(row: LineRow) -> PartedRow:
 def _is_tabular(parts: list[RowPart]) -> bool:
     if len(parts) <= (2 if _MARK.fullmatch(parts[0].text) else 1):
         return False
+    if is_number(parts[0].text) and len(parts) > 1:
+        return True  # an amount and what it is
     words = sum(len(word.text) > 1 and word.text[1].isalpha() for part in parts for word in part.words)
     covered = sum(part.x1 - part.x0 for part in parts)
     return words <= _MOST_WORDS or covered < _PROSE_COVER * (parts[-1].x1 - parts[0].x0)

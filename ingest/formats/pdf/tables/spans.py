@@ -30,18 +30,38 @@ def groups_over_rules(names: Edges, rules: Sequence[Box], edges: Edges) -> list[
     result: list[tuple[int, int] | None] = [None] * len(names)
     # A rule over the labels too is one of the whole table.
     rules = [rule for rule in rules if rule[0] > (edges[0][0] + edges[0][1]) / 2]
-    ruled = [column for column in range(1, len(edges)) if _rule_over(edges[column], rules) is not None]
-    if not ruled or len(ruled) > _MOST_COLUMNS:
+    units = _units(edges, rules)
+    if not units or len(units) > _MOST_COLUMNS:
         return result
-    ends = [_extent(column, edges, rules) for column in ruled]
+    ends = [(left, right) for _, _, left, right in units]
     named = [at for at, its in enumerate(names) if ends[0][0] - 2 <= (its[0] + its[1]) / 2 <= ends[-1][1] + 2]
     for at, (first, last) in _shares([names[at] for at in named], ends).items():
-        contiguous = ruled[last] - ruled[first] == last - first
+        start, end = units[first][0], units[last][1]
+        contiguous = sum(its[1] - its[0] for its in units[first : last + 1]) == end - start
         if contiguous and (
             first == last or _off(names[named[at]], ends[first][0], ends[last][1]) <= _MOST_OFF
         ):
-            result[named[at]] = (ruled[first], last - first + 1)
+            result[named[at]] = (start, end - start)
     return result
+
+
+def _units(edges: Edges, rules: Sequence[Box]) -> list[tuple[int, int, float, float]]:
+    """Return the columns over each rule: the first, the one after the last, and the left and right end."""
+    units: list[tuple[int, int, float, float]] = []
+    last: Box | None = None
+    for column in range(1, len(edges)):
+        left, right = edges[column]
+        rule = next((its for its in rules if its[0] - 2 <= (left + right) / 2 <= its[2] + 2), None)
+        if rule is None:
+            last = None
+            continue
+        if rule is last:
+            start, _, its_left, its_right = units[-1]
+            units[-1] = (start, column + 1, its_left, max(its_right, right))
+        else:
+            units.append((column, column + 1, min(rule[0], left), max(rule[2], right)))
+        last = rule
+    return units
 
 
 def _off(name: tuple[float, float], left: float, right: float) -> float:
@@ -68,19 +88,3 @@ def _shares(names: Edges, ends: Edges) -> dict[int, tuple[int, int]]:
         best = row
     cost, shares = best[count]
     return shares if cost < float("inf") else {}
-
-
-def _rule_over(edge: tuple[float, float], rules: Sequence[Box]) -> Box | None:
-    middle = (edge[0] + edge[1]) / 2
-    return next((rule for rule in rules if rule[0] - 2 <= middle <= rule[2] + 2), None)
-
-
-def _extent(column: int, edges: Edges, rules: Sequence[Box]) -> tuple[float, float]:
-    """Return how far a column reaches: as its rule does, where that is not shared with the next one."""
-    left, right = edges[column]
-    rule = _rule_over(edges[column], rules)
-    if rule is None:
-        return left, right
-    before = _rule_over(edges[column - 1], rules) if column > 1 else None
-    after = _rule_over(edges[column + 1], rules) if column + 1 < len(edges) else None
-    return (left if before == rule else min(rule[0], left)), (right if after == rule else max(rule[2], right))

@@ -1,8 +1,8 @@
 """Words broken at the ends of lines and sentences cut by the ends of pages, before and now.
 
 A broken word counts where the document itself decides: elsewhere, not at a line's end, it writes the word with the
-hyphen or without, and not both. A page's end lies within a sentence where a paragraph goes on over it, or where words that end
-no sentence stand before it and one in lower case behind it.
+hyphen or without, and not both. A page's end lies within a sentence where a paragraph goes on over it, or where words
+that end no sentence stand before it and one in lower case behind it.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _count_page_ends(loaded: FileText, counts: Counter[str]) -> None:
         before, after = text[:start].rstrip(), text[start:].lstrip()
         if not before or not after or after.startswith("|"):
             continue
-        if not text[:start].endswith("\n"):  # within a paragraph
+        if start and text[start - 1] != "\n":  # within a paragraph
             counts["page ends within a sentence"] += 1
         elif (
             after[:1].islower()

@@ -29,7 +29,7 @@ _ROW = re.compile(r"(?<!\\)\|")
 
 
 def measure() -> dict[str, Any]:
-    """Return, for each reader, how many cells have value and row right, and how many value, row and column."""
+    """Return, for each reader, how many cells have value, row and column right."""
     paths = {path.name: path for path in filings()}
     cells = [json.loads(line) for line in CELLS.read_text(encoding="utf-8").splitlines()]
     cells = [cell for cell in cells if cell["document"] in paths]
@@ -44,31 +44,38 @@ def measure() -> dict[str, Any]:
 
 
 def _score(cells: Sequence[Mapping[str, Any]], paths: Mapping[str, Path], found: Found) -> dict[str, Any]:
-    rows = columns = 0
+    rows = lowest = columns = 0
     wrong: list[str] = []
     for cell in cells:
         grids = found[str(paths[cell["document"]])].get(cell["page"], ())
         right = [_right(grid, cell) for grid in grids]
-        rows += any(row for row, _ in right)
-        whole = any(row and column for row, column in right)
+        rows += any(level >= 1 for level in right)
+        lowest += any(level >= 2 for level in right)
+        whole = any(level == 3 for level in right)
         columns += whole
         if not whole:
             wrong.append(f"{cell['document']} p. {cell['page']}: {cell['value']}")
-    return {"row": rows, "row and column": columns, "wrong": wrong}
+    return {
+        "row": rows,
+        "row, column's lowest name": lowest,
+        "row, column's whole name": columns,
+        "wrong": wrong,
+    }
 
 
-def _right(grid: Grid, cell: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Return whether a grid has the value in its row, and in its column too."""
-    best = (False, False)
+def _right(grid: Grid, cell: Mapping[str, Any]) -> int:
+    """Return 1 if a grid has the value in its row, 2 if also under its column's lowest name, 3 if under all names."""
+    best = 0
     for number, row in enumerate(grid):
         for column, text in enumerate(row):
             if not _holds(text or "", cell["value"]):
                 continue
             label = " ".join(its or "" for its in row[: column + 1])
-            in_row = _squeezed(cell["row"]) in _squeezed(label)
-            words = set(re.findall(r"\w+", cell["column"].casefold()))
-            in_column = words <= set(re.findall(r"\w+", _names(grid, number, column).casefold()))
-            best = max(best, (in_row, in_row and in_column))
+            if _squeezed(cell["row"]) not in _squeezed(label):
+                continue
+            names = _words(_names(grid, number, column))
+            lowest = _words(cell["column"].rpartition("›")[2]) <= names
+            best = max(best, 1 + lowest + (lowest and _words(cell["column"]) <= names))
     return best
 
 
@@ -90,6 +97,10 @@ def _holds(text: str, value: str) -> bool:
         any(re.sub(r"[$%()]", "", token) == bare for token in text.split())
         or re.sub(r"[$%()\s]", "", text) == bare
     )
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
 
 
 def _squeezed(text: str) -> str:

@@ -15,6 +15,7 @@ from ingest.formats.pdf.page.words import Word
 from ingest.formats.pdf.tables.grids import PageTable, TableCell
 
 _HEADING_MARK = "#"
+_LINE_MARKS = "|-# "
 _FENCE, _MOST_SPACES = "```", 120
 # A pipe within a cell, as `ingest/formats/markdown.py` writes it.
 _PIPE, _WRITTEN_PIPE = "|", "\\|"
@@ -78,6 +79,8 @@ class TextWriter:
         starts = np.full(pages, self._length, dtype=np.int64)
         np.minimum.at(starts, places[:, 2].astype(np.int64) - 1, places[:, 0].astype(np.int64))
         starts[:1] = 0
+        text = self.text
+        starts = np.array([_line_start(text, start) for start in starts.tolist()], dtype=np.int64)
         return tuple(np.minimum.accumulate(starts[::-1])[::-1].tolist())
 
     def _put(self, text: str) -> None:
@@ -96,6 +99,12 @@ class TextWriter:
         if block.mark_words:
             lines[0] = lines[0][block.mark_words :]
         return join_lines(lines, self._hyphens, prefix, block.breaks if block.kind == "text" else ())
+
+
+def _line_start(text: str, start: int) -> int:
+    """Return where a line begins whose mark, of a row, an item or a heading, stands before its first word."""
+    line = text.rfind("\n", 0, start) + 1
+    return line if not text[line:start].strip(_LINE_MARKS) else start
 
 
 def join_lines(

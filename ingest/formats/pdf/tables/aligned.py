@@ -83,7 +83,7 @@ def _bridges(rows: Sequence[PartedRow], last: int, index: int) -> bool:
 def _begins_another(rows: Sequence[PartedRow], last: int, index: int) -> bool:
     """Return whether a row after values names columns again: that of another table below its title."""
     row = rows[index]
-    if row.has_values or not any(its.has_values for its in rows[index + 1 : index + 5]):
+    if row.has_values or not any(its.has_values for its in rows[index + 1 : index + _MOST_NAME_LINES + 3]):
         return False
     apart = row.base - rows[last].base > 1.8 * row.size
     bold = all(word.bold for part in row.parts for word in part.words)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from ingest.formats.grid import is_number
 from ingest.formats.pdf.page.drawings import Drawings
 from ingest.formats.pdf.page.words import Box
 from ingest.formats.pdf.tables.grids import TableCell
-from ingest.formats.pdf.tables.parts import PartedRow, RowPart
+from ingest.formats.pdf.tables.parts import PartedRow, RowPart, is_amount
 from ingest.formats.pdf.tables.spans import groups_over_rules
 
 Edges = Sequence[tuple[float, float]]
@@ -187,20 +186,20 @@ def _header_count(rows: Sequence[PartedRow], edges: Edges) -> int:
     while count < min(len(rows) - 1, _MOST_HEADER_ROWS):
         row = rows[count]
         placed = _placed(row, edges)
-        if any(is_number(part.text) for column, (part, _) in placed.items() if column > 0):
+        if any(is_amount(part.text) for column, (part, _) in placed.items() if column > 0):
             break
         if set(placed) == {0} and (count > 0 or row.parts[0].x0 < edges[0][0] + 3 * row.size):
             break
         count += 1
     values = any(
-        is_number(part.text)
+        is_amount(part.text)
         for row in rows[count:]
         for column, (part, _) in _placed(row, edges).items()
         if column > 0
     )
     if values:
         return count
-    return 0 if is_number(rows[0].parts[0].text) else 1  # a table of words: its first row
+    return 0 if is_amount(rows[0].parts[0].text) else 1  # a table of words: its first row
 
 
 def _placed(row: PartedRow, edges: Edges) -> Placed:
@@ -294,7 +293,7 @@ def _goes_on(
 
 def _is_below(part: RowPart, following: RowPart) -> bool:
     """Return whether a text without numbers goes on below another: alike, and flush with it on some side."""
-    if is_number(following.text) or following.words[0].bold != part.words[-1].bold:
+    if is_amount(following.text) or following.words[0].bold != part.words[-1].bold:
         return False
     near = 0.7 * following.words[0].size
     offsets = (

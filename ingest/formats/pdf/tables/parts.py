@@ -15,6 +15,7 @@ _MARK = re.compile(
     r"[•●▪■◦‣–—*·o-]|[\[(]?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,6})[.):\]]{1,2}|\d{1,2}(?:\.\d{1,2}){1,4}\.?|[●\uf0b7\uf0a7]"
 )
 _OPENS_AMOUNT = re.compile(r"[\d(.—–-]")
+_DAY_AND_YEAR = re.compile(r"\d{1,2},? (?:19|20)\d\d")
 _CLOSES_AMOUNT = re.compile(r"\)?%?\)?\*{0,3}|\(?\d{1,2}\)")
 # A row with more words that fills more of its width is prose.
 _MOST_WORDS, _PROSE_COVER = 11, 0.85
@@ -58,6 +59,11 @@ class PartedRow:
     has_values: bool = False  # an amount beyond the first part
 
 
+def is_amount(text: str) -> bool:
+    """Return whether a part is an amount; the rest of a date, "31, 2025", is none."""
+    return is_number(text) and _DAY_AND_YEAR.fullmatch(text) is None
+
+
 def parted(row: LineRow) -> PartedRow:
     """Return a row with its parts."""
     parts: list[RowPart] = []
@@ -77,7 +83,7 @@ def parted(row: LineRow) -> PartedRow:
             glued.append(part)
     result = PartedRow(row, glued, row[0].base, median(line.size for line in row))
     result.is_tabular = _is_tabular(glued) and not all(line.fixed for line in row)
-    result.has_values = any(is_number(part.text) for part in glued[1:])
+    result.has_values = any(is_amount(part.text) for part in glued[1:])
     return result
 
 

@@ -43,7 +43,7 @@ def _grids(markdown: str) -> list[list[list[str]]]:
     grids: list[list[list[str]]] = [[]]
     for line in markdown.splitlines():
         if line.startswith("|"):
-            cells = [re.sub(r"<br>|\*\*", " ", cell).strip() for cell in line.strip().strip("|").split("|")]
+            cells = [re.sub(r"<br>|\*\*", " ", cell).strip() for cell in line.strip()[1:-1].split("|")]
             if not all(re.fullmatch(r":?-+:?", cell) for cell in cells):
                 grids[-1].append(cells)
         elif grids[-1]:

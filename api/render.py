@@ -102,7 +102,8 @@ def hit_to_json(hit: Hit) -> dict[str, Any]:
 def citation_to_json(citation: Citation) -> dict[str, Any]:
     """Return a citation; `answer_start` and `answer_end` bound the words of the answer that it supports."""
     fields = ("document", "version", "page", "start", "end", "quote", "verified", "label")
-    return {field: getattr(citation, field) for field in (*fields, "answer_start", "answer_end")}
+    told = {field: getattr(citation, field) for field in (*fields, "answer_start", "answer_end")}
+    return {**told, "boxes": [asdict(box) for box in citation.boxes]}
 
 
 def conflict_to_json(conflict: Conflict) -> dict[str, Any]:

@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ingest.sync.sync import Sync
-from ingest.uploads.jobs import Jobs
 from rag.errors import NotFound
 from rag.memory.conversation import Conversations
 from rag.models.embed import Embedder, embedder_of, in_background, load_embedder
@@ -22,6 +20,9 @@ from rag.types import Recipe
 
 if TYPE_CHECKING:
     from ingest.build import Builder
+    from ingest.parse import Parser
+    from ingest.sync.sync import Sync
+    from ingest.uploads.jobs import Jobs
 
 
 class Service:
@@ -37,7 +38,6 @@ class Service:
         self.settings = settings
         self.catalog = Catalog(settings.service.home)
         self.stopping = threading.Event()
-        self.jobs = Jobs(self.catalog, self.stopping)
         self.conversations = Conversations(self.catalog)
 
     @cached_property
@@ -49,6 +49,13 @@ class Service:
     def pipeline(self) -> Pipeline:
         """The question path."""
         return Pipeline(self.settings, self.catalog, ModelSet(self.settings, self.embedder))
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """What works uploads off; a question from the command line needs none."""
+        from ingest.uploads.jobs import Jobs
+
+        return Jobs(self.catalog, self.stopping)
 
     @property
     def recipe(self) -> Recipe:
@@ -73,8 +80,17 @@ class Service:
         return Builder(self.catalog, embedder, self.settings, self.stopping)
 
     @cached_property
+    def parser(self) -> Parser:
+        """What shows pages of PDFs; files to ingest have another."""
+        from ingest.build import make_parser
+
+        return make_parser(self.settings)
+
+    @cached_property
     def sync(self) -> Sync:
         """What makes a corpus follow a folder."""
+        from ingest.sync.sync import Sync
+
         return Sync(self.catalog, self.builder)
 
     def start_jobs(self) -> None:
@@ -90,7 +106,7 @@ class Service:
         Args:
             idle: whether nothing else is at work, such as the warm-up.
         """
-        if not self.jobs.stop() or not idle:
+        if ("jobs" in self.__dict__ and not self.jobs.stop()) or not idle:
             return False
         if "pipeline" in self.__dict__:
             self.pipeline.save_indexes(always=True)

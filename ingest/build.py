@@ -61,14 +61,7 @@ class Builder:
         self._stop = stop or threading.Event()
         self._recipe = recipe_of(settings, embedder.fingerprint)
         self._makers: dict[str, PieceMaker] = {}  # by corpus, of the generation that was built last
-        limits = settings.limits
-        self._limits = FileLimits(
-            max_file_bytes=limits.max_file_bytes,
-            max_unpacked_bytes=limits.max_unpacked_bytes,
-            max_pages=limits.max_pages,
-        )
-        bounds = Bounds(limits.parse_memory_mb * 1_000_000, limits.parse_timeout_s)
-        self._parser = Parser(self._limits, bounds)
+        self._limits, self._parser = file_limits(settings), make_parser(settings)
 
     def ingest(self, corpus: str, sources: Iterable[Source], *, create: bool = True) -> Iterator[Outcome]:
         """Add or update each source in a corpus; yield each outcome.
@@ -172,7 +165,7 @@ class Builder:
             cut = maker.cut(one.text)
         except Exception as error:  # a chunker may embed, see `PieceMaker.embed_each`
             return failed(source.name, "chunk", error)
-        loaded = FileText(one.text, one.pages)
+        loaded = FileText(one.text, one.pages, omissions=one.omissions, boxes=one.boxes)
         return _Prepared(source, loaded, one.metadata, one.sha256, maker, cut, one.version)
 
     def _commit(self, corpus: str, group: list[_Prepared]) -> Iterator[Outcome]:
@@ -224,6 +217,22 @@ class Builder:
             len(pieces.keys),
             omissions=item.loaded.omissions,
         )
+
+
+def file_limits(settings: Settings) -> FileLimits:
+    """Return what the settings let one file cost."""
+    limits = settings.limits
+    return FileLimits(
+        max_file_bytes=limits.max_file_bytes,
+        max_unpacked_bytes=limits.max_unpacked_bytes,
+        max_pages=limits.max_pages,
+    )
+
+
+def make_parser(settings: Settings) -> Parser:
+    """Return a parser with the bounds of the settings; its process starts with the first file."""
+    limits = settings.limits
+    return Parser(file_limits(settings), Bounds(limits.parse_memory_mb * 1_000_000, limits.parse_timeout_s))
 
 
 def _given(source: Source) -> str:

@@ -18,9 +18,9 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +28,7 @@ from ingest.formats.file_text import RECOGNISABLE, FileLimits, FileText, Omissio
 from ingest.load import printable
 from ingest.parse_process import OUT_OF_MEMORY, receive, send
 from rag.errors import NotFound, ProcessError, UnreadableFile
+from rag.types import MarkBox
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.parse_process import main; main()"
@@ -77,14 +78,7 @@ class Parser:
             NotFound: if it is no longer wanted.
         """
         with self._lock:
-            if self._child is None or not self._child.lives:
-                self._child = _Child(self._limits, self._bounds)
-            child, self._child = self._child, None  # used again only if all goes well
-            head, body = child.ask(data, name, wanted)
-            if head.get("spent"):
-                child.end()
-            else:
-                self._child = child
+            head, body = self._ask(data, {"name": name}, wanted)
         if head.get("scanned"):
             head, body = self._recognise(data, name, wanted)
         elif _is_recognisable(head):
@@ -93,6 +87,37 @@ class Parser:
             shortage = f" Or it needs more than {self._bounds.memory} to be read." if head.get("grew") else ""
             raise UnreadableFile(head["error"] + shortage)
         return _file_text(head, body)
+
+    def render(self, data: bytes, page: int, boxes: Sequence[MarkBox], scale: float) -> bytes:
+        """Return a page of a PDF as PNG, the boxes marked; see `ingest.formats.pdf.render.render_page`.
+
+        Raises:
+            NotFound: if there is no such page.
+            UnreadableFile: if it cannot be shown, or not within the bounds.
+            ProcessError: if no child can be started.
+        """
+        asked = {"page": page, "boxes": [astuple(box) for box in boxes], "scale": scale}
+        with self._lock:
+            head, body = self._ask(data, {"name": f"Page {page}", "render": asked}, None)
+        if head.get("missing"):
+            raise NotFound(head["error"])
+        if "error" in head:
+            raise UnreadableFile(head["error"])
+        return body
+
+    def _ask(
+        self, data: bytes, request: dict[str, Any], wanted: Callable[[], bool] | None
+    ) -> tuple[dict[str, Any], bytes]:
+        """Ask the child that lives, or a fresh one, and keep it for the next request if all goes well."""
+        if self._child is None or not self._child.lives:
+            self._child = _Child(self._limits, self._bounds)
+        child, self._child = self._child, None
+        head, body = child.ask(data, request, wanted)
+        if head.get("spent"):
+            child.end()
+        else:
+            self._child = child
+        return head, body
 
     def close(self) -> None:
         """End the child."""
@@ -124,7 +149,7 @@ class Parser:
         more = Bounds(max(memory_bytes, _OCR_MEMORY_BYTES), max(seconds, _OCR_S))
         child = _Child(replace(self._limits, ocr=True), more)
         try:
-            return child.ask(data, name, wanted)
+            return child.ask(data, {"name": name}, wanted)
         finally:
             child.end()
 
@@ -192,12 +217,15 @@ class _Child:
     def lives(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, data: bytes, name: str, wanted: Callable[[], bool] | None) -> tuple[dict[str, Any], bytes]:
-        """Return the reply about a file, head and text; on any error the child is ended."""
+    def ask(
+        self, data: bytes, request: dict[str, Any], wanted: Callable[[], bool] | None
+    ) -> tuple[dict[str, Any], bytes]:
+        """Return the reply about a file, head and body; on any error the child is ended."""
+        name = str(request["name"])
         deadline = time.monotonic() + self._bounds.seconds
         try:
             self._channel.settimeout(self._bounds.seconds)
-            send(self._channel, {"name": name}, data)
+            send(self._channel, request, data)
             self._channel.settimeout(_POLL_S)
             return receive(lambda count: self._read(count, name, deadline, wanted), self._most_bytes)
         except TimeoutError:

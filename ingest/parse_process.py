@@ -14,14 +14,15 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from ingest.formats.file_text import FileLimits, ScannedPdf
 from ingest.load import load
-from rag.errors import UnreadableFile
+from rag.errors import NotFound, UnreadableFile
+from rag.types import MarkBox
 
 OUT_OF_MEMORY = 3  # the exit code of a process whose file needed more than it may have
 _SIZES = struct.Struct(">IQ")  # bytes of the head, which is JSON, and of the body
@@ -49,7 +50,10 @@ def main() -> None:
         send(channel, {}, b"")  # it has started
         while True:
             head, data = receive(lambda count: _exactly(channel, count), limits.max_file_bytes)
-            send(channel, *answer(data, str(head["name"]), limits, memory_bytes))
+            if "render" in head:
+                send(channel, *picture(data, **head["render"]))
+            else:
+                send(channel, *answer(data, str(head["name"]), limits, memory_bytes))
     except MemoryError:
         os._exit(OUT_OF_MEMORY)  # nothing more may be allocated
     except (EOFError, ConnectionError):
@@ -82,6 +86,23 @@ def answer(data: bytes, name: str, limits: FileLimits, memory_bytes: int) -> tup
         "spent": _peak_bytes() > _SPENT_BYTES,
     }
     return head, text + loaded.boxes
+
+
+def picture(
+    data: bytes, page: int, boxes: Sequence[Sequence[float]], scale: float
+) -> tuple[dict[str, Any], bytes]:
+    """Return what to reply about a page of a PDF: a head, and the page as PNG.
+
+    The head has "spent", and where it cannot be shown "error", with "missing" if there is no such page.
+    """
+    from ingest.formats.pdf.render import render_page
+
+    spent = {"spent": _peak_bytes() > _SPENT_BYTES}
+    try:
+        marks = [MarkBox(int(number), *edges) for number, *edges in boxes]
+        return spent, render_page(data, page, marks, scale)
+    except (NotFound, UnreadableFile) as error:
+        return {**spent, "error": str(error), "missing": isinstance(error, NotFound)}, b""
 
 
 def send(channel: socket.socket, head: Mapping[str, Any], body: bytes) -> None:

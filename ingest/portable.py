@@ -1,7 +1,8 @@
 """Documents as lines of JSON, to move a corpus to another machine or tool, or to compare two states of it.
 
-A line contains a document: name, version, sha256 of its original, metadata, pages and text. An import rebuilds what
-    follows from these, chunks and embeddings; originals travel in backups.
+A line contains a document: name, version, sha256 of its original, metadata, pages, text, and what of the original the
+text lacks and where its words stand on their pages. An import rebuilds what follows from these, chunks and embeddings;
+originals travel in backups.
 """
 
 from __future__ import annotations
@@ -9,20 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ingest.names import document_name
 from rag.errors import InvalidInput
 from rag.store.catalog import Catalog
 from rag.store.filters import is_storable
-from rag.types import Metadata
+from rag.text.boxes import unpack
+from rag.types import Metadata, Omission
 
 MOST_VERSION = 2**31
 EXPECTED_LINE = (
     'expected {"name": "...", "text": "..."} and, as far as known, "version" (from 1), "sha256" (64 hex digits), '
-    '"metadata" (an object of texts, numbers, true or false) and "pages" (rising offsets, the first one 0)'
+    '"metadata" (an object of texts, numbers, true or false), "pages" (rising offsets, the first one 0), '
+    '"omissions" (a list of {"kind": "...", "place": "...", "count": 1}) and "boxes" (as `ibid export` writes them)'
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -37,6 +41,8 @@ class Portable:
     metadata: Metadata
     pages: tuple[int, ...]
     text: str
+    omissions: tuple[Omission, ...] = ()
+    boxes: bytes = b""
 
 
 def export_documents(catalog: Catalog, corpus: str) -> Iterator[str]:
@@ -54,6 +60,8 @@ def export_documents(catalog: Catalog, corpus: str) -> Iterator[str]:
                 "metadata": dict(sorted(document.metadata.items())),
                 "pages": list(document.pages),
                 "text": document.text,
+                "omissions": [asdict(one) for one in info.omissions],
+                "boxes": b64encode(catalog.documents.boxes(document.id, document.version)).decode(),
             }
             yield json.dumps(fields, ensure_ascii=False)
 
@@ -104,7 +112,10 @@ def _document(line: bytes, most_characters: int) -> Portable:
         raise InvalidInput(f"It has a page at {pages[-1]}, beyond its text of {len(text)} characters.")
     sha256 = entry.get("sha256") or hashlib.sha256(text.encode()).hexdigest()
     name = document_name(entry["name"])
-    return Portable(name, entry.get("version", 1), sha256, entry.get("metadata", {}), pages, text)
+    omissions = tuple(Omission(**one) for one in entry.get("omissions", ()))
+    boxes = b64decode(entry.get("boxes", ""))
+    metadata = entry.get("metadata", {})
+    return Portable(name, entry.get("version", 1), sha256, metadata, pages, text, omissions, boxes)
 
 
 def _is_text(value: Any) -> bool:
@@ -126,6 +137,26 @@ def _is_pages(value: Any) -> bool:
     return whole and value == sorted(value) and (not value or value[0] == 0)
 
 
+def _is_omissions(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, dict)
+        and one.keys() == {"kind", "place", "count"}
+        and _is_text(one["kind"])
+        and isinstance(one["place"], str)
+        and is_storable(one["place"])
+        and _is_version(one["count"])
+        for one in value
+    )
+
+
+def _is_boxes(value: Any) -> bool:
+    try:
+        unpack(b64decode(value, validate=True))
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 _FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "name": lambda value: isinstance(value, str),
     "text": _is_text,
@@ -133,4 +164,6 @@ _FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "sha256": lambda value: isinstance(value, str) and bool(_SHA256.fullmatch(value)),
     "metadata": _is_metadata,
     "pages": _is_pages,
+    "omissions": _is_omissions,
+    "boxes": _is_boxes,
 }

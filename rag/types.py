@@ -189,6 +189,17 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkBox:
+    """A part of a page to mark, in points from its top left as displayed. Pages count from 1."""
+
+    page: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """The verbatim words that support part of the answer."""
 
@@ -202,6 +213,7 @@ class Citation:
     end: int
     quote: str
     verified: bool
+    boxes: tuple[MarkBox, ...] = ()  # where the quote stands on its pages, if the format has a layout
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,8 +98,21 @@ class SearchResponse(BaseModel):
     explain: dict[str, Any] | None = None
 
 
+class MarkBox(BaseModel):
+    """A part of a page, in points from its top left as displayed; pages count from 1."""
+
+    page: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
 class Citation(BaseModel):
-    """The verbatim words that the answer's characters `answer_start` to `answer_end` rest on."""
+    """The verbatim words that the answer's characters `answer_start` to `answer_end` rest on.
+
+    `boxes` is where they stand in a PDF, line by line; `GET .../pages/{page}.png` shows them marked.
+    """
 
     document: str
     version: int
@@ -111,6 +124,7 @@ class Citation(BaseModel):
     label: int
     answer_start: int
     answer_end: int
+    boxes: list[MarkBox]
 
 
 class Conflict(BaseModel):

@@ -9,11 +9,12 @@ from ingest.chunking.blocks import Block, line_spans, markdown_blocks
 from ingest.chunking.tokens import Ruler
 from rag.models.embed import Embedder
 from rag.text.sentences import split_sentences
-from rag.text.tables import is_row, is_section
+from rag.text.tables import cells_of, is_row, is_section
 
 HEADINGS_TOKENS = 32  # longest context of headings; the nearest headings go first
 # A longer paragraph above a table is no caption.
-CAPTION_CHARACTERS = 300
+CAPTION_CHARACTERS, CAPTION_PARAGRAPHS = 300, 3
+_SENTENCE_END = (".", "!", "?", ":", ";")
 _TOP_LEVELS = 7
 
 
@@ -143,11 +144,19 @@ def _join(heading: Unit, follower: Unit, ruler: Ruler, done: list[Unit]) -> Unit
 
 
 def _caption(text: str, above: Block | None) -> str:
-    """Return the paragraph above a table on one line, "" if there is none or it is too long to be a caption."""
+    """Return the paragraph above a table on one line, "" if there is none or it is too long to be a caption.
+
+    Lines above that end no sentence belong to it, such as a title above "(in millions)".
+    """
     if above is None or above.kind != "prose":
         return ""
-    paragraph = text[above.start : above.end].strip().rpartition("\n\n")[2]
-    return " ".join(paragraph.split()) if len(paragraph) <= CAPTION_CHARACTERS else ""
+    caption = ""
+    for paragraph in reversed(text[above.start : above.end].strip().split("\n\n")[-CAPTION_PARAGRAPHS:]):
+        longer = " ".join(f"{paragraph} {caption}".split())
+        if len(longer) > CAPTION_CHARACTERS or (caption and paragraph.rstrip().endswith(_SENTENCE_END)):
+            break
+        caption = longer
+    return caption
 
 
 def _block_units(ruler: Ruler, contexts: Contexts, block: Block, caption: str) -> Iterator[Unit]:
@@ -172,27 +181,24 @@ def _grouped(ruler: Ruler, contexts: Contexts, block: Block, caption: str) -> It
     lines = line_spans(ruler.text, *ruler.strip(block.start, block.end))
     head = TableHead(caption)
     header = ruler.text[slice(*lines[0])].strip() if block.kind == "table" else ""
+    has_sections = len(cells_of(header)) > 1
     section = ""
     group: Unit | None = None
     for start, end in lines:
+        line = ruler.text[start:end].strip()
         longer = ruler.count(group.start if group else start, end)
         if group and longer <= group.limit:
             group = replace(group, end=end, tokens=longer)
-            section = _section(ruler.text[start:end], section)
+            section = line if has_sections and is_section(line) else section
             continue
         if group:
             yield from _fitted(ruler, group)
             head = TableHead(caption, header, section)
         context, limit = contexts.make(block.headings, head)
         group = Unit(start, end, ruler.count(start, end), limit, context, alone=True)
-        section = _section(ruler.text[start:end], section)
+        section = line if has_sections and is_section(line) else section
     if group:
         yield from _fitted(ruler, group)
-
-
-def _section(line: str, section: str) -> str:
-    """Return the row that heads the rows after a line."""
-    return line.strip() if is_section(line) else section
 
 
 def _plain(

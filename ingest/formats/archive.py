@@ -17,6 +17,8 @@ from rag.errors import UnreadableFile
 MAX_MEMBERS = 20_000
 _MEMBER_MARK = b"PK\x01\x02"  # opens each entry of the directory
 _XML_SUFFIXES = (".xml", ".rels", ".vml")
+_REFERENCE = re.compile(rb"<!DOCTYPE[^\[\]<>]{0,500}>")
+_LONGEST_TYPE = 200
 _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 # OOXML forbids document type definitions; without one no entity can be declared, hence none expanded.
 _DOCTYPE = re.compile(b"|".join("<!DOCTYPE".encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be")))
@@ -31,6 +33,15 @@ def member_names(data: bytes) -> list[str]:
             return archive.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
         return []
+
+
+def stated_type(data: bytes) -> str:
+    """Return the media type that a zip states in its member "mimetype", as OpenDocument and e-books do; "" if none."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open("mimetype") as member:
+            return member.read(_LONGEST_TYPE).decode("ascii", "replace").strip()
+    except (KeyError, ValueError, *_DAMAGES):
+        return ""
 
 
 class Archive:
@@ -70,8 +81,11 @@ class Archive:
             raise _damaged(self.name, error) from error
 
     def xml(self, member: str) -> bytes:
-        """Return a member's bytes, which declare no document type; b"" if there is none of that name."""
-        content = self.read(member)
+        """Return a member's bytes, which declare no document type; b"" if there is none of that name.
+
+        A mere reference to a type's definition, as OpenOffice writes it, is dropped: nothing is declared in the file.
+        """
+        content = _REFERENCE.sub(b"", self.read(member), count=1)
         _check_entities(content, self.name, member)
         return content
 

@@ -16,11 +16,19 @@ from ingest.formats import markdown
 LEVELS = " › "
 # Columns or rows; a declared span is the file's claim, not to be believed without a bound.
 MOST_SPANNED = 256
+# Of one table, with what its spans fill; beyond it, spans are not believed.
+_MOST_CELLS = 300_000
 # A row of one text this long is prose inside a table, not its title.
 _TITLE_CHARACTERS = 200
 _MOST_TITLES = 6
 _MOST_HEADER_ROWS = 6
 _NUMBER = re.compile(r"[^\w(]*\(?[-+−–]?[\d.,'\s]*\d[\d.,'\s]*\)?\s*[^\W\d_]{0,4}\.?\W*")
+# What stands in a row of units; longer ones are words.
+_UNIT = re.compile(
+    r"[\[(]?(?:[-–—%‰€$£¥]|°[CF]?|(?:k|M|Mio\.? |T)[€$]|EUR|USD|GBP|CHF|JPY|[kcdmµμn]?m[23²³]?|ha|[kmµμ]?g|t|lb|oz"
+    r"|[mchdµμ]?[lL]|[mµμn]?s|sec|min|h|hrs?|d|days?|yrs?|years?|a|K|[kMGm]?(?:V|A|W|Wh|Hz|Pa|N|J|cal|B|bit|VA)"
+    r"|hPa|m?bar|ppm|ppb|m?mol|pH|dB|rpm|pcs|Stk\.?|units?|[kcmµμ]?[mgl]/(?:s|h|min|[ldL]|m[23²³]|kg)|km/h)[\])]?"
+)
 _YEAR = re.compile(r"\D{0,12}(1[89]|20|21)\d\d\D{0,3}")
 
 
@@ -44,7 +52,11 @@ def lay_out(rows: Iterable[Sequence[Cell]]) -> list[list[Cell]]:
     """
     grid: list[list[Cell]] = []
     reaching: dict[int, tuple[Cell, int]] = {}  # column -> the cell from above, and the rows it still covers
+    spare = _MOST_CELLS
     for row in rows:
+        believed = spare > 0
+        if not believed:
+            reaching.clear()
         placed: dict[int, Cell] = {}
         for column, (cell, left) in list(reaching.items()):
             placed[column] = cell
@@ -56,13 +68,15 @@ def lay_out(rows: Iterable[Sequence[Cell]]) -> list[list[Cell]]:
         for cell in row:
             while column in placed:
                 column += 1
-            for covered in range(column, column + max(1, min(cell.columns, MOST_SPANNED))):
+            width = max(1, min(cell.columns, MOST_SPANNED)) if believed else 1
+            for covered in range(column, column + width):
                 if covered in placed:
                     break
                 placed[covered] = cell
-                if cell.rows > 1:
+                if cell.rows > 1 and believed:
                     reaching[covered] = (cell, min(cell.rows, MOST_SPANNED) - 1)
         grid.append([placed.get(at, EMPTY) for at in range(max(placed, default=-1) + 1)])
+        spare -= len(grid[-1])
     return grid
 
 
@@ -90,7 +104,7 @@ def write_table(
         return head
     count = header_row_count(body) if header_rows is None else min(header_rows, len(body))
     names = _column_names(body[:count]) or [""] * len(body[0])
-    table = markdown.table([names, *([cell.text for cell in row] for row in body[count:])])
+    table = markdown.table([names, *map(_texts, body[count:])])
     return f"{head}\n\n{table}" if head else table
 
 
@@ -113,25 +127,41 @@ def write_inline(rows: Sequence[Sequence[Cell]]) -> str:
     """
     grid = _without_blank_columns([row for row in rows if any(cell.text.strip() for cell in row)])
     width = max(map(len, grid), default=0)
-    count = header_row_count(grid) if width > 2 or any(map(_is_marked, grid[:1])) else 0
+    # A single row names nothing
+    has_header = len(grid) > 1 and (width > 2 or _is_marked(grid[0]))
+    count = header_row_count(grid) if has_header else 0
     names = _column_names(grid[:count])
     lines = []
-    for row in grid[count:]:
+    used = {at for row in grid[count:] for at, cell in enumerate(row) if cell.text.strip()}
+    for number, row in enumerate(grid[count:]):
         texts = [" ".join(cell.text.split()) for cell in row]
         if names:
-            held = [(names[at] if at < len(names) else "", text) for at, text in enumerate(texts) if text]
-            lines.append(", ".join(f"{name}: {text}" if name else text for name, text in held))
+            # A column without values is still named, once
+            texts += [""] * (len(names) - len(texts))
+            held = [
+                at for at, text in enumerate(texts) if text or (number == 0 and at not in used and names[at])
+            ]
+            lines.append(", ".join(_named(names[at] if at < len(names) else "", texts[at]) for at in held))
         else:
             lines.append(_pair(texts) if width == 2 else ", ".join(filter(None, texts)))
-    return "; ".join(filter(None, lines))
+    return "; ".join(filter(None, lines)).replace(":; ", ": ")
+
+
+def _named(name: str, text: str) -> str:
+    return f"{name}: {text}".strip() if name else text
 
 
 def header_row_count(rows: Sequence[Sequence[Cell]]) -> int:
     """Return how many of the first rows name the columns; 0 if already the first holds values.
 
     A row that the file marks belongs to the header. Otherwise the first row does, and the next ones while a cell
-    of the header spans them or several columns of the row above them.
+    of the header spans them or several columns of the row above them. A row of units under it belongs to it, too.
     """
+    count = _named_rows(rows)
+    return count + 1 if 0 < count < len(rows) - 1 and _holds_units(rows[count], rows[count + 1]) else count
+
+
+def _named_rows(rows: Sequence[Sequence[Cell]]) -> int:
     marked = 0
     while marked < min(len(rows), _MOST_HEADER_ROWS) and _is_marked(rows[marked]):
         marked += 1
@@ -176,6 +206,13 @@ def _pair(texts: Sequence[str]) -> str:
     return f"{name}{'' if not name or name[-1] in ':?.' else ':'} {value}".strip() if value else name
 
 
+def _texts(row: Sequence[Cell]) -> list[str]:
+    """Return the texts of a row; one cell over its whole width heads a group of rows, and stands once."""
+    if len(row) > 1 and len({id(cell) for cell in row}) == 1:
+        return [row[0].text, ""]
+    return [cell.text for cell in row]
+
+
 def _once(row: Sequence[Cell]) -> list[Cell]:
     """Return a row's cells that have text, each once however many columns it spans."""
     return list({id(cell): Cell(cell.text) for cell in row if cell.text.strip()}.values())
@@ -216,6 +253,13 @@ def _holds_values(row: Sequence[Cell]) -> bool:
     """Return whether most cells of a row beyond the first are amounts."""
     held = [cell for cell in row[1:] if cell.text.strip()]
     return len(held) > 0 and sum(is_number(cell.text) for cell in held) * 2 > len(held)
+
+
+def _holds_units(row: Sequence[Cell], following: Sequence[Cell]) -> bool:
+    """Return whether a row holds units of the columns, "m", "[kg]", "%", and the next one amounts in each of them."""
+    units = [(at, cell.text.strip()) for at, cell in enumerate(row) if cell.text.strip()]
+    amounts = [following[at].text for at, _ in units if at < len(following) and following[at].text.strip()]
+    return bool(amounts) and all(_UNIT.fullmatch(unit) for _, unit in units) and all(map(is_number, amounts))
 
 
 def _goes_on(above: Sequence[Cell], row: Sequence[Cell]) -> bool:

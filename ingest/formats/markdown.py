@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 _SPACE = re.compile(r"\s+")
 _MAX_HEADING = 6
-# What opens the line of a list item: "- ", "1. ", "b) ", "(iv) ".
-_ITEM = re.compile(r"[ ]*(?:-|\(?[0-9A-Za-z]{1,4}[.)])[ ]")
+# What opens the line of a list item: "- ", "1. ", "b) ", "(iv) "; not "Fig. ".
+_ITEM = re.compile(r"[ ]*(?:-|\(?(?:\d{1,3}|[A-Za-z]|[ivxlcIVXLC]{2,5})[.)])[ ]")
 
 
 def heading(text: str, level: int) -> str:

@@ -2,30 +2,13 @@
 
 from pathlib import PurePosixPath
 
-from ingest.formats.archive import member_names
+from ingest.formats.archive import member_names, stated_type
 from rag.errors import UnreadableFile
 
 _CODE = (
+    *("py", "js", "mjs", "jsx", "ts", "tsx", "css", "scss", "c", "h", "cc", "cpp", "hpp", "cs", "java", "kt"),
     *(
-        "py",
-        "js",
-        "mjs",
-        "jsx",
-        "ts",
-        "tsx",
-        "css",
-        "scss",
-        "c",
-        "h",
-        "cc",
-        "cpp",
-        "hpp",
-        "cs",
-        "java",
-        "kt",
         "scala",
-    ),
-    *(
         "go",
         "rs",
         "rb",
@@ -41,31 +24,28 @@ _CODE = (
         "zsh",
         "ps1",
         "bat",
-        "sql",
-        "tf",
     ),
-    *(
-        "toml",
-        "yaml",
-        "yml",
-        "ini",
-        "cfg",
-        "conf",
-        "properties",
-        "proto",
-        "graphql",
-        "vue",
-        "m",
-        "dart",
-        "ex",
-        "exs",
-    ),
+    *("sql", "tf", "toml", "yaml", "yml", "ini", "cfg", "conf", "properties", "proto", "graphql", "vue", "m"),
+    *("dart", "ex", "exs"),
 )
 SUFFIXES: dict[str, str] = {
     **dict.fromkeys((".txt", ".text", ".log", ".org"), "txt"),
     **{f".{suffix}": "code" for suffix in _CODE},
     **{".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".xhtml": "html"},
-    **{".pdf": "pdf", ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx", ".xlsm": "xlsx"},
+    ".pdf": "pdf",
+    **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), "docx"),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), "pptx"),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm"), "xlsx"),
+    **{
+        ".odt": "odt",
+        ".ott": "odt",
+        ".ods": "ods",
+        ".ots": "ods",
+        ".odp": "odp",
+        ".otp": "odp",
+        ".odg": "odp",
+    },
+    ".rtf": "rtf",
     **{".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"},
     **{".eml": "eml", ".mbox": "mbox", ".msg": "msg", ".ics": "ics", ".vcf": "ics"},
     **{".rst": "rst", ".adoc": "adoc", ".asciidoc": "adoc", ".tex": "tex", ".ltx": "tex", ".epub": "epub"},
@@ -79,6 +59,10 @@ _BINARY = {
     "docx": "a Word document",
     "pptx": "a presentation",
     "xlsx": "an Excel workbook",
+    "odt": "an OpenDocument text",
+    "ods": "an OpenDocument spreadsheet",
+    "odp": "an OpenDocument presentation",
+    "rtf": "an RTF document",
     "msg": "an Outlook message",
     "epub": "an e-book",
 }
@@ -87,6 +71,18 @@ _OUTLOOK_PART = "__properties_version1.0".encode("utf-16-le")
 _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 _OLD_SUFFIXES = {".doc": "docx", ".xls": "xlsx", ".ppt": "pptx"}
 _OFFICE_FOLDERS = {"word/": "docx", "ppt/": "pptx", "xl/": "xlsx"}
+_OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
+_OPEN_KINDS = {"text": "odt", "spreadsheet": "ods", "presentation": "odp", "graphics": "odp"}
+# What no reader here reads, by a member of its zip, and what its own program saves instead.
+_FOREIGN_ZIPS = {
+    "xl/workbook.bin": ("a binary Excel workbook (.xlsb)", "save it as .xlsx"),
+    "Index/Document.iwa": ("an Apple iWork document", "export it as .docx, .xlsx, .pptx or PDF"),
+}
+_FOREIGN_SUFFIXES = {
+    ".pages": ("an Apple Pages document", "export it as .docx or PDF"),
+    ".numbers": ("an Apple Numbers spreadsheet", "export it as .xlsx"),
+    ".key": ("an Apple Keynote presentation", "export it as .pptx or PDF"),
+}
 _E_BOOK = "META-INF/container.xml"
 _OTHERS = (
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
@@ -104,7 +100,6 @@ _OTHERS = (
     (b"\x7fELF", "a program"),
     (b"MZ\x90\0", "a program"),
     (b"SQLite format 3\0", "an SQLite database"),
-    (b"{\\rtf", "an RTF document"),
     (b"%!PS", "a PostScript file"),
 )
 
@@ -156,6 +151,8 @@ def _binary_format(data: bytes, name: str) -> str | None:
         if _OUTLOOK_PART in data and _suffix(name) not in _OLD_SUFFIXES:
             return "msg"
         raise _old_office_file(data, name)
+    if data.startswith(b"{\\rtf"):
+        return "rtf"
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_format(data, name)
     for magic, label in _OTHERS:
@@ -171,9 +168,19 @@ def _zip_format(data: bytes, name: str) -> str:
             f"{name} is a zip-based file whose directory is missing, empty or too long: it is damaged or"
             " truncated. Upload the original again."
         )
+    known = [foreign for member, foreign in _FOREIGN_ZIPS.items() if member in members]
+    known += [_FOREIGN_SUFFIXES[suffix] for suffix in (_suffix(name),) if suffix in _FOREIGN_SUFFIXES]
+    if known:
+        label, remedy = known[-1]
+        raise UnreadableFile(f"{name} is {label}; {remedy} and upload that.")
     for folder, found in _OFFICE_FOLDERS.items():
         if any(member.startswith(folder) for member in members):
             return found
+    stated = stated_type(data) if "mimetype" in members else ""
+    if stated.startswith(_OPEN_DOCUMENT):
+        kind = stated.removeprefix(_OPEN_DOCUMENT).removesuffix("-template").removesuffix("-master")
+        if kind in _OPEN_KINDS:
+            return _OPEN_KINDS[kind]
     if _E_BOOK in members:
         return "epub"
     raise _unsupported(name, "an OpenDocument file" if "mimetype" in members else "a zip archive")

@@ -151,14 +151,15 @@ def _read_with(sentence: Sentence) -> Read:
 def _spelled(sentence: Sentence) -> tuple[str, list[tuple[int, int, int]]]:
     """Return what the reader reads of a sentence's evidence, and where its parts stand in the hit's text.
 
-    It begins with what the document is called and the heading.
+    It begins with what the document is called, the heading and, of a row, its table's caption.
     """
-    hit = sentence.evidence.hit
+    hit, place = sentence.evidence.hit, place_of(sentence.evidence.hit)
     if sentence.row is None:
         text, origins = spelled_hit(hit)
     else:
         text, origins = spelled_row(sentence.row.moved(-hit.start))
-    place = place_of(hit)
+        if sentence.row.caption not in place:
+            place = f"{place}. {sentence.row.caption}" if place else sentence.row.caption
     before = f"{place}. " if place else ""
     return before + text, [(start + len(before), end + len(before), origin) for start, end, origin in origins]
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rag.errors import CitationError, NotFound
 from rag.store.catalog import Catalog
+from rag.text.boxes import boxes_between
 from rag.text.tables import is_shown, row_at
 from rag.types import Chunk, Citation, Context, Document, Draft
 
@@ -31,7 +32,7 @@ def verify(draft: Draft, context: Context, corpus: str, catalog: Catalog) -> tup
 
 
 def check_citations(draft: Draft, context: Context, corpus: str, catalog: Catalog) -> tuple[Citation, ...]:
-    """Return a draft's citations, verified, each with the page on which its quote starts.
+    """Return a draft's citations, verified, each with the page on which its quote starts and its boxes there.
 
     A citation's label names a piece of the context's evidence, and its quote lies within the span of that piece. The
     quote is the stored text at its place and, in a verbatim draft, also the answer's words.
@@ -45,10 +46,13 @@ def check_citations(draft: Draft, context: Context, corpus: str, catalog: Catalo
         if wrong := _what_is_wrong(citation, draft, context, documents[citation.document].text):
             place = f"{citation.document}, characters {citation.start} to {citation.end}"
             raise CitationError(f"A citation of {place}, {wrong}.")
-    return tuple(
-        replace(citation, verified=True, page=documents[citation.document].page_at(citation.start))
-        for citation in draft.citations
-    )
+    return tuple(_verified(citation, documents[citation.document], catalog) for citation in draft.citations)
+
+
+def _verified(citation: Citation, document: Document, catalog: Catalog) -> Citation:
+    packed = catalog.documents.boxes(document.id, document.version)
+    boxes = tuple(boxes_between(packed, citation.start, citation.end))
+    return replace(citation, verified=True, page=document.page_at(citation.start), boxes=boxes)
 
 
 def current_document(source: Citation | Chunk, corpus: str, catalog: Catalog) -> Document:

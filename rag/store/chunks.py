@@ -11,7 +11,7 @@ import json
 import sqlite3
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -205,7 +205,7 @@ def _rows(generation: int, row: int, document: Document, pieces: Pieces) -> Iter
 
 def _chunk(row: sqlite3.Row) -> Chunk:
     *fields, metadata = tuple(row)[1:]
-    chunk = Chunk(*fields, document_label(row["name"], json.loads(metadata)))
+    chunk = replace(Chunk(*fields), label=document_label(row["name"], json.loads(metadata)))
     if chunk.id != row["chunk"]:
         raise StorageError(
             f"Chunk {row['chunk']} of {chunk.document!r} does not carry its own id; restore a backup."

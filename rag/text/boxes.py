@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rag.types import MarkBox as MarkBox
+
 # Quarters of a point: finer than a page shows.
 _SCALE = 4
 _VERSION = 1
@@ -28,17 +30,6 @@ class WordBox:
 
     start: int
     end: int
-    page: int
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-
-
-@dataclass(frozen=True, slots=True)
-class MarkBox:
-    """A part of a page to mark, in points from its top left as displayed. Pages count from 1."""
-
     page: int
     x0: float
     y0: float

@@ -11,6 +11,7 @@ from rag.types import Hit, Metadata
 TITLE_CHARACTERS = 200
 _SUFFIX = re.compile(r"\.\w{1,8}$")
 _MARKS = re.compile(r"[\W_]+")
+_WORD = re.compile(r"[^\W\d_]{3}")
 _HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
 
 
@@ -21,6 +22,8 @@ def document_label(name: str, metadata: Metadata) -> str:
     """
     words = _MARKS.sub(" ", _SUFFIX.sub("", name)).strip()
     title = " ".join(str(metadata.get("title") or metadata.get("subject") or "").split())[:TITLE_CHARACTERS]
+    if not _WORD.search(title):  # a number of some register
+        title = ""
     new = set(_MARKS.sub(" ", title).casefold().split()) - set(words.casefold().split())
     return f"{words}: {title}" if words and new else words or title
 

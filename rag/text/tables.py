@@ -28,7 +28,7 @@ _SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class NamedCell:
     """A cell with text: its span, its text, and the name of its column, "" if it has none."""
 
     start: int
@@ -46,7 +46,7 @@ class Row:
 
     start: int
     end: int
-    values: tuple[Value, ...]
+    values: tuple[NamedCell, ...]
     section: str = ""
     caption: str = ""
 
@@ -58,7 +58,7 @@ class Row:
     def pieces(self) -> Iterator[tuple[str, int | None]]:
         """Yield the parts of `spelled`, those that are text of the document with their offset."""
         if self.section:
-            yield f"{self.section}, ", None
+            yield f"{self.section.rstrip(':')}, ", None
         for number, value in enumerate(self.values):
             if number:
                 yield ": " if number == 1 else "; ", None
@@ -66,7 +66,7 @@ class Row:
                 yield f"{value.column} ", None
             yield value.text, value.start
 
-    def shown(self, wanted: Sequence[Value] | None = None) -> str:
+    def shown(self, wanted: Sequence[NamedCell] | None = None) -> str:
         """Return the row as a person reads it, its label first: "Phones · 2019: 12 · 2018: 10".
 
         Args:
@@ -84,7 +84,7 @@ class Row:
         return replace(self, start=self.start + by, end=self.end + by, values=values)
 
     @property
-    def label(self) -> Value | None:
+    def label(self) -> NamedCell | None:
         """The cell that says what the row is about: the first, unless it is all that the row has."""
         return self.values[0] if len(self.values) > 1 else None
 
@@ -183,11 +183,11 @@ def is_row(line: str) -> bool:
 
 
 def is_section(line: str) -> bool:
-    """Return whether a row heads a group of rows: of several cells only the first has text."""
+    """Return whether a row of a table with several columns heads a group of rows: only its first cell has text."""
     if not is_row(line) or is_rule(line):
         return False
-    texts = [text for _, _, text in cells_of(line)]
-    return len(texts) > 1 and bool(texts[0]) and not any(texts[1:])
+    first, *others = [text for _, _, text in cells_of(line)]
+    return bool(first) and not any(others)
 
 
 def is_rule(line: str) -> bool:
@@ -227,7 +227,7 @@ class _Table:
         columns = self._columns or []
         cells = cells_of(line, start)
         values = tuple(
-            Value(begin, end, unescaped(cell), columns[at] if at < len(columns) else "")
+            NamedCell(begin, end, unescaped(cell), columns[at] if at < len(columns) else "")
             for at, (begin, end, cell) in enumerate(cells)
             if cell
         )
@@ -334,5 +334,5 @@ def _rule_follows(text: str, lines: Sequence[Span], number: int) -> bool:
     return number + 1 < len(lines) and is_rule(text[slice(*lines[number + 1])])
 
 
-def _named(value: Value, *, bare: bool) -> str:
+def _named(value: NamedCell, *, bare: bool) -> str:
     return value.text if bare or not value.column else f"{value.column}: {value.text}"

@@ -48,6 +48,21 @@ def test_first_lines(source: str, first: str) -> None:
     assert rows(source).split("\n")[0] == first
 
 
+def test_row_of_units_belongs_to_the_header() -> None:
+    assert rows("Station,Depth,Temp\n,m,[°C]\nA,3,4\n") == (
+        "| Station | Depth › m | Temp › [°C] |\n| --- | --- | --- |\n| A | 3 | 4 |"
+    )
+    assert rows("Code,Sex\nA,m\nB,f\n").startswith("| Code | Sex |\n")
+
+
+def test_several_tables_in_a_file() -> None:
+    text = rows("Sites\nName,Depth\nA,3\nB,4\n\n\nStaff\nName,Role,Since\nAnn,Chief,2030\nBob,Cook,2031\n")
+    assert text == (
+        "Sites\n\n| Name | Depth |\n| --- | --- |\n| A | 3 |\n| B | 4 |\n\n"
+        "Staff\n\n| Name | Role | Since |\n| --- | --- | --- |\n| Ann | Chief | 2030 |\n| Bob | Cook | 2031 |"
+    )
+
+
 def test_bad_json_line_is_named() -> None:
     lines = b'{"a":"one"}\n{"a":"two"}\n{"a": "broken\n{"a":"four"}\n'
     for name in ("a.jsonl", "a.json"):

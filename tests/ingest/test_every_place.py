@@ -3,15 +3,21 @@
 `tests/places/` lists the places, a module for each family of formats.
 """
 
+import importlib
 import itertools
+import pkgutil
 import string
 
 import pytest
 
 from ingest.load import load
-from tests.places import Place, pdf, slides, word, workbook
+from tests import places
+from tests.places import Place
 
-PLACES: list[Place] = [*word.PLACES, *slides.PLACES, *workbook.PLACES, *pdf.PLACES]
+MODULES = sorted(module.name for module in pkgutil.iter_modules(places.__path__))
+PLACES: list[Place] = [
+    place for name in MODULES for place in importlib.import_module(f"tests.places.{name}").PLACES
+]
 # No dictionary, file or library holds these
 WORDS = [f"zyq{''.join(letters)}wuv" for letters in itertools.product(string.ascii_lowercase, repeat=2)]
 

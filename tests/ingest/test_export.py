@@ -126,6 +126,11 @@ BAD = {
     "true version": ('{"name": "a", "text": "a", "version": true}', "It has the version True"),
     "sha256": ('{"name": "a", "text": "a", "sha256": "A"}', "It has the sha256"),
     "metadata": ('{"name": "a", "text": "a", "metadata": {"x": [1]}}', "It has the metadata"),
+    "an odd omission": (
+        '{"name": "a", "text": "abc", "omissions": [{"kind": "image"}]}',
+        "It has the omissions",
+    ),
+    "damaged boxes": ('{"name": "a", "text": "abc", "boxes": "AAAA"}', "It has the boxes"),
     "falling pages": ('{"name": "a", "text": "abc", "pages": [0, 2, 1]}', "It has the pages"),
     "late first page": ('{"name": "a", "text": "abc", "pages": [1]}', "It has the pages"),
     "page beyond": (

@@ -54,6 +54,13 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
         (make_pdf([]), "a.pdf", "has no text layer (a scan?); install ibid[ocr]"),
         (make_zip({"a.txt": b"x"}), "a.zip", "is a zip archive; Ibid reads"),
         (make_zip({"word/document.xml": b"<broken"}), "a.docx", "is damaged"),
+        (
+            make_zip({"xl/workbook.bin": b"x"}),
+            "a.xlsb",
+            "is a binary Excel workbook (.xlsb); save it as .xlsx",
+        ),
+        (make_zip({"Index.zip": b"x"}), "a.pages", "is an Apple Pages document; export it as .docx or PDF"),
+        (make_zip({"Index/Document.iwa": b"x"}), "a", "is an Apple iWork document; export it as"),
         (b'{"a": 1', "a.json", "is not valid JSON: Expecting ',' delimiter at line 1, column 8"),
         (b"[" * 100_000, "a.json", "is nested too deeply"),
         (b"<div>" * 3000, "a.html", "is nested too deeply"),
@@ -156,3 +163,26 @@ def test_one_cell_far_away() -> None:
     moved = sheet.replace(b'<row r="7"', b'<row r="99999999999"').replace(b'r="E7"', b'r="E99999999"')
     message = refusal(with_member(far, "xl/worksheets/sheet1.xml", moved), "a.xlsx")
     assert "more than 5,000,000 cells" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("a.html", '<a href="https://x.org/a">b</a> ' * 10_000),
+        ("a.html", "<p>t</p><noscript>abc def</noscript>" * 3_000),
+        ("a.html", "<p>q?</p><div hidden>words</div>" * 5_000),
+        ("a.html", f"<table>{'<tr><td>a<td>b' * 10_000}</table>"),
+        ("a.xml", f"<article>{'<para>a <emphasis>b</emphasis></para>' * 5_000}</article>"),
+        ("a.tex", "x \\begin{verbatim}" * 500 + "\\newcommand{\\b}{\\c\\c}\\newcommand{\\c}{\\b\\b} y"),
+        ("a.csv", "a,b\n" + '"x,y\n' * 20_000),
+        ("a.srt", "00:00:01,000 --> 00:00:02,000\nx\n" * 10_000),
+        ("a.eml", "From: a\nSubject: s\nContent-Type: text/plain; format=flowed\n\n" + "a \n" * 50_000),
+        ("a.adoc", "*a" * 20_000),
+    ],
+)
+def test_repetitive_files_take_linear_time(name: str, source: str) -> None:
+    load(b"x", "b.txt")
+    started = time.thread_time()
+    load(source.encode(), name)
+    # Ten times the usual; what takes quadratic time takes minutes.
+    assert time.thread_time() - started < 15

@@ -78,6 +78,18 @@ def test_messages_within_messages_are_bounded() -> None:
     assert "lies within more than 4 other files" in loaded.omissions[0].place
 
 
+def test_headers_and_parts_that_are_malformed() -> None:
+    raw = "From: Jürgen <j@x.org>\nSubject: Grüße\nContent-Type: text/plain\n\nGrün, 5 €\n".encode("cp1252")
+    assert load(raw, "a.eml").text == "From: Jürgen <j@x.org>\nSubject: Grüße\n\nGrün, 5 €"
+    unparted = b"From: a@x.org\nSubject: s\nContent-Type: multipart/mixed\n\nHello.\n"
+    assert load(unparted, "a.eml").text.endswith("\n\nHello.")
+    report = (
+        b"From: a@x.org\nSubject: s\nContent-Type: multipart/report; boundary=b\n\n--b\n\nIt failed.\n--b\n"
+        b"Content-Type: message/delivery-status\n\nReporting-MTA: dns; x.org\n\nAction: failed\n--b--\n"
+    )
+    assert load(report, "a.eml").text.endswith("It failed.\n\nReporting-MTA: dns; x.org\n\n\nAction: failed")
+
+
 def test_versions_of_a_body() -> None:
     assert chosen(
         "To view this, use an HTML program.", "Order 8812 leaves on 9 March.\n\nThank you all."
@@ -188,5 +200,6 @@ def test_rich_text_of_outlook() -> None:
         "2d0000002b0000004c5a4675f1c5c7a703000a007263706731323542320af32068656c090020627705b06c647d0a800fa0"
     )
     assert unpacked(packed) == b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"
+    assert load(make_msg({"0037": "s", "1009": packed}), "a.msg").text == "Subject: s\n\nhello world"
     loaded = load(make_msg({"0037": "s", "0C1A": "Ann", "1009": b"no rich text at all"}), "a.msg")
     assert loaded.omissions == (Omission("text in Outlook's own format", "body"),)

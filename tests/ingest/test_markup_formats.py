@@ -192,7 +192,7 @@ def test_asciidoc() -> None:
     assert loaded.text == (
         "# Pump guide\n\nAnn Lee\n\nIntro to Pump X with bold and the section.\n\n## Section\n\n"
         "```bash\n# no heading\n```\n\n1. one\n2. two\n- three\n\nTerm: meaning\n\nPrices\n\n"
-        "| Item | Cost |\n| --- | --- |\n| Cup | 4 |\n| Both 9 | Both 9 |\n\nA map"
+        "| Item | Cost |\n| --- | --- |\n| Cup | 4 |\n| Both 9 |  |\n\nA map"
     )
     assert loaded.omissions == (Omission("included file", "line 32: other.adoc"),)
 
@@ -225,5 +225,5 @@ def test_latex() -> None:
         " (https://y.org/a_b).\n\n1. one\n2. two\n  - x\n\nDepths\n\n"
         "| Site | Depth › 2030 | Depth › 2031 |\n| --- | --- | --- |\n| A & B | 1 | 2 |\n\n```\n# 5% of $x\n```"
     )
-    assert [omission.kind for omission in loaded.omissions] == ["image", "included file"]
+    assert [omission.kind for omission in loaded.omissions] == ["image", "included file", "comment"]
     assert loaded.metadata["title"] == "The Pump X Guide"

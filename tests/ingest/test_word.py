@@ -1,5 +1,7 @@
 """Word documents: what stands on the page, in its place."""
 
+import time
+
 import docx
 import pytest
 from docx.shared import Emu
@@ -8,6 +10,7 @@ from ingest.formats.file_text import FileText, Omission
 from ingest.load import load
 from tests.made_files import saved, with_member
 from tests.made_office import Extra, lists, numbered, paragraph, word_file
+from tests.made_ole import made_ole, native
 
 
 def read(data: bytes) -> FileText:
@@ -240,3 +243,54 @@ def test_nested_files_are_bounded() -> None:
     loaded = read(data)
     assert loaded.text.count("shell") == 5
     assert [omission.kind for omission in loaded.omissions] == ["embedded file"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "content", "shown"),
+    [
+        ("\x01Ole10Native", native("C:\\notes\\prices.txt", b"The pump costs 3 crowns."), "prices.txt"),
+        ("Package", word_file(paragraph("The pump costs 3 crowns.")), "oleObject1.bin"),
+    ],
+)
+def test_a_file_in_an_ole_object_is_read(stream: str, content: bytes, shown: str) -> None:
+    body = f'{paragraph("See it.")}<w:p><w:r><w:object><o:OLEObject r:id="x1"/></w:object></w:r></w:p>'
+    data = word_file(body, Extra("oleObject", "embeddings/oleObject1.bin", made_ole(stream, content)))
+    assert read(data).text == f"See it.\n\n# Embedded file: {shown}\n\nThe pump costs 3 crowns."
+    broken = word_file(body, Extra("oleObject", "embeddings/oleObject1.bin", made_ole(stream, content)[:900]))
+    assert [omission.kind for omission in read(broken).omissions] == ["embedded file"]
+
+
+def test_a_field_without_an_end_hides_nothing() -> None:
+    begun = (
+        '<w:p><w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText>REF a</w:instrText></w:r></w:p>'
+    )
+    assert read(word_file(begun + paragraph("Kept."))).text == "Kept."
+
+
+def test_long_merged_columns_take_seconds() -> None:
+    on = f"<w:tr>{cell('', '<w:vMerge/>') * 60}</w:tr>"
+    body = table([cell("x") * 60]).replace("</w:tbl>", f"{on * 500}</w:tbl>")
+    started = time.thread_time()
+    # The first rows are levels of the header: they say the same
+    assert read(word_file(body)).text.count("x") > 60 * 490
+    assert time.thread_time() - started < 10  # ten times the usual
+
+
+def test_a_table_that_places_text_is_read_as_text() -> None:
+    page = "".join(
+        paragraph(f"Paragraph {number} says something that takes a line of its own. " * 5)
+        for number in range(4)
+    )
+    layout = table(
+        [cell(""), f"<w:tc>{page}{table([cell('a'), cell('b')], [cell('c'), cell('d')])}<w:p/></w:tc>"]
+    )
+    blocks = read(word_file(layout)).text.split("\n\n")
+    assert len(blocks) == 5
+    assert blocks[-1] == "| a | b |\n| --- | --- |\n| c | d |"
+
+
+def test_the_name_of_a_file_describes_no_picture() -> None:
+    drawing = '<w:p><w:r><w:drawing><wp:inline><wp:docPr id="1" name="P" descr="{}"/></wp:inline></w:drawing></w:r></w:p>'
+    names = ["C:\\Users\\ann\\valve.png", "image 1.JPG", "A valve.png of brass"]
+    body = paragraph("Seen.") + "".join(map(drawing.format, names))
+    assert read(word_file(body)).text == "Seen.\n\nPicture: A valve.png of brass"

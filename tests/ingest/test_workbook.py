@@ -127,7 +127,9 @@ def test_stored_values_of_formulas() -> None:
     book = openpyxl.Workbook()
     book.worksheets[0].append(["sum", "=1+1"])
     data = saved(book.save)
-    assert load(data, "a.xlsx").text == "## Sheet\n\nsum: =1+1"
+    loaded = load(data, "a.xlsx")
+    assert loaded.text == "## Sheet\n\nsum: =1+1"
+    assert [omission.kind for omission in loaded.omissions] == ["formula without a stored value"]
     cells = '<c r="A1" t="str"><f>"s"</f><v>sum</v></c><c r="B1"><f>1+1</f><v>2</v></c>'
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     sheet = f'<worksheet xmlns="{space}"><sheetData><row r="1">{cells}</row></sheetData></worksheet>'

@@ -177,7 +177,7 @@ PLACES = [
     Place("xlsx", "the target of a link", _book(_link)),
     Place("xlsx", "an input message", _book(_prompt)),
     Place("xlsx", "the text of a number format", _book(_text_format)),
-    Place("xlsx", "a value that its format hides", _book(_unseen), "value hidden by its format"),
+    Place("xlsx", "a value that its format hides", _book(_unseen), "hidden value"),
     Place("xlsx", "a text box", _with(_DRAWING, Extra("drawing", "../drawings/d.xml", _SHAPE.format(_BOX)))),
     Place(
         "xlsx",

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
+from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse
 
 from api.http import schemas
 from api.http.depends import Serving, body_of_type
 from api.http.problems import problem_responses
 from api.render import document_to_json, job_to_json
+from api.service import Service
 from ingest.names import document_name
 from rag.errors import InvalidInput, NotFound
+from rag.store.documents import DocumentInfo
 from rag.store.filters import is_storable
 from rag.store.jobs import Upload
+from rag.text.boxes import boxes_between
 from rag.types import Metadata
 
 router = APIRouter(prefix="/v1", responses=dict(problem_responses()))
 Limit = Annotated[int, Query(ge=1, le=1000)]
+PageNumber = Annotated[int, PathParameter(ge=1, le=1_000_000)]
+TextOffset = Annotated[
+    int, Query(ge=0, le=2**31, description="An offset of the document's text, in code points.")
+]
+Scale = Annotated[float, Query(ge=0.1, le=4, description="Pixels per point.")]
 Offset = Annotated[int, Query(ge=0, le=2**31)]
 _SANDBOX = {"Content-Security-Policy": "sandbox; default-src 'none'"}  # an uploaded page never runs as ours
 
@@ -76,6 +86,33 @@ def list_documents(service: Serving, corpus: str, limit: Limit = 100, offset: Of
 
 
 @router.get(
+    "/corpora/{corpus}/documents/{name:path}/pages/{page}.png",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}, "description": "The page."}},
+    tags=["documents"],
+)
+def get_page(
+    service: Serving,
+    corpus: str,
+    name: str,
+    page: PageNumber,
+    start: TextOffset = 0,
+    end: TextOffset = 0,
+    scale: Scale = 1.5,
+) -> Response:
+    """Render a page of a PDF; the words from `start` to `end` of the document's text are marked on it."""
+    wanted = document_name(name)
+    documents = service.catalog.documents
+    info = documents.info(corpus, wanted)
+    if info.metadata.get("format") != "pdf":
+        raise NotFound(f"{wanted!r} is no PDF; only pages of PDFs can be shown.")
+    boxes = boxes_between(documents.boxes(info.id, info.version), start, end)
+    path = _original(service, info)
+    shown = service.parser.render(path.read_bytes(), page, boxes, scale)
+    return Response(shown, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
+
+
+@router.get(
     "/corpora/{corpus}/documents/{name:path}", response_model=schemas.DocumentText, tags=["documents"]
 )
 def get_document(service: Serving, corpus: str, name: str) -> dict[str, Any]:
@@ -98,12 +135,17 @@ def delete_document(service: Serving, corpus: str, name: str) -> None:
 def get_original(service: Serving, corpus: str, name: str) -> FileResponse:
     """Download the file that was uploaded, byte for byte."""
     wanted = document_name(name)
-    path = service.catalog.originals.path(service.catalog.documents.info(corpus, wanted).sha256)
-    if not path.is_file():
-        raise NotFound(f"The original of {wanted!r} is not kept; only uploads over HTTP are.")
+    path = _original(service, service.catalog.documents.info(corpus, wanted))
     return FileResponse(
         path, filename=wanted.rsplit("/", 1)[-1], media_type="application/octet-stream", headers=_SANDBOX
     )
+
+
+def _original(service: Service, info: DocumentInfo) -> Path:
+    path = service.catalog.originals.path(info.sha256)
+    if not path.is_file():
+        raise NotFound(f"The original of {info.name!r} is not kept; only uploads over HTTP are.")
+    return path
 
 
 def _metadata(text: str | None) -> Metadata:

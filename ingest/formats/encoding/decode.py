@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingest.formats.encoding.detect import MULTIBYTE, detect, is_iso_2022_jp, unmarked_utf16
+from ingest.formats.encoding.detect import MULTIBYTE, detect, escaped, unmarked_utf16
 from ingest.formats.encoding.labels import codec_of, shown
 from ingest.formats.encoding.repair import repair
 from ingest.formats.file_text import Omission
@@ -69,8 +69,9 @@ def _decode(data: bytes, name: str, declared: str | None) -> Decoded:
         return _marked(data, name, utf16)
     stated = codec_of(declared)
     if _decodes(data, "utf-8"):
-        japanese = is_iso_2022_jp(data) and _decodes(data, "iso2022_jp_ext")
-        codec = "iso2022_jp_ext" if japanese else "utf-7" if stated == "utf-7" else "utf-8"
+        switched = escaped(data) if b"\x1b" in data else None
+        plain = "utf-7" if stated == "utf-7" else "utf-8"
+        codec = switched if switched and _decodes(data, switched) else plain
         return Decoded(data.decode(codec, "replace"), codec)
     if b"\0" in data:
         raise UnreadableFile(f"{name} is text in no encoding that Ibid knows, or binary; save it as UTF-8.")

@@ -17,7 +17,10 @@ _HIGH_RUN = re.compile(rb"[\x80-\xff]{3,}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _CURRENCY_SIGN = re.compile(rb"(?:\d ?\xa4|\xa4 ?\d)")
 _C1 = re.compile(rb"[\x80-\x9f]")
-_ISO_2022_JP = re.compile(rb"\x1b\$[@B]|\x1b\([JB]")
+_ESCAPES = (
+    (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
+    (re.compile(rb"\x1b\$[@B]|\x1b\([JB]"), "iso2022_jp_ext"),
+)
 _LATIN = re.compile(r"cp125[0247]|iso8859-(?:[2-4]|1[03-6])")
 
 
@@ -43,9 +46,10 @@ def detect(data: bytes) -> str:
     return page
 
 
-def is_iso_2022_jp(data: bytes) -> bool:
-    """Return whether bytes, all below 0x80, are Japanese that switches its alphabets by escapes."""
-    return _ISO_2022_JP.search(data[:_SAMPLE_BYTES]) is not None
+def escaped(data: bytes) -> str | None:
+    """Return the codec of bytes, all below 0x80, that switch between alphabets by escapes, as in old Japanese mail."""
+    sample = data[:_SAMPLE_BYTES]
+    return next((codec for escape, codec in _ESCAPES if escape.search(sample)), None)
 
 
 def unmarked_utf16(data: bytes) -> str | None:

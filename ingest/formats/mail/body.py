@@ -40,7 +40,7 @@ def chosen(plain: str, rich: str) -> str:
 
 def flowed(text: str, *, delete_space: bool = False) -> str:
     """Join the lines that a mail program broke (RFC 3676, format=flowed); a quotation stays one."""
-    lines: list[str] = []
+    lines: list[list[str]] = []
     soft_depth = -1
     for line in text.replace("\r\n", "\n").split("\n"):
         found = _QUOTE_DEPTH.match(line)
@@ -49,11 +49,12 @@ def flowed(text: str, *, delete_space: bool = False) -> str:
         is_soft = content.endswith(" ") and content != "-- "
         piece = content[:-1] if is_soft and delete_space else content
         if soft_depth == depth and content != "-- ":
-            lines[-1] += piece
+            lines[-1].append(piece)
         else:
-            lines.append(f"{'>' * depth} {piece}" if depth else piece)
+            lines.append([f"{'>' * depth} {piece}" if depth else piece])
         soft_depth = depth if is_soft else -1
-    return "\n".join(line.rstrip() if line != "-- " else line for line in lines)
+    joined = map("".join, lines)
+    return "\n".join(line.rstrip() if line != "-- " else line for line in joined)
 
 
 def _words(text: str) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from email import message_from_bytes, policy
-from email.message import EmailMessage, Message
+from email.header import decode_header, make_header
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ _SIGNATURES = frozenset(
     ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
 )
 _WRAPPED = frozenset(("application/pkcs7-mime", "application/x-pkcs7-mime"))
+_STATUS = frozenset(("message/delivery-status", "message/disposition-notification", "text/rfc822-headers"))
 _PGP = re.compile(r"\s*-----BEGIN PGP MESSAGE-----")
 _READABLE = frozenset(
     ("text/plain", "text/html", "text/calendar", "message/delivery-status", "text/rfc822-headers")
@@ -96,11 +98,16 @@ class _Parts:
             self.encrypted = "PGP"
         elif kind == "multipart/alternative":
             self._alternatives(part)
+        elif kind in _STATUS:
+            self._add(self._text(part))
         elif kind == "message/rfc822" or (kind == "message/global" and part.is_multipart()):
             self._message(part)
         elif part.is_multipart():
             for inner in _children(part):
                 self.walk(inner)
+        elif kind.startswith("multipart/"):
+            # Its boundary is missing: what stands there is text.
+            self._add(self._text(part))
         elif kind in _SIGNATURES:
             return
         elif kind in _WRAPPED:
@@ -153,7 +160,7 @@ class _Parts:
 
     def _text(self, part: Message) -> str:
         kind = part.get_content_type()
-        if kind in ("message/delivery-status", "text/rfc822-headers") and part.is_multipart():
+        if kind in _STATUS and part.is_multipart():
             return "\n".join(str(inner) for inner in _children(part)).strip()
         charset = str(part.get_content_charset() or "") or None
         decoded = decode(_payload(part), self._name, charset)
@@ -206,13 +213,19 @@ def _filename(part: Message) -> str:
 def _header(message: Message, name: str) -> str:
     """Return a header's value on one line; several of the same name are joined."""
     try:
-        values = message.get_all(name, [])
-        return ", ".join(" ".join(str(value).split()) for value in values)
-    except (ValueError, LookupError, IndexError, AttributeError, TypeError):
-        # The parser of structured headers fails on some that are malformed: as they stand, then.
-        raw = (
-            [str(value) for key, value in message.raw_items() if key.lower() == name.lower()]
-            if isinstance(message, EmailMessage)
-            else []
-        )
-        return ", ".join(" ".join(value.split()) for value in raw)
+        value = ", ".join(map(str, message.get_all(name, [])))
+    except (ValueError, LookupError, AttributeError, TypeError):
+        # The parser of structured headers fails on some that are malformed.
+        value = "\ufffd"
+    return " ".join((_raw_header(message, name) if "\ufffd" in value else value).split())
+
+
+def _raw_header(message: Message, name: str) -> str:
+    """Return a header that holds bytes instead of encoded words, or is malformed, as its bytes most likely mean it."""
+    found = [str(value) for key, value in message.raw_items() if key.lower() == name.lower()]
+    raw = ", ".join(found).encode("utf-8", "surrogateescape")
+    text = decode(raw, name).text
+    try:
+        return str(make_header(decode_header(text)))
+    except (ValueError, LookupError):
+        return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from pylatexenc.latex2text import LatexNodes2Text
@@ -45,16 +46,16 @@ _FORMULAS = re.compile(
 )
 _VERBATIM = re.compile(
     r"\\begin\{(verbatim\*?|Verbatim|lstlisting|minted|comment|filecontents\*?)\}(?:\[[^\]]*\])?(?:\{(\w+)\})?"
-    r"(.*?)\\end\{\1\}",
-    re.DOTALL,
 )
+# Commands that a document defines may stand for one another.
+_MOST_EXPANSIONS = 5_000
 _COMMAND = re.compile(r"\\(?:re)?newcommand\*?\{?\\([A-Za-z]+)\}?\{((?:[^{}]|\{[^{}]*\})*)\}")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _SPACE = re.compile(r"\s+")
 
 
 def read(data: bytes, name: str, limits: FileLimits) -> FileText:
-    """Write the document; comments are left out, files that it would include are named.
+    """Write the document; comments, and files that it would include, are named.
 
     Source that cannot be parsed is read as code, and named.
     """
@@ -62,8 +63,10 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     try:
         writer = _Writer()
         writer.document(decoded.text.replace("\r\n", "\n"))
-    except LatexWalkerParseError as error:
-        fault = Omission("markup that is not understood", f"line {error.lineno}" if error.lineno else "")
+    except (LatexWalkerParseError, RecursionError) as error:
+        # The latter, too, comes of what is not closed.
+        line = getattr(error, "lineno", None)
+        fault = Omission("markup that is not understood", f"line {line}" if line else "")
         return from_text(fenced(decoded.text, "latex"), {}, (*decoded.omissions, fault))
     text = markdown.join_blocks(writer.blocks)
     return from_text(text, writer.metadata, (*decoded.omissions, *writer.omissions))
@@ -77,13 +80,14 @@ class _Writer:
         self._line: list[str] = []
         self._verbatim: list[tuple[str, str, str]] = []
         self._commands: dict[str, str] = {}
+        self._comments = 0
         self._depth = 0
         self._marker = ""
-        self._to_text = LatexNodes2Text(math_mode="verbatim", keep_comments=False)
+        self._expanded: list[str] = []
 
     def document(self, source: str) -> None:
         self._commands = dict(_COMMAND.findall(source))
-        nodes = _parsed(_VERBATIM.sub(self._keep, source))
+        nodes = _parsed(self._without_verbatim(source))
         body = next((node for node in nodes if _is(node, LatexEnvironmentNode, "document")), None)
         if body is None:
             self.nodes(nodes)
@@ -91,9 +95,14 @@ class _Writer:
             self._preamble(nodes)
             self.nodes(body.nodelist)
         self._flush()
+        if self._comments:
+            self.omissions.append(Omission("comment", "", self._comments))
 
     def nodes(self, nodes: Sequence[Any]) -> None:
-        for node in nodes:
+        for before, node in pairwise([None, *nodes]):
+            if isinstance(before, LatexGroupNode) and isinstance(node, LatexGroupNode):
+                # Arguments of a command that is not known.
+                self._line.append(" ")
             if isinstance(node, LatexCharsNode):
                 self._chars(node.chars)
             elif isinstance(node, LatexMacroNode):
@@ -109,13 +118,27 @@ class _Writer:
                     self._flush()
                 else:
                     self._line.append(" " if node.specials_chars == "~" else self._plain(node))
-            elif not isinstance(node, LatexCommentNode):
+            elif isinstance(node, LatexCommentNode):
+                self._comments += any(map(str.isalnum, node.comment))
+            else:
                 self._line.append(self._plain(node))
 
-    def _keep(self, found: re.Match[str]) -> str:
+    def _without_verbatim(self, source: str) -> str:
         """Put text that is no LaTeX aside, and a command in its place."""
-        self._verbatim.append((found[1], found[2] or "", found[3]))
-        return f"\\{PLACEHOLDER}{{{len(self._verbatim) - 1}}}"
+        parts, reached = [], 0
+        unended: set[str] = set()
+        for found in _VERBATIM.finditer(source):
+            end = f"\\end{{{found[1]}}}"
+            if found.start() < reached or end in unended:
+                continue
+            stop = source.find(end, found.end())
+            if stop < 0:
+                unended.add(end)
+                continue
+            self._verbatim.append((found[1], found[2] or "", source[found.end() : stop]))
+            parts += [source[reached : found.start()], f"\\{PLACEHOLDER}{{{len(self._verbatim) - 1}}}"]
+            reached = stop + len(end)
+        return "".join([*parts, source[reached:]])
 
     def _preamble(self, nodes: Sequence[Any]) -> None:
         for node in nodes:
@@ -150,7 +173,8 @@ class _Writer:
             self._kept(int(_source(last)))
         elif name in ("verb", "lstinline"):
             self._line.append(str(getattr(node.nodeargd, "verbatim_text", "") or ""))
-        elif name in self._commands:
+        elif name in self._commands and len(self._expanded) < _MOST_EXPANSIONS:
+            self._expanded.append(name)
             self.nodes(_parsed(self._commands[name]))
         elif name == "caption":
             self._flush()
@@ -185,7 +209,7 @@ class _Writer:
 
     def _plain(self, node: Any) -> str:
         try:
-            return str(self._to_text.node_to_text(node))
+            return str(_to_text().node_to_text(node))
         except (IndexError, AttributeError, TypeError):
             # A command of fewer arguments than it should have.
             return str(node.latex_verbatim())
@@ -226,7 +250,9 @@ class _Writer:
 
     def _kept(self, number: int) -> None:
         kind, language, text = self._verbatim[number]
-        if kind != "comment":
+        if kind == "comment":
+            self._comments += 1
+        else:
             self._flush()
             self.blocks.append(fenced(text, language))
 
@@ -288,10 +314,11 @@ class _Writer:
     def _inline_of(self, nodes: Sequence[Any]) -> str:
         """Return nodes as one line."""
         inner = _Writer()
-        inner._commands, inner._verbatim = self._commands, self._verbatim
+        inner._commands, inner._verbatim, inner._expanded = self._commands, self._verbatim, self._expanded
         inner.nodes(nodes)
         inner._flush()
         self.omissions += inner.omissions
+        self._comments += inner._comments
         return _SPACE.sub(" ", " ".join(inner.blocks)).strip()
 
     def _flush(self) -> None:
@@ -308,6 +335,11 @@ class _Writer:
 def _parsed(source: str) -> Sequence[Any]:
     walker = LatexWalker(source, latex_context=_context(), tolerant_parsing=True)
     return list(walker.get_latex_nodes()[0])
+
+
+@cache
+def _to_text() -> Any:
+    return LatexNodes2Text(math_mode="verbatim", keep_comments=False)
 
 
 @cache

@@ -124,8 +124,13 @@ def as_page(root: Any) -> Any:
     return page
 
 
-def _copy(element: Any, parent: Any, depth: int) -> None:
-    """Append an element, translated, to `parent`; `depth` is the level of a title in it."""
+def _copy(element: Any, parent: Any, depth: int, *, mixed: bool = False) -> None:
+    """Append an element, translated, to `parent`.
+
+    Args:
+        depth: the level of a title in it.
+        mixed: it stands within text.
+    """
     if not isinstance(element.tag, str):
         return
     name = local_name(element)
@@ -134,7 +139,7 @@ def _copy(element: Any, parent: Any, depth: int) -> None:
         _table(element, parent, depth)
     elif name in _CAPTIONED:
         _captioned(element, parent, depth)
-    elif name in _PHRASES and not _is_in_line(element):
+    elif name in _PHRASES and not mixed:
         words = (" ".join(text.split()) for text in element.itertext())
         etree.SubElement(parent, "p").text = " ".join(filter(None, words))
     elif name in _TITLES:
@@ -154,7 +159,7 @@ def _copy(element: Any, parent: Any, depth: int) -> None:
     ):
         _section(element, parent, depth, name)
     else:
-        _other(element, parent, depth, name)
+        _other(element, parent, depth, mixed=mixed)
 
 
 def _section(element: Any, parent: Any, depth: int, name: str) -> None:
@@ -171,9 +176,9 @@ def _title(element: Any, parent: Any, depth: int, above: str) -> None:
     _children(element, etree.SubElement(parent, tag), depth, inline=True)
 
 
-def _other(element: Any, parent: Any, depth: int, name: str) -> None:
+def _other(element: Any, parent: Any, depth: int, *, mixed: bool) -> None:
+    name = local_name(element)
     tag = _SAME.get(name)
-    mixed = _is_in_line(element)
     if name in ("listitem", "def") and local_name(element.getparent()) in (
         "varlistentry",
         "def-item",
@@ -218,11 +223,12 @@ def _other(element: Any, parent: Any, depth: int, name: str) -> None:
 def _children(element: Any, made: Any, depth: int, *, inline: bool = False, title_depth: int = 0) -> None:
     """Copy the text and the children; `title_depth` is the level of a title that is a child, 0 for `depth`."""
     _add_text(made, element.text or "")
+    mixed = _holds_text(element)
     for child in element:
         if not isinstance(child.tag, str):
             _add_text(made, child.tail or "")
             continue
-        _copy(child, made, title_depth if title_depth and _brings_title(child) else depth)
+        _copy(child, made, title_depth if title_depth and _brings_title(child) else depth, mixed=mixed)
         _add_text(made, child.tail or "")
 
 
@@ -292,12 +298,9 @@ def _has_text(element: Any) -> bool:
     return any(text.strip() for text in element.itertext())
 
 
-def _is_in_line(element: Any) -> bool:
-    """Return whether an element stands within text."""
-    parent = element.getparent()
-    if parent is None:
-        return False
-    return bool((parent.text or "").strip() or any((child.tail or "").strip() for child in parent))
+def _holds_text(element: Any) -> bool:
+    """Return whether text and elements alternate in an element."""
+    return bool((element.text or "").strip() or any((child.tail or "").strip() for child in element))
 
 
 def _html(element: Any, parent: Any) -> None:

@@ -11,7 +11,10 @@ drawing.py      the text of DrawingML: paragraphs, tables, what a graphic frame 
 chart.py        a chart as a table of its series
 diagram.py      the nodes of SmartArt
 equation.py     formulas as one line
+number_format.py and calendar_format.py   numbers, dates and times as spreadsheets show them
+page_number.py  running heads without the numbers of pages
 numeral.py      1, ii, C: the numbers of lists
 attachment.py   files inside the file, read by their own readers
+ole.py          the file inside an OLE object
 notice.py       what a reader saw and did not take
 """

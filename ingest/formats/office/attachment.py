@@ -8,6 +8,7 @@ from ingest.formats import markdown
 from ingest.formats.archive import Archive
 from ingest.formats.file_text import Omission
 from ingest.formats.inside import INSIDE, load_inside
+from ingest.formats.office import ole
 from ingest.formats.office.notice import Notices
 from rag.errors import UnreadableFile
 
@@ -28,13 +29,14 @@ class Attachments:
         if member in self._seen or member not in self._archive:
             return
         self._seen.add(member)
-        name = posixpath.basename(member)
-        path = f"{self._archive.name}{INSIDE}{name}"
-        if len(self._seen) > _MOST_FILES:
-            self._notices.note("embedded file", f"{name}, {place}" if place else name)
-            return
+        name, content = posixpath.basename(member), self._archive.read(member)
+        if content.startswith(ole.MAGIC):
+            inner = ole.unwrapped(content)
+            name, content = (inner[0] or name, inner[1]) if inner else (name, content)
         try:
-            found = load_inside(self._archive.read(member), path, self._archive.limits)
+            if len(self._seen) > _MOST_FILES:
+                raise UnreadableFile(f"{self._archive.name} holds more than {_MOST_FILES} files.")
+            found = load_inside(content, f"{self._archive.name}{INSIDE}{name}", self._archive.limits)
         except UnreadableFile:
             self._notices.note("embedded file", f"{name}, {place}" if place else name)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,10 @@ from ingest.formats.office.package import attribute, qn, short, whole_number
 
 # Returns the address of a link by the id of its relationship; "" for links within the file.
 Links = Callable[[str], str]
+_FILE_NAME = re.compile(
+    r"(?:[A-Za-z]:\\|\\\\|/|https?://).*|[\w .()%+-]+\.(?:png|jpe?g|gif|bmp|tiff?|emf|wmf|svg|webp)",
+    re.IGNORECASE,
+)
 _MOST_LEVEL = 8
 _FURNITURE_FIELDS = frozenset({"slidenum"})
 
@@ -106,6 +111,16 @@ def _run(run: Any, links: Links) -> str:
     text = run.findtext(qn("a:t")) or ""
     target = links(attribute(run, "a:rPr/a:hlinkClick", "r:id"))
     return f"{text}{link_target(text, target)}" if text.strip() else text
+
+
+def alternative_text(*stated: str | None) -> str:
+    """Return a picture's title and description as a block: "Picture: A red valve"; "" without any.
+
+    A program's own name for the picture's file describes nothing.
+    """
+    texts = (" ".join((text or "").split()) for text in stated)
+    told = ". ".join(dict.fromkeys(text for text in texts if text and not _FILE_NAME.fullmatch(text)))
+    return f"Picture: {told}" if told else ""
 
 
 def link_target(shown: str, target: str) -> str:

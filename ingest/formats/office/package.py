@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from ingest.formats.archive import Archive
+from ingest.formats.xml_names import Names
 from rag.errors import UnreadableFile
 
 _OOXML = "http://schemas.openxmlformats.org/"
@@ -41,7 +42,6 @@ _PREFIXES = {
     "dcterms": "http://purl.org/dc/terms/",
     "cp": f"{_OOXML}package/2006/metadata/core-properties",
 }
-_SHORT = {namespace: prefix for prefix, namespace in _PREFIXES.items()}
 # "Strict" files use other namespaces for the same elements.
 _STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/(\w+)")
 _STRICT_NAMES = {
@@ -63,18 +63,8 @@ _CORE_TAGS = {
 }
 
 
-def qn(name: str) -> str:
-    """Return an element's or attribute's full name: `qn("w:p")`."""
-    prefix, _, local = name.partition(":")
-    return f"{{{_PREFIXES[prefix]}}}{local}"
-
-
-@lru_cache(maxsize=4096)
-def short(tag: object) -> str:
-    """Return a full name as the specification writes it, "w:p"; "" for names of other namespaces and comments."""
-    namespace, _, local = str(tag).rpartition("}")
-    prefix = _SHORT.get(namespace[1:])
-    return f"{prefix}:{local}" if prefix else ""
+_NAMES = Names(_PREFIXES)
+qn, short = _NAMES.full, _NAMES.short
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +84,7 @@ class Package:
         # Every Office file has it; where it cannot be read, the rest is not to be trusted
         archive.read("[Content_Types].xml")
         self._relations: dict[str, dict[str, Relationship]] = {}
+        self._shown: set[str] = set()
 
     @property
     def main(self) -> str:
@@ -125,6 +116,13 @@ class Package:
             if relation.kind == kind and not relation.external and relation.target in self.archive:
                 yield relation.target
 
+    def first_time(self, part: str) -> bool:
+        """Return whether a part is there and has not been asked for so before: what many places show is read once."""
+        if part in self._shown or part not in self.archive:
+            return False
+        self._shown.add(part)
+        return True
+
     def properties(self) -> dict[str, str]:
         """Return what the document states of itself: title, author, subject, keywords, category and dates."""
         for relation in self.relations("").values():
@@ -155,8 +153,13 @@ def is_on(element: Any) -> bool:
 
 def attribute(element: Any, path: str, name: str, default: str = "") -> str:
     """Return an attribute of the element at a path of prefixed names, such as "w:pPr/w:pStyle"."""
-    found = element.find("/".join(map(qn, path.split("/")))) if element is not None else None
+    found = element.find(_full(path)) if element is not None else None
     return default if found is None else str(found.get(qn(name) if ":" in name else name, default))
+
+
+@lru_cache(maxsize=1024)
+def _full(path: str) -> str:
+    return "/".join(map(qn, path.split("/")))
 
 
 def whole_number(text: str | None, default: int = 0) -> int:

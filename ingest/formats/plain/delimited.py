@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
+from itertools import groupby
 
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
@@ -44,14 +45,37 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
                 f"{name} is not valid CSV near line {line}: a cell has more than {_MOST_CELL_CHARACTERS:,}"
                 " characters; mend the quotes there and upload it again."
             )
-    kept = _titles_whole([row for _, row in rows if any(cell.strip() for cell in row)], delimiter)
+    tables = [write_table(_titles_whole(part, delimiter)) for part in _parts([row for _, row in rows])]
     omissions = [Omission("quote without an end, read as a character", *fault) for fault in faults]
-    return from_text(write_table(kept), {}, (*decoded.omissions, *omissions))
+    return from_text("\n\n".join(tables), {}, (*decoded.omissions, *omissions))
+
+
+def _parts(rows: list[list[str]]) -> list[list[list[str]]]:
+    """Part a file that holds several tables: at blank rows, where the next rows have another width."""
+    blocks = [list(block) for is_blank, block in groupby(rows, key=_is_blank) if not is_blank]
+    parts: list[list[list[str]]] = []
+    for block in blocks:
+        before = _width(parts[-1]) if parts else 0
+        if parts and (before < 2 or len(block) < 2 or _width(block) in (before, 1)):
+            parts[-1] += block
+        else:
+            parts.append(block)
+    return parts
+
+
+def _is_blank(row: list[str]) -> bool:
+    return not any(cell.strip() for cell in row)
+
+
+def _width(rows: list[list[str]]) -> int:
+    """Return the commonest number of cells in a row."""
+    return max(Counter(map(len, rows)).items(), key=lambda found: found[1], default=(0, 0))[0]
 
 
 def _titles_whole(rows: list[list[str]], delimiter: str) -> list[list[str]]:
     """Undo the split of title rows above the header: a comma in a title parts no cells."""
-    width, count = max(Counter(map(len, rows)).items(), key=lambda found: found[1], default=(0, 0))
+    width = _width(rows)
+    count = sum(len(row) == width for row in rows)
     if width < 3 or count < 2 or count * 2 < len(rows):
         return rows
     first = next(at for at, row in enumerate(rows) if len(row) >= width)

@@ -67,7 +67,7 @@ def _paragraphs(cues: list[Cue]) -> list[str]:
         if new:
             begun = cue.start
             paragraphs.append(f"[{_clock(begun)}] {cue.text}")
-        elif before is not None and cue.text != before.text:
+        elif before is not None and (cue.text != before.text or cue.start > before.end):
             paragraphs[-1] += f" {cue.text}"
         before = cue
     return paragraphs

@@ -6,6 +6,7 @@ page.py         walk through a page and write its blocks
 blocks.py       lines to headings, paragraphs, items and quotations
 visibility.py   what a person gets to see
 tables.py       tables of data, and tables that only place things
+embedded.py     the text of code, drawings and lists of choices
 inline.py       raised and lowered text, readings, formulas, targets of links
 numbering.py    the numbers of a list
 """

@@ -8,6 +8,8 @@ from ingest.formats import markdown
 from ingest.formats.web import inline
 from ingest.formats.web.numbering import Numbering
 
+# Boxes to tick without a label: switches of the page's own.
+_BARE_BOXES = re.compile(r"(?:\[[ x]\] ?)+")
 _ENDED = re.compile(r"[.?!:;,…。？！：]$")
 
 
@@ -49,7 +51,8 @@ class BlockWriter:
     def _take_line(self) -> str:
         text = "".join(self._line)
         self._line.clear()
-        return "\n".join(filter(None, (inline.one_line(line).strip() for line in text.split("\n"))))
+        lines = (inline.one_line(line).strip() for line in text.split("\n"))
+        return "\n".join(line for line in lines if line and not _BARE_BOXES.fullmatch(line))
 
     def _flush(self) -> None:
         text = self._take_line()

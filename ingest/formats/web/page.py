@@ -10,7 +10,8 @@ from typing import Any
 from lxml import etree
 
 from ingest.formats.file_text import Omission
-from ingest.formats.web import inline, tables
+from ingest.formats.plain.source_code import fenced
+from ingest.formats.web import embedded, inline, tables
 from ingest.formats.web.blocks import BlockWriter
 from ingest.formats.web.numbering import Numbering
 from ingest.formats.web.tree import parse
@@ -49,9 +50,8 @@ _CHOICES = 60
 _MEDIA = {"video": "video", "audio": "audio", "canvas": "drawing by script", "applet": "embedded object"}
 _BUTTONS = frozenset(("submit", "button", "reset", "image"))
 _UNSEEN_INPUTS = frozenset(("hidden", "file", "password", "color", "range"))
+_LINK_BLOCKS = frozenset(("li", "p", "dd", "td", "div", "center", "body"))
 _ANCHOR = re.compile(r"[#¶§🔗\s]*")
-_LANGUAGE = re.compile(r"(?:language|lang|brush:|highlight-source)[-: ]*([\w+#.-]+)")
-_FENCE = re.compile(r"`{3,}")
 
 
 class PageWriter(BlockWriter):
@@ -172,7 +172,7 @@ class PageWriter(BlockWriter):
             return
         text = "".join(self._line[start:])
         if tag in ("s", "del", "strike"):
-            text = f"{text}~~" if text != "~~" else ""
+            text = f"{text.rstrip()}~~ " if text.strip() != "~~" else ""
         elif tag == "q":
             text += "”"
         elif tag == "label":
@@ -192,14 +192,7 @@ class PageWriter(BlockWriter):
     def _link(self, element: Any, text: str) -> str:
         if _ANCHOR.fullmatch(text):
             return "" if text.strip() else text
-        parent = element.getparent()
-        alone = (
-            parent is not None
-            and parent.tag in ("li", "p", "dd")
-            and not self._in_cell
-            and inline.one_line(parent.text_content()).strip()
-            == inline.one_line(element.text_content()).strip()
-        )
+        alone = not self._in_cell and _is_all_of_its_block(element)
         return inline.linked(text, element.get("href") or "", alone=alone)
 
     def _leave_out(self, element: Any, kind: str) -> None:
@@ -231,26 +224,19 @@ class PageWriter(BlockWriter):
 
     def _pre(self, element: Any) -> bool:
         self._flush()
-        for line_break in element.iter("br"):
-            line_break.tail = "\n" + (line_break.tail or "")
-        text = element.text_content().strip("\n")
+        language, text = embedded.code_of(element)
         if self._in_cell:
             self._line.append(text)
             self._flush()
         elif text.strip():
-            code = element.find(".//code")
-            named = _LANGUAGE.search(
-                f"{element.get('class') or ''} {code.get('class') if code is not None else ''}"
-            )
-            fence = max([*_FENCE.findall(text), "``"], key=len) + "`"
-            self._add("code", f"{fence}{named[1] if named else ''}\n{text}\n{fence}")
+            self._add("code", fenced(text, language))
         return True
 
     def _image(self, element: Any) -> bool:
         text = element.get("alt")
-        if text is None:
+        if text is None and not (element.get("src") or "").startswith("cid:"):
             self.omit("image without a description")
-        elif text.strip():
+        elif text and text.strip():
             self._line.append(f" {inline.one_line(text).strip()} ")
         return True
 
@@ -285,11 +271,7 @@ class PageWriter(BlockWriter):
             self.omit("button", "")
 
     def _choices(self, element: Any) -> bool:
-        options = [
-            inline.one_line(option.get("label") or option.text_content()).strip()
-            for option in element.iter("option")
-        ]
-        shown = [option for option in options if _WORD.search(option)]
+        shown = embedded.options_of(element)
         if len(shown) > _CHOICES:
             self.omit("long list of choices")
         elif shown:
@@ -297,13 +279,7 @@ class PageWriter(BlockWriter):
         return True
 
     def _graphic(self, element: Any) -> bool:
-        texts = [
-            inline.one_line("".join(part.itertext())).strip()
-            for part in element.iter()
-            if isinstance(part.tag, str)
-            and part.tag.rsplit(":", 1)[-1] in ("title", "desc", "text", "foreignobject")
-        ]
-        self._line.append(f" {' '.join(dict.fromkeys(filter(None, texts)))} ")
+        self._line.append(f" {embedded.drawing_text(element)} ")
         return True
 
     def _frame(self, element: Any) -> bool:
@@ -339,14 +315,13 @@ class PageWriter(BlockWriter):
 
     def _noscript(self, element: Any) -> bool:
         text = inline.one_line(element.text_content()).strip()
-        page = element.getroottree().getroot()
-        rest = inline.one_line(page.text_content())
         if not _WORD.search(text):
             return True
         if "javascript" in text.lower() or "enable scripts" in text.lower():
             self.omit("note to browsers without scripts", "")
             return True
-        return rest.count(text) > 1
+        # A page repeats here what its scripts show, such as the description of a picture that loads later.
+        return self._visibility.stands_twice(text)
 
     def _formula(self, element: Any) -> bool:
         self._line.append(f" {inline.formula(element)} ")
@@ -392,6 +367,16 @@ def _heading_level(element: Any) -> int:
         level = element.get("aria-level") or "2"
         return int(level) if level in "123456" and level else 2
     return 0
+
+
+def _is_all_of_its_block(element: Any) -> bool:
+    parent = element.getparent()
+    if parent is None or parent.tag not in _LINK_BLOCKS:
+        return False
+    # Not `len`, which counts the children one by one.
+    if element.getprevious() is not None or element.getnext() is not None:
+        return False
+    return not (parent.text or "").strip() and not (element.tail or "").strip()
 
 
 def _in_link(element: Any) -> bool:

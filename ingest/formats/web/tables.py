@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ingest.formats.grid import Cell, header_row_count, lay_out, write_table
+from ingest.formats.grid import Cell, header_row_count, lay_out, write_rows, write_table
+from ingest.formats.web.inline import one_line
 
 _BLOCKS = ("h1", "h2", "h3", "h4", "hr", "form", "table", "blockquote", "article", "section")
+# Attributes that may hide a cell.
+_JUDGED = ("hidden", "style", "aria-hidden", "role", "class", "id")
 _PROSE_CHARACTERS = 400
 _ITEM = re.compile(r"(?:-|\w{1,4}\.) ")
 # What a cell's text is made of: the element, to the blocks of text in it.
@@ -28,14 +31,15 @@ def is_layout(table: Any) -> bool:
     if any(child.tag in ("caption", "thead") for child in table):
         return False
     cells = [cell for _, row in rows for cell in row]
-    if len(rows) == 1 and len(cells) < 3:
-        return True
-    placing = sum(
-        any(cell.find(f".//{tag}") is not None for tag in _BLOCKS)
-        or len(cell.text_content()) > _PROSE_CHARACTERS
-        for cell in cells
-    )
+    placing = sum(map(_is_a_place, cells))
     return placing > 0 and (placing * 4 >= len(cells) or len(rows) == 1)
+
+
+def _is_a_place(cell: Any) -> bool:
+    """Return whether a cell holds a part of a page rather than a value."""
+    if len(cell) and any(cell.find(f".//{tag}") is not None for tag in _BLOCKS):
+        return True
+    return len(cell.text_content()) > _PROSE_CHARACTERS
 
 
 def write(table: Any, cell_text: CellWriter) -> str:
@@ -52,6 +56,8 @@ def write(table: Any, cell_text: CellWriter) -> str:
         return write_table(lay_out([*body, *feet]), caption=caption)
     count = len(lay_out(heads)) if heads and any(cell.text for row in heads for cell in row) else None
     grid = lay_out([*heads, *body, *feet])
+    if not heads and len(grid) == 1:
+        return write_rows(grid, caption=caption)
     if count is not None and not body:
         count = None
     return write_table(grid, caption=caption, header_rows=count if _plain_head(grid, count) else None)
@@ -93,7 +99,10 @@ def _cells(row: Any) -> list[Any]:
 
 def _cell(cell: Any, part: str, cell_text: CellWriter) -> Cell:
     heads = part == "thead" or (cell.tag == "th" and cell.get("scope") not in ("row", "rowgroup"))
-    return Cell(_line(cell_text(cell)), _span(cell, "rowspan"), _span(cell, "colspan"), heads)
+    # Most cells hold but text.
+    is_plain = len(cell) == 0 and not any(name in cell.attrib for name in _JUDGED)
+    text = one_line(cell.text or "").strip() if is_plain else _line(cell_text(cell))
+    return Cell(text, _span(cell, "rowspan"), _span(cell, "colspan"), heads)
 
 
 def _line(blocks: list[str]) -> str:

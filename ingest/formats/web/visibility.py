@@ -16,6 +16,8 @@ _PANEL_CLASS = re.compile(
     re.IGNORECASE,
 )
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "button", "summary", "dt", "label"))
+_ACTIONS = ("onclick", "aria-expanded", "data-toggle", "data-bs-toggle", "tabindex")
+_QUESTION = ("?", "？", "؟")
 _REFERENCES = (
     *("aria-controls", "data-target", "data-bs-target", "popovertarget", "commandfor", "aria-describedby"),
     *("data-toggle-target", "data-controls", "for", "href"),
@@ -35,11 +37,20 @@ class Visibility:
     """Judges the elements of one page."""
 
     def __init__(self, root: Any) -> None:
+        self._root = root
+        self._text: str | None = None
         self._reachable: set[str] = set()
         for attribute in _REFERENCES:
             for stated in root.xpath(f"//@{attribute}"):
                 if attribute != "href" or stated.startswith("#"):
                     self._reachable.update(part.lstrip("#.") for part in stated.split())
+
+    def stands_twice(self, text: str) -> bool:
+        """Return whether the page holds a text, with single blanks, more than once."""
+        if self._text is None:
+            self._text = " ".join(self._root.text_content().split())
+        first = self._text.find(text)
+        return first >= 0 and self._text.find(text, first + 1) >= 0
 
     def omitted(self, element: Any) -> str | None:
         """Return what kind of thing an element is if a person does not see its text, else None."""
@@ -83,7 +94,10 @@ def _follows_a_title(element: Any) -> bool:
     before = element.getprevious()
     if before is None or (before.tail or "").strip():
         return False
-    return before.tag in _HEADINGS or before.get("role") in ("button", "heading", "tab")
+    if before.tag in _HEADINGS or before.get("role") in ("button", "heading", "tab"):
+        return True
+    acts = any(part.get(name) is not None for part in before.iter() for name in _ACTIONS)
+    return acts or before.text_content().strip().endswith(_QUESTION)
 
 
 def _is_consent_banner(element: Any) -> bool:

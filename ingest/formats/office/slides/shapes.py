@@ -9,13 +9,13 @@ from typing import Any
 from ingest.formats.office.attachment import Attachments
 from ingest.formats.office.chart import write_chart
 from ingest.formats.office.diagram import write_diagram
-from ingest.formats.office.drawing import lines_of, link_target, table_of, write_lines
+from ingest.formats.office.drawing import alternative_text, lines_of, link_target, table_of, write_lines
 from ingest.formats.office.notice import Notices
 from ingest.formats.office.package import Package, attribute, qn, short
 from ingest.formats.office.slides.layout import inherited, is_title, place_of, placeholder_kind
 from ingest.formats.office.slides.order import reading_order
 
-SHAPES = frozenset(
+_SHAPES = frozenset(
     {"p:sp", "p:pic", "p:graphicFrame", "p:grpSp", "p:cxnSp", "p:contentPart", "mc:AlternateContent"}
 )
 # What stands on every slide: shown once
@@ -44,7 +44,7 @@ class ShapeReader:
 
     def blocks(self, shapes: Iterable[Any]) -> Iterator[str]:
         """Yield what shapes hold, in reading order, without the slide's title and number."""
-        members = [shape for shape in shapes if short(shape.tag) in SHAPES and not is_title(shape)]
+        members = [shape for shape in shapes if short(shape.tag) in _SHAPES and not is_title(shape)]
         boxes = [place_of(self._rendered(shape), self.above) for shape in members]
         for at in reading_order(boxes):
             yield from self._shape(members[at])
@@ -57,7 +57,7 @@ class ShapeReader:
     def _rendered(self, shape: Any) -> Any:
         """Return the first shape of several renderings of the same."""
         if short(shape.tag) == "mc:AlternateContent":
-            inner = [one for alternative in shape for one in alternative if short(one.tag) in SHAPES]
+            inner = [one for alternative in shape for one in alternative if short(one.tag) in _SHAPES]
             return inner[0] if inner else shape
         return shape
 
@@ -127,10 +127,12 @@ class ShapeReader:
 
     def _related(self, relation: str | None, kind: str) -> str:
         found = self.package.relations(self.part).get(relation or "")
-        root = None if found is None or found.external else self.package.xml(found.target)
-        if root is None:
+        if found is None or found.external or found.target not in self.package.archive:
             self.notices.note(kind, self.place)
             return ""
+        if not self.package.first_time(found.target):
+            return ""
+        root = self.package.xml(found.target)
         return write_chart(root) if kind == "chart" else write_diagram(root)
 
     def _object(self, relation: str) -> None:
@@ -151,7 +153,9 @@ def _description(shape: Any) -> str:
     for child in shape:
         if short(child.tag).startswith("p:nv"):
             properties = child.find(qn("p:cNvPr"))
-            texts = [] if properties is None else [properties.get("title", ""), properties.get("descr", "")]
-            text = ". ".join(dict.fromkeys(filter(None, (" ".join(one.split()) for one in texts))))
-            return f"Picture: {text}" if text else ""
+            return (
+                ""
+                if properties is None
+                else alternative_text(properties.get("title"), properties.get("descr"))
+            )
     return ""

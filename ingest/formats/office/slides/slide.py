@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.formats import markdown
@@ -26,6 +26,13 @@ class Deck:
     attachments: Attachments
     authors: Mapping[str, str]  # of comments, by id
     shown: set[str]  # texts that stand on every slide and were written once
+    layers: dict[str, Any] = field(default_factory=dict)
+
+    def layer(self, part: str) -> Any:
+        """Return the root of a layout or master, parsed once."""
+        if part not in self.layers:
+            self.layers[part] = self.package.xml(part)
+        return self.layers[part]
 
     def reader(self, part: str, place: str) -> ShapeReader:
         """Return a reader of a part's shapes."""
@@ -38,7 +45,7 @@ def write_slide(deck: Deck, part: str, number: int) -> str:
     reader = deck.reader(part, f"slide {number}")
     layouts = [*deck.package.related(part, "slideLayout")][:1]
     masters = [one for layout in layouts for one in deck.package.related(layout, "slideMaster")][:1]
-    reader.above = [deck.package.xml(one) for one in (*layouts, *masters)]
+    reader.above = [deck.layer(one) for one in (*layouts, *masters)]
     tree = _find(root, _TREE)
     titles = [shape for shape in tree if is_title(shape)] if tree is not None else []
     heading = " ".join(_title(shape, reader) for shape in titles).strip()
@@ -88,7 +95,7 @@ def _fixed_texts(deck: Deck, layer: str) -> Iterator[str]:
     if layer in deck.shown:
         return
     deck.shown.add(layer)
-    tree = _find(deck.package.xml(layer), _TREE)
+    tree = _find(deck.layer(layer), _TREE)
     shapes = [] if tree is None else [shape for shape in tree if not placeholder_kind(shape)]
     place = "the slide master" if "Master" in layer else "a slide layout"
     yield from deck.reader(layer, place).blocks(shapes)

@@ -22,6 +22,9 @@ _CONTAINERS = frozenset({"w:sdt", "w:sdtContent", "w:customXml", "w:ins", "w:sma
 _TABLE_WORD = re.compile(r"tab|表|табл|πίν", re.IGNORECASE)
 _OUTLINE = frozenset("012345678")
 _LONG_CELL = 200
+_LONG_PAGE = 600
+_PAGE_SHARE = 0.7
+_MOST_LAYOUT_ROWS = 6
 
 
 class Body:
@@ -67,7 +70,7 @@ class Body:
             self._carried = text
         else:
             style = attribute(properties, "w:pStyle", "w:val") or self._part.styles.paragraph_default
-            if text.strip() and self._part.styles.is_hidden(style):
+            if text.strip() and self._part.styles.facts(style).is_hidden:
                 self._part.note("hidden passage")
                 text = ""
             yield self._written(text, properties, style)
@@ -83,15 +86,16 @@ class Body:
             numbered = f"{label.text} {text}" if label and label.text != "-" else text
             self._part.place = f"under “{' '.join(numbered.split())[:80]}”"
             return markdown.heading(numbered, level)
-        if label is None and self._part.styles.is_list(style):
+        depth = self._part.styles.facts(style).list_depth
+        if label is None and depth >= 0:
             label = ListLabel("-", 0)
         if label is None or not label.text:
             return text
-        return markdown.list_item(text, label.depth, label.text)
+        return markdown.list_item(text, max(label.depth, depth), label.text)
 
     def _heading_level(self, properties: Any, style: str) -> int:
         stated = attribute(properties, "w:outlineLvl", "w:val")
-        return int(stated) + 1 if stated in _OUTLINE else self._part.styles.heading_level(style)
+        return int(stated) + 1 if stated in _OUTLINE else self._part.styles.facts(style).heading_level
 
     def _after(self, read: WordParagraph) -> Iterator[str]:
         """Yield what a paragraph's drawings and marks add: text boxes, charts, comments."""
@@ -106,7 +110,7 @@ class Body:
         if element is None or short(element.tag) != "w:p":
             return False
         style = attribute(element.find(qn("w:pPr")), "w:pStyle", "w:val")
-        if not self._part.styles.is_caption(style):
+        if not self._part.styles.facts(style).is_caption:
             return False
         instructions = [one.text or "" for one in element.iter(qn("w:instrText"))]
         instructions += [one.get(qn("w:instr"), "") for one in element.iter(qn("w:fldSimple"))]
@@ -189,17 +193,30 @@ def _end_is_deleted(properties: Any) -> bool:
 
 
 def _is_layout(rows: list[list[Any]]) -> bool:
-    """Return whether a table only frames text: one cell, or one column of paragraphs or tables."""
-    if any(len(row) > 1 for row in rows):
+    """Return whether a table only places text: one cell, one column of prose, or few rows of nearly nothing else."""
+    if all(len(row) < 2 for row in rows):
+        return len(rows) == 1 or any(_holds_prose(cell) for row in rows for cell in row)
+    if len(rows) > _MOST_LAYOUT_ROWS:
         return False
-    if len(rows) == 1:
-        return True
-    return any(_holds_prose(cell) for row in rows for cell in row)
+    lengths = [(_length(cell), _holds_page(cell)) for row in rows for cell in row]
+    return sum(length for length, page in lengths if page) > _PAGE_SHARE * sum(
+        length for length, _ in lengths
+    )
+
+
+def _holds_page(cell: Any) -> bool:
+    """Return whether a cell holds a page of text: many paragraphs, or tables and more."""
+    parts = sum(_length(one) > 0 for one in cell.findall(qn("w:p"))) + 3 * len(cell.findall(qn("w:tbl")))
+    return parts > 2 and _length(cell) > _LONG_PAGE
+
+
+def _length(element: Any) -> int:
+    return sum(len(one.text or "") for one in element.iter(qn("w:t")))
 
 
 def _holds_prose(cell: Any) -> bool:
     """Return whether a cell holds more than a name or value: long text, a list, several paragraphs, a table."""
     paragraphs = [one for one in cell.findall(qn("w:p")) if one.find(f".//{qn('w:t')}") is not None]
-    length = sum(len(one.text or "") for one in cell.iter(qn("w:t")))
+    length = _length(cell)
     is_list = any(one.find(f"{qn('w:pPr')}/{qn('w:numPr')}") is not None for one in paragraphs)
     return length > _LONG_CELL or len(paragraphs) > 1 or is_list or cell.find(qn("w:tbl")) is not None

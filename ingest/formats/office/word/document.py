@@ -61,7 +61,7 @@ def _running_heads(root: Any, part: WordPart, kind: str) -> Iterator[str]:
         for which, place in _KINDS.items():
             for reference in references:
                 target = part.target(reference.get(qn("r:id")))
-                if reference.get(qn("w:type"), "default") != which or target not in part.package.archive:
+                if reference.get(qn("w:type"), "default") != which or not part.package.first_time(target):
                     continue
                 where = " ".join(f"the {kind} {place}".split())
                 blocks = Body(part.of(target, where)).blocks(part.package.xml(target))
@@ -80,7 +80,7 @@ def _notes(part: WordPart, kind: str) -> Iterator[str]:
     inner = part.of(target, f"the {kind}s")
     marks = part.footnotes if kind == "footnote" else part.endnotes
     notes = {note.get(qn("w:id"), ""): note for note in root if note.get(qn("w:type"), "normal") == "normal"}
-    for name in [*marks.order(), *(name for name in notes if name not in marks.order())]:
+    for name in dict.fromkeys([*marks.order(), *notes]):
         if name in notes:
             text = " ".join(" ".join(Body(inner).blocks(notes[name])).split())
             if text:

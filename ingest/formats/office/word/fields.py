@@ -34,7 +34,9 @@ class WordField:
 class Fields:
     """The fields that are open, outermost first; one may run over several paragraphs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, are_balanced: bool) -> None:
+        # Where an end is missing, nothing is hidden: better an instruction too many than a document too short
+        self._balanced = are_balanced
         self._open: list[WordField] = []
         self.sequences: list[str] = []  # what was counted since the last look: "Table"
 
@@ -65,7 +67,7 @@ class Fields:
     @property
     def hides(self) -> bool:
         """Return whether text at this place is an instruction or a page number."""
-        return any(not field.shows or field.kind in _PAGE_FIELDS for field in self._open)
+        return self._balanced and any(not field.shows or field.kind in _PAGE_FIELDS for field in self._open)
 
     def _end(self, field: WordField) -> str:
         self._count(field)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ingest.formats.office.chart import write_chart
 from ingest.formats.office.diagram import write_diagram
+from ingest.formats.office.drawing import alternative_text
 from ingest.formats.office.package import qn, short
 from ingest.formats.office.word.part import WordPart
 
@@ -21,7 +22,7 @@ class Graphics:
     blocks: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.boxes) + len(self.blocks)
+        return len(self.boxes) + sum(block != "" for block in self.blocks)
 
 
 def read_graphic(element: Any, part: WordPart, graphics: Graphics) -> None:
@@ -58,26 +59,23 @@ def read_alternatives(element: Any, part: WordPart, graphics: Graphics) -> None:
 
 
 def _add(graphics: Graphics, element: Any, part: WordPart, write: Any) -> None:
-    root = part.xml(element.get(_RELATION) or element.get(qn("r:dm")))
-    if root is None:
+    relation = element.get(_RELATION) or element.get(qn("r:dm"))
+    if not part.refers(relation):
         part.note("chart" if write is write_chart else "diagram")
-        return
-    graphics.blocks.append(write(root))
+    elif part.package.first_time(part.target(relation)):
+        graphics.blocks.append(write(part.package.xml(part.target(relation))))
 
 
 def _describe(element: Any, graphics: Graphics) -> None:
     """Take the alternative text of a picture, once: Word writes it at two places."""
-    parts = dict.fromkeys(filter(None, (element.get("title", ""), element.get("descr", ""))))
-    text = f"Picture: {' '.join('. '.join(parts).split())}" if parts else ""
+    text = alternative_text(element.get("title"), element.get("descr"))
     if text and text not in graphics.blocks:
         graphics.blocks.append(text)
 
 
 def _read_old_graphic(element: Any, tag: str, part: WordPart, graphics: Graphics) -> None:
     """Take what VML holds, the drawing language before Word 2010."""
-    alternative = " ".join(element.get("alt", "").split())
-    if alternative:
-        graphics.blocks.append(f"Picture: {alternative}")
+    graphics.blocks.append(alternative_text(element.get("alt")))
     match tag:
         case "v:imagedata":
             # An embedded object's picture shows what the object holds

@@ -61,8 +61,9 @@ class WordNumbering:
         number = attribute(properties, "w:numPr/w:numId", "w:val")
         depth = attribute(properties, "w:numPr/w:ilvl", "w:val")
         if not number:
-            number, of_style = self._styles.numbering(style)
-            depth = depth or of_style or self._level_of_style(number, style)
+            facts = self._styles.facts(style)
+            number = facts.number
+            depth = depth or facts.level or self._level_of_style(number, style)
         at = min(max(whole_number(depth), 0), _LEVELS - 1)
         level = self._level(number, at)
         if level is None:

@@ -34,12 +34,16 @@ class ParagraphReader:
     """Reads paragraphs of one part in order: a field may run over several of them."""
 
     part: WordPart
-    fields: Fields = field(default_factory=Fields)
+    fields: Fields = field(default_factory=lambda: Fields(are_balanced=True))
+    _begun: bool = False
     _graphics: Graphics = field(default_factory=Graphics)
     _comments: list[str] = field(default_factory=list)
 
     def read(self, element: Any) -> WordParagraph:
         """Return what a w:p holds."""
+        if not self._begun:
+            self._begun = True
+            self.fields = Fields(are_balanced=_fields_end(element.getroottree().getroot()))
         self._graphics, self._comments, self.fields.sequences = Graphics(), [], []
         pieces: list[str] = []
         self._take(element, pieces)
@@ -154,7 +158,7 @@ class ParagraphReader:
         if found is not None:
             return is_on(found)
         style = attribute(properties, "w:rStyle", "w:val")
-        return bool(style) and self.part.styles.is_hidden(style)
+        return bool(style) and self.part.styles.facts(style).is_hidden
 
     def _leave_out(self, element: Any, kind: str) -> None:
         """Skip text that does not stand on the page; the fields within it are still followed."""
@@ -165,3 +169,9 @@ class ParagraphReader:
                 self.fields.instruct(mark.text or "")
         if kind and any((text.text or "").strip() for text in element.iter(qn("w:t"), qn("w:delText"))):
             self.part.note(kind)
+
+
+def _fields_end(root: Any) -> bool:
+    """Return whether each field of a part that begins also ends."""
+    marks = [mark.get(qn("w:fldCharType")) for mark in root.iter(qn("w:fldChar"))]
+    return marks.count("begin") == marks.count("end")

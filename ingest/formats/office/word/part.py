@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from ingest.formats.office.attachment import Attachments
 from ingest.formats.office.notice import Notices
@@ -70,7 +69,7 @@ class WordPart:
         found = self.package.relations(self.name).get(relation or "")
         return "" if found is None else found.target
 
-    def xml(self, relation: str | None) -> Any:
-        """Return the root of a part that this part refers to; None if there is none."""
+    def refers(self, relation: str | None) -> bool:
+        """Return whether a relationship leads to a part that the file holds."""
         found = self.package.relations(self.name).get(relation or "")
-        return None if found is None or found.external else self.package.xml(found.target)
+        return found is not None and not found.external and found.target in self.package.archive

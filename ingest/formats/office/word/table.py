@@ -34,33 +34,26 @@ def lay_out_rows(rows: list[Any], text_of: Callable[[Any], str]) -> list[list[Ce
         rows: as `table_rows` gives them.
         text_of: a cell's text; it is asked once for each cell, in the order of the document.
     """
-    grid: list[list[Cell]] = []
+    cells: list[Cell] = [EMPTY]
+    grid: list[list[int]] = []  # places in `cells`
     heads_go_on = True
     for row in rows:
         heads_go_on = heads_go_on and is_on(row.find(f"{qn('w:trPr')}/{qn('w:tblHeader')}"))
-        line: list[Cell] = [EMPTY] * _columns(row, "w:trPr/w:gridBefore", 0)
-        for cell in row_cells(row):
-            columns = _columns(cell, "w:tcPr/w:gridSpan", 1)
-            text = text_of(cell)
-            above = grid[-1][len(line)] if grid and len(line) < len(grid[-1]) else None
-            merged = cell.find(f"{qn('w:tcPr')}/{qn('w:vMerge')}")
+        line = [0] * _columns(row, "w:trPr/w:gridBefore", 0)
+        for element in row_cells(row):
+            columns = _columns(element, "w:tcPr/w:gridSpan", 1)
+            text = text_of(element)
+            above = grid[-1][len(line)] if grid and len(line) < len(grid[-1]) else 0
+            merged = element.find(f"{qn('w:tcPr')}/{qn('w:vMerge')}")
             goes_on = merged is not None and merged.get(qn("w:val"), "continue") == "continue"
-            if goes_on and above is not None and not text:
-                filled = replace(above, rows=above.rows + 1)
-                _replace(grid, above, filled)
-                line.extend([filled] * columns)
+            if goes_on and above and not text:
+                cells[above] = replace(cells[above], rows=cells[above].rows + 1)
             else:
-                line.extend([Cell(text, 1, columns, heads_go_on)] * columns)
+                above = len(cells)
+                cells.append(Cell(text, 1, columns, heads_go_on))
+            line.extend([above] * columns)
         grid.append(line)
-    return grid
-
-
-def _replace(grid: list[list[Cell]], old: Cell, new: Cell) -> None:
-    """Put a cell that grew by a row at each of its places above."""
-    for row in grid[-min(old.rows, MOST_SPANNED) :]:
-        for at, cell in enumerate(row):
-            if cell is old:
-                row[at] = new
+    return [[cells[at] for at in line] for line in grid]
 
 
 def _columns(element: Any, path: str, default: int) -> int:

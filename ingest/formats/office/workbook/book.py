@@ -144,7 +144,9 @@ def _note_unread(
 ) -> None:
     place = f"sheet “{entry.title}”"
     if sheet.unseen:
-        notices.note("value hidden by its format", place, sheet.unseen)
+        notices.note("hidden value", place, sheet.unseen)
+    if sheet.unknown:
+        notices.note("formula without a stored value", place, sheet.unknown)
     for relation in dict.fromkeys(sheet.objects):
         found = package.relations(entry.part).get(relation)
         if found is not None and not found.external:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest.formats.office.chart import chart_title, series_names, write_chart
 from ingest.formats.office.diagram import write_diagram
-from ingest.formats.office.drawing import lines_of, write_lines
+from ingest.formats.office.drawing import alternative_text, lines_of, write_lines
 from ingest.formats.office.notice import Notices
 from ingest.formats.office.package import Package, qn, short
 
@@ -49,7 +49,7 @@ class OverReader:
                 case "xdr:txBody":
                     yield write_lines(lines_of(child, lambda relation: self._link(drawing, relation)))
                 case "xdr:cNvPr":
-                    yield _description(child)
+                    yield alternative_text(child.get("title"), child.get("descr"))
                 case "xdr:blipFill":
                     self.notices.note("image", self.place)
                 case "c:chart" | "cx:chart":
@@ -115,12 +115,6 @@ def _axis_names(root: Any) -> Iterator[str]:
         )
         if text:
             yield text
-
-
-def _description(properties: Any) -> str:
-    texts = (" ".join(properties.get(key, "").split()) for key in ("title", "descr"))
-    text = ". ".join(dict.fromkeys(filter(None, texts)))
-    return f"Picture: {text}" if text else ""
 
 
 def _control_labels(root: Any) -> Iterator[str]:

@@ -30,6 +30,14 @@ class SheetPage:
     links: dict[tuple[int, int], str] = field(default_factory=dict)  # addresses by row and column
     tables: Sequence[tuple[str, Area, int]] = ()  # name, area, rows of header
     is_hidden: bool = False
+    corners: dict[tuple[int, int], Area] = field(init=False)  # of merged areas
+    remarked: dict[int, list[int]] = field(init=False)  # columns with comments, by row
+
+    def __post_init__(self) -> None:
+        self.corners = {(one.top, one.left): one for one in self.sheet.merged}
+        self.remarked = {}
+        for row, column in sorted(self.remarks):
+            self.remarked.setdefault(row, []).append(column)
 
 
 def write_page(page: SheetPage, over: Iterable[str], budget: Budget) -> str:
@@ -76,9 +84,8 @@ def _with_remarks(row: tuple[int, dict[int, str]], page: SheetPage, used: set[tu
 
 def _grid(region: SheetRegion, page: SheetPage, budget: Budget) -> list[tuple[int, list[Cell]]]:
     """Return the region's rows with their numbers; merged cells stand at each of their places."""
-    first, last = region.columns[0], region.columns[-1]
-    top, bottom = min(region.rows), max(region.rows)
-    merged = _merged_cells(region.rows, page.sheet.merged, Area(top, first, bottom, last), budget)
+    first, last = region.area.left, region.area.right
+    merged = _merged_cells(region, page.corners, budget) if page.corners else {}
     grid = []
     for number in sorted({*region.rows, *(row for row, _ in merged)}):
         row = region.rows.get(number, {})
@@ -92,21 +99,21 @@ def _grid(region: SheetRegion, page: SheetPage, budget: Budget) -> list[tuple[in
 
 
 def _merged_cells(
-    rows: Rows, merged: Sequence[Area], within: Area, budget: Budget
+    region: SheetRegion, corners: dict[tuple[int, int], Area], budget: Budget
 ) -> dict[tuple[int, int], Cell]:
     """Return the cells of merged areas at each of their places inside a region."""
     found: dict[tuple[int, int], Cell] = {}
-    for one in merged:
-        text = rows.get(one.top, {}).get(one.left)
-        if text is None:
-            continue
-        bottom, right = min(one.bottom, within.bottom), min(one.right, within.right)
-        height, width = bottom - one.top + 1, right - one.left + 1
-        budget.spend(height * width, 0)
-        cell = Cell(text, height, width)
-        for row in range(one.top, bottom + 1):
-            for column in range(one.left, right + 1):
-                found[row, column] = cell
+    for number, texts in region.rows.items():
+        for column, text in texts.items():
+            one = corners.get((number, column))
+            if one is None:
+                continue
+            bottom, right = min(one.bottom, region.area.bottom), min(one.right, region.area.right)
+            height, width = bottom - number + 1, right - column + 1
+            budget.spend(height * width, 0)
+            cell = Cell(text, height, width)
+            for row in range(number, bottom + 1):
+                found.update(dict.fromkeys(((row, at) for at in range(column, right + 1)), cell))
     return found
 
 
@@ -118,13 +125,16 @@ def _add_remarks(
     header_rows: int | None,
 ) -> None:
     """Add a column with the comments on each row's cells, so that they travel with it; not to its titles."""
-    columns = region.columns
+    if not page.remarks:
+        return
     head = next((number for number, row in region.rows.items() if len(row) > 1), 0)
     by_row: dict[int, list[str]] = {}
-    for (row, column), texts in page.remarks.items():
-        if row in region.rows and row >= head and columns[0] <= column <= columns[-1]:
-            used.add((row, column))
-            by_row.setdefault(row, []).extend(f"{column_letters(column)}{row}, {text}" for text in texts)
+    for row in (number for number in region.rows if number >= head):
+        for column in page.remarked.get(row, ()):
+            if region.area.left <= column <= region.area.right:
+                used.add((row, column))
+                texts = page.remarks[row, column]
+                by_row.setdefault(row, []).extend(f"{column_letters(column)}{row}, {text}" for text in texts)
     if not by_row:
         return
     named = header_rows == 0

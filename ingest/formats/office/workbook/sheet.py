@@ -57,6 +57,7 @@ class Sheet:
     tables: list[str] = field(default_factory=list)  # relationship ids
     objects: list[str] = field(default_factory=list)  # relationship ids
     unseen: int = 0  # values that their number format hides
+    unknown: int = 0  # formulas whose value nobody stored
 
 
 class Budget:
@@ -145,6 +146,7 @@ class SheetReader:
         if not value:
             formula = cell.findtext(qn("s:f"))
             # Nobody calculated it: the sheet would show a number
+            sheet.unknown += bool(formula)
             return Amount(f"={formula}") if formula else ""
         if kind == "s":
             at = whole_number(value, -1)

@@ -3,6 +3,7 @@
 Each is asked as its documentation shows. Imports nothing of Ibid: PyMuPDF4LLM is AGPL, and compared with only here.
 """
 
+import importlib
 import json
 import re
 import sys
@@ -21,7 +22,7 @@ def main() -> None:
 
 
 def _pdfplumber(path: str, pages: list[int]) -> dict[int, list[Any]]:
-    import pdfplumber
+    pdfplumber = importlib.import_module("pdfplumber")
 
     settings = {"vertical_strategy": "text", "horizontal_strategy": "text"}
     found: dict[int, list[Any]] = {}
@@ -34,7 +35,7 @@ def _pdfplumber(path: str, pages: list[int]) -> dict[int, list[Any]]:
 
 
 def _pymupdf4llm(path: str, pages: list[int]) -> dict[int, list[Any]]:
-    import pymupdf4llm
+    pymupdf4llm = importlib.import_module("pymupdf4llm")
 
     return {number: _grids(pymupdf4llm.to_markdown(path, pages=[number - 1])) for number in pages}
 

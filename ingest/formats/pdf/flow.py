@@ -22,7 +22,7 @@ _CONTINUED = re.compile(
 )
 
 
-class Flow:
+class DocumentFlow:
     """Puts the blocks of a document together, some pages at a time."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ from ingest.formats.file_text import (
     too_long,
 )
 from ingest.formats.pdf.embedded import embedded_files, outline_titles
-from ingest.formats.pdf.flow import Flow
+from ingest.formats.pdf.flow import DocumentFlow
 from ingest.formats.pdf.hyphens import HYPHENS, Hyphens
 from ingest.formats.pdf.page.words import view_of
 from ingest.formats.pdf.pages import Page, PageLayout, read_page, show_as_displayed
@@ -99,7 +99,7 @@ def _refuse_scan(name: str, limits: FileLimits) -> None:
 
 def _written(document: Any, name: str, limits: FileLimits, omissions: list[Omission]) -> TextWriter:
     """Write a document's pages, some at a time, and add to `omissions` what was not taken."""
-    layout, flow, hyphens = PageLayout(), Flow(), Hyphens()
+    layout, flow, hyphens = PageLayout(), DocumentFlow(), Hyphens()
     writer = TextWriter(hyphens)
     every = _pages(document, name, limits)
     parts = -(-len(document) // _PAGES_AT_ONCE)

@@ -85,6 +85,13 @@ def test_blank_rows_and_columns_inside_a_table() -> None:
     )
 
 
+def test_a_total_below_a_blank_row_belongs_to_its_table() -> None:
+    cells = block(2, "B", ["Code", "Item", "Value"], ["00417", "Pump", 3]) | block(5, "C", ["Total", 3])
+    assert sheet_text(cells) == (
+        "| Code | Item | Value |\n| --- | --- | --- |\n| 00417 | Pump | 3 |\n|  | Total | 3 |"
+    )
+
+
 def test_a_remark_below_a_table_is_no_row() -> None:
     cells = block(
         1, "A", ["a", "b", "c"], ["x", 1, 2], ["y", 3, 4], ["* Source: survey of the water office, 2031"]

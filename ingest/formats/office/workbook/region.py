@@ -197,7 +197,7 @@ def _goes_on(above: SheetRegion, region: SheetRegion) -> bool:
     if above.name or region.name or above.is_prose:
         return False
     ours, theirs = above.area, region.area
-    if region.is_prose or theirs.left != ours.left or theirs.right > ours.right:
+    if region.is_prose or theirs.left < ours.left or theirs.right > ours.right:
         return False
     if not _is_below(above, region):
         return False
@@ -206,7 +206,7 @@ def _goes_on(above: SheetRegion, region: SheetRegion) -> bool:
     if not amounts:
         return False
     if _only_names(above):
-        return True
+        return theirs.left == ours.left
     last = above.rows[ours.bottom]
     return all(isinstance(last.get(at, first[at]), Amount) for at in amounts)
 

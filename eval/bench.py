@@ -27,6 +27,7 @@ from eval.benchmarks.answers import (
     shorter_evidence,
 )
 from eval.benchmarks.conversation import memory, multiturn, recall, rewriting
+from eval.benchmarks.filings import joins, speed, tables
 from eval.benchmarks.models import pack
 from eval.benchmarks.operations import crash, ingest_load, ingest_rate, restore, scale, startup, stop, sync
 from eval.benchmarks.retrieval import chroma, lexical, nfcorpus, peers
@@ -51,6 +52,9 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "ablation": Measurement(ablation.measure, None),
     "documents": Measurement(documents.measure, "../cases/docs"),
     "rows": Measurement(rows.measure, None),
+    "pdf-tables": Measurement(tables.measure, "endtoend/sec-10q"),
+    "pdf-joins": Measurement(joins.measure, "endtoend/sec-10q"),
+    "pdf-speed": Measurement(speed.measure, "endtoend/sec-10q"),
     "faithfulness": Measurement(faithfulness.measure, "entailment"),
     "chroma": Measurement(chroma.through_the_command_line, "endtoend/chroma"),
     "chroma-stages": Measurement(chroma.by_chunker_and_stage, "endtoend/chroma"),

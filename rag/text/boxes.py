@@ -38,18 +38,21 @@ class WordBox:
 
 
 def pack(words: Sequence[WordBox]) -> bytes:
-    """Pack boxes of words, sorted by start; none gives b"".
+    """Pack boxes of words, sorted by start; none gives b""."""
+    rows = [(word.start, word.end, word.page, word.x0, word.y0, word.x1, word.y1) for word in words]
+    return pack_rows(np.array(rows, dtype=np.float64).reshape(-1, _COLUMNS))
+
+
+def pack_rows(rows: np.ndarray) -> bytes:
+    """Pack boxes given as start, end, page, x0, y0, x1 and y1, (n_words, 7), sorted by start.
 
     Each is stored as its difference from the one before it, column by column, which compresses well.
     """
-    if not words:
+    if not len(rows):
         return b""
-    table = np.empty((len(words), _COLUMNS), dtype=np.int64)
-    places = np.array([(word.x0, word.y0, word.x1, word.y1) for word in words])
-    edges = np.round(np.clip(places, -8_000, 8_000_000) * _SCALE).astype(np.int64)
-    start = np.array([word.start for word in words], dtype=np.int64)
-    end = np.array([word.end for word in words], dtype=np.int64)
-    page = np.array([word.page for word in words], dtype=np.int64)
+    table = np.empty(rows.shape, dtype=np.int64)
+    edges = np.round(np.clip(rows[:, 3:], -8_000, 8_000_000) * _SCALE).astype(np.int64)
+    start, end, page = rows[:, :3].astype(np.int64).T
     table[:, 0] = np.diff(start, prepend=0) - np.concatenate([[0], (end - start)[:-1] + 1])
     table[:, 1] = end - start
     table[:, 2] = np.diff(page, prepend=0)
@@ -59,7 +62,7 @@ def pack(words: Sequence[WordBox]) -> bytes:
     table[:, 6] = np.diff(edges[:, 3] - edges[:, 1], prepend=0)
     narrow = abs(table).max() < 32_000
     columns = np.ascontiguousarray(table.T.astype("<i2" if narrow else "<i4"))
-    return _HEAD.pack(_VERSION if narrow else _VERSION + 1, len(words)) + zlib.compress(columns.tobytes(), 6)
+    return _HEAD.pack(_VERSION if narrow else _VERSION + 1, len(rows)) + zlib.compress(columns.tobytes(), 6)
 
 
 def unpack(packed: bytes) -> list[WordBox]:

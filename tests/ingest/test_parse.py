@@ -269,10 +269,12 @@ _SCAN = """
 import sys
 from ingest.formats.file_text import FileLimits
 from ingest.parse import Bounds, Parser
-from tests.made_files import make_pdf
+from tests.made_pdfs import drawn, picture
+def scan():
+    return drawn(*[lambda canvas: picture(canvas, 0, 0, 595, 842)] * 2)
 from tests.ingest.test_parse import children
 parser = Parser(FileLimits(), Bounds(memory_bytes=300_000_000))
-text = parser.parse(make_pdf([], []), "scan.pdf").text
+text = parser.parse(scan(), "scan.pdf").text
 print(len(children()), text, sep="|", end="")
 """
 

@@ -22,61 +22,76 @@ _CONTINUED = re.compile(
 )
 
 
-def make_flow(blocks: Sequence[PageBlock]) -> list[PageBlock]:
-    """Return a document's blocks with headings marked and parts put together."""
-    body = _body_size(blocks)
-    marked = _with_headings(blocks, body)
-    flow: list[PageBlock] = []
-    for block in marked:
-        if block.kind == "table" and (before := _table_before(flow, block)) is not None:
-            _append_table(before, block)
-        elif block.kind in ("text", "item") and (at := _open_part(flow, block)) is not None:
-            _append_part(flow, at, block)
-        else:
-            flow.append(block)
-    return flow
+class DocumentFlow:
+    """Puts the blocks of a document together, some pages at a time."""
+
+    def __init__(self) -> None:
+        self._open: list[PageBlock] = []
+        self._sizes: Counter[float] = Counter()  # characters of each font's height
+        self._heading_sizes: list[float] = []
+        self._characters = self._bold = 0
+
+    def add(self, blocks: Sequence[PageBlock]) -> list[PageBlock]:
+        """Take the blocks of the next pages, and return those that no later one continues, headings marked."""
+        self._count(blocks)
+        flow = self._open
+        for block in self._with_headings(blocks):
+            if block.kind == "table" and (before := _table_before(flow, block)) is not None:
+                _append_table(before, block)
+            elif block.kind in ("text", "item") and (at := _open_part(flow, block)) is not None:
+                _append_part(flow, at, block)
+            else:
+                flow.append(block)
+        ready = max(0, len(flow) - _FLOATS_BETWEEN - 1)
+        done, self._open = flow[:ready], flow[ready:]
+        return done
+
+    def finish(self) -> list[PageBlock]:
+        """Return the last blocks."""
+        done, self._open = self._open, []
+        return done
+
+    def _count(self, blocks: Sequence[PageBlock]) -> None:
+        for block in blocks:
+            if block.kind in ("text", "item"):
+                for line in block.lines:
+                    if line.size > BESIDE_SIZE:
+                        self._sizes[round(line.size * 2) / 2] += len(line.text)
+            if block.kind == "text":
+                self._characters += len(block.text)
+                self._bold += len(block.text) if block.bold else 0
+
+    def _with_headings(self, blocks: Sequence[PageBlock]) -> list[PageBlock]:
+        """Mark headings: larger than most of the text, or bold where that is not; levels by size."""
+        body = self._sizes.most_common(1)[0][0] if self._sizes else 10.0
+        bold_counts = self._bold * 2 < self._characters
+        found = [
+            (index, size)
+            for index, block in enumerate(blocks)
+            if (size := _heading_size(block, body, bold_counts)) >= 0
+        ]
+        self._heading_sizes += [size for _, size in found]
+        levels = _levels(self._heading_sizes)
+        result = list(blocks)
+        for index, size in found:
+            result[index] = replace(result[index], kind="heading", level=levels[size], mark_words=0)
+        return result
 
 
-def _body_size(blocks: Sequence[PageBlock]) -> float:
-    """Return the font's height of most of the text."""
-    sizes: Counter[float] = Counter()
-    for block in blocks:
-        if block.kind in ("text", "item"):
-            for line in block.lines:
-                if line.size <= BESIDE_SIZE:
-                    continue
-                sizes[round(line.size * 2) / 2] += len(line.text)
-    return sizes.most_common(1)[0][0] if sizes else 10.0
-
-
-def _with_headings(blocks: Sequence[PageBlock], body: float) -> list[PageBlock]:
-    """Mark headings: larger than the text, or bold where the text is not; levels by size."""
-    characters = bold = 0
-    for block in blocks:
-        if block.kind == "text":
-            characters += len(block.text)
-            bold += len(block.text) if block.bold else 0
-    bold_counts = bold * 2 < characters
-    found: list[tuple[int, float]] = []
-    for index, block in enumerate(blocks):
-        text = block.text
-        if block.kind not in ("text", "item") or not text or len(text) > _HEADING_CHARACTERS:
-            continue
-        if len(block.lines) > _HEADING_LINES or not any(map(str.isalpha, text)):
-            continue
-        size = block.size
-        larger = _LARGER_RECOGNISED if block.lines[0].words[0].recognised else _LARGER
-        if block.kind == "text" and size >= larger * body and len(text) > 1:
-            found.append((index, size))
-        elif bold_counts and block.bold and size >= 0.9 * body and not text.endswith((".", ",", ";")):
-            if block.kind == "item" and block.mark_words:
-                continue
-            found.append((index, 0.0))
-    levels = _levels([size for _, size in found])
-    result = list(blocks)
-    for index, size in found:
-        result[index] = replace(result[index], kind="heading", level=levels[size], mark_words=0)
-    return result
+def _heading_size(block: PageBlock, body: float, bold_counts: bool) -> float:
+    """Return the size of a heading, 0 for one that is only bold, and -1 for what is none."""
+    text = block.text
+    if block.kind not in ("text", "item") or not text or len(text) > _HEADING_CHARACTERS:
+        return -1
+    if len(block.lines) > _HEADING_LINES or not any(map(str.isalpha, text)):
+        return -1
+    size = block.size
+    larger = _LARGER_RECOGNISED if block.lines[0].words[0].recognised else _LARGER
+    if block.kind == "text" and size >= larger * body and len(text) > 1:
+        return size
+    if bold_counts and block.bold and size >= 0.9 * body and not text.endswith((".", ",", ";")):
+        return -1 if block.kind == "item" and block.mark_words else 0
+    return -1
 
 
 def _levels(sizes: Sequence[float]) -> dict[float, int]:

@@ -43,11 +43,15 @@ class Hyphens:
     """Decides for one document.
 
     Args:
-        words: all its words but those broken at the end of a line.
+        words: its words but those broken at the end of a line.
     """
 
-    def __init__(self, words: Iterable[str]) -> None:
+    def __init__(self, words: Iterable[str] = ()) -> None:
         self._counts: Counter[str] = Counter()
+        self.learn(words)
+
+    def learn(self, words: Iterable[str]) -> None:
+        """Count more of the document's words."""
         for word in words:
             self._counts[word.strip(_STRIPPED).casefold().replace("\u2010", "-")] += 1
 

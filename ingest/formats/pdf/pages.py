@@ -83,28 +83,48 @@ def read_page(page: Any, index: int, form: Any = None) -> Page:
     )
 
 
-def blocks_of(pages: Sequence[Page]) -> list[PageBlock]:
-    """Return the blocks of a document in the order of reading: first what heads and feet say, then page by page."""
-    _keep_fixed_for_listings(pages)
-    margins = take_margins([page.lines for page in pages], [page.drawings.across for page in pages])
-    blocks = [
-        PageBlock("margin", [make_line([word for line in row for word in line.words])], page=page)
-        for page, row in margins
-    ]
-    region, links, stamps = 0, set[str](), set[str]()
-    for page in pages:
+class PageLayout:
+    """Makes blocks of a document's pages, some pages at a time."""
+
+    def __init__(self) -> None:
+        self._region = 0
+        self._margins: set[str] = set()
+        self._stamps: set[str] = set()
+        self._links: set[str] = set()
+
+    def blocks(self, pages: Sequence[Page]) -> list[PageBlock]:
+        """Return the blocks of the next pages in the order of reading.
+
+        What their heads and feet say comes first, once in a document.
+        """
+        _keep_fixed_for_listings(pages)
+        rules = [page.drawings.across for page in pages]
+        margins = take_margins([page.lines for page in pages], rules, self._margins)
+        blocks = [
+            PageBlock(
+                "margin", [make_line([word for line in row for word in line.words])], page=pages[at].index
+            )
+            for at, row in margins
+        ]
+        for page in pages:
+            blocks += self._page_blocks(page)
+        return blocks
+
+    def _page_blocks(self, page: Page) -> list[PageBlock]:
+        blocks: list[PageBlock] = []
         for lines in _regions(page):
-            region += 1
-            for block in make_blocks(with_tables(make_rows(lines), page.drawings)):
-                block.page, block.region = page.index, region
-                blocks.append(block)
-        region += 1
+            self._region += 1
+            blocks += [
+                replace(block, page=page.index, region=self._region)
+                for block in make_blocks(with_tables(make_rows(lines), page.drawings))
+            ]
+        self._region += 1
         for line in _turned_lines(page.turned):
-            if line.text not in stamps:
-                stamps.add(line.text)
+            if line.text not in self._stamps:
+                self._stamps.add(line.text)
                 blocks.append(PageBlock("margin", [line], page=page.index))
-        blocks += [replace(block, page=page.index, region=region) for block in _laid_on(page, links)]
-    return blocks
+        laid = [replace(block, page=page.index, region=self._region) for block in _laid_on(page, self._links)]
+        return blocks + laid
 
 
 def _keep_fixed_for_listings(pages: Sequence[Page]) -> None:

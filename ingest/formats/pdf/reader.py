@@ -7,6 +7,7 @@ files; and PDFium is not thread-safe. `ingest/parse.py` therefore reads files in
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import pypdfium2
@@ -26,15 +27,17 @@ from ingest.formats.file_text import (
     too_long,
 )
 from ingest.formats.pdf.embedded import embedded_files, outline_titles
-from ingest.formats.pdf.flow import make_flow
+from ingest.formats.pdf.flow import DocumentFlow
 from ingest.formats.pdf.hyphens import HYPHENS, Hyphens
 from ingest.formats.pdf.page.words import view_of
-from ingest.formats.pdf.pages import Page, blocks_of, read_page, show_as_displayed
+from ingest.formats.pdf.pages import Page, PageLayout, read_page, show_as_displayed
 from ingest.formats.pdf.recognition import is_installed, needs_recognition, recognise
-from ingest.formats.pdf.writing import TextWriter, page_starts, word_boxes
+from ingest.formats.pdf.writing import TextWriter
 from rag.errors import UnreadableFile
-from rag.text.boxes import pack
+from rag.text.boxes import pack_rows
 
+# Pages are laid out so many at a time: enough to see what they repeat, few enough for little memory.
+_PAGES_AT_ONCE = 80
 _END_MARK = b"%%EOF"
 _END_BYTES = 65_536  # some writers and mail gateways append to a file; this much is let pass
 _DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?")
@@ -63,29 +66,59 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
 
 
 def _read(document: Any, name: str, limits: FileLimits) -> FileText:
-    pages = list(_pages(document, name, limits))
-    scanned = not any(page.words for page in pages)
-    if scanned and not is_installed():
+    metadata, titles = _metadata(document.get_metadata_dict()), outline_titles(document)
+    omissions: list[Omission] = []
+    writer = _written(document, name, limits, omissions)
+    text = writer.text
+    if not text:
+        _refuse_scan(name, limits)
+    if document.get_formtype() in (raw.FORMTYPE_XFA_FULL, raw.FORMTYPE_XFA_FOREGROUND):
+        omissions.append(Omission("XFA form", name))
+    files = list(embedded_files(document, name, limits))
+    omissions += [its for its in files if isinstance(its, Omission)]
+    read = FileText(
+        text + _unseen_titles(text, titles),
+        writer.page_starts(len(document)),
+        clean_metadata(metadata),
+        tuple(omissions),
+        pack_rows(writer.places()),
+    )
+    return _with_files(read, [its for its in files if not isinstance(its, Omission)])
+
+
+def _refuse_scan(name: str, limits: FileLimits) -> None:
+    """Raise if OCR would find more in a file without text."""
+    if not is_installed():
         raise UnreadableFile(
             f"{name} has no text layer (a scan?); install ibid[ocr] and upload it again, or run it through an"
             " OCR program first."
         )
-    if scanned and not limits.ocr:
+    if not limits.ocr:
         raise ScannedPdf(f"{name} has no text layer; it is to be read by OCR.")
-    omissions: list[Omission] = []
-    for page in pages:
-        if scanned or needs_recognition(page):
-            omissions += _recognised(document, page, limits)
-        omissions += _omissions(page)
-    files = list(embedded_files(document, name, limits))
-    omissions += [its for its in files if isinstance(its, Omission)]
-    if document.get_formtype() in (raw.FORMTYPE_XFA_FULL, raw.FORMTYPE_XFA_FOREGROUND):
-        omissions.append(Omission("XFA form", name))
-    metadata = _metadata(document.get_metadata_dict())
-    titles = outline_titles(document)
-    document.close()
-    text = _written(pages, titles, metadata, omissions)
-    return _with_files(text, [its for its in files if not isinstance(its, Omission)])
+
+
+def _written(document: Any, name: str, limits: FileLimits, omissions: list[Omission]) -> TextWriter:
+    """Write a document's pages, some at a time, and add to `omissions` what was not taken."""
+    layout, flow, hyphens = PageLayout(), DocumentFlow(), Hyphens()
+    writer = TextWriter(hyphens)
+    every = _pages(document, name, limits)
+    parts = -(-len(document) // _PAGES_AT_ONCE)
+    for part in range(parts):
+        # As many pages in each part: the last must not be too few to show what they repeat.
+        pages = list(islice(every, len(document) * (part + 1) // parts - len(document) * part // parts))
+        for page in pages:
+            if needs_recognition(page):
+                omissions += _recognised(document, page, limits)
+            omissions += _omissions(page)
+        blocks = layout.blocks(pages)
+        show_as_displayed(pages)
+        hyphens.learn(word.text for page in pages for word in page.words if word.text[-1:] not in HYPHENS)
+        for block in flow.add(blocks):
+            writer.write(block)
+        writer.settle()
+    for block in flow.finish():
+        writer.write(block)
+    return writer
 
 
 def _pages(document: Any, name: str, limits: FileLimits) -> Iterator[Page]:
@@ -133,32 +166,6 @@ def _omissions(page: Page) -> list[Omission]:
     if images and page.words and not page.recognised:
         found.append(Omission("image", page.place, images))
     return found
-
-
-def _written(
-    pages: Sequence[Page], titles: Sequence[str], metadata: dict[str, object], omissions: Sequence[Omission]
-) -> FileText:
-    flow = make_flow(blocks_of(pages))
-    hyphens = Hyphens(
-        word.text
-        for page in pages
-        for line in page.lines
-        for word in line.words
-        if word.text[-1:] not in HYPHENS
-    )
-    writer = TextWriter(hyphens)
-    for block in flow:
-        writer.write(block)
-    show_as_displayed(pages)
-    text = writer.text
-    starts = page_starts(writer.words, len(pages), len(text))
-    return FileText(
-        text + _unseen_titles(text, titles),
-        starts,
-        clean_metadata(metadata),
-        tuple(omissions),
-        pack(word_boxes(writer.words)),
-    )
 
 
 def _unseen_titles(text: str, titles: Sequence[str]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from itertools import pairwise
+
+import numpy as np
 
 from ingest.formats.grid import Cell, lay_out, write_table
 from ingest.formats.pdf.blocks import PageBlock
@@ -12,9 +13,9 @@ from ingest.formats.pdf.page.direction import logical_order
 from ingest.formats.pdf.page.lines import Line, is_currency
 from ingest.formats.pdf.page.words import Word
 from ingest.formats.pdf.tables.grids import PageTable, TableCell
-from rag.text.boxes import WordBox
 
 _HEADING_MARK = "#"
+_LINE_MARKS = "|-# "
 _FENCE, _MOST_SPACES = "```", 120
 # A pipe within a cell, as `ingest/formats/markdown.py` writes it.
 _PIPE, _WRITTEN_PIPE = "|", "\\|"
@@ -30,7 +31,9 @@ class TextWriter:
         self._parts: list[str] = []
         self._length = 0
         self._ends_item = False
-        self.words: list[tuple[int, int, Word]] = []
+        self._words: list[tuple[int, int, Word]] = []
+        self._apart: set[int] = set()  # starts of words that heads and feet put before their page
+        self._rows: list[np.ndarray] = []  # (n_words, 7) each: start, end, page from 1, x0, y0, x1, y1
 
     @property
     def text(self) -> str:
@@ -50,8 +53,35 @@ class TextWriter:
         if self._parts:
             self._put("\n" if is_item and self._ends_item else "\n\n")
         self._ends_item = is_item
-        self.words += [(self._length + start, self._length + end, word) for start, end, word in placed]
+        if block.kind == "margin":
+            self._apart |= {self._length + start for start, _, _ in placed}
+        self._words += [(self._length + start, self._length + end, word) for start, end, word in placed]
         self._put(written)
+
+    def settle(self) -> None:
+        """Note where the words written so far stand, and let go of them."""
+        if self._words:
+            self._rows.append(
+                np.array([(start, end, w.page + 1, w.x0, w.y0, w.x1, w.y1) for start, end, w in self._words])
+            )
+        self._words = []
+
+    def places(self) -> np.ndarray:
+        """Return start, end, page from 1, x0, y0, x1 and y1 of each word, (n_words, 7), sorted by start."""
+        self.settle()
+        places = np.concatenate(self._rows) if self._rows else np.zeros((0, 7))
+        return places[np.lexsort((places[:, 1], places[:, 0]))]
+
+    def page_starts(self, pages: int) -> tuple[int, ...]:
+        """Return the offset at which each page begins, rising; an empty page shares the next one's."""
+        places = self.places()
+        places = places[~np.isin(places[:, 0], list(self._apart))]
+        starts = np.full(pages, self._length, dtype=np.int64)
+        np.minimum.at(starts, places[:, 2].astype(np.int64) - 1, places[:, 0].astype(np.int64))
+        starts[:1] = 0
+        text = self.text
+        starts = np.array([_line_start(text, start) for start in starts.tolist()], dtype=np.int64)
+        return tuple(np.minimum.accumulate(starts[::-1])[::-1].tolist())
 
     def _put(self, text: str) -> None:
         self._parts.append(text)
@@ -69,6 +99,12 @@ class TextWriter:
         if block.mark_words:
             lines[0] = lines[0][block.mark_words :]
         return join_lines(lines, self._hyphens, prefix, block.breaks if block.kind == "text" else ())
+
+
+def _line_start(text: str, start: int) -> int:
+    """Return where a line begins whose mark, of a row, an item or a heading, stands before its first word."""
+    line = text.rfind("\n", 0, start) + 1
+    return line if not text[line:start].strip(_LINE_MARKS) else start
 
 
 def join_lines(
@@ -217,25 +253,3 @@ def _cells_within(
             placed.append((found + first + before, found + last + before + inner, word))
         at = max(at, found + len(text))
     return placed
-
-
-def page_starts(words: Sequence[tuple[int, int, Word]], pages: int, length: int) -> tuple[int, ...]:
-    """Return the offset at which each page begins, rising; an empty page shares the next one's."""
-    starts = [length] * pages
-    for start, _, word in reversed(words):
-        starts[word.page] = start
-    if pages:
-        starts[0] = 0
-    for page in range(pages - 2, -1, -1):
-        starts[page] = min(starts[page], starts[page + 1])
-    return tuple(starts)
-
-
-def word_boxes(words: Sequence[tuple[int, int, Word]]) -> list[WordBox]:
-    """Return where each word stands, for `rag.text.boxes.pack`."""
-    boxes = [
-        WordBox(start, end, word.page + 1, word.x0, word.y0, word.x1, word.y1) for start, end, word in words
-    ]
-    boxes.sort(key=lambda box: (box.start, box.end))
-    assert all(one.start <= other.start for one, other in pairwise(boxes))
-    return boxes

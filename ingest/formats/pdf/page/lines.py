@@ -133,18 +133,26 @@ def _split(group: list[Word]) -> list[Line]:
     run: list[Word] = []
     gaps = [word.x0 - before.x1 for before, word in pairwise(group) if word.x0 > before.x1]
     usual = median(gaps) if len(gaps) >= _FEWEST_GAPS else 1e9
-    for word in group:
+    for at, word in enumerate(group):
         before = run[-1] if run else None
         if before is not None:
             if word.text == before.text and word.x0 - before.x0 < 0.25 * before.width:
                 continue  # bold by drawing twice
-            if word.x0 - before.x1 > _gap_allowed(before, word, usual):
+            gap = word.x0 - before.x1
+            if gap > _gap_allowed(before, word, usual) or (gap > 0 and _opens_cell(group, at)):
                 lines.append(make_line(run))
                 run = []
         run.append(word)
     if run:
         lines.append(make_line(run))
     return lines
+
+
+def _opens_cell(group: Sequence[Word], at: int) -> bool:
+    """Return whether a word is the sign of an amount that stands apart from it: it opens a table's cell."""
+    if at + 1 >= len(group) or not is_currency(group[at].text):
+        return False
+    return group[at + 1].x0 - group[at].x1 > _WIDER_GAP * group[at].size
 
 
 def _without_leaders(group: Sequence[Word]) -> list[Word]:

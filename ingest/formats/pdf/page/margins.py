@@ -33,15 +33,17 @@ class _Edge:
     outermost: bool
 
 
-def take_margins(pages: Sequence[list[Line]], rules: Sequence[Sequence[Box]]) -> list[tuple[int, list[Line]]]:
+def take_margins(
+    pages: Sequence[list[Line]], rules: Sequence[Sequence[Box]], seen: set[str]
+) -> list[tuple[int, list[Line]]]:
     """Take heads and feet out of the lines of pages, and return each different one once, with its page.
 
     Args:
         pages: the lines of each page, in any order; heads and feet are removed from them.
         rules: the horizontal rules of each page; one of them may set a head off.
+        seen: what earlier pages of the document have kept; added to.
     """
     kept: list[tuple[int, list[Line]]] = []
-    seen: set[str] = set()
     rows = [make_rows(lines) for lines in pages]
     for from_top in (True, False):
         edges = [_edges(page, its, from_top) for page, its in enumerate(rows)]

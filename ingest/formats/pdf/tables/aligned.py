@@ -20,7 +20,7 @@ _ROW_GAP, _HEADER_GAP = 3.2, 2.2  # from one baseline to the next
 _MOST_BRIDGES = 4  # rows of one part between others, such as titles of sections
 _BRIDGE_WORDS, _LABEL_WORDS = 32, 7
 _NOISE = 0.06  # of the rows may reach into the stripe between two columns
-_MOST_TITLES = 9
+_MOST_TITLES, _MOST_NAME_LINES = 9, 6
 _LONGEST_CELL = 9  # words on average, of a table without numbers
 
 
@@ -83,7 +83,7 @@ def _bridges(rows: Sequence[PartedRow], last: int, index: int) -> bool:
 def _begins_another(rows: Sequence[PartedRow], last: int, index: int) -> bool:
     """Return whether a row after values names columns again: that of another table below its title."""
     row = rows[index]
-    if row.has_values or not any(its.has_values for its in rows[index + 1 : index + 5]):
+    if row.has_values or not any(its.has_values for its in rows[index + 1 : index + _MOST_NAME_LINES + 3]):
         return False
     apart = row.base - rows[last].base > 1.8 * row.size
     bold = all(word.bold for part in row.parts for word in part.words)
@@ -114,7 +114,7 @@ def _with_header(rows: Sequence[PartedRow], start: int, end: int, done: int) -> 
     value_left = float(np.percentile(lefts, 25)) if lefts else 1e9
     label_left = min(row.parts[0].x0 for row in rows[start:end])
     first = start
-    while first - 1 >= done and start - first < 3:
+    while first - 1 >= done and start - first < _MOST_NAME_LINES:
         row, below = rows[first - 1], rows[first]
         if row.stands_alone or below.base - row.base > _HEADER_GAP * below.size:
             break
@@ -130,7 +130,10 @@ def _with_header(rows: Sequence[PartedRow], start: int, end: int, done: int) -> 
 
 def _after_titles(rows: Sequence[PartedRow], start: int, end: int) -> int:
     """Return the start of a group without the titles at its top: lines of one part that stand over its labels too."""
-    lefts = [row.parts[1].core_x0 for row in rows[start:end] if len(row.parts) > 1]
+    several = [row for row in rows[start:end] if len(row.parts) > 1]
+    lefts = [row.parts[1].core_x0 for row in several if row.has_values] or [
+        row.parts[1].core_x0 for row in several
+    ]
     if not lefts:
         return start
     value_left = float(np.percentile(lefts, 10))
@@ -139,14 +142,17 @@ def _after_titles(rows: Sequence[PartedRow], start: int, end: int) -> int:
     result = start
     for index in range(start, min(end - 2, start + _MOST_TITLES)):
         row, part = rows[index], rows[index].parts[0]
-        if row.has_values:
-            break
+        if row.has_values or (row.is_tabular and part.x0 > value_left - 4 * row.size):
+            break  # names of columns
         centre = (part.x0 + part.x1) / 2
-        over_labels = part.x0 <= left + 2 * row.size or centre < value_left
-        over_all = (
-            abs(centre - (left + right) / 2) < 0.02 * (right - left) and part.x0 < value_left - row.size
-        )
-        if len(row.parts) > 1 or not (over_labels or over_all) or part.text.endswith(":"):
+        if row.is_tabular:
+            over_labels, over_all = row.parts[-1].x1 < value_left, False
+        else:
+            over_labels = part.x0 <= left + 2 * row.size or centre < value_left
+            over_all = (
+                abs(centre - (left + right) / 2) < 0.02 * (right - left) and part.x0 < value_left - row.size
+            )
+        if not (over_labels or over_all) or part.text.endswith(":"):
             continue
         if rows[index + 1].is_tabular and not rows[index + 1].has_values:
             result = index + 1

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from ingest.formats.grid import is_number
 from ingest.formats.pdf.page.drawings import Drawings
 from ingest.formats.pdf.page.words import Box
 from ingest.formats.pdf.tables.grids import TableCell
-from ingest.formats.pdf.tables.parts import PartedRow, RowPart
+from ingest.formats.pdf.tables.parts import PartedRow, RowPart, is_amount
+from ingest.formats.pdf.tables.spans import groups_over_rules
 
 Edges = Sequence[tuple[float, float]]
 # column -> (its part, how many columns it spans)
 Placed = dict[int, tuple[RowPart, int]]
 _MOST_HEADER_ROWS = 6
-_PIECES = 3.6  # points between the pieces of one rule
+# Points between the pieces of one rule, along it and across.
+_PIECES, _SAME_RULE = 3.6, 1.5
+_LEVEL = 0.6  # of the font's height
 _FLUSH = 2.5  # points
 _RULE_BELOW = 0.9  # of the font's height, below the baseline
 
@@ -32,8 +34,13 @@ class _Name:
     span: int = 1
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """Its left and right end."""
+        return min(part.x0 for part in self.parts), max(part.x1 for part in self.parts)
+
+    @property
     def centre(self) -> float:
-        return (min(part.x0 for part in self.parts) + max(part.x1 for part in self.parts)) / 2
+        return sum(self.ends) / 2
 
 
 def header_levels(
@@ -43,13 +50,15 @@ def header_levels(
 
     A name over several columns stands in each of them.
     """
+    rows = _levelled(rows)
     count = _header_count(rows, edges)
     rules = _joined_rules(drawings.across, rows)
-    names = _stacked_names(rows[:count], rules)
-    for index in range(count):
+    lines = rows[:count]
+    names = _stacked_names(lines, rules)
+    for index, line in enumerate(lines):
         ending = sorted((name for name in names if name.last_row == index), key=lambda name: name.centre)
         # Those that end in one row bound each other.
-        for name, (column, span) in zip(ending, _reaches(ending, rows[index], edges, rules), strict=True):
+        for name, (column, span) in zip(ending, _reaches(ending, line, edges, rules), strict=True):
             name.column, name.span = column, span
     stands: list[list[_Name]] = [[] for _ in edges]
     for name in names:
@@ -63,16 +72,34 @@ def header_levels(
     return levels, rows[count:]
 
 
+def _levelled(rows: Sequence[PartedRow]) -> list[PartedRow]:
+    """Put rows together that are hardly apart: names of so many lines that they cannot all stand level."""
+    result: list[PartedRow] = []
+    for row in rows:
+        last = result[-1] if result else None
+        near = last is not None and row.base - last.base < _LEVEL * row.size
+        if (
+            last is not None
+            and near
+            and not any(_overlap(one, other) for one in last.parts for other in row.parts)
+        ):
+            parts = sorted([*last.parts, *row.parts], key=lambda part: part.x0)
+            result[-1] = PartedRow([*last.row, *row.row], parts, row.base, row.size)
+        else:
+            result.append(row)
+    return result
+
+
+def _overlap(one: RowPart, other: RowPart) -> bool:
+    return min(one.x1, other.x1) > max(one.x0, other.x0)
+
+
 def _stacked_names(rows: Sequence[PartedRow], rules: Sequence[Box]) -> list[_Name]:
     """Put together the lines of each name: below each other, alike in place, and no rule between."""
     names: list[_Name] = []
     for index, row in enumerate(rows):
         for part in row.parts:
-            above = [
-                name
-                for name in names
-                if name.last_row == index - 1 and _stacks(name, part, rows, index, rules)
-            ]
+            above = [name for name in names if name.last_row < index and _stacks(name, part, row, rules)]
             if above:
                 above[0].parts.append(part)
                 above[0].last_row = index
@@ -81,34 +108,33 @@ def _stacked_names(rows: Sequence[PartedRow], rules: Sequence[Box]) -> list[_Nam
     return names
 
 
-def _stacks(name: _Name, part: RowPart, rows: Sequence[PartedRow], index: int, rules: Sequence[Box]) -> bool:
-    row, before = rows[index], rows[index - 1]
-    if row.base - before.base > 1.7 * row.size:
-        return False
+def _stacks(name: _Name, part: RowPart, row: PartedRow, rules: Sequence[Box]) -> bool:
+    """Return whether a part is the next line of a name: just below, alike in place, and no rule between."""
     last = name.parts[-1]
+    base = last.words[0].base
+    if row.base - base > 1.7 * row.size:
+        return False
     centre = (part.x0 + part.x1) / 2
     offsets = (centre - name.centre, part.x0 - last.x0, part.x1 - last.x1)
-    if min(map(abs, offsets)) > 0.6 * row.size or min(part.x1, last.x1) - max(part.x0, last.x0) <= 0:
+    if min(map(abs, offsets)) > 0.6 * row.size or not _overlap(part, last):
         return False
-    return not any(
-        x0 <= centre <= x1 and before.base - 0.1 * row.size <= y0 <= row.base - 0.4 * row.size
-        for x0, y0, x1, _ in rules
-    )
+    low, high = base - 0.1 * row.size, row.base - 0.4 * row.size
+    return not any(x0 <= centre <= x1 and low <= y0 <= high for x0, y0, x1, _ in rules)
 
 
 def _reaches(
     names: Sequence[_Name], row: PartedRow, edges: Edges, rules: Sequence[Box]
 ) -> list[tuple[int, int]]:
     """Return the first column and the number of columns of names that end in one row."""
-    centres = [(left + right) / 2 for left, right in edges]
     first = 0 if len(names) == len(edges) else 1
     if len(names) == len(edges) - first and all(name.parts[0].x0 > edges[0][1] for name in names[:first]):
         return [(column, 1) for column in range(first, len(edges))]  # one each
     places = [_place(RowPart([word for part in name.parts for word in part.words]), edges) for name in names]
+    ruled = groups_over_rules([name.ends for name in names], _rules_below(row, rules), edges)
     grouped = _in_groups([column for column, span in places if column > 0 and span == 1], len(edges) - 1)
     result = []
     for at, (name, (column, span)) in enumerate(zip(names, places, strict=True)):
-        reach = _below_rule(name.centre, row, rules, centres)
+        reach = ruled[at]
         if reach is None and column in grouped:
             reach = grouped[column]
         elif reach is None and span == 1 and column > 0 and len(names) < len(edges) - 1:
@@ -160,20 +186,20 @@ def _header_count(rows: Sequence[PartedRow], edges: Edges) -> int:
     while count < min(len(rows) - 1, _MOST_HEADER_ROWS):
         row = rows[count]
         placed = _placed(row, edges)
-        if any(is_number(part.text) for column, (part, _) in placed.items() if column > 0):
+        if any(is_amount(part.text) for column, (part, _) in placed.items() if column > 0):
             break
         if set(placed) == {0} and (count > 0 or row.parts[0].x0 < edges[0][0] + 3 * row.size):
             break
         count += 1
     values = any(
-        is_number(part.text)
+        is_amount(part.text)
         for row in rows[count:]
         for column, (part, _) in _placed(row, edges).items()
         if column > 0
     )
     if values:
         return count
-    return 1  # a table of words: its first row
+    return 0 if is_amount(rows[0].parts[0].text) else 1  # a table of words: its first row
 
 
 def _placed(row: PartedRow, edges: Edges) -> Placed:
@@ -203,16 +229,9 @@ def _place(part: RowPart, edges: Edges) -> tuple[int, int]:
     return first, len(reached) or 1
 
 
-def _below_rule(
-    centre: float, row: PartedRow, rules: Sequence[Box], centres: Sequence[float]
-) -> tuple[int, int] | None:
-    """Return the columns above the rule just below a name, if there is one that is no rule of the whole table."""
-    for x0, y0, x1, _ in rules:
-        if row.base - 1 <= y0 <= row.base + _RULE_BELOW * row.size and x0 <= centre <= x1:
-            over = [column for column, its in enumerate(centres) if x0 - 2 <= its <= x1 + 2]
-            if over and over[0] > 0:
-                return over[0], len(over)
-    return None
+def _rules_below(row: PartedRow, rules: Sequence[Box]) -> list[Box]:
+    """Return the rules just below a row."""
+    return [rule for rule in rules if row.base - 1 <= rule[1] <= row.base + _RULE_BELOW * row.size]
 
 
 def _centred_over(
@@ -226,7 +245,7 @@ def _centred_over(
     nearest = min(within, key=lambda column: abs(centres[column] - centre))
     left, right = edges[nearest]
     off_centre = abs(centres[nearest] - centre)
-    flush = min(off_centre, abs(right - centre - width / 2), abs(left - centre + width / 2)) <= _FLUSH
+    flush = min(off_centre, abs(right - centre - width / 2)) <= _FLUSH
     if flush or (off_centre <= 0.25 * (right - left) + 2 and width <= 1.2 * (right - left) + 2):
         return nearest, 1  # it fits its column
     runs = [(first, last) for first in within for last in within if first <= nearest <= last]
@@ -274,7 +293,7 @@ def _goes_on(
 
 def _is_below(part: RowPart, following: RowPart) -> bool:
     """Return whether a text without numbers goes on below another: alike, and flush with it on some side."""
-    if is_number(following.text) or following.words[0].bold != part.words[-1].bold:
+    if is_amount(following.text) or following.words[0].bold != part.words[-1].bold:
         return False
     near = 0.7 * following.words[0].size
     offsets = (
@@ -325,15 +344,22 @@ def _filled(cells: dict[int, TableCell], width: int) -> list[TableCell]:
 def _joined_rules(across: Sequence[Box], rows: Sequence[PartedRow]) -> list[Box]:
     """Join the pieces of rules near the first rows of a table."""
     top, bottom = rows[0].base - 20, rows[min(len(rows) - 1, _MOST_HEADER_ROWS)].base + 10
-    joined: list[Box] = []
-    for box in sorted(
-        (box for box in across if top <= box[1] <= bottom), key=lambda box: (round(box[1]), box[0])
-    ):
-        last = joined[-1] if joined else None
-        if last is not None and abs(last[1] - box[1]) < 1.5 and box[0] - last[2] < _PIECES:
-            joined[-1] = (last[0], last[1], max(last[2], box[2]), last[3])
+    lanes: list[list[Box]] = []
+    for box in sorted((box for box in across if top <= box[1] <= bottom), key=lambda box: box[1]):
+        if lanes and box[1] - lanes[-1][0][1] < _SAME_RULE:
+            lanes[-1].append(box)
         else:
-            joined.append(box)
+            lanes.append([box])
+    joined: list[Box] = []
+    for lane in lanes:
+        last: Box | None = None
+        for box in sorted(lane):
+            if last is not None and box[0] - last[2] < _PIECES:
+                last = (last[0], last[1], max(last[2], box[2]), last[3])
+                joined[-1] = last
+            else:
+                last = box
+                joined.append(box)
     return joined
 
 

@@ -12,9 +12,10 @@ from ingest.formats.pdf.page.words import Word
 
 # A list's mark is no cell of its own.
 _MARK = re.compile(
-    r"[•●▪■◦‣–—*·o-]|[\[(]?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,6})[.):\]]{1,2}|\d{1,2}(?:\.\d{1,2}){1,4}\.?|[●\uf0b7\uf0a7]"
+    r"[•●▪■◦‣–—*·o-]|[\[(]?(?:\d{1,2}|[a-zA-Z]|[ivxIVX]{1,6})[.):\]]{1,2}|\d{1,2}(?:\.\d{1,2}){1,4}\.?|[●\uf0b7\uf0a7]"
 )
 _OPENS_AMOUNT = re.compile(r"[\d(.—–-]")
+_DAY_AND_YEAR = re.compile(r"\d{1,2},? (?:19|20)\d\d")
 _CLOSES_AMOUNT = re.compile(r"\)?%?\)?\*{0,3}|\(?\d{1,2}\)")
 # A row with more words that fills more of its width is prose.
 _MOST_WORDS, _PROSE_COVER = 11, 0.85
@@ -58,6 +59,11 @@ class PartedRow:
     has_values: bool = False  # an amount beyond the first part
 
 
+def is_amount(text: str) -> bool:
+    """Return whether a part is an amount; the rest of a date, "31, 2025", is none."""
+    return is_number(text) and _DAY_AND_YEAR.fullmatch(text) is None
+
+
 def parted(row: LineRow) -> PartedRow:
     """Return a row with its parts."""
     parts: list[RowPart] = []
@@ -77,13 +83,15 @@ def parted(row: LineRow) -> PartedRow:
             glued.append(part)
     result = PartedRow(row, glued, row[0].base, median(line.size for line in row))
     result.is_tabular = _is_tabular(glued) and not all(line.fixed for line in row)
-    result.has_values = any(is_number(part.text) for part in glued[1:])
+    result.has_values = any(is_amount(part.text) for part in glued[1:])
     return result
 
 
 def _is_tabular(parts: list[RowPart]) -> bool:
     if len(parts) <= (2 if _MARK.fullmatch(parts[0].text) else 1):
         return False
+    if is_number(parts[0].text) and len(parts) > 1:
+        return True  # an amount and what it is
     words = sum(len(word.text) > 1 and word.text[1].isalpha() for part in parts for word in part.words)
     covered = sum(part.x1 - part.x0 for part in parts)
     return words <= _MOST_WORDS or covered < _PROSE_COVER * (parts[-1].x1 - parts[0].x0)

@@ -26,7 +26,7 @@ _MOST_TITLE_CHARACTERS = 200
 _NO_TITLE = re.compile(r"\s*(?:[-*+>|]\s|\d{1,4}[.)]\s|[|<]|$)")
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\r?\n(?:[^\n]*\n){0,200}?\1[ \t]*(?:\r?\n|\Z)")
 _FIELD = re.compile(r"[\w. -]{1,40}[:=]", re.MULTILINE)
-_RULE_ROW = re.compile(r"[ ]{0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*\r?\n?")
+_RULE_ROW = re.compile(r"[ ]{0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?\r?\n?")
 _HTML_TABLE = re.compile(r"[ ]{0,12}<table[\s>]", re.IGNORECASE)
 _HTML_TABLE_END = re.compile(r"</table\s*>", re.IGNORECASE)
 _DELIMITERS = {"\t": re.compile(r"\t"), ",": re.compile(r",(?=\S)"), ";": re.compile(r";(?=\S)")}

@@ -52,16 +52,24 @@ class Ruler:
         return max(_whole_graphemes(self.text, start, int(self._starts[index])), start + 1)
 
     def divide(self, start: int, end: int, tokens: int) -> list[Span]:
-        """Cut a span into consecutive ones of at most `tokens` tokens, between words where there are any."""
+        """Cut a span into consecutive ones of at most `tokens` tokens, between words where there are any.
+
+        What follows a cut does not begin with the bar between two cells: it would read as the first cell of a row.
+        """
         spans = []
         while self.count(start, end) > tokens:
             cut = self.cut(start, tokens)
             half = start + (cut - start) // 2
             if space := _BREAK.search(self.text, half, cut):
                 cut = space.start() + 1
+            while self._is_inner_bar(cut) and (space := _BREAK.search(self.text, half, cut - 1)):
+                cut = space.start() + 1
             spans.append((start, cut))
             start = cut
         return [*spans, (start, end)]
+
+    def _is_inner_bar(self, offset: int) -> bool:
+        return self.text.startswith("|", offset) and self.text[offset - 1] != "\n"
 
     def is_between_words(self, start: int, end: int) -> bool:
         """Return whether white space or the text's border lies on the outer side of both ends."""

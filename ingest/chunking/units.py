@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from ingest.chunking.blocks import Block, line_spans, markdown_blocks
 from ingest.chunking.tokens import Ruler
 from rag.models.embed import Embedder
 from rag.text.sentences import split_sentences
-from rag.text.tables import cells_of, is_row, is_section
+from rag.text.tables import cells_of, is_full_rule, is_row, is_rule, is_section
 
 HEADINGS_TOKENS = 32  # longest context of headings; the nearest headings go first
 # A longer paragraph above a table is no caption.
@@ -180,25 +181,73 @@ def _grouped(ruler: Ruler, contexts: Contexts, block: Block, caption: str) -> It
     """Group the lines of a table or of code that is too long, each group up to the limit."""
     lines = line_spans(ruler.text, *ruler.strip(block.start, block.end))
     head = TableHead(caption)
-    header = ruler.text[slice(*lines[0])].strip() if block.kind == "table" else ""
-    has_sections = len(cells_of(header)) > 1
-    section = ""
+    # Until a rule says that it is the header, the first row names no columns: without outer bars it is text
+    header = ruler.text[slice(*lines[0])].strip("| \t\r\n") if block.kind == "table" else ""
+    section = previous = ""
+    ruled = False
     group: Unit | None = None
     for start, end in lines:
         line = ruler.text[start:end].strip()
+        if is_row(line) and (is_full_rule(line) or (is_rule(line) and not ruled)):
+            if not is_rule(previous):
+                header, section = previous, ""
+            ruled = True
+        elif is_row(header) and not is_row(line):
+            header, section, ruled = "", "", False
+        previous = line
+        has_sections = len(cells_of(header)) > 1
         longer = ruler.count(group.start if group else start, end)
         if group and longer <= group.limit:
             group = replace(group, end=end, tokens=longer)
             section = line if has_sections and is_section(line) else section
             continue
         if group:
-            yield from _fitted(ruler, group)
+            yield group
             head = TableHead(caption, header, section)
         context, limit = contexts.make(block.headings, head)
         group = Unit(start, end, ruler.count(start, end), limit, context, alone=True)
         section = line if has_sections and is_section(line) else section
+        if group.tokens > limit:
+            yield from _pieces(ruler, contexts, block.headings, head, group)
+            group = None
+            head = TableHead(caption, header, section)
     if group:
-        yield from _fitted(ruler, group)
+        yield group
+
+
+def _pieces(
+    ruler: Ruler, contexts: Contexts, headings: tuple[str, ...], head: TableHead, line: Unit
+) -> Iterator[Unit]:
+    """Yield a line that is too long in pieces, a row between its cells.
+
+    Pieces after the first have their row's label and the names of their columns in the context. No header, though: they
+    would be taken for the names of the first columns.
+    """
+    text = ruler.text[line.start : line.end]
+    if not is_row(text):
+        yield from _fitted(ruler, line)
+        return
+    cells = cells_of(text, line.start)
+    names = [name for _, _, name in cells_of(head.header)]
+    # As many as a header in a context may have, see `Contexts`
+    longest = ruler.embedder.max_tokens // 2
+    named = [0, *accumulate(len(ruler.embedder.token_offsets(name)) + 1 for name in names)]
+    first = 0
+    while first < len(cells):
+        last = first + 1
+        while last < len(cells) and (
+            ruler.count(cells[first][0], cells[last][1]) < line.limit // 2
+            and named[min(last + 1, len(names))] - named[min(first, len(names))] < longest
+        ):
+            last += 1
+        own = ", ".join(filter(None, [cells[0][2], *names[first:last]]))
+        context, limit = contexts.make(headings, replace(head, header=own) if first else head)
+        # From the bar before the first of them to the bar before the next
+        start = ruler.text.rindex("|", line.start, cells[first][0]) if first else line.start
+        end = ruler.text.rindex("|", line.start, cells[last][0]) if last < len(cells) else line.end
+        piece = Unit(start, end, ruler.count(start, end), limit, context, alone=True)
+        yield from _fitted(ruler, piece)
+        first = last
 
 
 def _plain(

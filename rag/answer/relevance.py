@@ -24,7 +24,7 @@ import numpy as np
 from rag.errors import ModelError
 from rag.models.embed import Embedder, maxsim, unit
 from rag.text.injection import sign_of_injection
-from rag.text.tables import Row, is_row, rows_of, split_units
+from rag.text.tables import Row, is_row, is_rule, rows_of, split_units
 from rag.text.words import question_terms, text_terms
 from rag.types import Chunk, Context, Evidence
 
@@ -42,7 +42,6 @@ MOST_ENCODED = 10
 ABOVE_WEIGHT = 0.5
 
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
-_TABLE_RULE = re.compile(r"\s*\|[\s:|-]+\|?\s*")
 _SAYS_NOTHING = re.compile(r"\s*(#{1,6}\s.*|\|[\s:|-]+\|?\s*|```.*|~~~.*|[-=_*]{3,}\s*|\W*)", re.DOTALL)
 # A bullet, a number, a cell's edge.
 _DECORATION = re.compile(r"[\s>|]*(?:(?:[-*+•–]|\d{1,3}[.)]) +)?")
@@ -200,7 +199,7 @@ def _above(chunk: Chunk, offset: int) -> str:
     for line, following in zip(lines, [*lines[1:], ""], strict=False):
         if match := _HEADING.match(line):
             heading, header = match.group(1), ""
-        elif _TABLE_RULE.fullmatch(following) and "-" in following:
+        elif is_rule(following):
             header = line
         elif not line.lstrip().startswith("|"):
             header = ""

@@ -21,8 +21,9 @@ from rag.types import Hit
 # Between the cells of a row as a person reads it.
 BETWEEN = " · "
 _LINE = re.compile(r"[^\n]*\n?")
-_CELL = re.compile(r"(?:\\.|[^|\\])*")
-_RULE = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*")
+# As `ingest.formats.markdown.table_row` writes a bar within a cell, whatever stands before it.
+_CELL = re.compile(r"(?:\\\||[^|])*")
+_RULE = frozenset(" \t:|-")
 _HEADING = re.compile(r"[ ]{0,3}#{1,6}[ \t]+(\S.*)")
 _SPACE = re.compile(r"\s+")
 
@@ -98,8 +99,7 @@ def find_rows(text: str, above: str = "", *, start: int = 0) -> list[Row]:
         start: offset of the text, from which spans count.
     """
     table = _Table()
-    for _ in table.rows(above, 0, is_context=True):
-        pass
+    table.read_context(above)
     return list(table.rows(text, start, is_context=False))
 
 
@@ -127,35 +127,58 @@ def split_units(text: str) -> list[Span]:
 
 
 def row_at(text: str, start: int, end: int) -> Row | None:
-    """Return the row of a document that stands at a span, None if that is no row of a table.
+    """Return what a span of a document holds of a table's row, None if it does not lie within one.
 
-    Its section and caption are not looked for.
+    A cell that the span cuts is cut. The row's section and caption are not looked for.
     """
     line_start = text.rfind("\n", 0, start) + 1
-    line_end = text.find("\n", end)
+    line_end = text.find("\n", start)
     line = text[line_start : line_end if line_end >= 0 else len(text)]
-    blank = text.rfind("\n\n", 0, line_start)
-    table = blank + 2 if blank >= 0 else 0
-    first, second = [*text[table:line_start].split("\n", 2), "", ""][:2]
-    head = f"{first}\n{second}\n" if is_row(first) and is_rule(second) else ""
-    found = find_rows(line, head, start=line_start)
-    return next((row for row in found if (row.start, row.end) == (start, end)), None)
+    if end > line_start + len(line):
+        return None
+    row = next(iter(find_rows(line, _head_above(text, line_start), start=line_start)), None)
+    values = tuple(_clipped(value, text, start, end) for value in row.values) if row else ()
+    values = tuple(value for value in values if value.start < value.end)
+    return Row(start, end, values) if values else None
+
+
+def _clipped(value: NamedCell, text: str, start: int, end: int) -> NamedCell:
+    start, end = max(start, value.start), min(end, value.end)
+    return NamedCell(start, end, unescaped(text[start:end]), value.column)
+
+
+def _head_above(text: str, line_start: int) -> str:
+    """Return the header and the rule that hold for a row which begins at an offset; "" if there are none."""
+    top, rule = line_start, ""
+    while top:
+        above = text.rfind("\n", 0, top - 1) + 1
+        line = text[above:top]
+        if not is_row(line):
+            break
+        if rule and not is_rule(line):
+            return line + rule
+        rule = line if is_full_rule(line) else ""
+        top = above
+    header = ""
+    for match in _LINE.finditer(text, top, line_start):
+        if is_rule(match.group()):
+            return header + match.group()
+        header = match.group()
+    return ""
 
 
 def is_shown(row: Row, text: str) -> bool:
     """Return whether a text shows a row as `Row.shown` does: some of its cells in order, each with its column's name or
     bare."""
-    reached = 0
+    reached = {0}  # where the next cell may begin
     for value in row.values:
-        for form in (_named(value, bare=False), value.text):
-            if text.startswith(form, reached):
-                reached += len(form)
-                if reached == len(text):
-                    return True
-                if not text.startswith(BETWEEN, reached):
-                    return False
-                reached += len(BETWEEN)
-                break
+        for at in tuple(reached):
+            for form in (_named(value, bare=False), value.text):
+                if text.startswith(form, at):
+                    if at + len(form) == len(text):
+                        return True
+                    if text.startswith(BETWEEN, at + len(form)):
+                        reached.add(at + len(form) + len(BETWEEN))
     return False
 
 
@@ -193,7 +216,12 @@ def is_section(line: str) -> bool:
 def is_rule(line: str) -> bool:
     """Return whether a line is the rule under a table's header."""
     stripped = line.strip()
-    return "|" in stripped and _RULE.fullmatch(stripped) is not None
+    return "|" in stripped and "-" in stripped and _RULE.issuperset(stripped)
+
+
+def is_full_rule(line: str) -> bool:
+    """Return whether a line is a rule that stands under a header also within a table: single hyphens may be cells."""
+    return "---" in line and is_rule(line)
 
 
 class _Table:
@@ -203,7 +231,13 @@ class _Table:
         self._columns: list[str] | None = None  # None outside of a table
         self._section = self._caption = ""
 
+    def read_context(self, text: str) -> None:
+        """Learn what stands over the lines to come; there, a row without a table above it is a header."""
+        for _ in self.rows(text, 0, is_context=True):
+            pass
+
     def rows(self, text: str, offset: int, *, is_context: bool) -> Iterator[Row]:
+        """Yield the rows among the lines of a text."""
         lines = [match.span() for match in _LINE.finditer(text) if match.group()]
         for number, (begin, end) in enumerate(lines):
             line = text[begin:end].rstrip("\n")
@@ -211,11 +245,20 @@ class _Table:
                 self._leave(line)
             elif is_rule(line):
                 self._columns = self._columns or []
-            elif self._columns is None and (is_context or _rule_follows(text, lines, number)):
+            elif self._is_header(text, lines, number, is_context=is_context):
                 self._columns = [unescaped(cell) for _, _, cell in cells_of(line)]
                 self._section = ""
             elif row := self._row(line, offset + begin):
                 yield row
+
+    def _is_header(self, text: str, lines: Sequence[Span], number: int, *, is_context: bool) -> bool:
+        following = text[slice(*lines[number + 1])] if number + 1 < len(lines) else ""
+        if self._columns is not None:
+            return is_full_rule(following)
+        if is_context or not is_rule(following):
+            return is_context
+        # The text may begin within its first row
+        return number > 0 or len(cells_of(text[slice(*lines[0])])) == len(cells_of(following))
 
     def _leave(self, line: str) -> None:
         self._columns, self._section = None, ""
@@ -244,10 +287,18 @@ def rows_of(hit: Hit) -> list[Row]:
     if "|" not in hit.text:
         return []
     chunk = hit.chunk
-    # A hit may begin before its chunk and end after it
+    # A hit may begin before its chunk, where the chunk's context does not hold, and end after it
     before = hit.text[: max(0, chunk.start - hit.start)]
     after = hit.text[max(0, chunk.end - hit.start) :] if hit.end > chunk.end else ""
-    found = find_rows(before + chunk.text + after, chunk.context, start=chunk.start - len(before))
+    if before and not before.endswith("\n"):
+        found = find_rows(before + chunk.text + after, start=hit.start)
+    else:
+        table = _Table()
+        found = list(table.rows(before, chunk.start - len(before), is_context=False))
+        if any(map(is_row, chunk.context.split("\n"))) or not before:
+            table = _Table()
+            table.read_context(chunk.context)
+        found += table.rows(chunk.text + after, chunk.start, is_context=False)
     return [row for row in found if hit.start <= row.start and row.end <= hit.end]
 
 
@@ -328,10 +379,6 @@ def original_span(origins: Sequence[tuple[int, int, int]], start: int, end: int)
 def unescaped(cell: str) -> str:
     """Return a cell as it reads."""
     return _SPACE.sub(" ", cell.replace("\\|", "|"))
-
-
-def _rule_follows(text: str, lines: Sequence[Span], number: int) -> bool:
-    return number + 1 < len(lines) and is_rule(text[slice(*lines[number + 1])])
 
 
 def _named(value: NamedCell, *, bare: bool) -> str:

@@ -246,12 +246,32 @@ def test_table_that_does_not_fit_is_split_by_row_under_its_header() -> None:
 
 
 def test_header_row_is_not_repeated_above_itself_and_is_shortened_where_wide() -> None:
-    text = "| city | rate |\n" + "".join(f"| town{i} | {i} |\n" for i in range(20))
+    rows = "".join(f"| town{i} | {i} |\n" for i in range(20))
+    text = f"| city | rate |\n| --- | --- |\n{rows}"
     contexts = [piece.context for piece in stand_in("packed", 32)(text)]
     assert contexts == ["", *["| city | rate |"] * (len(contexts) - 1)]
-    text = "|" + " name |" * 40 + "\n" + "|" + " 1 |" * 40 + "\n"
+    # Without a rule, the first row is no header, and still says what the table is about
+    contexts = [piece.context for piece in stand_in("packed", 32)(f"| city | rate |\n{rows}")]
+    assert contexts == ["", *["city | rate"] * (len(contexts) - 1)]
+    text = "|" + " name |" * 40 + "\n" + "|" + " - |" * 40 + "\n" + "|" + " 1 |" * 10 + "\n"
     # Whole names, in half of the 100 tokens
     assert stand_in("packed", 90)(text)[-1].context == "| name " * 24 + "|"
+
+
+def test_a_row_that_is_too_long_is_cut_between_its_cells() -> None:
+    names, cells = [f"column{i}" for i in range(40)], [f"cell{i}" for i in range(40)]
+    text = "\n".join("| " + " | ".join(row) + " |" for row in (names, ["---"] * 40, cells))
+    pieces = [piece for piece in stand_in("packed", 50)(text) if "cell" in text[piece.start : piece.end]]
+    first, *others = pieces
+    assert first.context.startswith("| column0 | column1 |")
+    assert len(others) > 1
+    for piece in pieces:
+        assert text[piece.start] == "|"
+        held = text[piece.start : piece.end].strip("| ").split(" | ")
+        assert all(cell in cells for cell in held)
+        if piece is not first:
+            # Whose columns these are, and of which row
+            assert piece.context == ", ".join(["cell0", *(cell.replace("cell", "column") for cell in held)])
 
 
 def test_rows_divided_by_commas_are_a_table_and_prose_with_commas_is_not() -> None:

@@ -1,11 +1,15 @@
 """Rows of tables: found, spelled out for models, shown to people, and traced back to the words of the text."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.chunking.blocks import markdown_blocks
+from ingest.formats.markdown import table_row
 from rag.text.tables import (
     cells_of,
     find_rows,
+    is_rule,
     is_shown,
     original_span,
     row_at,
@@ -13,6 +17,7 @@ from rag.text.tables import (
     spelled_hit,
     spelled_out,
     split_units,
+    unescaped,
 )
 from rag.types import Chunk, Hit
 
@@ -96,7 +101,11 @@ def test_a_row_of_a_document_is_known_by_its_span() -> None:
     found = row_at(WATER, walnut.start, walnut.end)
     assert found is not None
     assert found.values == walnut.values
-    assert row_at(WATER, walnut.start, walnut.end - 1) is None
+    # A span may end within a cell, but not within another row
+    cut = row_at(WATER, walnut.start, walnut.end - 1)
+    assert cut is not None
+    assert cut.shown() == "Walnut · Water m³: 49,064 · Staff: 28"
+    assert row_at(WATER, walnut.start, walnut.end + 4) is None
     assert row_at(WATER, 3, 8) is None
     for shown in (walnut.shown(), "Walnut · Staff: 280", "Walnut · 49,064", "Site: Walnut"):
         assert is_shown(walnut, shown)
@@ -109,6 +118,65 @@ def test_a_row_of_a_document_is_known_by_its_span() -> None:
         "",
     ):
         assert not is_shown(walnut, wrong)
+
+
+def test_a_shown_cell_may_begin_another() -> None:
+    [row] = find_rows("|  |  |  |\n|---|---|---|\n| ship | 1 | 12 |\n")
+    assert row.shown([row.values[2]]) == "ship · 12"
+    assert is_shown(row, "ship · 12")
+    [row] = find_rows("|  |  |  |\n|---|---|---|\n| ship | a | a · b |\n")
+    assert is_shown(row, "ship · a · b")
+    assert not is_shown(row, "ship · b")
+
+
+TABLE = "| Site | Water |\n|---|---|\n| Walnut | 49 |\n| - | - |\n| Tulip | 12 |\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TABLE,
+        f"# Sites\n{TABLE}",  # no blank line above
+        f"Use of water\n \n{TABLE}",
+        f"# Sites\n\nA text.\n\n{TABLE}".replace("\n", "\r\n"),
+        f"| A | B |\n|---|---|\n| 1 | 2 |\n{TABLE}",  # two tables, nothing between them
+        f"| Use of water |  |\n{TABLE}",
+    ],
+)
+def test_a_row_has_the_names_of_its_columns_wherever_its_table_stands(text: str) -> None:
+    rows = find_rows(text)
+    walnut, tulip = (next(row for row in rows if row.values[0].text == name) for name in ("Walnut", "Tulip"))
+    assert (walnut.shown(), tulip.shown()) == ("Walnut · Water: 49", "Tulip · Water: 12")
+    for row in rows:
+        found = row_at(text, row.start, row.end)
+        assert found is not None
+        assert found.values == row.values
+
+
+def test_a_text_may_begin_within_a_row() -> None:
+    [x, y] = find_rows("| Staff |\n|---|---|\n| Walnut | 280 |\n")
+    assert (x.shown(), y.shown()) == ("Staff", "Walnut · 280")
+
+
+def test_a_context_holds_for_its_chunk_alone() -> None:
+    text = "| a | b |\n|---|---|\n| 1 | 2 |\n\nProse.\n\n| x | y |\n|---|---|\n| 5 | 6 |\n| 7 | 8 |\n"
+    at = text.index("| 7")
+    chunk = Chunk("id", "a.md", 1, at, len(text), text[at:], context="| x | y |")
+    for start, shown in ((text.index("| 1"), ["1 · 2", "5 · y: 6", "7 · y: 8"]), (0, None)):
+        rows = rows_of(Hit(chunk, start, len(text), text[start:], 1.0, "trimmed"))
+        assert [row.shown() for row in rows] == (shown or ["1 · b: 2", "5 · y: 6", "7 · y: 8"])
+
+
+def test_a_bar_in_a_cell_is_read_as_it_is_written() -> None:
+    cells = ["C:\\", "a\\|b", "|", "x"]
+    assert [unescaped(text) for _, _, text in cells_of(table_row(cells))] == cells
+
+
+def test_long_lines_of_dashes_take_linear_time() -> None:
+    line = "|" + "- " * 200_000 + "x"
+    assert not is_rule(line)
+    assert [row.values[0].text[:3] for row in find_rows(line)] == ["- -"]
+    assert len(markdown_blocks(f"a | b\n- | -{' ' * 200_000}x\n")) == 1
 
 
 def test_a_row_is_one_unit_whatever_stands_in_it() -> None:
@@ -144,6 +212,9 @@ def test_spelling_out_never_loses_a_place(above: list[str], lines: list[str]) ->
     made, origins = spelled_out(text, find_rows(text, "\n".join(above)))
     for start, end, origin in origins:
         assert made[start:end] == text[origin : origin + end - start]
+    for row in find_rows(text):
+        assert (at := row_at(text, row.start, row.end)) is not None
+        assert is_shown(at, row.shown())
     for row in find_rows(text, "\n".join(above)):
         assert is_shown(row, row.shown())
         for value in row.values:

@@ -46,7 +46,7 @@ def pack(words: Sequence[WordBox]) -> bytes:
 
 
 def quantised(rows: np.ndarray) -> np.ndarray:
-    """Return rows of start, end, page, x0, y0, x1, y1, (n_words, 7), as whole numbers: places in quarters of a point."""
+    """Return rows of start, end, page, x0, y0, x1, y1, (n_words, 7), as whole numbers, places in quarters of points."""
     scaled = rows.copy()
     scaled[:, 3:] = np.clip(scaled[:, 3:], -_MOST_POINTS, _MOST_POINTS) * _SCALE
     rounded: np.ndarray = np.round(scaled).astype(np.int32)

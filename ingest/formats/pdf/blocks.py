@@ -108,8 +108,9 @@ def _paragraphs(lines: Sequence[Line]) -> list[PageBlock]:
 def _prose(lines: Sequence[Line]) -> list[PageBlock]:
     column = _Column(lines)
     blocks: list[PageBlock] = []
+    firsts = {line.words[0].text for line in lines}
     for line in lines:
-        marks = _mark_words(line)
+        marks = 0 if _is_initial(line.words[0].text, firsts) else _mark_words(line)
         if (
             blocks
             and not (marks and column.may_be_item(blocks[-1], line))
@@ -128,6 +129,13 @@ def _prose(lines: Sequence[Line]) -> list[PageBlock]:
         block.indented = column.is_indented(block)
     _set_depths(blocks)
     return blocks
+
+
+def _is_initial(text: str, firsts: set[str]) -> bool:
+    """Return whether a capital and a full stop begin a name: no line begins with the letter before or after it."""
+    if len(text) != 2 or text[1] != "." or not "A" <= text[0] <= "Z":
+        return False
+    return not firsts & {f"{chr(ord(text[0]) - 1)}.", f"{chr(ord(text[0]) + 1)}."}
 
 
 def _mark_words(line: Line) -> int:

@@ -456,7 +456,7 @@ def test_long_documents_are_read_in_parts() -> None:
                 canvas,
                 60,
                 700,
-                wrapped(canvas, f"Part {number * 7} begins with this. {LEFT} And it ends within", 400),
+                wrapped(canvas, f"part {number * 7} begins with this. {LEFT} And it ends within", 400),
             )
             canvas.drawString(60, 30, str(number))
 
@@ -465,11 +465,11 @@ def test_long_documents_are_read_in_parts() -> None:
     loaded = read(*[pages(number) for number in range(1, 200)])
     assert loaded.text.count("Papers of the society") == 1
     assert all(
-        loaded.text[start:].startswith(f"Part {at * 7 + 7} begins")
+        loaded.text[start:].startswith(f"part {at * 7 + 7} begins")
         for at, start in enumerate(loaded.pages)
         if at
     )
-    assert loaded.text.count("ends within Part") == 198
+    assert loaded.text.count("ends within part") == 198
 
 
 def test_what_only_looks_like_a_head_is_kept() -> None:

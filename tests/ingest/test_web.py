@@ -100,7 +100,9 @@ def test_tabs_head_their_panels() -> None:
 
 
 def test_questions_in_terms_and_titles_of_pages_with_panels() -> None:
-    body = "<dl><dt><button>What is the fee?</button><dd hidden>7 crowns.</dl><details><summary>More</summary>x"
+    body = (
+        "<dl><dt><button>What is the fee?</button><dd hidden>7 crowns.</dl><details><summary>More</summary>x"
+    )
     text = "# Help\n\nWhat is the fee? 7 crowns.\n\n## More\n\nx"
     assert page(body, "<title>Help</title>") == text
 

@@ -11,7 +11,7 @@ from eval.benchmarks.operations.promises import ABSENT, CORPUS, Client, Promise,
 from rag.settings import Settings
 from tests.served import Site, served, upload
 
-KILLS = 5
+KILLS = 3
 
 
 def test_a_server_that_is_killed_keeps_its_word(tmp_path: Path) -> None:

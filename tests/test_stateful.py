@@ -315,7 +315,7 @@ def _settings(**more: Any) -> settings:
 
 def test_any_history_holds_what_a_dictionary_holds() -> None:
     run_state_machine_as_test(
-        Histories, settings=_settings(max_examples=30, stateful_step_count=40, derandomize=True)
+        Histories, settings=_settings(max_examples=20, stateful_step_count=40, derandomize=True)
     )
 
 

@@ -136,7 +136,7 @@ Read = tuple[int, int]
 def read_around(question: str, chosen: Sequence[Sentence], reader: Reader) -> dict[Read, Reading]:
     """Read the pieces of evidence that contain the chosen sentences, and of tables the chosen rows one by one."""
     wanted = {_read_with(sentence): sentence for sentence in chosen}
-    texts = [_spelled(sentence) for sentence in wanted.values()]
+    texts = [_spelled(sentence, question) for sentence in wanted.values()]
     readings = reader.read_all(question, [text for text, _ in texts])
     return {
         read: _in_the_original(reading, origins)
@@ -148,10 +148,11 @@ def _read_with(sentence: Sentence) -> Read:
     return sentence.evidence.label, sentence.row.start if sentence.row else -1
 
 
-def _spelled(sentence: Sentence) -> tuple[str, list[tuple[int, int, int]]]:
+def _spelled(sentence: Sentence, question: str) -> tuple[str, list[tuple[int, int, int]]]:
     """Return what the reader reads of a sentence's evidence, and where its parts stand in the hit's text.
 
-    It begins with what the document is called, the heading and, of a row, its table's caption.
+    It begins with what the document is called, the heading and, of a row, its table's caption, if the question has
+    words of these that the text lacks: the reader was trained on bare texts.
     """
     hit, place = sentence.evidence.hit, place_of(sentence.evidence.hit)
     if sentence.row is None:
@@ -160,7 +161,8 @@ def _spelled(sentence: Sentence) -> tuple[str, list[tuple[int, int, int]]]:
         text, origins = spelled_row(sentence.row.moved(-hit.start))
         if sentence.row.caption not in place:
             place = f"{place}. {sentence.row.caption}" if place else sentence.row.caption
-    before = f"{place}. " if place else ""
+    missing = set(question_terms(question)) - set(text_terms(text))
+    before = f"{place}. " if missing & set(text_terms(place)) else ""
     return before + text, [(start + len(before), end + len(before), origin) for start, end, origin in origins]
 
 

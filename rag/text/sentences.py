@@ -50,6 +50,8 @@ _BEGINNING = re.compile(_OPENING + r"(?:[^\W\d_a-zß-öø-ÿ]|\d|$)")
 _ANY_BEGINNING = re.compile(_OPENING + r"(?:\w|$)")
 _LAST_WORD = re.compile(r"[\w.]+$")
 _NEXT_WORD = re.compile(r"\W*(\w*)")
+# "1.2. Item" and "IV. Item" at the beginning of a line.
+_LABEL = re.compile(r"\d+(?:\.\d+)+|[IVXLC]{2,6}")
 _ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _LOOK_BACK, _LOOK_AHEAD = 16, 16  # characters: the longest abbreviation, the longest starter
 
@@ -104,13 +106,9 @@ def _ends_after(word: str, before: str, following: str) -> bool:
     """Return whether the stop after `word` ends a sentence rather than an abbreviation or a list number."""
     if word.isdigit():
         # "12. Item" at the beginning of a sentence is a list number.
-        return before.rstrip(" \t")[-1:] not in (
-            "\n",
-            "",
-            ".",
-            "!",
-            "?",
-        )
+        return before.rstrip(" \t")[-1:] not in ("\n", "", ".", "!", "?")
+    if _LABEL.fullmatch(word) and before.rstrip(" \t")[-1:] in ("\n", ""):
+        return False
     lowered, upcoming = word.lower(), _next_word(following)
     if lowered in _NAME_FOLLOWS or (len(word) == 1 and word.isupper() and word != "I"):
         return False

@@ -133,7 +133,7 @@ def test_openapi_describes_every_route_and_its_problems(site: Site) -> None:
     described = site.client.get("/openapi.json").json()
     operations = {(method, path) for path, methods in described["paths"].items() for method in methods}
     assert ("post", "/v1/corpora/{corpus}/documents") in operations
-    assert len(operations) == 22
+    assert len(operations) == 23
     for path, methods in described["paths"].items():
         for operation in methods.values():
             if path.startswith("/v1/"):

@@ -31,6 +31,7 @@ CITATION = {
     "label",
     "answer_start",
     "answer_end",
+    "boxes",
 }
 ANSWER = {
     *("answer", "answerable", "question", "strategy", "confidence", "reason", "notes", "recalled", "facts"),

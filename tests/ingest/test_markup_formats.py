@@ -75,6 +75,13 @@ def test_xml_that_is_broken_or_hostile() -> None:
     assert "&x;" in read(outside, "a.xml")
 
 
+def test_xml_in_an_encoding_of_browsers() -> None:
+    source = '<?xml version="1.0" encoding="iso-8859-1"?>\n<a><b>Größe: 5 €</b><c>x</c></a>'
+    assert load(source.encode("cp1252"), "a.xml").text == "b: Größe: 5 €\nc: x"
+    mixed = f"{source[:-4]}Übermaß</a>".replace("iso-8859-1", "utf-8").encode() + b"<!-- \xfc -->"
+    assert load(mixed, "a.xml").omissions[0].kind == "byte read as Windows-1252 among UTF-8"
+
+
 def make_epub(*chapters: str, **more: bytes) -> bytes:
     items = "".join(
         f'<item id="c{n}" href="c%20{n}.xhtml" media-type="application/xhtml+xml"/>'

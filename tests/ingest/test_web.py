@@ -92,6 +92,27 @@ def test_questions_on_buttons_head_their_answers() -> None:
     assert text == "## Help\n\n### Who pays?\n\nYou."
 
 
+def test_tabs_head_their_panels() -> None:
+    assert page(
+        "<h2>Prices</h2><ul role=tablist><li role=tab id=a>Plan A<li role=tab aria-controls=q>Plan B</ul>"
+        "<div role=tabpanel aria-labelledby=a><p>5 crowns.</div><div role=tabpanel id=q hidden><p>7 crowns.</div>"
+    ) == ("## Prices\n\n### Plan A\n\n5 crowns.\n\n### Plan B\n\n7 crowns.")
+
+
+def test_questions_in_terms_and_titles_of_pages_with_panels() -> None:
+    body = (
+        "<dl><dt><button>What is the fee?</button><dd hidden>7 crowns.</dl><details><summary>More</summary>x"
+    )
+    text = "# Help\n\nWhat is the fee? 7 crowns.\n\n## More\n\nx"
+    assert page(body, "<title>Help</title>") == text
+
+
+def test_rows_with_names_and_columns_without() -> None:
+    assert page("<table><tr><th>Monday<td>9-12<td>14-18<tr><th>Sunday<td colspan=2>closed</table>") == (
+        "|  |  |  |\n| --- | --- | --- |\n| Monday | 9-12 | 14-18 |\n| Sunday | closed | closed |"
+    )
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [

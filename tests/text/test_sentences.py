@@ -37,6 +37,11 @@ def test_empty_and_blank_texts() -> None:
         ("Apple Inc. The firm grew. Apple Inc. Chief", ["Apple Inc.", "The firm grew.", "Apple Inc. Chief"]),
         ("The answer is no. He left. See No. 5.", ["The answer is no.", "He left.", "See No. 5."]),
         ("1. Pay. 2. Leave.", ["1. Pay.", "2. Leave."]),
+        ("1.2. Plots are small.\n\nIV. Fire is banned.", ["1.2. Plots are small.", "IV. Fire is banned."]),
+        (
+            "Take version 2.8. Then ask Henry IV. He knows.",
+            ["Take version 2.8.", "Then ask Henry IV.", "He knows."],
+        ),
         ("It was 1990. Then it rained.", ["It was 1990.", "Then it rained."]),
         ("Wait ... what? No... Yes", ["Wait ... what?", "No...", "Yes"]),
         ("今日は。明日も！終わり", ["今日は。", "明日も！", "終わり"]),

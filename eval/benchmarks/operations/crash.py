@@ -68,7 +68,7 @@ def live(home: Path, seed: int, kills: int) -> Life:
             renewal = chance.randrange(1 << 30) if chance.random() < RENEWING else None
             killed = _kill_at_work(home, clients, after_s, stopping=moment == STOPPING, renewal=renewal)
         life.kills[moment] += killed
-    with running_server(home) as server:
+    with running_server(home, compressor="none") as server:
         _verify(server, clients, everything=True)
     for client in clients:
         life.operations += client.operations
@@ -83,7 +83,7 @@ def live(home: Path, seed: int, kills: int) -> Life:
 
 
 def _kill_at_start(home: Path, after_s: float) -> bool:
-    process = start_server(home, free_port())
+    process = start_server(home, free_port(), compressor="none")
     time.sleep(after_s)
     return _kill(process)
 
@@ -96,7 +96,7 @@ def _kill_at_work(
     Args:
         renewal: seed of a process that rebuilds the corpus meanwhile; None for none.
     """
-    with running_server(home) as server, _renewed(home, renewal):
+    with running_server(home, compressor="none") as server, _renewed(home, renewal):
         _verify(server, clients)
         address = str(server.client.base_url)
         threads = [threading.Thread(target=client.work, args=(address,)) for client in clients]

@@ -29,7 +29,7 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     archive = Archive(data, name, limits)
     _check_rights(archive, name)
     package_path = _package_path(archive, name)
-    package = parse_xml(archive.read(package_path), name)
+    package = _xml(archive, package_path, name)
     items = {item.get("id"): item for item in package.iter() if local_name(item) == "item"}
     spine = [items.get(ref.get("idref")) for ref in package.iter() if local_name(ref) == "itemref"]
     if len(spine) > limits.max_pages:
@@ -54,16 +54,23 @@ def _chapter(archive: Archive, folder: str, item: Any, place: str) -> tuple[str,
     if item.get("media-type") not in _PAGES:
         return "", [Omission("chapter that is no text", f"{place} ({target})")]
     content = archive.read(member)
-    page = convert(decode(content, member, declared_charset(content)).text, titled=False)
+    decoded = decode(content, member, declared_charset(content))
+    page = convert(decoded.text, titled=False)
     missed = [
-        Omission(it.kind, f"{place}, {it.place}" if it.place else place, it.count) for it in page.omissions
+        Omission(it.kind, f"{place}, {it.place}" if it.place else place, it.count)
+        for it in (*decoded.omissions, *page.omissions)
     ]
     return page.text, missed
 
 
+def _xml(archive: Archive, member: str, name: str) -> Any:
+    content = archive.read(member)
+    return parse_xml(decode(content, name, declared_charset(content)).text, name)
+
+
 def _package_path(archive: Archive, name: str) -> str:
     if _CONTAINER in archive:
-        for element in parse_xml(archive.read(_CONTAINER), name).iter():
+        for element in _xml(archive, _CONTAINER, name).iter():
             path = element.get("full-path")
             if local_name(element) == "rootfile" and path in archive:
                 return str(path)
@@ -78,7 +85,7 @@ def _package_path(archive: Archive, name: str) -> str:
 def _check_rights(archive: Archive, name: str) -> None:
     if _RIGHTS not in archive:
         return
-    for method in parse_xml(archive.read(_RIGHTS), name).iter():
+    for method in _xml(archive, _RIGHTS, name).iter():
         algorithm = method.get("Algorithm") or ""
         if local_name(method) == "EncryptionMethod" and not any(font in algorithm for font in _FONTS):
             raise UnreadableFile(f"{name} is copy-protected; only its bookshop's program can open it.")

@@ -36,24 +36,25 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     Raises:
         UnreadableFile: if it declares entities that multiply.
     """
+    decoded = decode(data, name, declared_charset(data))
     try:
-        root = parse_xml(data, name)
+        root = parse_xml(decoded.text, name)
     except MalformedXml as error:
-        decoded = decode(data, name, declared_charset(data))
         fault = Omission("markup that is not well-formed", error.place)
         return from_text(fenced(decoded.text, "xml"), {}, (*decoded.omissions, fault))
     if local_name(root) == "html":
-        page = convert(decode(data, name).text)
-        return from_text(page.text, page.metadata, page.omissions)
+        page = convert(decoded.text)
+        return from_text(page.text, page.metadata, (*decoded.omissions, *page.omissions))
     if local_name(root) not in _DOCUMENTS and _mixed_share(root) < _MIXED_SHARE:
         value = _value(root)
         records = value if isinstance(value, dict) else {local_name(root): value}
-        return from_text(write_records(records, name, limits), {})
+        return from_text(write_records(records, name, limits), {}, decoded.omissions)
     page_root = as_page(root)
     omissions: Counter[tuple[str, str]] = Counter()
     writer = PageWriter(Visibility(page_root), omissions)
     writer.write(page_root)
-    return from_text(writer.text(), {"title": _title(root)}, omissions_of(omissions))
+    named = (*decoded.omissions, *omissions_of(omissions))
+    return from_text(writer.text(), {"title": _title(root)}, named)
 
 
 def _mixed_share(root: Any) -> float:

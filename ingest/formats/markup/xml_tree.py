@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from lxml import etree
 
 from rag.errors import UnreadableFile
+
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
 
 class MalformedXml(UnreadableFile):
@@ -17,8 +20,8 @@ class MalformedXml(UnreadableFile):
         self.place = place
 
 
-def parse_xml(data: bytes, name: str) -> Any:
-    """Return the root element; comments and processing instructions are left out.
+def parse_xml(source: str, name: str) -> Any:
+    """Return the root element of decoded XML; comments and processing instructions are left out.
 
     Entities that the file declares are replaced within libxml2's bounds, external ones never.
 
@@ -30,7 +33,8 @@ def parse_xml(data: bytes, name: str) -> Any:
         resolve_entities="internal", no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
     )
     try:
-        return etree.fromstring(data, parser=parser)
+        # Without the declaration, whose encoding is no longer so; its newline keeps the lines' numbers.
+        return etree.fromstring(_DECLARATION.sub("", source).encode("utf-8", "replace"), parser=parser)
     except etree.XMLSyntaxError as error:
         if "amplification" in str(error) or "entity reference loop" in str(error).lower():
             raise UnreadableFile(

@@ -99,4 +99,4 @@ class BlockWriter:
     def _open_title(self) -> None:
         """Let the coming line be the heading of what it opens, where headings can stand."""
         if not (self._lists or self._in_cell or self._quotes or self._terms):
-            self._heading = min(self._level + 1, 6)
+            self._heading = min(max(self._level, 1) + 1, 6)

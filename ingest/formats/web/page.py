@@ -106,6 +106,14 @@ class PageWriter(BlockWriter):
         if kind is not None:
             self._leave_out(element, kind)
             return True
+        if self._visibility.labels_panel(element):
+            return True
+        label = self._visibility.label(element)
+        if label:
+            self._flush()
+            self._open_title()
+            self._line.append(label)
+            self._flush()
         special = _SPECIAL.get(tag)
         if special is not None:
             return special(self, element)
@@ -254,7 +262,7 @@ class PageWriter(BlockWriter):
         return True
 
     def _button(self, element: Any) -> bool:
-        if any(_heading_level(above) or above.tag == "summary" for above in element.iterancestors()):
+        if any(_heading_level(above) or above.tag in ("summary", "dt") for above in element.iterancestors()):
             return False
         if self._visibility.controls(element):
             if not _WORD.search(element.text_content()):

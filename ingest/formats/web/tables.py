@@ -54,6 +54,9 @@ def write(table: Any, cell_text: CellWriter) -> str:
     if not heads and body and _names_columns(body[0]):
         # A header row that the file marks by its cells alone.
         return write_table(lay_out([*body, *feet]), caption=caption)
+    if not heads and all(_has_label(cells) for _, cells in _rows(table)):
+        # Each row has a name, the columns have none.
+        return write_table(lay_out([*body, *feet]), caption=caption, header_rows=0)
     count = len(lay_out(heads)) if heads and any(cell.text for row in heads for cell in row) else None
     grid = lay_out([*heads, *body, *feet])
     if not heads and len(grid) == 1:
@@ -119,6 +122,11 @@ def _line(blocks: list[str]) -> str:
 def _span(cell: Any, name: str) -> int:
     stated = (cell.get(name) or "1").strip()
     return int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 6 and int(stated) else 1
+
+
+def _has_label(cells: list[Any]) -> bool:
+    """Return whether a row begins with a header cell and goes on with values."""
+    return len(cells) > 1 and cells[0].tag == "th" and all(cell.tag == "td" for cell in cells[1:])
 
 
 def _names_columns(row: list[Cell]) -> bool:

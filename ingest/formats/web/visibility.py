@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from lxml import etree
+
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _PANEL_ROLES = frozenset(("tabpanel", "dialog", "alertdialog", "region", "tooltip", "listbox", "group"))
 _PANEL_CLASS = re.compile(
@@ -39,11 +41,20 @@ class Visibility:
     def __init__(self, root: Any) -> None:
         self._root = root
         self._text: str | None = None
+        self._labels = _labels(root)
         self._reachable: set[str] = set()
         for attribute in _REFERENCES:
             for stated in root.xpath(f"//@{attribute}"):
                 if attribute != "href" or stated.startswith("#"):
                     self._reachable.update(part.lstrip("#.") for part in stated.split())
+
+    def label(self, panel: Any) -> str:
+        """Return the text of the tab that opens a panel; "" if there is none."""
+        return self._labels.get(panel, "")
+
+    def labels_panel(self, element: Any) -> bool:
+        """Return whether an element is a tab, whose text heads its panel."""
+        return element.get("role") == "tab" and element in self._labels
 
     def stands_twice(self, text: str) -> bool:
         """Return whether the page holds a text, with single blanks, more than once."""
@@ -84,6 +95,23 @@ class Visibility:
         if element.get("id") in self._reachable or element.tag == "dialog":
             return True
         return _looks_like_panel(element) or _follows_a_title(element)
+
+
+def _labels(root: Any) -> dict[Any, str]:
+    """Return the text of each tab, by the panel that it opens and by itself."""
+    panels = [element for element in root.iter(etree.Element) if element.get("role") == "tabpanel"]
+    if not panels:
+        return {}
+    tabs = [element for element in root.iter(etree.Element) if element.get("role") == "tab"]
+    by_id = {tab.get("id"): tab for tab in tabs}
+    by_panel = {tab.get("aria-controls"): tab for tab in tabs}
+    labels: dict[Any, str] = {}
+    for panel in panels:
+        tab = by_id.get(panel.get("aria-labelledby")) if panel.get("aria-labelledby") else None
+        tab = by_panel.get(panel.get("id")) if tab is None and panel.get("id") else tab
+        if tab is not None:
+            labels[panel] = labels[tab] = " ".join(tab.text_content().split())
+    return labels
 
 
 def _looks_like_panel(element: Any) -> bool:

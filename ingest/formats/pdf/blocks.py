@@ -19,9 +19,7 @@ BlockKind = Literal["text", "heading", "item", "table", "figure", "margin", "cod
 # The font's height of text that is not in a page's own lines: small, so that it heads nothing.
 BESIDE_SIZE = 1.0
 _BULLETS = frozenset("•●▪■◦‣⁃∙·*–—-o❖➢➤✓✔►▶◆\uf0b7\uf0a7\uf0d8\uf076\uf02d")
-_NUMBERED = re.compile(
-    r"[\[(]?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[.)\]]|\(?\d{1,2}(?:\.\d{1,2}){1,4}[.)]?"
-)
+_NUMBERED = re.compile(r"[\[(]?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[.)\]]")
 _SENTENCE_END = re.compile(r"[.!?:;…。！？؟۔]['\"”’»)\]]*$")
 # Shares of the font's height.
 _PARAGRAPH_GAP = 1.22  # of the usual distance between lines

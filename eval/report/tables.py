@@ -273,6 +273,21 @@ def _first_token() -> str:
     return markdown_table(("generator", *names), rows)
 
 
+def _documents() -> str:
+    figures = newest("documents")["figures"]
+    rows = [(one["case"], one["question"], one["answer_holds"], one["held"]) for one in figures["listed"]]
+    counted = f"{figures['answered']} of {figures['questions']} answered, {figures['found']} more found"
+    return f"{counted}.\n\n" + markdown_table(("case", "question", "the answer holds", ""), rows)
+
+
+def _rows() -> str:
+    figures = newest("rows")["figures"]
+    keys = ("questions", "right", "refused", "another row", "another cell", "absent rows refused")
+    return markdown_table(
+        ("table", *keys), [(name, *(row[key] for key in keys)) for name, row in figures.items()]
+    )
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "headline": _headline,
     "settings": settings_table,
@@ -293,6 +308,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "peers": _peers,
     "nfcorpus": _named_figures("nfcorpus"),
     "handbook": _named_figures("handbook"),
+    "documents": _documents,
+    "rows": _rows,
     "lexical": _lexical,
     "sync": _named_figures("sync"),
     "scale": _scale,

@@ -16,6 +16,8 @@ _SCALE = 4
 _VERSION = 1
 _HEAD = struct.Struct("<BI")
 _COLUMNS = 7
+# Points from the top left that a page may reach; differences that two bytes hold.
+_MOST_POINTS, _NARROW = 100_000_000, 32_000
 # Bytes of unpacked boxes; more comes from no text that is accepted.
 _MOST_BYTES = 800_000_000
 # Words on one line overlap by this share of the lower one's height.
@@ -40,29 +42,36 @@ class WordBox:
 def pack(words: Sequence[WordBox]) -> bytes:
     """Pack boxes of words, sorted by start; none gives b""."""
     rows = [(word.start, word.end, word.page, word.x0, word.y0, word.x1, word.y1) for word in words]
-    return pack_rows(np.array(rows, dtype=np.float64).reshape(-1, _COLUMNS))
+    return pack_rows(quantised(np.array(rows, dtype=np.float64).reshape(-1, _COLUMNS)))
+
+
+def quantised(rows: np.ndarray) -> np.ndarray:
+    """Return rows of start, end, page, x0, y0, x1, y1, (n_words, 7), as whole numbers, places in quarters of points."""
+    scaled = rows.copy()
+    scaled[:, 3:] = np.clip(scaled[:, 3:], -_MOST_POINTS, _MOST_POINTS) * _SCALE
+    rounded: np.ndarray = np.round(scaled).astype(np.int32)
+    return rounded
 
 
 def pack_rows(rows: np.ndarray) -> bytes:
-    """Pack boxes given as start, end, page, x0, y0, x1 and y1, (n_words, 7), sorted by start.
+    """Pack rows of `quantised`, sorted by start.
 
     Each is stored as its difference from the one before it, column by column, which compresses well.
     """
     if not len(rows):
         return b""
-    table = np.empty(rows.shape, dtype=np.int64)
-    edges = np.round(np.clip(rows[:, 3:], -8_000, 8_000_000) * _SCALE).astype(np.int64)
-    start, end, page = rows[:, :3].astype(np.int64).T
-    table[:, 0] = np.diff(start, prepend=0) - np.concatenate([[0], (end - start)[:-1] + 1])
-    table[:, 1] = end - start
-    table[:, 2] = np.diff(page, prepend=0)
-    table[:, 3] = edges[:, 0] - np.concatenate([[0], edges[:-1, 2]])
-    table[:, 4] = edges[:, 2] - edges[:, 0]
-    table[:, 5] = np.diff(edges[:, 1], prepend=0)
-    table[:, 6] = np.diff(edges[:, 3] - edges[:, 1], prepend=0)
-    narrow = abs(table).max() < 32_000
-    columns = np.ascontiguousarray(table.T.astype("<i2" if narrow else "<i4"))
-    return _HEAD.pack(_VERSION if narrow else _VERSION + 1, len(rows)) + zlib.compress(columns.tobytes(), 6)
+    start, end, page, x0, y0, x1, y1 = rows.T
+    gap = np.diff(start, prepend=np.int32(0))
+    gap[1:] -= (end - start)[:-1] + 1
+    gap[0] -= 1
+    step = x0.copy()
+    step[1:] -= x1[:-1]
+    columns = [gap, end - start, np.diff(page, prepend=np.int32(0)), step, x1 - x0]
+    columns += [np.diff(y0, prepend=np.int32(0)), np.diff(y1 - y0, prepend=np.int32(0))]
+    narrow = all(column.min() > -_NARROW and column.max() < _NARROW for column in columns)
+    kind = "<i2" if narrow else "<i4"
+    content = b"".join(column.astype(kind).tobytes() for column in columns)
+    return _HEAD.pack(_VERSION if narrow else _VERSION + 1, len(rows)) + zlib.compress(content, 6)
 
 
 def unpack(packed: bytes) -> list[WordBox]:
@@ -122,7 +131,7 @@ def _columns(packed: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
     except (zlib.error, ValueError) as error:
         raise ValueError(f"damaged boxes ({error})") from error
     lengths = table[1]
-    starts = np.cumsum(table[0] + np.concatenate([[0], lengths[:-1] + 1]))
+    starts = np.cumsum(table[0] + np.concatenate([[1], lengths[:-1] + 1]))
     # x0[i] = x1[i - 1] + gap[i], and x1[i] = x0[i] + width[i]
     x1 = np.cumsum(table[3] + table[4])
     x0 = x1 - table[4]

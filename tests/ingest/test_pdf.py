@@ -371,3 +371,114 @@ def test_a_page_is_rendered_with_marks() -> None:
     assert plain != marked
     with pytest.raises(NotFound, match="Page 2 does not exist"):
         render_page(data, 2, [], 1.0)
+
+
+# Pages as people make them
+
+
+def test_an_invoice_keeps_addresses_apart_from_the_table() -> None:
+    def page(canvas: Canvas) -> None:
+        lines(canvas, 60, 750, ["Heron Supplies Ltd", "14 Quay Street", "Port Ellis"])
+        lines(canvas, 340, 750, ["Marsh & Sons", "3 Hill Road", "Upper Fenwick"])
+        rows = [
+            ["Item", "Qty", "Unit price", "Amount"],
+            ["Pump seal, 40 mm", "12", "4.50", "54.00"],
+            ["Delivery", "1", "9.00", "9.00"],
+        ]
+        table(canvas, 640, rows, [60, 260, 330, 420, 520])
+        canvas.drawString(332, 590, "Total due")
+        canvas.drawRightString(516, 590, "63.00")
+
+    text = read(page).text
+    assert "| Item | Qty | Unit price | Amount |" in text
+    assert "| Pump seal, 40 mm | 12 | 4.50 | 54.00 |" in text
+    assert text.index("Port Ellis") < text.index("Marsh") < text.index("| Item")
+
+
+def test_a_box_at_the_side_is_read_after_the_text() -> None:
+    def page(canvas: Canvas) -> None:
+        lines(canvas, 60, 780, wrapped(canvas, f"{LEFT} {RIGHT}", 300))
+        canvas.setFont("Helvetica", 8)
+        lines(canvas, 400, 776, ["Founded in 1703", "Nine beds", "Open on Sundays", "No dogs"], 10)
+
+    assert read(page).text.startswith(f"{LEFT} {RIGHT}\n\n")
+
+
+def test_listings_and_leaders_and_line_numbers() -> None:
+    def listing(canvas: Canvas) -> None:
+        lines(canvas, 60, 780, wrapped(canvas, LEFT, 400))
+        canvas.setFont("Courier", 10)
+        lines(canvas, 60, 700, ["def mill(grain):", "    return grain * 2", "print(mill(4))"])
+
+    assert "```\ndef mill(grain):\n    return grain * 2\nprint(mill(4))\n```" in read(listing).text
+
+    def contents(canvas: Canvas) -> None:
+        for y, title, number in ((700, "Seeds", 3), (680, "Beds and walls", 9), (660, "The tower", 14)):
+            canvas.drawString(60, y, title + " ." * (60 - len(title)) + f" {number}")
+
+    assert [line.split("|")[1:3] for line in read(contents).text.splitlines()[-2:]] == [
+        [" Beds and walls ", " 9 "],
+        [" The tower ", " 14 "],
+    ]
+
+    def transcript(canvas: Canvas) -> None:
+        for at, line in enumerate(wrapped(canvas, f"{LEFT} {RIGHT} {LEFT}", 250)):
+            canvas.drawRightString(70, 700 - 20 * at, str(at + 1))
+            canvas.drawString(90, 700 - 20 * at, line)
+
+    assert read(transcript).text == f"{LEFT} {RIGHT} {LEFT}"
+
+
+def test_names_of_several_lines_stand_over_their_columns() -> None:
+    def page(canvas: Canvas) -> None:
+        canvas.drawCentredString(370, 730, "July 1, 2023")
+        for x0, x1 in ((240, 310), (315, 425), (430, 500)):  # the rule is cut
+            canvas.line(x0, 727, x1, 727)
+        for right, names in ((300, ["Cost"]), (410, ["Cash and", "Equivalents"]), (490, ["Fair", "Value"])):
+            for at, name in enumerate(reversed(names)):
+                canvas.drawRightString(right, 700 + 11 * at, name)
+        for y, row in ((680, ["Bonds", "1,250", "31", "1,281"]), (660, ["Notes", "420", "7", "427"])):
+            canvas.drawString(60, y, row[0])
+            for right, value in zip((300, 410, 490), row[1:], strict=True):
+                canvas.drawRightString(right, y, value)
+
+    names = ["Cost", "Cash and Equivalents", "Fair Value"]
+    assert (
+        read(page).text.splitlines()[0] == f"|  | {' | '.join(f'July 1, 2023 › {name}' for name in names)} |"
+    )
+
+
+def test_long_documents_are_read_in_parts() -> None:
+    def pages(number: int) -> Draw:
+        def page(canvas: Canvas) -> None:
+            canvas.drawString(60, 810, "Papers of the society")
+            lines(
+                canvas,
+                60,
+                700,
+                wrapped(canvas, f"part {number * 7} begins with this. {LEFT} And it ends within", 400),
+            )
+            canvas.drawString(60, 30, str(number))
+
+        return page
+
+    loaded = read(*[pages(number) for number in range(1, 200)])
+    assert loaded.text.count("Papers of the society") == 1
+    assert all(
+        loaded.text[start:].startswith(f"part {at * 7 + 7} begins")
+        for at, start in enumerate(loaded.pages)
+        if at
+    )
+    assert loaded.text.count("ends within part") == 198
+
+
+def test_what_only_looks_like_a_head_is_kept() -> None:
+    def pages(number: int) -> Draw:
+        return lambda canvas: lines(
+            canvas, 60, 780, [f"Order {number * 31}", "", f"Total due: {number * 12}.50"], 30
+        )
+
+    text = read(*[pages(number) for number in range(1, 9)]).text
+    assert all(
+        f"Order {number * 31}" in text and f"Total due: {number * 12}.50" in text for number in range(1, 9)
+    )

@@ -19,9 +19,7 @@ BlockKind = Literal["text", "heading", "item", "table", "figure", "margin", "cod
 # The font's height of text that is not in a page's own lines: small, so that it heads nothing.
 BESIDE_SIZE = 1.0
 _BULLETS = frozenset("•●▪■◦‣⁃∙·*–—-o❖➢➤✓✔►▶◆\uf0b7\uf0a7\uf0d8\uf076\uf02d")
-_NUMBERED = re.compile(
-    r"[\[(]?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[.)\]]|\(?\d{1,2}(?:\.\d{1,2}){1,4}[.)]?"
-)
+_NUMBERED = re.compile(r"[\[(]?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,5}|[IVX]{1,5})[.)\]]")
 _SENTENCE_END = re.compile(r"[.!?:;…。！？؟۔]['\"”’»)\]]*$")
 # Shares of the font's height.
 _PARAGRAPH_GAP = 1.22  # of the usual distance between lines
@@ -108,8 +106,9 @@ def _paragraphs(lines: Sequence[Line]) -> list[PageBlock]:
 def _prose(lines: Sequence[Line]) -> list[PageBlock]:
     column = _Column(lines)
     blocks: list[PageBlock] = []
+    firsts = {line.words[0].text for line in lines}
     for line in lines:
-        marks = _mark_words(line)
+        marks = 0 if _is_initial(line.words[0].text, firsts) else _mark_words(line)
         if (
             blocks
             and not (marks and column.may_be_item(blocks[-1], line))
@@ -128,6 +127,13 @@ def _prose(lines: Sequence[Line]) -> list[PageBlock]:
         block.indented = column.is_indented(block)
     _set_depths(blocks)
     return blocks
+
+
+def _is_initial(text: str, firsts: set[str]) -> bool:
+    """Return whether a capital and a full stop begin a name: no line begins with the letter before or after it."""
+    if len(text) != 2 or text[1] != "." or not "A" <= text[0] <= "Z":
+        return False
+    return not firsts & {f"{chr(ord(text[0]) - 1)}.", f"{chr(ord(text[0]) + 1)}."}
 
 
 def _mark_words(line: Line) -> int:

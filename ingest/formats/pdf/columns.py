@@ -19,6 +19,9 @@ _NARROWEST = 7.0  # a column of prose, in font heights
 _NEAR_GUTTER = 5.0  # font heights
 _MOST_DIGITS = 0.3
 _APART = 1.9  # font heights from one line to the next
+# A text with a box at its side has as many lines, and words in a line.
+_FEWEST_TEXT_LINES, _TEXT_WORDS = 5, 5.0
+_LEVEL = 0.12  # font heights between lines that stand level
 _MOST_DEPTH = 6
 _MOST_CANDIDATES = 24
 
@@ -147,7 +150,23 @@ def _parts_prose(rows: list[LineRow], gutter: _Gutter, rules: Sequence[Box]) -> 
     crossing = sum(
         1 for x0, y0, x1, _ in rules if x0 < gutter.x - 12 and x1 > gutter.x + 12 and top < y0 < bottom
     )
-    return crossing < 2 and _is_prose(left) and _is_prose(right)
+    if crossing >= 2:
+        return False
+    if _is_prose(left):
+        return _is_prose(right) or _stands_by_itself(right, left)
+    return _is_prose(right) and _stands_by_itself(left, right)
+
+
+def _stands_by_itself(lines: Sequence[Line], others: Sequence[Line]) -> bool:
+    """Return whether few lines stand level with those beside them, as in a box at the side of a text."""
+    if len(others) < _FEWEST_TEXT_LINES or sum(len(other.words) for other in others) < _TEXT_WORDS * len(
+        others
+    ):
+        return False  # names of columns
+    level = sum(any(abs(line.base - other.base) < _LEVEL * line.size for other in others) for line in lines)
+    characters = "".join(word.text for line in lines for word in line.words)
+    digits = sum(character.isdigit() for character in characters)
+    return level * 2 <= len(lines) and digits <= _MOST_DIGITS * len(characters)
 
 
 def _column_left(lines: Sequence[Line], x: float) -> list[Line]:

@@ -13,6 +13,8 @@ from ingest.formats.pdf.tables.grids import PageTable, TableCell
 # Than the text: a heading; and one that OCR saw.
 _LARGER, _LARGER_RECOGNISED = 1.12, 1.6
 _HEADING_CHARACTERS, _HEADING_LINES = 220, 4
+# The number of a section; the share of its title that is bold, names of programs aside.
+_SECTION, _MOSTLY = re.compile(r"(?:\d{1,2}\.)*\d{1,2}\.?"), 0.6
 _MOST_LEVELS = 4
 _FLOATS_BETWEEN = 8  # blocks that may stand between the parts of a paragraph
 _SAME_SIZE = 0.09
@@ -89,9 +91,19 @@ def _heading_size(block: PageBlock, body: float, bold_counts: bool) -> float:
     larger = _LARGER_RECOGNISED if block.lines[0].words[0].recognised else _LARGER
     if block.kind == "text" and size >= larger * body and len(text) > 1:
         return size
-    if bold_counts and block.bold and size >= 0.9 * body and not text.endswith((".", ",", ";")):
+    if bold_counts and _is_bold(block) and size >= 0.9 * body and not text.endswith((".", ",", ";")):
         return -1 if block.kind == "item" and block.mark_words else 0
     return -1
+
+
+def _is_bold(block: PageBlock) -> bool:
+    """Return whether a block is bold, or a numbered title of which most is."""
+    if block.bold:
+        return True
+    words = [word for line in block.lines for word in line.words]
+    letters = sum(len(word.text) for word in words)
+    numbered = len(words) > 1 and _SECTION.fullmatch(words[0].text) is not None and words[0].bold
+    return numbered and sum(len(word.text) for word in words if word.bold) > _MOSTLY * letters
 
 
 def _levels(sizes: Sequence[float]) -> dict[float, int]:

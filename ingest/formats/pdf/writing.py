@@ -13,6 +13,7 @@ from ingest.formats.pdf.page.direction import logical_order
 from ingest.formats.pdf.page.lines import Line, is_currency
 from ingest.formats.pdf.page.words import Word
 from ingest.formats.pdf.tables.grids import PageTable, TableCell
+from rag.text.boxes import quantised
 
 _HEADING_MARK = "#"
 _LINE_MARKS = "|-# "
@@ -33,7 +34,7 @@ class TextWriter:
         self._ends_item = False
         self._words: list[tuple[int, int, Word]] = []
         self._apart: set[int] = set()  # starts of words that heads and feet put before their page
-        self._rows: list[np.ndarray] = []  # (n_words, 7) each: start, end, page from 1, x0, y0, x1, y1
+        self._rows: list[np.ndarray] = []  # (n_words, 7) each, as `quantised` makes them
 
     @property
     def text(self) -> str:
@@ -61,25 +62,27 @@ class TextWriter:
     def settle(self) -> None:
         """Note where the words written so far stand, and let go of them."""
         if self._words:
-            self._rows.append(
-                np.array([(start, end, w.page + 1, w.x0, w.y0, w.x1, w.y1) for start, end, w in self._words])
-            )
+            rows = [(start, end, w.page + 1, w.x0, w.y0, w.x1, w.y1) for start, end, w in self._words]
+            self._rows.append(quantised(np.array(rows)))
         self._words = []
 
     def places(self) -> np.ndarray:
-        """Return start, end, page from 1, x0, y0, x1 and y1 of each word, (n_words, 7), sorted by start."""
+        """Return where the words stand, sorted by start, as `rag.text.boxes.pack_rows` takes them."""
         self.settle()
-        places = np.concatenate(self._rows) if self._rows else np.zeros((0, 7))
-        return places[np.lexsort((places[:, 1], places[:, 0]))]
+        if len(self._rows) != 1:
+            rows = np.concatenate(self._rows) if self._rows else np.zeros((0, 7), dtype=np.int32)
+            self._rows = [rows]
+        rows = self._rows[0]
+        self._rows = [rows[np.lexsort((rows[:, 1], rows[:, 0]))]]
+        return self._rows[0]
 
     def page_starts(self, pages: int) -> tuple[int, ...]:
         """Return the offset at which each page begins, rising; an empty page shares the next one's."""
-        places = self.places()
-        places = places[~np.isin(places[:, 0], list(self._apart))]
+        places, text = self.places(), self.text
+        within = ~np.isin(places[:, 0], list(self._apart))
         starts = np.full(pages, self._length, dtype=np.int64)
-        np.minimum.at(starts, places[:, 2].astype(np.int64) - 1, places[:, 0].astype(np.int64))
+        np.minimum.at(starts, places[within, 2] - 1, places[within, 0])
         starts[:1] = 0
-        text = self.text
         starts = np.array([_line_start(text, start) for start in starts.tolist()], dtype=np.int64)
         return tuple(np.minimum.accumulate(starts[::-1])[::-1].tolist())
 

@@ -17,6 +17,7 @@ _FEWEST_PAGES, _SHORT_DOCUMENT = 3, 6
 _FEWEST_PAGES_ELSEWHERE = 3  # that show a text, where not at the same place
 _SET_OFF = 1.35  # of the font's height: the step from a head to the text
 _NUMBERS = re.compile(r"\d+|\b[ivxlc]{1,6}\b", re.IGNORECASE)
+_DIGITS = re.compile(r"\d+")
 _PAGE_NUMBER = re.compile(
     r"(?:page|seite|p\.?|pagina|página)?\W*\d+\W*(?:(?:of|/|von|de)\W*\d+)?\W*", re.IGNORECASE
 )
@@ -28,7 +29,8 @@ class _Edge:
 
     page: int
     row: LineRow
-    key: str
+    text: str
+    key: str  # the text with its numbers left out
     y: float
     outermost: bool
 
@@ -54,7 +56,7 @@ def take_margins(
             if gone:
                 pages[page][:] = [line for line in pages[page] if id(line) not in gone]
             for edge in taken if from_top else reversed(taken):
-                text = " ".join(line.text for line in edge.row)
+                text = edge.text
                 if edge.key not in seen and not _PAGE_NUMBER.fullmatch(text) and any(map(str.isalpha, text)):
                     seen.add(edge.key)
                     kept.append((page, edge.row))
@@ -69,7 +71,7 @@ def _edges(page: int, rows: Sequence[LineRow], from_top: bool) -> list[_Edge]:
         if row[0].table is not None:
             break
         text = " ".join(line.text for line in row)
-        edges.append(_Edge(page, row, _NUMBERS.sub("#", text.casefold()), row[0].base, not edges))
+        edges.append(_Edge(page, row, text, _NUMBERS.sub("#", text.casefold()), row[0].base, not edges))
     return edges
 
 
@@ -88,10 +90,24 @@ def _repeated(edges: Sequence[Sequence[_Edge]]) -> set[tuple[int, str]]:
         anywhere = len(pages) >= _FEWEST_PAGES_ELSEWHERE
         fewest = 2 if len(edges) <= _SHORT_DOCUMENT else _FEWEST_PAGES
         for edge in its:
-            same = {other.page for other in its if abs(other.y - edge.y) <= _SAME_PLACE}
+            same = {
+                other.page
+                for other in its
+                if abs(other.y - edge.y) <= _SAME_PLACE and _say_the_same(edge, other)
+            }
             if len(same) >= fewest or (anywhere and len(key) > 3 and edge.outermost and "#" not in key):
                 found.add((edge.page, key))
     return found | _numbered(edges)
+
+
+def _say_the_same(edge: _Edge, other: _Edge) -> bool:
+    """Return whether two rows differ at most by numbers that grow as the pages do."""
+    if edge.text == other.text:
+        return True
+    step = other.page - edge.page
+    numbers = zip(_DIGITS.findall(edge.text), _DIGITS.findall(other.text), strict=False)
+    grown = [int(after[:9]) - int(before[:9]) for before, after in numbers if before != after]
+    return bool(grown) and all(its == step for its in grown)
 
 
 def _numbered(edges: Sequence[Sequence[_Edge]]) -> set[tuple[int, str]]:

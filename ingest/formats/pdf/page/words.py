@@ -22,7 +22,7 @@ _SPACE_GAP, _WORD_GAP = 0.09, 0.32
 _STEP = 0.22
 # Cosine above which a run of text counts as upright, about 8 degrees.
 _UPRIGHT = 0.99
-_BOLD = re.compile(r"bold|black|heavy|semibold|demi|-bd|\bbd\b|cmbx|medi$|medi[+,-]", re.IGNORECASE)
+_BOLD = re.compile(r"bold|black|heavy|semibold|demi|-bd|\bbd\b|(?:cm|sf)bx|medi$|medi[+,-]", re.IGNORECASE)
 # Dots that lead from a title to its page.
 _LEADER, _LEADER_END = re.compile(r"[.·…_]{4,}"), re.compile(r"(?<=[^.])\.{5,}$")
 _FIXED = re.compile(r"courier|mono|consol|menlo|typewriter|cmtt|nimbusmon", re.IGNORECASE)

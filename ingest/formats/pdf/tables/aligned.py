@@ -17,6 +17,7 @@ from ingest.formats.pdf.tables.parts import PartedRow, parted
 # Shares of the font's height.
 _SEPARATION = 0.3  # between two columns
 _ROW_GAP, _HEADER_GAP = 3.2, 2.2  # from one baseline to the next
+_SET_OFF, _TEXT_PITCH = 2.2, 1.12
 _MOST_BRIDGES = 4  # rows of one part between others, such as titles of sections
 _BRIDGE_WORDS, _LABEL_WORDS = 32, 7
 _NOISE = 0.06  # of the rows may reach into the stripe between two columns
@@ -31,12 +32,41 @@ def with_tables(rows: Sequence[LineRow], drawings: Drawings) -> list[LineRow | P
     done = 0
     for start, end in _groups(parted_rows):
         start = _after_titles(parted_rows, _with_header(parted_rows, start, end, done), end)
+        if columns := _side_by_side(parted_rows[start:end], drawings):
+            result += [its.row for its in parted_rows[done:start]]
+            result += columns
+            done = end
+            continue
         table = _table(parted_rows[start:end], drawings)
         if table is not None:
             result += [its.row for its in parted_rows[done:start]]
             result.append(table)
             done = end
     return [*result, *(its.row for its in parted_rows[done:])]
+
+
+def _side_by_side(rows: Sequence[PartedRow], drawings: Drawings) -> list[LineRow]:
+    """Return the lines of blocks of text side by side, such as two addresses, one block after the other.
+
+    They are words only, as close below each other as lines of text, and nothing is drawn around them.
+    """
+    tabular = [row for row in rows if row.is_tabular]
+    if len(tabular) < 2 or len(tabular) != len(rows) or any(row.has_values for row in rows):
+        return []
+    top, bottom = rows[0].base - rows[0].size, rows[-1].base + 0.5 * rows[-1].size
+    if any(top < y0 < bottom for boxes in (drawings.across, drawings.shades) for _, y0, _, _ in boxes):
+        return []
+    pitch = max(other.base - one.base for one, other in pairwise(rows))
+    bold = [all(word.bold for part in row.parts for word in part.words) for row in rows]
+    edges = column_edges(rows)
+    if pitch > _TEXT_PITCH * rows[0].size or bold[0] != bold[-1] or len(edges) != 2:
+        return []
+    gutter = (edges[0][1] + edges[1][0]) / 2
+    lines = [line for row in rows for line in row.row]
+    return [
+        *([line] for line in lines if line.x0 < gutter),
+        *([line] for line in lines if line.x0 >= gutter),
+    ]
 
 
 def _groups(rows: Sequence[PartedRow]) -> list[tuple[int, int]]:
@@ -49,9 +79,8 @@ def _groups(rows: Sequence[PartedRow]) -> list[tuple[int, int]]:
                 groups.append((start, last + 1))
             start = -1
         elif row.is_tabular:
-            ends = start >= 0 and (
-                not _bridges(rows, last, index) or (has_values and _begins_another(rows, last, index))
-            )
+            begins = _begins_another if has_values else _is_set_off
+            ends = start >= 0 and (begins(rows, last, index) or not _bridges(rows, last, index))
             if ends:
                 groups.append((start, last + 1))
             if ends or start < 0:
@@ -88,6 +117,15 @@ def _begins_another(rows: Sequence[PartedRow], last: int, index: int) -> bool:
     apart = row.base - rows[last].base > 1.8 * row.size
     bold = all(word.bold for part in row.parts for word in part.words)
     return apart and (index > last + 1 or bold)
+
+
+def _is_set_off(rows: Sequence[PartedRow], last: int, index: int) -> bool:
+    """Return whether much more space stands between two rows than below the second: addresses above a table."""
+    if last < 0 or index + 1 >= len(rows):
+        return False
+    row = rows[index]
+    gap, following = row.base - rows[index - 1].base, rows[index + 1].base - row.base
+    return gap > _SET_OFF * row.size and gap > 1.6 * following
 
 
 def _with_tail(rows: Sequence[PartedRow], start: int, end: int) -> int:
@@ -166,6 +204,7 @@ def _table(rows: Sequence[PartedRow], drawings: Drawings) -> PageTable | None:
     if len(tabular) < 2 or (len(tabular) < 3 and not values):
         return None
     edges = column_edges(values if len(values) * 3 >= len(tabular) else tabular)
+    edges = _without_halves(rows, edges)
     if len(edges) < 2 or not _is_plausible(tabular, values, edges):
         return None
     if _is_form(tabular, edges):
@@ -181,6 +220,40 @@ def _table(rows: Sequence[PartedRow], drawings: Drawings) -> PageTable | None:
         max(line.y1 for line in lines),
     )
     return PageTable(cells, edges, box, len(header))
+
+
+def _without_halves(rows: Sequence[PartedRow], edges: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Put two columns together that no row fills both of, while there are more columns than names.
+
+    Words that begin at the left of a column and amounts that end at its right look like two.
+    """
+    head: list[PartedRow] = []
+    for row in rows:
+        if row.has_values:
+            break
+        head.append(row)
+    names = max(head, key=lambda row: len(row.parts), default=None)
+    if names is None or len(names.parts) < 2:
+        return edges
+    wanted = len(names.parts) + (names.parts[0].x0 > edges[0][1])
+    body = [row for row in rows[len(head) :] if row.is_tabular]
+    while len(edges) > wanted:
+        halves = [
+            at for at in range(1, len(edges) - 1) if not any(_fills_both(row, edges, at) for row in body)
+        ]
+        if not halves:
+            break
+        at = min(halves, key=lambda at: edges[at + 1][0] - edges[at][1])
+        edges = [*edges[:at], (edges[at][0], edges[at + 1][1]), *edges[at + 2 :]]
+    return edges
+
+
+def _fills_both(row: PartedRow, edges: Sequence[tuple[float, float]], at: int) -> bool:
+    def fills(column: int) -> bool:
+        left, right = edges[column]
+        return any(min(part.x1, right) > max(part.core_x0, left) for part in row.parts)
+
+    return fills(at) and fills(at + 1)
 
 
 def _is_form(tabular: Sequence[PartedRow], edges: Sequence[tuple[float, float]]) -> bool:

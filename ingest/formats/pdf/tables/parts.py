@@ -81,6 +81,8 @@ def parted(row: LineRow) -> PartedRow:
             glued[-1] = RowPart([*before.words, *part.words])
         else:
             glued.append(part)
+    if len(glued) == 2 and glued[0].text.endswith(":") and not is_amount(glued[1].text):
+        glued = [RowPart([*glued[0].words, *glued[1].words])]  # a label and its value
     result = PartedRow(row, glued, row[0].base, median(line.size for line in row))
     result.is_tabular = _is_tabular(glued) and not all(line.fixed for line in row)
     result.has_values = any(is_amount(part.text) for part in glued[1:])

@@ -180,22 +180,20 @@ def _block_units(ruler: Ruler, contexts: Contexts, block: Block, caption: str) -
 def _grouped(ruler: Ruler, contexts: Contexts, block: Block, caption: str) -> Iterator[Unit]:
     """Group the lines of a table or of code that is too long, each group up to the limit."""
     lines = line_spans(ruler.text, *ruler.strip(block.start, block.end))
-    head = TableHead(caption)
     # Until a rule says that it is the header, the first row names no columns: without outer bars it is text
     header = ruler.text[slice(*lines[0])].strip("| \t\r\n") if block.kind == "table" else ""
     section = previous = ""
-    ruled = False
+    ruled = has_sections = False
     group: Unit | None = None
-    for start, end in lines:
+    for number, (start, end) in enumerate(lines):
         line = ruler.text[start:end].strip()
         if is_row(line) and (is_full_rule(line) or (is_rule(line) and not ruled)):
             if not is_rule(previous):
-                header, section = previous, ""
+                header, section, has_sections = previous, "", len(cells_of(previous)) > 1
             ruled = True
         elif is_row(header) and not is_row(line):
-            header, section, ruled = "", "", False
+            header, section, ruled, has_sections = "", "", False, False
         previous = line
-        has_sections = len(cells_of(header)) > 1
         longer = ruler.count(group.start if group else start, end)
         if group and longer <= group.limit:
             group = replace(group, end=end, tokens=longer)
@@ -203,14 +201,13 @@ def _grouped(ruler: Ruler, contexts: Contexts, block: Block, caption: str) -> It
             continue
         if group:
             yield group
-            head = TableHead(caption, header, section)
+        head = TableHead(caption, header, section) if number else TableHead(caption)
         context, limit = contexts.make(block.headings, head)
         group = Unit(start, end, ruler.count(start, end), limit, context, alone=True)
         section = line if has_sections and is_section(line) else section
         if group.tokens > limit:
             yield from _pieces(ruler, contexts, block.headings, head, group)
             group = None
-            head = TableHead(caption, header, section)
     if group:
         yield group
 

@@ -99,7 +99,8 @@ def find_rows(text: str, above: str = "", *, start: int = 0) -> list[Row]:
         start: offset of the text, from which spans count.
     """
     table = _Table()
-    table.read_context(above)
+    for _ in table.rows(above, 0, is_context=True):
+        pass
     return list(table.rows(text, start, is_context=False))
 
 
@@ -231,11 +232,6 @@ class _Table:
         self._columns: list[str] | None = None  # None outside of a table
         self._section = self._caption = ""
 
-    def read_context(self, text: str) -> None:
-        """Learn what stands over the lines to come; there, a row without a table above it is a header."""
-        for _ in self.rows(text, 0, is_context=True):
-            pass
-
     def rows(self, text: str, offset: int, *, is_context: bool) -> Iterator[Row]:
         """Yield the rows among the lines of a text."""
         lines = [match.span() for match in _LINE.finditer(text) if match.group()]
@@ -290,15 +286,12 @@ def rows_of(hit: Hit) -> list[Row]:
     # A hit may begin before its chunk, where the chunk's context does not hold, and end after it
     before = hit.text[: max(0, chunk.start - hit.start)]
     after = hit.text[max(0, chunk.end - hit.start) :] if hit.end > chunk.end else ""
-    if before and not before.endswith("\n"):
-        found = find_rows(before + chunk.text + after, start=hit.start)
+    own = chunk.text + after
+    has_header = any(map(is_row, chunk.context.split("\n")))
+    if before and not (has_header and before.endswith("\n")):
+        found = find_rows(before + own, start=hit.start)
     else:
-        table = _Table()
-        found = list(table.rows(before, chunk.start - len(before), is_context=False))
-        if any(map(is_row, chunk.context.split("\n"))) or not before:
-            table = _Table()
-            table.read_context(chunk.context)
-        found += table.rows(chunk.text + after, chunk.start, is_context=False)
+        found = find_rows(before, start=hit.start) + find_rows(own, chunk.context, start=chunk.start)
     return [row for row in found if hit.start <= row.start and row.end <= hit.end]
 
 

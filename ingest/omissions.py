@@ -38,7 +38,7 @@ def _shown(places: list[str]) -> str:
 
 def _plural(kind: str) -> str:
     """Put the first noun of a kind into the plural: "page without text" becomes "pages without text"."""
-    for word in (" without ", " of ", " in ", " with ", " that ", " from ", " as ", " repaired "):
+    for word in (" without ", " of ", " in ", " with ", " that ", " from ", " as ", " beyond ", " repaired "):
         if word in kind:
             noun, rest = kind.split(word, 1)
             return f"{_plural(noun)}{word}{rest}"

@@ -288,6 +288,27 @@ def _rows() -> str:
     )
 
 
+def _pdf_tables() -> str:
+    figures = newest("pdf-tables")["figures"]
+    keys = ("row", "row, column's lowest name", "row, column's whole name")
+    rows = [
+        (reader, *(right[key] for key in keys))
+        for reader, right in figures.items()
+        if isinstance(right, dict)
+    ]
+    return markdown_table((f"of {figures['cells']} cells", *keys), rows)
+
+
+def _by_kind(name: str) -> Callable[[], str]:
+    def table() -> str:
+        figures = newest(name)["figures"]
+        measured = list(dict.fromkeys(key for row in figures.values() for key in row))
+        rows = [(key, *(row.get(key, "") for row in figures.values())) for key in measured]
+        return markdown_table(("", *figures), rows)
+
+    return table
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "headline": _headline,
     "settings": settings_table,
@@ -310,6 +331,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "handbook": _named_figures("handbook"),
     "documents": _documents,
     "rows": _rows,
+    "pdf-tables": _pdf_tables,
+    "pdf-joins": _by_kind("pdf-joins"),
+    "pdf-speed": _by_kind("pdf-speed"),
     "lexical": _lexical,
     "sync": _named_figures("sync"),
     "scale": _scale,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 _SPACE = re.compile(r"\s+")
 _MAX_HEADING = 6
+_FENCE = re.compile(r"`{3,}")
 # What opens the line of a list item: "- ", "1. ", "b) ", "(iv) "; not "Fig. ".
 _ITEM = re.compile(r"[ ]*(?:-|\(?(?:\d{1,3}|[A-Za-z]|[ivxlcIVXLC]{2,5})[.)])[ ]")
 
@@ -54,3 +55,9 @@ def join_blocks(blocks: Iterable[str]) -> str:
         parts.append(block)
         previous_is_item = is_item
     return "".join(parts)
+
+
+def fenced(source: str, language: str) -> str:
+    """Put code between fences longer than any in it."""
+    fence = max([*_FENCE.findall(source), "``"], key=len) + "`"
+    return f"{fence}{language}\n{source.strip(chr(10) + chr(13))}\n{fence}"

@@ -79,7 +79,7 @@ def test_only_certain_dates_are_ordered() -> None:
         ("petrel-s2-guide.txt", "petrel-s3-manual.pdf", True),
         ("2023-Q3-INTC.pdf", "2023-Q3-MSFT.pdf", True),
         ("kitchen-manual.md", "garden-manual.md", True),
-        ("2023-Q1-AAPL.pdf", "2023-Q3-AAPL.pdf", False),
+        ("2023-Q1-AAPL.pdf", "2023-Q3-AAPL.pdf", True),
         ("policies/leave-uk.md", "old/leave-us.docx", False),
         ("plan-v1.md", "plan-v2-final.md", False),
         ("datasheet.pdf", "standard.md", False),

@@ -10,7 +10,7 @@ from ingest.formats import markdown
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
 from ingest.formats.grid import Cell, lay_out, write_table
-from ingest.formats.plain.source_code import fenced
+from ingest.formats.markdown import fenced
 
 _TITLE = re.compile(r"(={1,6}|#{1,6})[ \t]+(\S.*)")
 _ATTRIBUTE = re.compile(r":([\w-]+)!?:[ \t]*(.*)")

@@ -27,6 +27,7 @@ from ingest.formats import markdown
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
 from ingest.formats.grid import Cell, lay_out, write_table
+from ingest.formats.markdown import fenced
 from ingest.formats.markup.latex_names import (
     ARGUMENTS,
     CLAIMS,
@@ -39,7 +40,6 @@ from ingest.formats.markup.latex_names import (
     TABULAR,
     UNSHOWN,
 )
-from ingest.formats.plain.source_code import fenced
 
 _FORMULAS = re.compile(
     r"(?:equation|align|alignat|gather|multline|eqnarray|displaymath|math|flalign|array)\*?"

@@ -9,10 +9,10 @@ from lxml import etree
 
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
+from ingest.formats.markdown import fenced
 from ingest.formats.markup.vocabulary import as_page
 from ingest.formats.markup.xml_tree import MalformedXml, local_name, parse_xml
 from ingest.formats.plain.records import write_records
-from ingest.formats.plain.source_code import fenced
 from ingest.formats.web.html import convert, declared_charset
 from ingest.formats.web.page import PageWriter, omissions_of
 from ingest.formats.web.visibility import Visibility

@@ -11,9 +11,9 @@ from statistics import median
 from typing import Literal
 
 from ingest.formats.pdf.page.direction import is_right_to_left
+from ingest.formats.pdf.page.grids import PageTable
 from ingest.formats.pdf.page.lines import Line, LineRow, make_line
 from ingest.formats.pdf.page.words import Box
-from ingest.formats.pdf.tables.grids import PageTable
 
 BlockKind = Literal["text", "heading", "item", "table", "figure", "margin", "code"]
 # The font's height of text that is not in a page's own lines: small, so that it heads nothing.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ingest.formats.pdf.blocks import BESIDE_SIZE, PageBlock, ends_sentence
-from ingest.formats.pdf.tables.grids import PageTable, TableCell
+from ingest.formats.pdf.page.grids import PageTable, TableCell
 
 # Than the text: a heading; and one that OCR saw.
 _LARGER, _LARGER_RECOGNISED = 1.12, 1.6

@@ -12,11 +12,11 @@ from ingest.formats.pdf.blocks import BESIDE_SIZE, PageBlock, make_blocks
 from ingest.formats.pdf.columns import reading_order
 from ingest.formats.pdf.page.drawings import Drawings, read_drawings
 from ingest.formats.pdf.page.figures import take_figures
+from ingest.formats.pdf.page.grids import PageTable
 from ingest.formats.pdf.page.lines import Line, make_line, make_lines, make_rows, without_line_numbers
 from ingest.formats.pdf.page.margins import take_margins
 from ingest.formats.pdf.page.words import Box, Word, read_words, turn_box, view_of
 from ingest.formats.pdf.tables.aligned import with_tables
-from ingest.formats.pdf.tables.grids import PageTable
 from ingest.formats.pdf.tables.ruled import ruled_tables
 
 

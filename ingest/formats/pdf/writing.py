@@ -10,9 +10,9 @@ from ingest.formats.grid import Cell, lay_out, write_table
 from ingest.formats.pdf.blocks import PageBlock
 from ingest.formats.pdf.hyphens import HYPHENS, Hyphens
 from ingest.formats.pdf.page.direction import logical_order
+from ingest.formats.pdf.page.grids import PageTable, TableCell
 from ingest.formats.pdf.page.lines import Line, is_currency
 from ingest.formats.pdf.page.words import Word
-from ingest.formats.pdf.tables.grids import PageTable, TableCell
 from rag.text.boxes import quantised
 
 _HEADING_MARK = "#"

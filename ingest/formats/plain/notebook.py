@@ -9,7 +9,7 @@ from typing import Any
 
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, bounded, from_text
-from ingest.formats.plain.source_code import fenced
+from ingest.formats.markdown import fenced
 from ingest.formats.web.html import convert
 from rag.errors import UnreadableFile
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePosixPath
 
 from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, from_text
+from ingest.formats.markdown import fenced
 
-_FENCE = re.compile(r"`{3,}")
 # Suffixes whose languages have other names.
 _LANGUAGES = {
     **{
@@ -48,9 +47,3 @@ def read(data: bytes, name: str, limits: FileLimits) -> FileText:
     suffix = PurePosixPath(name).suffix.lower().lstrip(".")
     language = _LANGUAGES.get(suffix, suffix)
     return from_text(fenced(decoded.text, language), {}, decoded.omissions)
-
-
-def fenced(source: str, language: str) -> str:
-    """Put code between fences longer than any in it."""
-    fence = max([*_FENCE.findall(source), "``"], key=len) + "`"
-    return f"{fence}{language}\n{source.strip(chr(10) + chr(13))}\n{fence}"

@@ -10,7 +10,7 @@ from typing import Any
 from lxml import etree
 
 from ingest.formats.file_text import Omission
-from ingest.formats.plain.source_code import fenced
+from ingest.formats.markdown import fenced
 from ingest.formats.web import embedded, inline, tables
 from ingest.formats.web.blocks import BlockWriter
 from ingest.formats.web.numbering import Numbering

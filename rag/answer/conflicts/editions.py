@@ -31,6 +31,8 @@ _REPLACED_BY = re.compile(
     r"\b(?:superseded|replaced) by\b[\s:*]*(?:the )?([\w.-]*\d[\w.-]*\w)", re.IGNORECASE
 )
 _TOKEN = re.compile(r"[A-Za-z]+\d+(?:\.\d+)*|\d+(?:\.\d+)*|[^\W\d_]+")
+# A part of a year: a report of one says nothing of another.
+_PERIOD = re.compile(r"q[1-4]|[1-4]q|h[12]|week|w\d\d", re.IGNORECASE)
 _OF_AN_EDITION = re.compile(  # a part of a name that says which edition it is, or nothing
     r"\d.*|v\d.*|q[1-4]|fy\d+|h[12]|version|rev|revision|edition|old|new|draft|final|current|previous|updated"
     r"|archived?|legacy|latest|copy|.",
@@ -86,9 +88,15 @@ def is_before(first: str, second: str) -> bool:
 def other_subject(first: str, second: str) -> bool:
     """Return whether the names of two documents say that they are about different things of one kind.
 
-    "s2-guide.pdf" and "s3-manual.pdf" are, and so are "kitchen-manual.md" and "garden-manual.md". Names that differ
-    only in date, version or region are not, nor are names with nothing in common.
+    "s2-guide.pdf" and "s3-manual.pdf" are, and so are "kitchen-manual.md" and "garden-manual.md", and reports of two
+    quarters. Names that differ only in date, version or region are not, nor are names with nothing in common.
     """
+    periods = [
+        {token.lower() for token in _name_tokens(name) if _PERIOD.fullmatch(token)}
+        for name in (first, second)
+    ]
+    if all(periods) and periods[0] != periods[1]:
+        return True
     parts = [_subject_tokens(name) for name in (first, second)]
     shared = {*map(str.lower, _name_tokens(first))} & {*map(str.lower, _name_tokens(second))}
     only = [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ingest.formats.pdf.page.words import Box, Word
 
 if TYPE_CHECKING:
-    from ingest.formats.pdf.tables.grids import PageTable
+    from ingest.formats.pdf.page.grids import PageTable
 
 # Lines of a page that are numbered, at least.
 _FEWEST_NUMBERED = 10

@@ -9,8 +9,8 @@ from statistics import median
 import numpy as np
 
 from ingest.formats.pdf.page.drawings import Drawings
+from ingest.formats.pdf.page.grids import PageTable
 from ingest.formats.pdf.page.lines import LineRow
-from ingest.formats.pdf.tables.grids import PageTable
 from ingest.formats.pdf.tables.header import body_rows, header_levels
 from ingest.formats.pdf.tables.parts import PartedRow, parted
 

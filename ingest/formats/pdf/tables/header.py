@@ -8,8 +8,8 @@ from itertools import pairwise
 from statistics import median
 
 from ingest.formats.pdf.page.drawings import Drawings
+from ingest.formats.pdf.page.grids import TableCell
 from ingest.formats.pdf.page.words import Box
-from ingest.formats.pdf.tables.grids import TableCell
 from ingest.formats.pdf.tables.parts import PartedRow, RowPart, is_amount
 from ingest.formats.pdf.tables.spans import groups_over_rules
 

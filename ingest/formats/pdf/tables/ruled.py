@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ingest.formats.pdf.page.drawings import Drawings
+from ingest.formats.pdf.page.grids import PageTable, TableCell, cell_of
 from ingest.formats.pdf.page.words import Box, Word
-from ingest.formats.pdf.tables.grids import PageTable, TableCell, cell_of
 
 # Points: how far rules may miss each other, and two rules may lie apart and be one.
 _MEET, _SAME = 3.0, 2.5

@@ -166,6 +166,8 @@ def _named_rows(rows: Sequence[Sequence[Cell]]) -> int:
     while marked < min(len(rows), _MOST_HEADER_ROWS) and _is_marked(rows[marked]):
         marked += 1
     if marked:
+        while marked > 1 and _heads_group(rows[marked - 1]) and marked < len(rows):
+            marked -= 1
         return marked if marked < len(rows) else 1
     if len(rows) > 1 and _holds_values(rows[0]):
         return 0
@@ -208,9 +210,14 @@ def _pair(texts: Sequence[str]) -> str:
 
 def _texts(row: Sequence[Cell]) -> list[str]:
     """Return the texts of a row; one cell over its whole width heads a group of rows, and stands once."""
-    if len(row) > 1 and len({id(cell) for cell in row}) == 1:
+    if _heads_group(row):
         return [row[0].text, ""]
     return [cell.text for cell in row]
+
+
+def _heads_group(row: Sequence[Cell]) -> bool:
+    """Return whether one cell stands over the whole width of its table: it names the rows below it, no columns."""
+    return len(row) > 1 and len({id(cell) for cell in row}) == 1
 
 
 def _once(row: Sequence[Cell]) -> list[Cell]:

@@ -55,6 +55,14 @@ def test_row_of_units_belongs_to_the_header() -> None:
     assert rows("Code,Sex\nA,m\nB,f\n").startswith("| Code | Sex |\n")
 
 
+def test_tables_of_one_width_stay_apart() -> None:
+    assert rows("Name;Wage;\nAda;12;\n;;\nReturns;;\nArticle;Date;Kind\nRope;2031-05-01;new\n") == (
+        "| Name | Wage |\n| --- | --- |\n| Ada | 12 |\n\n"
+        "Returns\n\n| Article | Date | Kind |\n| --- | --- | --- |\n| Rope | 2031-05-01 | new |"
+    )
+    assert rows("Name,Wage\nAda,12\n\nBo,13\nCy,14\n").endswith("| Ada | 12 |\n| Bo | 13 |\n| Cy | 14 |")
+
+
 def test_several_tables_in_a_file() -> None:
     text = rows("Sites\nName,Depth\nA,3\nB,4\n\n\nStaff\nName,Role,Since\nAnn,Chief,2030\nBob,Cook,2031\n")
     assert text == (

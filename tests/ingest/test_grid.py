@@ -64,6 +64,20 @@ def test_titles_header_levels_and_empty_cells() -> None:
     )
 
 
+def test_a_row_over_the_whole_width_heads_its_group_of_rows() -> None:
+    names = [Cell(text, heads=True) for text in ("Room", "2030", "2031")]
+    groups = [[Cell(floor, columns=3, heads=True)] for floor in ("Ground floor", "Upper floor")]
+    hall, attic = [Cell("Hall"), Cell("12"), Cell("14")], [Cell("Attic"), Cell("3"), Cell("4")]
+    assert write_table(lay_out([names, groups[0], hall, groups[1], attic])).split("\n") == [
+        "| Room | 2030 | 2031 |",
+        "| --- | --- | --- |",
+        "| Ground floor |  |",
+        "| Hall | 12 | 14 |",
+        "| Upper floor |  |",
+        "| Attic | 3 | 4 |",
+    ]
+
+
 def test_a_header_of_one_name_is_no_title() -> None:
     rows = [[Cell("", heads=True), Cell("Adults", heads=True)], [Cell("2029"), Cell("7")]]
     assert write_table(rows, header_rows=1) == "|  | Adults |\n| --- | --- |\n| 2029 | 7 |"

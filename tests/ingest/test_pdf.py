@@ -7,6 +7,8 @@ from functools import partial
 import pypdfium2
 import pytest
 from pypdfium2 import raw
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
 from ingest.formats.file_text import FileText, Omission
@@ -222,6 +224,32 @@ def test_heads_and_feet_cut_no_sentence_and_are_kept_once() -> None:
     assert text.count("HARBOUR RULES - DRAFT") == text.count("Version 0.9") == 1
 
 
+def test_different_heads_of_facing_pages_cut_no_sentence() -> None:
+    every = " ".join([LEFT, RIGHT] * 3)
+
+    def left(canvas: Canvas) -> None:
+        canvas.drawString(60, 810, "14")
+        canvas.drawRightString(530, 810, "J. ORR")
+        lines(canvas, 60, 760, wrapped(canvas, every, 450)[:5])
+
+    def right(canvas: Canvas) -> None:
+        canvas.drawString(60, 810, "THE MILLS OF THE VALLEY")
+        canvas.drawRightString(530, 810, "15")
+        lines(canvas, 60, 760, wrapped(canvas, every, 450)[5:])
+
+    assert read(left, right).text == f"14 J. ORR\n\nTHE MILLS OF THE VALLEY 15\n\n{every}"
+
+
+def test_a_slanted_letter_over_a_space_joins_no_words() -> None:
+    text = "Four of four friends of Faith find all of it."
+
+    def page(canvas: Canvas) -> None:
+        canvas.setFont("Times-Italic", 10)
+        canvas.drawString(60, 700, text)
+
+    assert read(page).text == text
+
+
 @pytest.mark.parametrize(
     ("before", "after", "others", "keeps"),
     [
@@ -268,6 +296,31 @@ def test_arabic_and_hebrew_are_read_from_the_right() -> None:
     assert arabic in text
     assert hebrew in text
     assert "The reading room seats 64." in text
+
+
+def test_a_line_follows_the_direction_of_its_paragraph() -> None:
+    def page(canvas: Canvas) -> None:
+        unicode_font(canvas)
+        canvas.drawRightString(540, 700, "הספרייה נפתחת בשעה תשע בבוקר ונסגרת בערב, ולשאלות כתבו"[::-1])
+        words = ["אל"[::-1], "reading-room@library.example", "או"[::-1]]
+        canvas.drawRightString(540, 680, " ".join(reversed(words)))
+
+    assert read(page).text.endswith("כתבו אל reading-room@library.example או")
+
+
+def test_lines_of_chinese_are_joined_without_a_space() -> None:
+    def page(canvas: Canvas) -> None:
+        pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+        canvas.setFont("STSong-Light", 12)
+        lines(
+            canvas,
+            60,
+            700,
+            ["游泳馆须知", "成人票价三十元，一米二以下儿童", "免费。储物柜押金是二十元人民"],
+            18,
+        )
+
+    assert read(page).text == "游泳馆须知\n成人票价三十元，一米二以下儿童免费。储物柜押金是二十元人民"
 
 
 def test_the_order_of_words_of_two_directions() -> None:
@@ -402,6 +455,16 @@ def test_a_box_at_the_side_is_read_after_the_text() -> None:
         lines(canvas, 400, 776, ["Founded in 1703", "Nine beds", "Open on Sundays", "No dogs"], 10)
 
     assert read(page).text.startswith(f"{LEFT} {RIGHT}\n\n")
+
+
+def test_columns_far_apart_are_read_one_after_the_other() -> None:
+    left, right = f"{LEFT} {RIGHT}", "in brief: oil the hinges in May. " * 4 + "Call the smith first."
+
+    def page(canvas: Canvas) -> None:
+        lines(canvas, 60, 780, wrapped(canvas, left, 240))
+        lines(canvas, 400, 780, wrapped(canvas, right, 100))
+
+    assert read(page).text.split("\n\n") == [left, right]
 
 
 def test_listings_and_leaders_and_line_numbers() -> None:

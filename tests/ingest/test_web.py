@@ -72,6 +72,7 @@ def test_nested_tables_and_tables_for_layout() -> None:
         "<p>What are the Fees?</p><p hidden>7 crowns.</p>",
         "<iframe srcdoc='&lt;h2&gt;Fees&lt;/h2&gt;7 crowns.'></iframe>",
         "<noscript><h2>Fees</h2>7 crowns.</noscript>",
+        "<noscript><h2>Fees</h2>Enable JavaScript to see more. A card costs 7 crowns.</noscript>",
         "<h2>Fees</h2><svg><text>7 crowns.</text></svg>",
         "<label>Fees <input value='7 crowns.'></label>",
         "<label>Fees <select><option>7 crowns.</select></label>",

@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 from statistics import median
 from typing import Literal
 
-from ingest.formats.pdf.page.direction import is_right_to_left
+from ingest.formats.pdf.page.direction import is_right_to_left, writes_without_spaces
 from ingest.formats.pdf.page.grids import PageTable
 from ingest.formats.pdf.page.lines import Line, LineRow, make_line
 from ingest.formats.pdf.page.words import Box
@@ -211,7 +211,10 @@ class _Column:
 
     def is_full(self, line: Line, following: Line | None) -> bool:
         """Return whether the first word of the next line had no room at the end of a line."""
-        width = following.words[-1 if self._from_right else 0].width if following else 2.5 * line.size
+        first = following.words[-1 if self._from_right else 0] if following else None
+        width = first.width if first else 2.5 * line.size
+        if first and writes_without_spaces(first.text[0]):
+            width = first.width / len(first.text)
         return self._ends(line) + 0.25 * line.size + width > self._reach[id(line)] - 0.3 * line.size
 
     def is_indented(self, block: PageBlock) -> bool:

@@ -18,6 +18,7 @@ _FEWEST_WORDS = 2.5
 _NARROWEST = 7.0  # a column of prose, in font heights
 _NEAR_GUTTER = 5.0  # font heights
 _MOST_DIGITS = 0.3
+_RUNNING_ON = 0.4  # of the lines beside a gutter wider than that
 _APART = 1.9  # font heights from one line to the next
 # A text with a box at its side has as many lines, and words in a line.
 _FEWEST_TEXT_LINES, _TEXT_WORDS = 5, 5.0
@@ -141,8 +142,10 @@ def _parts_prose(rows: list[LineRow], gutter: _Gutter, rules: Sequence[Box]) -> 
     for row in rows[gutter.start : gutter.end]:
         left += [line for line in row if line.x1 <= gutter.x][-1:]
         right += [line for line in row if line.x0 >= gutter.x][:1]
-    left, right = _column_left(left, gutter.x), _column_right(right, gutter.x)
-    if min(len(left), len(right)) < _FEWEST_LINES:
+    edge = max((line.x1 for line in left), default=gutter.x)
+    wide = bool(left) and gutter.x - edge > _NEAR_GUTTER * left[0].size
+    left, right = _column_left(left, edge if wide else gutter.x), _column_right(right, gutter.x)
+    if min(len(left), len(right)) < _FEWEST_LINES or (wide and not (_runs_on(left) and _runs_on(right))):
         return False
     top, bottom = max(left[0].y0, right[0].y0), min(left[-1].y1, right[-1].y1)
     if bottom - top < 2 * left[0].size:  # one below the other
@@ -155,6 +158,12 @@ def _parts_prose(rows: list[LineRow], gutter: _Gutter, rules: Sequence[Box]) -> 
     if _is_prose(left):
         return _is_prose(right) or _stands_by_itself(right, left)
     return _is_prose(right) and _stands_by_itself(left, right)
+
+
+def _runs_on(lines: Sequence[Line]) -> bool:
+    """Return whether many lines go on in the middle of a sentence, as those of a table's columns seldom do."""
+    starts = [line.words[0].text[:1] for line in lines[1:] if line.words]
+    return sum(start.islower() for start in starts) >= _RUNNING_ON * len(starts)
 
 
 def _stands_by_itself(lines: Sequence[Line], others: Sequence[Line]) -> bool:

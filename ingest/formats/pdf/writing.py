@@ -9,7 +9,7 @@ import numpy as np
 from ingest.formats.grid import Cell, lay_out, write_table
 from ingest.formats.pdf.blocks import PageBlock
 from ingest.formats.pdf.hyphens import HYPHENS, Hyphens
-from ingest.formats.pdf.page.direction import logical_order
+from ingest.formats.pdf.page.direction import is_right_to_left, logical_order, writes_without_spaces
 from ingest.formats.pdf.page.grids import PageTable, TableCell
 from ingest.formats.pdf.page.lines import Line, is_currency
 from ingest.formats.pdf.page.words import Word
@@ -123,11 +123,13 @@ def join_lines(
     """
     parts, length, placed = [prefix], len(prefix), []
     flat: list[tuple[Word, bool]] = []
+    lines = list(lines)
+    from_right = is_right_to_left(" ".join(word.text for line in lines for word in line))
     broken: set[int] = set()  # the words after which a line ends
     for number, line in enumerate(lines):
         if number in breaks:
             broken.add(len(flat) - 1)
-        flat += [(word, at == len(line) - 1) for at, word in enumerate(_as_read(line))]
+        flat += [(word, at == len(line) - 1) for at, word in enumerate(_as_read(line, from_right))]
     for index, (word, ends_line) in enumerate(flat):
         following = flat[index + 1][0] if index + 1 < len(flat) else None
         text, gap = word.text, " "
@@ -138,9 +140,7 @@ def join_lines(
         elif ends_line and _is_broken(text) and following.text[:1].isalnum():
             keeps = hyphens.keeps(text, following.text)
             text, gap = (text if keeps else text.rstrip(HYPHENS)), ""
-        elif (ends_line and text[-1:] in "—–/" and len(text) > 1 and following.text[:1].isalnum()) or (
-            not ends_line and _is_glued(word, following)
-        ):
+        elif _needs_no_space(text, following.text) if ends_line else _is_glued(word, following):
             gap = ""
         parts += [text, gap]
         placed.append((length, length + len(text), word))
@@ -148,9 +148,16 @@ def join_lines(
     return "".join(parts), placed
 
 
-def _as_read(line: Sequence[Word]) -> list[Word]:
-    order = logical_order([word.text for word in line])
+def _as_read(line: Sequence[Word], from_right: bool) -> list[Word]:
+    order = logical_order([word.text for word in line], from_right=from_right)
     return [line[at] for at in order]
+
+
+def _needs_no_space(text: str, following: str) -> bool:
+    """Return whether a word at a line's end is joined to the next line as it is: after a dash, and in Chinese."""
+    if text[-1:] in "—–/":
+        return len(text) > 1 and following[:1].isalnum()
+    return writes_without_spaces(text[-1]) and writes_without_spaces(following[0])
 
 
 def _is_broken(text: str) -> bool:
@@ -169,6 +176,7 @@ def _is_glued(word: Word, following: Word) -> bool:
     )
     if (
         same_base
+        and not following.spaced
         and -0.3 * word.size < following.x0 - word.x1 < 0.04 * word.size
         and word.text[-1:].isalnum()
     ):

@@ -56,11 +56,25 @@ def _parts(rows: list[list[str]]) -> list[list[list[str]]]:
     parts: list[list[list[str]]] = []
     for block in blocks:
         before = _width(parts[-1]) if parts else 0
-        if parts and (before < 2 or len(block) < 2 or _width(block) in (before, 1)):
+        alike = before < 2 or len(block) < 2 or _width(block) in (before, 1)
+        if parts and alike and not (before > 1 and _has_header(parts[-1]) and _has_header(block)):
             parts[-1] += block
         else:
             parts.append(block)
     return parts
+
+
+def _has_header(rows: list[list[str]]) -> bool:
+    """Return whether a block begins with names, perhaps under a title, over a column of amounts."""
+    held = [[cell.strip() for cell in row] for row in rows]
+    while held and sum(map(bool, held[0])) == 1 and len(held[0]) > 1:
+        held = held[1:]
+    if len(held) < 2 or any(cell[:1].isdigit() for cell in held[0]):
+        return False
+    return any(
+        name and all(row[at : at + 1] and row[at][:1].isdigit() for row in held[1:])
+        for at, name in enumerate(held[0])
+    )
 
 
 def _is_blank(row: list[str]) -> bool:

@@ -325,7 +325,11 @@ class PageWriter(BlockWriter):
         text = inline.one_line(element.text_content()).strip()
         if not _WORD.search(text):
             return True
-        if "javascript" in text.lower() or "enable scripts" in text.lower():
+        sentences = re.split(r"(?<=[.!?])\s+", text)
+        notes = [its for its in sentences if "javascript" in its.lower() or "enable scripts" in its.lower()]
+        if notes and not any(
+            character.isdigit() for its in sentences if its not in notes for character in its
+        ):
             self.omit("note to browsers without scripts", "")
             return True
         # A page repeats here what its scripts show, such as the description of a picture that loads later.

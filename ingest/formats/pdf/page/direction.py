@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
@@ -9,6 +10,7 @@ from functools import lru_cache
 _MIRRORED = str.maketrans("()[]{}<>«»‹›", ")(][}{><»«›‹")
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _ALEFS = frozenset("اأإآٱ")
+_SPACELESS = re.compile("[\u3001-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60]")
 _FIRST = 0x590  # the first code point of a script from the right
 
 
@@ -20,6 +22,11 @@ def reads_right_to_left(code: int) -> bool:
 @lru_cache(maxsize=4096)
 def _is_rtl(code: int) -> bool:
     return unicodedata.bidirectional(chr(code)) in {"R", "AL"}
+
+
+def writes_without_spaces(character: str) -> bool:
+    """Return whether a character belongs to Chinese or Japanese, whose lines are joined without a space."""
+    return _SPACELESS.match(character) is not None
 
 
 def is_right_to_left(text: str) -> bool:
@@ -59,19 +66,22 @@ def _order_lam_alef(clusters: list[tuple[float, int, str]]) -> None:
             clusters[at], clusters[at + 1] = other, one
 
 
-def logical_order(texts: Sequence[str]) -> list[int]:
+def logical_order(texts: Sequence[str], *, from_right: bool = False) -> list[int]:
     """Return in which order the words of a line are read, given from left to right.
+
+    Args:
+        from_right: the paragraph that the line belongs to is read from the right, whatever most of the line is.
 
     >>> logical_order(["64", "דלת", "הספרייה"])
     [2, 1, 0]
     """
     indices = list(range(len(texts)))
-    if not any(not text.isascii() and is_right_to_left(text) for text in texts):
+    if not from_right and not any(not text.isascii() and is_right_to_left(text) for text in texts):
         return indices
     right = [is_right_to_left(text) for text in texts]
-    from_the_right = sum(len(text) for text, its in zip(texts, right, strict=True) if its) * 2 >= sum(
-        map(len, texts)
-    )
+    from_the_right = from_right or sum(
+        len(text) for text, its in zip(texts, right, strict=True) if its
+    ) * 2 >= sum(map(len, texts))
     if from_the_right:
         indices.reverse()
         return _runs_reversed(

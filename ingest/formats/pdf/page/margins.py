@@ -97,7 +97,7 @@ def _repeated(edges: Sequence[Sequence[_Edge]]) -> set[tuple[int, str]]:
             }
             if len(same) >= fewest or (anywhere and len(key) > 3 and edge.outermost and "#" not in key):
                 found.add((edge.page, key))
-    return found | _numbered(edges)
+    return found | _numbered(edges) | _facing(edges)
 
 
 def _say_the_same(edge: _Edge, other: _Edge) -> bool:
@@ -127,6 +127,22 @@ def _numbered(edges: Sequence[Sequence[_Edge]]) -> set[tuple[int, str]]:
         if len({edge.page for edge in its}) > 2
         for edge in its
     }
+
+
+def _facing(edges: Sequence[Sequence[_Edge]]) -> set[tuple[int, str]]:
+    """Return the outermost rows of facing pages: at one height, the number of the page at the other end of each."""
+    found: set[tuple[int, str]] = set()
+    outer = {its[0].page: its[0] for its in edges if its}
+    for page, edge in outer.items():
+        facing = outer.get(page + 1)
+        if facing is None or abs(facing.y - edge.y) > _SAME_PLACE:
+            continue
+        ends = [[its.row[0].words[0].text, its.row[-1].words[-1].text] for its in (edge, facing)]
+        for side in (0, 1):
+            one, other = ends[0][side], ends[1][1 - side]
+            if one.isdecimal() and other.isdecimal() and int(other[:9]) == int(one[:9]) + 1:
+                found |= {(page, edge.key), (page + 1, facing.key)}
+    return found
 
 
 def _counts(edge: _Edge, edges: Sequence[_Edge]) -> bool:

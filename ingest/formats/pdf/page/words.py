@@ -18,6 +18,7 @@ from ingest.formats.pdf.page.direction import logical_word, reads_right_to_left
 
 # Shares of a character's height. A gap where PDFium sees a space, and one where it does not.
 _SPACE_GAP, _WORD_GAP = 0.09, 0.32
+_OVERHANG = 0.25  # of a slanted letter over the space beside it
 # A step of the baseline that begins another word; superscripts step further.
 _STEP = 0.22
 # Cosine above which a run of text counts as upright, about 8 degrees.
@@ -56,6 +57,7 @@ class Word:
     fixed: bool = False  # its font gives all characters the same width
     recognised: bool = False  # by OCR, which says little about sizes
     unmapped: bool = False  # its font has no map to Unicode
+    spaced: bool = False  # a space stands before it, whatever the boxes say
     page: int = 0
 
     @property
@@ -128,6 +130,7 @@ class _Characters:
     def __init__(self, text_page: Any, view: View) -> None:
         self._text_page, self._view = text_page, view
         self._fonts: dict[int, tuple[bool, bool, float]] = {}
+        self._overhung: set[int] = set()  # characters after a space that a slanted letter overhangs
         count = max(0, raw.FPDFText_CountChars(text_page))
         self._codes = _code_points(text_page, count)
         self._edges = _boxes(text_page, count)
@@ -165,6 +168,7 @@ class _Characters:
         return np.repeat(np.where(straight, quarters, -1), np.diff(np.append(starts, len(kept))))
 
     def _place(self, view: View) -> None:
+        self._frame = view
         self._x0, self._y0, self._x1, self._y1 = view.box(*self._edges)
 
     def _grouped(self, kept: np.ndarray, view: View) -> tuple[list[Word], int]:
@@ -206,13 +210,31 @@ class _Characters:
             leftwards |= np.array([not chr(code).isalnum() for code in codes]) & _beside(leftwards)
         back = ~rightwards & ~(leftwards[1:] & leftwards[:-1])
         breaks = (
-            (spaced & (gap > _SPACE_GAP * high[1:]))
+            (spaced & (self._opened(kept, spaced, gap, high) > _SPACE_GAP * high[1:]))
             | (spaced & back)
             | (gap > _WORD_GAP * high[1:])
             | (step > _STEP * high[1:])
             | back
         )
         return np.flatnonzero(np.append(True, breaks))
+
+    def _opened(self, kept: np.ndarray, spaced: np.ndarray, gap: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Return the gaps between kept characters, wider where a slanted letter overhangs a space of the file's."""
+        narrow = np.flatnonzero(spaced & (gap <= _SPACE_GAP * high[1:]) & (gap > -_OVERHANG * high[1:]))
+        opened = gap.copy()
+        for at in narrow.tolist():
+            space = int(kept[at]) + 1
+            if raw.FPDFText_IsGenerated(self._text_page, space) == 0:
+                opened[at] = self._origin(int(kept[at + 1])) - self._origin(space)
+                if opened[at] > _SPACE_GAP * high[at + 1]:
+                    self._overhung.add(int(kept[at + 1]))
+        return opened
+
+    def _origin(self, index: int) -> float:
+        """Return where on its line a character is drawn from; 0 if PDFium does not say."""
+        x, y = ctypes.c_double(), ctypes.c_double()
+        raw.FPDFText_GetCharOrigin(self._text_page, index, x, y)
+        return float(self._frame.box(x.value, y.value, x.value, y.value)[0])
 
     def _word(self, text: str, where: np.ndarray, box: list[float], view: View) -> Word:
         if not text.isascii() and any(map(reads_right_to_left, map(ord, text))):
@@ -227,6 +249,7 @@ class _Characters:
         size *= _USUAL_HEIGHT / ems
         word = Word(text, x0, y0, x1, y1, self._baseline(index, y1, view), size, bold)
         word.fixed = fixed
+        word.spaced = index in self._overhung
         word.unmapped = raw.FPDFText_HasUnicodeMapError(self._text_page, index) == 1 or (
             not text.isascii() and any(ord(its) in _PRIVATE_USE or its == "\ufffd" for its in text)
         )

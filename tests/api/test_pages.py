@@ -23,7 +23,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         upload(
             site.client,
             "sea",
-            {"a/lamp.pdf": make_pdf(["A page before it."], LAMP), "notes.txt": "The boat is red."},
+            {
+                "a/lamp.pdf": make_pdf(["A page before it."], LAMP),
+                "notes.txt": "The boat is red.",
+                "b/pages/1.png": "The sail is blue.",
+                "b/pages/plan.png": "The mast is old.",
+            },
         )
         yield site
 
@@ -64,6 +69,11 @@ def test_the_page_shows_the_quoted_words(site: Site) -> None:
     edges = [xs.min() / 2, ys.min() / 2, xs.max() / 2, ys.max() / 2]
     assert edges == pytest.approx([box["x0"], box["y0"], box["x1"], box["y1"]], abs=2)
     assert not marked(pixels(site.client.get(url).content)).any()
+
+
+def test_a_document_may_be_named_like_a_page(site: Site) -> None:
+    for name, text in (("b/pages/1.png", "The sail is blue."), ("b/pages/plan.png", "The mast is old.")):
+        assert site.client.get(f"/v1/corpora/sea/documents/{name}").json()["text"] == text
 
 
 def test_what_cannot_be_shown_says_so(site: Site) -> None:

@@ -95,7 +95,12 @@ def test_boxes_that_come_later_are_taken(ibid: Ibid, home: Path) -> None:
     boxes = b64encode(pack([WordBox(0, 3, 1, 1, 1, 2, 2)])).decode()
     (home / "lines.jsonl").write_text(json.dumps(line))
     (home / "more.jsonl").write_text(json.dumps({**line, "boxes": boxes}))
-    for name, becomes in (("lines", "added"), ("lines", "unchanged"), ("more", "updated"), ("lines", "unchanged")):
+    for name, becomes in (
+        ("lines", "added"),
+        ("lines", "unchanged"),
+        ("more", "updated"),
+        ("lines", "unchanged"),
+    ):
         counts = ibid("import", home / f"{name}.jsonl", "--corpus", "sea", "--json").json()["counts"]
         assert counts == {becomes: 1}
 

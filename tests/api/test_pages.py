@@ -82,6 +82,7 @@ def test_what_cannot_be_shown_says_so(site: Site) -> None:
         (f"{documents}/a/lamp.pdf/pages/3.png", "Page 3 does not exist"),
         (f"{documents}/notes.txt/pages/1.png", "is no PDF"),
         (f"{documents}/none.pdf/pages/1.png", "no document"),
+        (f"{documents}/a/lamp.pdf/pages/1.png?version=7", "version 7 is no longer kept"),
     ):
         assert says in is_problem(site.client.get(url), httpx.codes.NOT_FOUND)["detail"]
     for url in (f"{documents}/a/lamp.pdf/pages/0.png", f"{documents}/a/lamp.pdf/pages/1.png?scale=99"):

@@ -30,6 +30,7 @@ PageNumber = Annotated[int, PathParameter(ge=1, le=1_000_000)]
 TextOffset = Annotated[
     int, Query(ge=0, le=2**31, description="An offset of the document's text, in code points.")
 ]
+Version = Annotated[int | None, Query(ge=1, le=2**31, description="The version that the offsets belong to.")]
 Scale = Annotated[float, Query(ge=0.1, le=4, description="Pixels per point.")]
 Offset = Annotated[int, Query(ge=0, le=2**31)]
 _SANDBOX = {"Content-Security-Policy": "sandbox; default-src 'none'"}  # an uploaded page never runs as ours
@@ -99,8 +100,12 @@ def get_page(
     start: TextOffset = 0,
     end: TextOffset = 0,
     scale: Scale = 1.5,
+    version: Version = None,
 ) -> Response:
-    """Render a page of a PDF; the words from `start` to `end` of the document's text are marked on it."""
+    """Render a page of a PDF; the words from `start` to `end` of the document's text are marked on it.
+
+    With `version`, only of that version: another one's text has other offsets.
+    """
     wanted, documents = document_name(name), service.catalog.documents
     try:
         info = documents.info(corpus, wanted)
@@ -109,6 +114,8 @@ def get_page(
         if not documents.current_versions([document_id(corpus, whole)]):
             raise
         return JSONResponse(get_document(service, corpus, whole))  # a document of this name
+    if version not in (None, info.version):
+        raise NotFound(f"{wanted!r} has version {info.version} by now; version {version} is no longer kept.")
     if info.metadata.get("format") != "pdf":
         raise NotFound(f"{wanted!r} is no PDF; only pages of PDFs can be shown.")
     boxes = boxes_between(documents.boxes(info.id, info.version), start, end)

@@ -159,7 +159,7 @@ class Builder:
             document_id(corpus, one.name), one.name, one.version, one.text, one.pages, one.metadata
         )
         try:
-            if self._catalog.documents.stands_as(document, one.sha256):
+            if self._catalog.documents.stands_as(document, one.sha256, one.omissions, one.boxes):
                 return Outcome(one.name, "unchanged")
             maker = self._serving(corpus)
             cut = maker.cut(one.text)

@@ -19,7 +19,7 @@ from ingest.names import document_name
 from rag.errors import InvalidInput
 from rag.store.catalog import Catalog
 from rag.store.filters import is_storable
-from rag.text.boxes import unpack
+from rag.text.boxes import are_boxes_of
 from rag.types import Metadata, Omission
 
 MOST_VERSION = 2**31
@@ -114,6 +114,8 @@ def _document(line: bytes, most_characters: int) -> Portable:
     name = document_name(entry["name"])
     omissions = tuple(Omission(**one) for one in entry.get("omissions", ()))
     boxes = b64decode(entry.get("boxes", ""))
+    if not are_boxes_of(boxes, len(text)):
+        raise InvalidInput(f"It has boxes that are none of the words of its text; {EXPECTED_LINE}.")
     metadata = entry.get("metadata", {})
     return Portable(name, entry.get("version", 1), sha256, metadata, pages, text, omissions, boxes)
 
@@ -151,7 +153,7 @@ def _is_omissions(value: Any) -> bool:
 
 def _is_boxes(value: Any) -> bool:
     try:
-        unpack(b64decode(value, validate=True))
+        b64decode(value, validate=True)
     except (TypeError, ValueError):
         return False
     return True

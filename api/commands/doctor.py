@@ -128,7 +128,10 @@ def _reading_check(service: Service, corpus: str) -> HealthCheck:
     if outdated:
         found += f"; {outdated:,} were read by an older Ibid"
     return HealthCheck(
-        f"documents of {corpus}", not outdated, found, f"Run `ibid reingest --corpus {corpus}`."
+        f"documents of {corpus}",
+        not outdated,
+        found,
+        f"Run `ibid reingest --corpus {corpus}` for uploads; ingest or sync the folders of the others again.",
     )
 
 

@@ -226,20 +226,29 @@ def _compose(
     for line in (short, chosen):
         for sentence in line:
             row = None if line is short else sentence.row
-            shown = shown_row(row, context.question) if row else sentence.text
+            shown = shown_row(row, context.question, short) if row else sentence.text
             citations.append(_cite(sentence, shown, len(text)))
             text += f"{shown} [{sentence.evidence.label}] "
         text = text.rstrip() + "\n" if text else ""
     return Draft(text.rstrip(), tuple(citations), probability)
 
 
-def shown_row(row: Row, question: str) -> str:
-    """Return a row as the answer shows it; of a long one, the cells that have to do with the question."""
+def shown_row(row: Row, question: str, short: Sequence[Sentence] = ()) -> str:
+    """Return a row as the answer shows it.
+
+    Of a long one, these are the cells that have to do with the question or hold a short answer; all if there are none.
+    """
     whole = row.shown()
     if len(whole.split()) <= MOST_ROW_WORDS:
         return whole
     asked = set(question_terms(question))
-    return row.shown([v for v in row.values if asked & {*text_terms(v.column), *text_terms(v.text)}])
+    wanted = [
+        value
+        for value in row.values
+        if any(one.start < value.end and value.start < one.end for one in short)
+        or (value is not row.label and asked & {*text_terms(value.column), *text_terms(value.text)})
+    ]
+    return row.shown(wanted) if wanted else whole
 
 
 def _cite(sentence: Sentence, shown: str, at: int) -> Citation:

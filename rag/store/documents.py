@@ -143,11 +143,20 @@ class Documents:
         given: Metadata = json.loads(self._row("SELECT given FROM documents", corpus, name)["given"])
         return given
 
-    def stands_as(self, document: Document, sha256: str) -> bool:
-        """Return whether a document stands in the catalogue with this very content, its version aside."""
-        query = "SELECT pages, metadata FROM documents WHERE id = ? AND sha256 = ? AND text = ?"
+    def stands_as(
+        self, document: Document, sha256: str, omissions: tuple[Omission, ...] = (), boxes: bytes = b""
+    ) -> bool:
+        """Return whether a document stands in the catalogue with this very content, its version aside.
+
+        Without omissions or boxes, those that it has count as the same.
+        """
+        query = (
+            "SELECT pages, metadata, omissions, boxes FROM documents WHERE id = ? AND sha256 = ? AND text = ?"
+        )
         row = self._first(query, document.id, sha256, document.text)
         if row is None:
+            return False
+        if (omissions and omissions != omissions_of(row["omissions"])) or (boxes and boxes != row["boxes"]):
             return False
         held = tuple(json.loads(row["pages"])), json.loads(row["metadata"])
         return held == (document.pages, document.metadata)

@@ -89,6 +89,21 @@ def unpack(packed: bytes) -> list[WordBox]:
     ]
 
 
+def are_boxes_of(packed: bytes, text_length: int) -> bool:
+    """Return whether bytes are packed boxes of words that lie within a text. Costs no more than such boxes may."""
+    try:
+        if len(packed) >= _HEAD.size and _HEAD.unpack_from(packed)[1] > text_length:
+            return False
+        if not packed:
+            return True
+        starts, ends, pages, _ = _columns(packed)
+    except ValueError:
+        return False
+    return bool(
+        (starts >= 0).all() and (starts <= ends).all() and (ends <= text_length).all() and (pages > 0).all()
+    )
+
+
 def boxes_between(packed: bytes, start: int, end: int) -> list[MarkBox]:
     """Return where `text[start:end]` stands: one box for each line that it takes, in the order of the text.
 

@@ -13,12 +13,14 @@ from rag.answer.extractive import (
     Extractive,
     read_around,
     short_answers,
+    shown_row,
 )
-from rag.answer.relevance import sentence_features, sentences_of
+from rag.answer.relevance import Sentence, sentence_features, sentences_of
 from rag.answer.verify import verify
 from rag.assemble import Limits, assemble
 from rag.models.embed import Embedder
 from rag.models.reader import NOTHING, Reading, ScoredSpan
+from rag.text.tables import find_rows
 from rag.types import Chunk, Context, Draft, Evidence, Hit
 from tests.made_versions import CORPUS, Library
 
@@ -39,6 +41,22 @@ def hit_of(text: str, name: str = "a.md", score: float = 1.0) -> Hit:
 def context_of_hits(question: str, hits: Sequence[Hit]) -> Context:
     """Assemble hits in the given order; all of them fit."""
     return assemble(question, hits, hits, limits=Limits(4000, 2000), count=lambda text: len(text.split()))
+
+
+def test_of_a_long_row_the_cells_asked_for_are_shown() -> None:
+    names = ["Ship", "Mass kg", *(f"{a}{b}" for a in "xyz" for b in "abcdefghijkmn")]
+    lines = [names, ["---"] * 41, ["Orca", "7100", *(f"cell {number}" for number in range(39))]]
+    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    [row] = find_rows(text)
+    assert shown_row(row, "What is the yc of the Orca?") == "Orca · yc: cell 15"
+    # What the reader read, although the question has none of its words
+    [piece] = context_of("How heavy is the Orca?", text).evidence
+    at = text.index("7100")
+    mass = Sentence(piece, at, at + 4, "7100", "", row)
+    assert shown_row(row, "How heavy is the Orca?", [mass]) == "Orca · Mass kg: 7100"
+    assert shown_row(row, "How heavy is it?") == row.shown()
+    [cell] = find_rows(f"| Ship |\n|---|\n| {'very ' * 50}old |")
+    assert shown_row(cell, "Which boats are there?") == cell.shown()
 
 
 def context_of(question: str, *texts: str) -> Context:

@@ -23,7 +23,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         upload(
             site.client,
             "sea",
-            {"a/lamp.pdf": make_pdf(["A page before it."], LAMP), "notes.txt": "The boat is red."},
+            {
+                "a/lamp.pdf": make_pdf(["A page before it."], LAMP),
+                "notes.txt": "The boat is red.",
+                "b/pages/1.png": "The sail is blue.",
+                "b/pages/plan.png": "The mast is old.",
+            },
         )
         yield site
 
@@ -66,12 +71,18 @@ def test_the_page_shows_the_quoted_words(site: Site) -> None:
     assert not marked(pixels(site.client.get(url).content)).any()
 
 
+def test_a_document_may_be_named_like_a_page(site: Site) -> None:
+    for name, text in (("b/pages/1.png", "The sail is blue."), ("b/pages/plan.png", "The mast is old.")):
+        assert site.client.get(f"/v1/corpora/sea/documents/{name}").json()["text"] == text
+
+
 def test_what_cannot_be_shown_says_so(site: Site) -> None:
     documents = "/v1/corpora/sea/documents"
     for url, says in (
         (f"{documents}/a/lamp.pdf/pages/3.png", "Page 3 does not exist"),
         (f"{documents}/notes.txt/pages/1.png", "is no PDF"),
         (f"{documents}/none.pdf/pages/1.png", "no document"),
+        (f"{documents}/a/lamp.pdf/pages/1.png?version=7", "version 7 is no longer kept"),
     ):
         assert says in is_problem(site.client.get(url), httpx.codes.NOT_FOUND)["detail"]
     for url in (f"{documents}/a/lamp.pdf/pages/0.png", f"{documents}/a/lamp.pdf/pages/1.png?scale=99"):

@@ -1,12 +1,14 @@
 """Corpora as lines of JSON: the same text, pages, metadata, versions and answers after an import."""
 
 import json
+from base64 import b64encode
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from rag.store.catalog import Catalog
+from rag.text.boxes import WordBox, pack
 from tests.made_files import make_pdf
 from tests.typed import Ibid
 
@@ -88,6 +90,21 @@ def test_importing_again_does_nothing_and_a_change_is_a_new_version(
     assert "kerosene" in ibid("ask", "--corpus", "sea", QUESTION).out
 
 
+def test_boxes_that_come_later_are_taken(ibid: Ibid, home: Path) -> None:
+    line = {"name": "a.pdf", "text": "The lamp.", "sha256": "0" * 64}
+    boxes = b64encode(pack([WordBox(0, 3, 1, 1, 1, 2, 2)])).decode()
+    (home / "lines.jsonl").write_text(json.dumps(line))
+    (home / "more.jsonl").write_text(json.dumps({**line, "boxes": boxes}))
+    for name, becomes in (
+        ("lines", "added"),
+        ("lines", "unchanged"),
+        ("more", "updated"),
+        ("lines", "unchanged"),
+    ):
+        counts = ibid("import", home / f"{name}.jsonl", "--corpus", "sea", "--json").json()["counts"]
+        assert counts == {becomes: 1}
+
+
 def test_versions_never_go_back(ibid: Ibid, home: Path) -> None:
     (home / "in.jsonl").write_text('{"name": "a.txt", "text": "Herons nest.", "version": 7}\n')
     assert ibid("import", home / "in.jsonl", "--corpus", "birds").code == 0
@@ -130,7 +147,8 @@ BAD = {
         '{"name": "a", "text": "abc", "omissions": [{"kind": "image"}]}',
         "It has the omissions",
     ),
-    "damaged boxes": ('{"name": "a", "text": "abc", "boxes": "AAAA"}', "It has the boxes"),
+    "damaged boxes": ('{"name": "a", "text": "abc", "boxes": "AAAA"}', "It has boxes that are none"),
+    "boxes in no base64": ('{"name": "a", "text": "abc", "boxes": "?"}', "It has the boxes"),
     "falling pages": ('{"name": "a", "text": "abc", "pages": [0, 2, 1]}', "It has the pages"),
     "late first page": ('{"name": "a", "text": "abc", "pages": [1]}', "It has the pages"),
     "page beyond": (

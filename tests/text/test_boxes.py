@@ -1,10 +1,13 @@
 """Boxes of words: packed and read back, and merged to marks for a span."""
 
+import struct
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.text.boxes import MarkBox, WordBox, boxes_between, pack, unpack
+from rag.text.boxes import MarkBox, WordBox, are_boxes_of, boxes_between, pack, unpack
 
 _places = st.integers(0, 4_000).map(lambda quarter: quarter / 4)
 
@@ -76,3 +79,14 @@ def test_large_pages_are_packed_too() -> None:
 def test_damaged_boxes_are_refused(damaged: bytes) -> None:
     with pytest.raises(ValueError, match="boxes"):
         unpack(damaged)
+
+
+def test_boxes_belong_to_a_text() -> None:
+    packed = pack([WordBox(0, 5, 1, 10, 10, 40, 20), WordBox(6, 9, 1, 42, 10, 60, 20)])
+    assert are_boxes_of(packed, 9)
+    assert not are_boxes_of(packed, 8)
+    assert are_boxes_of(b"", 0)
+    for wrong in (WordBox(0, 5, 0, 1, 1, 2, 2), WordBox(-2, 1, 1, 1, 1, 2, 2), WordBox(4, 3, 1, 1, 1, 2, 2)):
+        assert not are_boxes_of(pack([wrong]), 9)
+    # 700 MB of zeros: refused unread, for no text has so many words
+    assert not are_boxes_of(struct.pack("<BI", 1, 50_000_000) + zlib.compress(bytes(1000)), 20_000_000)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
 from fastapi import Path as PathParameter
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
 
 from api.http import schemas
 from api.http.depends import Serving, body_of_type
@@ -22,7 +22,7 @@ from rag.store.documents import DocumentInfo
 from rag.store.filters import is_storable
 from rag.store.jobs import Upload
 from rag.text.boxes import boxes_between
-from rag.types import Metadata
+from rag.types import Metadata, document_id
 
 router = APIRouter(prefix="/v1", responses=dict(problem_responses()))
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -30,6 +30,7 @@ PageNumber = Annotated[int, PathParameter(ge=1, le=1_000_000)]
 TextOffset = Annotated[
     int, Query(ge=0, le=2**31, description="An offset of the document's text, in code points.")
 ]
+Version = Annotated[int | None, Query(ge=1, le=2**31, description="The version that the offsets belong to.")]
 Scale = Annotated[float, Query(ge=0.1, le=4, description="Pixels per point.")]
 Offset = Annotated[int, Query(ge=0, le=2**31)]
 _SANDBOX = {"Content-Security-Policy": "sandbox; default-src 'none'"}  # an uploaded page never runs as ours
@@ -86,7 +87,7 @@ def list_documents(service: Serving, corpus: str, limit: Limit = 100, offset: Of
 
 
 @router.get(
-    "/corpora/{corpus}/documents/{name:path}/pages/{page}.png",
+    "/corpora/{corpus}/documents/{name:path}/pages/{page:int}.png",
     response_class=Response,
     responses={200: {"content": {"image/png": {}}, "description": "The page."}},
     tags=["documents"],
@@ -99,11 +100,22 @@ def get_page(
     start: TextOffset = 0,
     end: TextOffset = 0,
     scale: Scale = 1.5,
+    version: Version = None,
 ) -> Response:
-    """Render a page of a PDF; the words from `start` to `end` of the document's text are marked on it."""
-    wanted = document_name(name)
-    documents = service.catalog.documents
-    info = documents.info(corpus, wanted)
+    """Render a page of a PDF; the words from `start` to `end` of the document's text are marked on it.
+
+    With `version`, only of that version: another one's text has other offsets.
+    """
+    wanted, documents = document_name(name), service.catalog.documents
+    try:
+        info = documents.info(corpus, wanted)
+    except NotFound:
+        whole = f"{wanted}/pages/{page}.png"
+        if not documents.current_versions([document_id(corpus, whole)]):
+            raise
+        return JSONResponse(get_document(service, corpus, whole))  # a document of this name
+    if version not in (None, info.version):
+        raise NotFound(f"{wanted!r} has version {info.version} by now; version {version} is no longer kept.")
     if info.metadata.get("format") != "pdf":
         raise NotFound(f"{wanted!r} is no PDF; only pages of PDFs can be shown.")
     boxes = boxes_between(documents.boxes(info.id, info.version), start, end)

@@ -343,6 +343,34 @@ def test_the_values_of_a_form_stand_beside_their_labels() -> None:
     assert read(page).text.split("\n\n") == ["Return date: 14 November 2031", "Insured [x]", "Urgent [ ]"]
 
 
+def test_labels_above_and_below_fields_and_tables_of_fields() -> None:
+    def page(canvas: Canvas) -> None:
+        field = canvas.acroForm.textfield
+        canvas.setFont("Helvetica", 9)
+        for x, label, value in ((60, "Company", "Plover Pictures"), (300, "Contact", "Edda Noor")):
+            canvas.drawString(x, 750, label)
+            field(name=label, value=value, x=x, y=726, width=200, height=18)
+            canvas.drawString(x, 680, f"{label} signs")
+            field(name=f"{label} s", value=value.split()[0], x=x, y=690, width=200, height=18)
+        canvas.drawString(60, 650, "Remarks")
+        field(
+            name="r", value="Two vans.\nOne lamp.", x=160, y=610, width=200, height=50, fieldFlags="multiline"
+        )
+        for at, row in enumerate((("Goods", "Boxes"), ("Honey", "14"), ("Mead", "9"))):
+            for x, text in zip((60, 300), row, strict=True):
+                if at:
+                    field(name=text, value=text, x=x, y=560 - 20 * at, width=100, height=18)
+                else:
+                    canvas.drawString(x, 564, text)
+
+    assert read(page).text.split("\n\n") == [
+        "Company: Plover Pictures Contact: Edda Noor",
+        "Company signs: Plover Contact signs: Edda",
+        "Remarks: Two vans. One lamp.",
+        "| Goods | Boxes |\n| --- | --- |\n| Honey | 14 |\n| Mead | 9 |",
+    ]
+
+
 def test_a_note_bears_its_author() -> None:
     data = drawn(lambda canvas: canvas.drawString(60, 700, "Seen."))
     noted = with_annotation(data, raw.FPDF_ANNOT_TEXT, {"Contents": "Ask the\nboard.", "T": "Ann"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ _MOST_OPTIONS = 1_000  # of a list
 _MOST_CHARACTERS = 100_000  # of one value
 _HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 _CHECKED, _UNCHECKED = "[x]", "[ ]"
+_MOST_LABEL_WORDS = 12
+_MOST_BESIDE = 200  # characters of a value that joins the line of its label
 _SIZE = 11.0  # points, of words whose font is not asked for
 _NOTES = {
     raw.FPDF_ANNOT_TEXT,
@@ -63,6 +65,7 @@ def read_annotations(page: Any, view: View, form: Any, lines: list[Line], index:
         lines: the page's own, which the values of fields beside them join.
     """
     found = Annotations()
+    fields: list[tuple[str, Box]] = []
     place = f"page {index + 1}"
     for annotation in _annotations(page):
         kind = raw.FPDFAnnot_GetSubtype(annotation)
@@ -72,7 +75,7 @@ def read_annotations(page: Any, view: View, form: Any, lines: list[Line], index:
             if text and hidden:
                 found.omissions.append(Omission("hidden form field", place))
             elif text:
-                found.values += _value_words(text, _rectangle(annotation, view), lines, index)
+                fields.append((text, _rectangle(annotation, view)))
         elif kind == raw.FPDF_ANNOT_LINK:
             if address := _address(annotation, page):
                 found.links.append((address, _rectangle(annotation, view)))
@@ -86,6 +89,9 @@ def read_annotations(page: Any, view: View, form: Any, lines: list[Line], index:
                 found.texts.append((_as_note(annotation, kind, text), _rectangle(annotation, view)))
             elif kind == raw.FPDF_ANNOT_STAMP:
                 found.omissions.append(Omission("stamp", place))
+    boxes = [box for _, box in fields]
+    for text, box in fields:
+        found.values += _value_words(text, box, boxes, lines, index)
     return found
 
 
@@ -132,7 +138,7 @@ def _option(form: Any, annotation: Any, at: int) -> str:
     return _wide(lambda buffer, size: raw.FPDFAnnot_GetOptionLabel(form, annotation, at, buffer, size))
 
 
-def _value_words(text: str, box: Box, lines: list[Line], index: int) -> list[Word]:
+def _value_words(text: str, box: Box, fields: Sequence[Box], lines: list[Line], index: int) -> list[Word]:
     """Return the words of a field's value where the field stands, on the line of text beside it if there is one."""
     x0, y0, x1, y1 = box
     rows = [" ".join(row.split()) for row in text.splitlines() if row.strip()]
@@ -141,6 +147,9 @@ def _value_words(text: str, box: Box, lines: list[Line], index: int) -> list[Wor
     beside = [
         line for line in lines if min(line.y1, y1) - max(line.y0, y0) > 0.4 * min(line.y1 - line.y0, y1 - y0)
     ]
+    label = _label(box, fields, beside, lines)
+    if label is not None and len(rows) * len(text) <= _MOST_BESIDE:
+        return _beside_label(rows, box, label, index)
     height = (y1 - y0) / max(1, len(rows))
     words: list[Word] = []
     for number, row in enumerate(rows):
@@ -148,23 +157,52 @@ def _value_words(text: str, box: Box, lines: list[Line], index: int) -> list[Wor
         if number == 0 and beside and len(rows) == 1:
             near = min(beside, key=lambda line: max(line.x0 - x1, x0 - line.x1, 0.0))
             base, size = near.base, near.size
-        parts = [row] if row in (_CHECKED, _UNCHECKED) else row.split()
-        step = min(0.5 * size, (x1 - x0) / max(1, len(row)))
-        at = x0
-        for part in parts:
-            words.append(
-                Word(
-                    part,
-                    at,
-                    y0 + number * height,
-                    at + step * len(part),
-                    y0 + (number + 1) * height,
-                    base,
-                    size,
-                )
-            )
-            words[-1].page = index
-            at += step * (len(part) + 1)
+        top = y0 + number * height
+        words += _row_words(row, (x0, top, x1, top + height), base, size, index)
+    return words
+
+
+def _label(box: Box, fields: Sequence[Box], beside: Sequence[Line], lines: Sequence[Line]) -> Line | None:
+    """Return the line that names a field: at its left, or else close above or below its left end.
+
+    Fields next to each other, or below each other, without a text between them are cells of a table: they have none.
+    """
+    x0, y0, x1, y1 = box
+    if beside:
+        left = max((line for line in beside if line.x1 <= x0 + 2), key=lambda line: line.x1, default=None)
+        if left is None or len(left.words) > _MOST_LABEL_WORDS:
+            return None
+        after = min((line.x0 for line in beside if line.x0 >= x1 - 2), default=1e9)
+        level = [its for its in fields if its != box and min(its[3], y1) - max(its[1], y0) > 0]
+        return None if any(left.x1 <= its[0] + 2 and its[0] < after for its in level) else left
+    flush = [line for line in lines if line.words and abs(line.x0 - x0) < line.size and line.x1 < x1]
+    for its in fields:
+        between = any(y1 - 2 < line.y0 and line.y1 < its[1] + 2 for line in flush)
+        if its != box and abs(its[0] - x0) < _SIZE and y1 - 2 < its[1] < y1 + 0.8 * (y1 - y0) and not between:
+            return None
+    above = [line for line in flush if -2 < y0 - line.y1 < 0.8 * line.size]
+    below = [line for line in flush if -2 < line.y0 - y1 < 0.5 * line.size]
+    return next(iter([*above, *below]), None)
+
+
+def _beside_label(rows: Sequence[str], box: Box, label: Line, index: int) -> list[Word]:
+    """Return the words of a value on the line of its label, to which a colon is put."""
+    row = " ".join(rows)
+    last = label.words[-1]
+    if row not in (_CHECKED, _UNCHECKED) and (last.text[-1].isalnum() or last.text[-1] in ")]"):
+        last.text += ":"
+    x0 = max(box[0], label.x1 + 0.5 * label.size) if label.x0 > box[0] - label.size else box[0]
+    return _row_words(row, (min(x0, box[2] - 1), label.y0, box[2], label.y1), label.base, label.size, index)
+
+
+def _row_words(row: str, box: Box, base: float, size: float, index: int) -> list[Word]:
+    x0, y0, x1, y1 = box
+    parts = [row] if row in (_CHECKED, _UNCHECKED) else row.split()
+    step = min(0.5 * size, (x1 - x0) / max(1, len(row)))
+    words, at = [], x0
+    for part in parts:
+        words.append(Word(part, at, y0, at + step * len(part), y1, base, size, field=True, page=index))
+        at += step * (len(part) + 1)
     return words
 
 

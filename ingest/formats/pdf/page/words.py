@@ -57,6 +57,7 @@ class Word:
     fixed: bool = False  # its font gives all characters the same width
     recognised: bool = False  # by OCR, which says little about sizes
     unmapped: bool = False  # its font has no map to Unicode
+    field: bool = False  # it is the value of a form's field
     spaced: bool = False  # a space stands before it, whatever the boxes say
     page: int = 0
 

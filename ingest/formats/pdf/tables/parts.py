@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from ingest.formats.grid import is_number
@@ -64,6 +66,14 @@ def is_amount(text: str) -> bool:
     return is_number(text) and _DAY_AND_YEAR.fullmatch(text) is None
 
 
+def _is_filled_in(parts: Sequence[RowPart]) -> bool:
+    """Return whether a row holds fields of a form, each behind its label."""
+    fields = [[word.field for word in part.words] for part in parts]
+    if not any(map(any, fields)) or fields[0][0]:
+        return False
+    return not any(before[-1] and its[0] for before, its in pairwise(fields))
+
+
 def parted(row: LineRow) -> PartedRow:
     """Return a row with its parts."""
     parts: list[RowPart] = []
@@ -84,7 +94,9 @@ def parted(row: LineRow) -> PartedRow:
     if len(glued) == 2 and glued[0].text.endswith(":") and not is_amount(glued[1].text):
         glued = [RowPart([*glued[0].words, *glued[1].words])]  # a label and its value
     result = PartedRow(row, glued, row[0].base, median(line.size for line in row))
-    result.is_tabular = _is_tabular(glued) and not all(line.fixed for line in row)
+    result.is_tabular = (
+        _is_tabular(glued) and not _is_filled_in(glued) and not all(line.fixed for line in row)
+    )
     result.has_values = any(is_amount(part.text) for part in glued[1:])
     return result
 

@@ -495,6 +495,61 @@ def test_columns_far_apart_are_read_one_after_the_other() -> None:
     assert read(page).text.split("\n\n") == [left, right]
 
 
+def test_short_paragraphs_under_headings_in_columns() -> None:
+    left = [
+        "# Opening hours",
+        "The tower is open daily from",
+        "ten to five. The last ascent",
+        "begins at four.",
+    ]
+    left += ["# Tickets", "Adults pay 7 marks, pupils", "pay 3. Groups of ten or more", "get one free."]
+    right = [
+        "# Arrival",
+        "Take tram 9 to the stop",
+        "Old Weir. From there it is",
+        "a walk of six minutes along",
+    ]
+    right += ["the bank.", "# Safety", "Close the trapdoor. In a", "thunderstorm nobody may stay", "aloft."]
+
+    def page(canvas: Canvas) -> None:
+        for at in range(9):
+            for x, column in ((60, left), (212, right)):
+                if at < len(column):
+                    canvas.setFont("Helvetica-Bold" if column[at][0] == "#" else "Helvetica", 10)
+                    canvas.drawString(x, 760 - 13 * at, column[at].removeprefix("# "))
+
+    text = read(page).text
+    assert "The last ascent begins at four." in text
+    assert text.index("get one free.") < text.index("Arrival") < text.index("nobody may stay aloft.")
+
+
+def test_a_large_title_over_a_table_names_no_column() -> None:
+    def page(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica-Bold", 18)
+        canvas.drawCentredString(300, 720, "Hazard register")
+        canvas.setFont("Helvetica", 10)
+        rows = [["Ref", "Hazard", "Days"], ["H1", "Slates", "4"], ["H2", "Ice", "9"]]
+        table(canvas, 698, rows, [60, 200, 400, 480])
+
+    assert read(page).text == (
+        "Hazard register\n\n| Ref | Hazard | Days |\n| --- | --- | --- |\n| H1 | Slates | 4 |\n| H2 | Ice | 9 |"
+    )
+
+
+def test_the_bars_of_a_chart_are_no_cells() -> None:
+    def page(canvas: Canvas) -> None:
+        canvas.line(80, 560, 480, 560)
+        canvas.line(80, 560, 80, 700)
+        for at, visitors in enumerate((1204, 1530, 2811, 3015)):
+            canvas.rect(100 + at * 90, 560, 50, visitors / 30)
+            canvas.drawCentredString(125 + at * 90, 565 + visitors / 30, str(visitors))
+            canvas.drawCentredString(125 + at * 90, 548, f"Q{at + 1}")
+
+    text = read(page).text
+    assert "|" not in text
+    assert "Q1 Q2 Q3 Q4" in text
+
+
 def test_listings_and_leaders_and_line_numbers() -> None:
     def listing(canvas: Canvas) -> None:
         lines(canvas, 60, 780, wrapped(canvas, LEFT, 400))

@@ -204,12 +204,13 @@ def _is_prose(lines: Sequence[Line]) -> bool:
     width = max(line.x1 for line in texts) - min(line.x0 for line in texts)
     if width < _NARROWEST * median(line.size for line in texts):
         return False
-    full = sum(line.x1 - line.x0 >= _FULL_WIDTH * width for line in texts)
+    running = [line for line in texts if not line.bold] or texts  # headings are short
+    full = sum(line.x1 - line.x0 >= _FULL_WIDTH * width for line in running)
     words = sum(len(line.words) for line in texts) / len(texts)
     characters = "".join(word.text for line in texts for word in line.words)
     digits = sum(character.isdigit() for character in characters)
     return (
-        full >= _FULL_LINES * len(texts)
+        full >= _FULL_LINES * len(running)
         and words >= _FEWEST_WORDS
         and digits <= _MOST_DIGITS * len(characters)
     )

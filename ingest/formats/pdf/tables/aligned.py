@@ -21,6 +21,7 @@ _SET_OFF, _TEXT_PITCH = 2.2, 1.12
 _MOST_BRIDGES = 4  # rows of one part between others, such as titles of sections
 _BRIDGE_WORDS, _LABEL_WORDS = 32, 7
 _NOISE = 0.06  # of the rows may reach into the stripe between two columns
+_TITLE_SIZE = 1.3  # of the row below: a title of the page, no name of a column
 _MOST_TITLES, _MOST_NAME_LINES = 9, 6
 _LONGEST_CELL = 9  # words on average, of a table without numbers
 
@@ -155,6 +156,8 @@ def _with_header(rows: Sequence[PartedRow], start: int, end: int, done: int) -> 
     while first - 1 >= done and start - first < _MOST_NAME_LINES:
         row, below = rows[first - 1], rows[first]
         if row.stands_alone or below.base - row.base > _HEADER_GAP * below.size:
+            break
+        if row.size > _TITLE_SIZE * below.size:
             break
         size = row.size
         if (

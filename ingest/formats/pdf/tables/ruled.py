@@ -15,6 +15,8 @@ from ingest.formats.pdf.page.words import Box, Word
 _MEET, _SAME = 3.0, 2.5
 _MOST_RULES = 3_000
 _MOST_CELLS = 20_000
+# Share of cells with words, below which an open lattice is a chart.
+_SPARSE = 0.4
 # A cell with so many words is a part of the page, not of a table.
 _MOST_CELL_WORDS = 200
 
@@ -115,6 +117,9 @@ class _Lattice:
             return None
         if len({row for row, _ in held}) * len({column for _, column in held}) < 2 or len(held) < 3:
             return None
+        cells = sum(map(len, rows))
+        if len(held) < _SPARSE * cells and not self._is_closed():
+            return None
         for (row, column), its_words in held.items():
             rows[row][column].lines = cell_of(its_words).lines
         listed = [[rows[row][column] for column in sorted(rows[row])] for row in range(height)]
@@ -122,6 +127,13 @@ class _Lattice:
         split = [part for row in listed for part in _split_row(row, width)]
         box: Box = (self._xs[0], self._ys[0], self._xs[-1], self._ys[-1])
         return PageTable(split, edges, box, ruled=True)
+
+    def _is_closed(self) -> bool:
+        """Return whether rules run along its top and its right side; a chart's bars end at different heights."""
+        top = sum(end - start for at, start, end in self._across if abs(at - self._ys[0]) <= _SAME)
+        right = sum(end - start for at, start, end in self._down if abs(at - self._xs[-1]) <= _SAME)
+        width, height = self._xs[-1] - self._xs[0], self._ys[-1] - self._ys[0]
+        return top > 0.5 * width or right > 0.5 * height
 
     def _cells(
         self, height: int, width: int

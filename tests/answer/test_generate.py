@@ -126,6 +126,16 @@ def test_evidence_that_does_not_fit_is_not_called_absent(embedder: Embedder) -> 
     assert "does not fit" in reason
 
 
+def test_a_code_that_nothing_mentions_is_not_answered_for(answer: Answer) -> None:
+    for asked in ("ERR-0042 meaning", "What does err0042 mean?", "What does ERR 0042 mean?"):
+        assert "ERR-0042" in answer(asked, CODES).text
+    draft = answer("ERR-0043 meaning", CODES)
+    assert (draft.text, draft.confidence) == ("", 0.0)
+    assert draft.reason == "Nothing that was found mentions ERR-0043."
+    # Years, amounts and short names are no codes
+    assert answer("Who lit the lamp in 1821 in Q3?", LAMP).text
+
+
 def test_confidence_is_higher_where_the_answer_stands(answer: Answer) -> None:
     there = answer("What does the lamp of the lighthouse burn?", LAMP)
     absent = answer("What is the boiling point of ethanol?", LAMP)

@@ -148,6 +148,7 @@ def test_lists_keep_their_numbers() -> None:
     [
         ("5 m<sup>2</sup>, 10<sup>-3</sup>, x<sup>i+1</sup>, CO<sub>2</sub>", "5 m², 10⁻³, x^(i+1), CO₂"),
         ("the 1<sup>st</sup> case<sup><a href=#f3>3</a></sup>", "the 1st case[3]"),
+        ("was <span style='text-decoration: line-through'>49</span> 45", "was ~~49~~ 45"),
         ("was <s>49</s> 45 now 39, <q>so</q>", "was ~~49~~ 45 now 39, “so”"),
         ("<ruby>東京<rp>(</rp><rt>とうきょう</rt><rp>)</rp></ruby>へ", "東京(とうきょう)へ"),
         ("<math><mfrac><mi>a</mi><msup><mi>b</mi><mn>2</mn></msup></mfrac></math>", "a/(b^2)"),

@@ -49,6 +49,13 @@ def test_tracked_changes_are_read_as_accepted() -> None:
     assert loaded.omissions == (Omission("deleted passage", "", 2), Omission("deleted row", ""))
 
 
+def test_struck_out_runs_are_marked() -> None:
+    struck = [run(text).replace("<w:r>", "<w:r><w:rPr><w:strike/></w:rPr>") for text in ("9", "00 ")]
+    kept = run("1,150 crowns.").replace("<w:r>", '<w:r><w:rPr><w:strike w:val="0"/></w:rPr>')
+    body = f"<w:p>{run('The fee is ')}{''.join(struck)}{kept}</w:p>"
+    assert read(word_file(body)).text == "The fee is ~~900~~ 1,150 crowns."
+
+
 def test_a_deleted_end_of_a_paragraph_joins_it_to_the_next() -> None:
     struck = paragraph("One ", "<w:rPr><w:del/></w:rPr>").replace("One ", "One and ")
     assert read(word_file(struck + paragraph("two."))).text == "One and two."

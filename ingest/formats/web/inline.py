@@ -76,6 +76,11 @@ def linked(text: str, target: str, *, alone: bool) -> str:
     return f"{text.rstrip()} ({target})"
 
 
+def is_struck(element: Any) -> bool:
+    """Return whether the text of an element within a line is struck out."""
+    return element.tag in ("s", "del", "strike") or "line-through" in (element.get("style") or "")
+
+
 def ruby(element: Any) -> str:
     """Write a word with its reading after it: "東京(とうきょう)"."""
     base, reading = [element.text or ""], []

@@ -127,7 +127,7 @@ class PageWriter(BlockWriter):
             self._line.append("\n")
         else:
             self._marks[element] = (len(self.blocks), len(self._line))
-            self._line.append({"label": " ", "q": "“", "s": "~~", "del": "~~", "strike": "~~"}.get(tag, ""))
+            self._line.append("~~" if inline.is_struck(element) else {"label": " ", "q": "“"}.get(tag, ""))
         return False
 
     def _start_block(self, element: Any) -> None:
@@ -179,7 +179,7 @@ class PageWriter(BlockWriter):
         if blocks != len(self.blocks):
             return
         text = "".join(self._line[start:])
-        if tag in ("s", "del", "strike"):
+        if inline.is_struck(element):
             text = f"{text.rstrip()}~~ " if text.strip() != "~~" else ""
         elif tag == "q":
             text += "”"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,8 @@ from ingest.formats.office.word.symbol import readable, symbol
 
 _DELETED = frozenset({"w:del", "w:moveFrom"})
 _NO_TEXT = frozenset({"w:pPr", "w:rPr", "w:sdtPr", "w:sdtEndPr", "w:smartTagPr", "w:customXmlPr", "w:rubyPr"})
+# Around what is struck out; where one run ends and the next goes on, there is none.
+_STRUCK, _SAME_STRUCK = "~~", re.compile("~~(\\s*)~~")
 _GRAPHICS = frozenset({"w:drawing", "w:pict", "w:object"})
 
 
@@ -47,7 +50,7 @@ class ParagraphReader:
         self._graphics, self._comments, self.fields.sequences = Graphics(), [], []
         pieces: list[str] = []
         self._take(element, pieces)
-        text = without_page_numbers("".join(pieces))
+        text = without_page_numbers(_SAME_STRUCK.sub(r"\1", "".join(pieces)))
         return WordParagraph(text, self._graphics, self._comments, self.fields.sequences)
 
     def _take(self, element: Any, pieces: list[str]) -> None:
@@ -74,8 +77,13 @@ class ParagraphReader:
             self._leave_out(run, "hidden passage")
             return
         font = attribute(properties, "w:rFonts", "w:ascii")
+        before = len(pieces)
         for child in run:
             self._piece(child, short(child.tag), font, pieces)
+        text = "".join(pieces[before:])
+        if properties is not None and text.strip() and _is_struck(properties):
+            start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+            pieces[before:] = [text[:start], _STRUCK, text[start:end], _STRUCK, text[end:]]
 
     def _piece(self, child: Any, tag: str, font: str, pieces: list[str]) -> None:
         match tag:
@@ -169,6 +177,13 @@ class ParagraphReader:
                 self.fields.instruct(mark.text or "")
         if kind and any((text.text or "").strip() for text in element.iter(qn("w:t"), qn("w:delText"))):
             self.part.note(kind)
+
+
+def _is_struck(properties: Any) -> bool:
+    return any(
+        mark is not None and is_on(mark)
+        for mark in (properties.find(qn("w:strike")), properties.find(qn("w:dstrike")))
+    )
 
 
 def _fields_end(root: Any) -> bool:

@@ -46,6 +46,14 @@ def test_values_as_displayed() -> None:
     assert text.splitlines()[2] == "| Knot | 02/07/2031 | 14:05:00 | 30:15 | 17.5% | 1,234.50 EUR | 00090 |"
 
 
+def test_months_name_columns() -> None:
+    months = [datetime.date(2031, month, 1) for month in (1, 2)]
+    rows = block(1, "A", ["Task", *months], ["Dig", 3, 4], ["Pour", 2, 5])
+    assert sheet_text(rows, B1="mmm yyyy", C1="mmm yyyy") == (
+        "| Task | Jan 2031 | Feb 2031 |\n| --- | --- | --- |\n| Dig | 3 | 4 |\n| Pour | 2 | 5 |"
+    )
+
+
 def test_twelve_hundred_rows_below_titles_are_one_table() -> None:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]

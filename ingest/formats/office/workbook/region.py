@@ -17,6 +17,7 @@ _TITLE_CHARACTERS = 200
 # A row of one text this long below a table is a remark about it.
 _REMARK_CHARACTERS = 30
 _REMARK = re.compile(r"[*†‡¹²³]|\(\d\)|\d\)")
+_DATE = re.compile(r"\d{4}-\d\d(?:-\d\d)?|[^\W\d_]{3,}\W*\d{2,4}|\d{1,2}\W*[^\W\d_]{3,}(?:\W*\d{2,4})?")
 _YEAR = re.compile(r"(1[89]|20|21)\d\d")
 _MOST_SAMPLES = 20
 _MOST_GAPS = 40
@@ -298,6 +299,8 @@ def has_no_header(rows: Rows) -> bool:
         return True
     for column, text in body[0].items():
         below = [row[column] for row in body[1 : 1 + _MOST_SAMPLES] if column in row]
+        if _DATE.fullmatch(text) and not any(map(_DATE.fullmatch, below)):
+            continue  # "Jan 2031" over amounts
         if is_amount(text) and below and sum(isinstance(one, Amount) for one in below) * 2 > len(below):
             return True
     return False

@@ -35,9 +35,9 @@ demo: install  ## start the server, upload corpora/handbook, ask it questions, s
 serve: install  ## leave the service running on http://127.0.0.1:8000
 	$(BIN)/ibid serve
 
-# Two processes, each with its own models; a file's tests stay together, for they share servers.
+# Three processes, for many tests wait; each has its own models. A file's tests stay together, for they share servers.
 test: install-dev  ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 lint: install-dev  ## check format, style, and which module may import which
 	$(BIN)/ruff format --check .

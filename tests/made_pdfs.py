@@ -109,3 +109,18 @@ def with_annotation(data: bytes, subtype: int, strings: dict[str, str], *, flags
     document.save(stream)
     document.close()
     return stream.getvalue()
+
+
+# Texts of two columns, and a table.
+LEFT = (
+    "The garden was laid out by a physician who wanted herbs at hand all year. Its walls keep the wind off, and a pond "
+    "warms the beds in spring. Nothing is sold, but seeds are given away on Sundays to those who ask."
+)
+RIGHT = (
+    "The tower was built of brick and lime a century later. A bell of nine hundred kilos hangs in it, cast from coins. "
+    "It is rung at noon and when the river rises above the second mark on the bridge."
+)
+SITES = [
+    ["Site", "Opened", "Staff", "Energy (MWh)"],
+    *[[f"Site {n}", str(1950 + n), str(n * 7), f"{n}.5"] for n in range(1, 61)],
+]

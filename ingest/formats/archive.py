@@ -19,7 +19,8 @@ _MEMBER_MARK = b"PK\x01\x02"  # opens each entry of the directory
 _XML_SUFFIXES = (".xml", ".rels", ".vml")
 _REFERENCE = re.compile(rb"<!DOCTYPE[^\[\]<>]{0,500}>")
 _LONGEST_TYPE = 200
-_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+# What zipfile raises on a damaged member, a truncated one, an encrypted or oddly compressed one, a wrong offset.
+_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError)
 # OOXML forbids document type definitions; without one no entity can be declared, hence none expanded.
 _DOCTYPE = re.compile(b"|".join("<!DOCTYPE".encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be")))
 

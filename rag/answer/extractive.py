@@ -89,9 +89,11 @@ def absent_codes(context: Context) -> list[str]:
     What is said of W-0776 does not answer for W-0777, however alike the two look to a model. Case and marks within a
     code do not count.
     """
+    codes = [name for name in _NAME.findall(context.question) if _is_code(name)]
+    if not codes:
+        return []
     read = " ".join(f"{one.hit.chunk.label}\n{one.hit.above}\n{one.hit.text}" for one in context.evidence)
     known = _MARKS.sub("", read).casefold()
-    codes = [name for name in _NAME.findall(context.question) if _is_code(name)]
     return [code for code in dict.fromkeys(codes) if _MARKS.sub("", code).casefold() not in known]
 
 

@@ -46,11 +46,14 @@ def check_citations(draft: Draft, context: Context, corpus: str, catalog: Catalo
         if wrong := _what_is_wrong(citation, draft, context, documents[citation.document].text):
             place = f"{citation.document}, characters {citation.start} to {citation.end}"
             raise CitationError(f"A citation of {place}, {wrong}.")
-    return tuple(_verified(citation, documents[citation.document], catalog) for citation in draft.citations)
+    packed = {name: catalog.documents.boxes(one.id, one.version) for name, one in documents.items()}
+    return tuple(
+        _verified(citation, documents[citation.document], packed[citation.document])
+        for citation in draft.citations
+    )
 
 
-def _verified(citation: Citation, document: Document, catalog: Catalog) -> Citation:
-    packed = catalog.documents.boxes(document.id, document.version)
+def _verified(citation: Citation, document: Document, packed: bytes) -> Citation:
     boxes = tuple(boxes_between(packed, citation.start, citation.end))
     return replace(citation, verified=True, page=document.page_at(citation.start), boxes=boxes)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,25 +22,6 @@ _MOST_BYTES = 800_000_000
 _SAME_LINE = 0.5
 # Points between words on one line that are marked as one.
 _ONE_MARK = 14.0
-
-
-@dataclass(frozen=True, slots=True)
-class WordBox:
-    """Where `text[start:end]` stands, in points from the top left of its page as displayed. Pages count from 1."""
-
-    start: int
-    end: int
-    page: int
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-
-
-def pack(words: Sequence[WordBox]) -> bytes:
-    """Pack boxes of words, sorted by start; none gives b""."""
-    rows = [(word.start, word.end, word.page, word.x0, word.y0, word.x1, word.y1) for word in words]
-    return pack_rows(quantised(np.array(rows, dtype=np.float64).reshape(-1, _COLUMNS)))
 
 
 def quantised(rows: np.ndarray) -> np.ndarray:
@@ -74,21 +53,6 @@ def pack_rows(rows: np.ndarray) -> bytes:
     return _HEAD.pack(_VERSION if narrow else _VERSION + 1, len(rows)) + zlib.compress(content, 6)
 
 
-def unpack(packed: bytes) -> list[WordBox]:
-    """Return the boxes that were packed.
-
-    Raises:
-        ValueError: if these are no packed boxes.
-    """
-    if not packed:
-        return []
-    start, end, page, edges = _columns(packed)
-    return [
-        WordBox(*its)
-        for its in zip(start.tolist(), end.tolist(), page.tolist(), *edges.T.tolist(), strict=True)
-    ]
-
-
 def are_boxes_of(packed: bytes, text_length: int) -> bool:
     """Return whether bytes are packed boxes of words that lie within a text. Costs no more than such boxes may."""
     try:
@@ -96,7 +60,7 @@ def are_boxes_of(packed: bytes, text_length: int) -> bool:
             return False
         if not packed:
             return True
-        starts, ends, pages, _ = _columns(packed)
+        starts, ends, pages, _ = word_columns(packed)
     except ValueError:
         return False
     return bool(
@@ -111,7 +75,7 @@ def boxes_between(packed: bytes, start: int, end: int) -> list[MarkBox]:
     """
     if not packed or end <= start:
         return []
-    starts, ends, pages, edges = _columns(packed)
+    starts, ends, pages, edges = word_columns(packed)
     held = np.flatnonzero((starts < end) & (ends > start))
     marks: list[MarkBox] = []
     for page, (x0, y0, x1, y1) in zip(pages[held].tolist(), edges[held].tolist(), strict=True):
@@ -129,7 +93,7 @@ def _on_one_line(last: MarkBox, x0: float, y0: float, x1: float, y1: float) -> b
     return overlap >= _SAME_LINE * min(last.y1 - last.y0, y1 - y0) and apart <= _ONE_MARK
 
 
-def _columns(packed: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def word_columns(packed: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return starts, ends and pages, each (n_words,), and edges in points, (n_words, 4)."""
     if len(packed) < _HEAD.size:
         raise ValueError("too short to be packed boxes")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rag.store.catalog import Catalog
-from rag.text.boxes import WordBox, pack
+from tests.made_boxes import WordBox, pack
 from tests.made_files import make_pdf
 from tests.typed import Ibid
 

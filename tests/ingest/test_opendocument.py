@@ -9,8 +9,8 @@ from tests.made_files import with_member
 from tests.made_opendocument import box, open_document, rows, slide
 
 
-def text(body: str, automatic: str = "", **more: str) -> FileText:
-    return load(open_document("text", body, automatic, **more), "a.odt")  # type: ignore[arg-type]
+def text(body: str, automatic: str = "", masters: str = "") -> FileText:
+    return load(open_document("text", body, automatic, masters), "a.odt")
 
 
 LIST = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -367,8 +367,8 @@ def _uncovered(rows: list[list[Cell]]) -> Iterator[list[Cell]]:
         yield kept
 
 
-def _is(node: Any, kind: Callable[..., Any], name: str) -> bool:
-    return isinstance(node, kind) and name in (  # type: ignore[arg-type]
+def _is(node: Any, kind: type, name: str) -> bool:
+    return isinstance(node, kind) and name in (
         getattr(node, "macroname", None),
         getattr(node, "environmentname", None),
     )

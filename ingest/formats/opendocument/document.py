@@ -125,7 +125,7 @@ def _areas(element: Any, reader: ContentReader) -> Iterator[str]:
 
 
 def _styles(roots: Iterable[Any], name: str, value: str) -> frozenset[str]:
-    """Return the styles one of whose property elements states a value."""
+    """Return the names of the styles whose properties set `name` to `value`."""
     return frozenset(
         stated(style, "style:name")
         for root in roots

@@ -71,6 +71,8 @@ def test_what_an_answer_holds_and_leads_with() -> None:
     assert leads(SHORT, ["1990", "1911"])
     assert leads(LONG, ["1990"])
     assert not holds(NOTHING, ["1911"])
+    # the label [1] is no part of what is said
+    assert not holds(LONG, ["1"])
     assert cites(LONG, "mill.txt")
     assert not cites(LONG, "sea.txt")
 

@@ -14,6 +14,7 @@ from eval.metrics import percentile
 from eval.questions import EvalQuestion, Gold
 from eval.reading import leading_text, short_answers
 from eval.trial import CORPUS, file_sources, trial
+from rag.answer.generator import LABEL
 from rag.types import Answer, Hit
 
 
@@ -39,7 +40,7 @@ def judge(question: EvalQuestion, answer: Answer) -> Judged:
     """Compare an answer with the gold evidence and the expected words (case and spacing ignored)."""
     context = answer.trace.rankings.get("context", ())
     cited = [(c.document, c.start, c.end) for c in answer.citations]
-    right = answer.answerable and holds_answer(question, answer.text)
+    right = answer.answerable and holds_answer(question, LABEL.sub("", answer.text))
     led = answer.answerable and holds_answer(question, leading_text(answer))
     retrieved = _holds_gold(context, question.evidence)
     return Judged(question, answer, retrieved, covers(cited, question.evidence), right, led)

@@ -14,10 +14,19 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from eval.benchmarks.yardstick.outcomes import Attempt, attempt, certainties, p50_ms, packed, share
+from eval.benchmarks.yardstick.outcomes import (
+    Attempt,
+    attempt,
+    certainties,
+    holds,
+    leads,
+    p50_ms,
+    packed,
+    share,
+)
 from eval.datasets import records
 from eval.measures import held_answers
-from eval.reading import lead, leading_text
+from eval.reading import lead
 from eval.trial import CORPUS, Trial, text_sources, trial
 from rag.types import Answer
 
@@ -86,7 +95,7 @@ def measure() -> dict[str, Any]:
             certainties(
                 tried[name],
                 [
-                    _holds_cell(one.unrefused, look.cell)
+                    holds(one.unrefused, [look.cell])
                     for one, look in zip(tried[name], asked[name], strict=True)
                 ],
             )
@@ -110,20 +119,13 @@ def _figures(made: Trial, lookups: Sequence[TableLookup], attempts: Sequence[Att
         "right row cited first": share(
             _cites_row(answer, look.document, row, 1) for look, row, answer in pairs
         ),
-        "right cell in the answer": share(_holds_cell(answer, look.cell) for look, _, answer in pairs),
-        "right cell in the lead": share(
-            answer.answerable and any(held_answers([look.cell], leading_text(answer)))
-            for look, _, answer in pairs
-        ),
+        "right cell in the answer": share(holds(answer, [look.cell]) for look, _, answer in pairs),
+        "right cell in the lead": share(leads(answer, [look.cell]) for look, _, answer in pairs),
         "right cell is the short answer": share(
             any(held_answers([look.cell], lead(answer))) for look, _, answer in pairs
         ),
         "p50 ms": p50_ms(attempts),
     }
-
-
-def _holds_cell(answer: Answer, cell: str) -> bool:
-    return answer.answerable and any(held_answers([cell], answer.text))
 
 
 def _cites_row(answer: Answer, document: str, row: tuple[int, int], most: int | None = None) -> bool:

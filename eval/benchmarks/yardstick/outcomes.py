@@ -11,6 +11,7 @@ from eval.measures import held_answers
 from eval.metrics import percentile
 from eval.reading import leading_text
 from eval.trial import CORPUS, Trial, reconfigured
+from rag.answer.generator import LABEL
 from rag.types import Answer
 
 UNREFUSED = {"refuse_below": 0.0}
@@ -47,8 +48,8 @@ def attempt(made: Trial, questions: Sequence[str]) -> list[Attempt]:
 
 
 def holds(answer: Answer, golds: Iterable[str]) -> bool:
-    """Return whether an answer was given and contains one of the expected answers."""
-    return answer.answerable and any(held_answers(golds, answer.text))
+    """Return whether an answer was given and contains one of the expected answers, its labels aside."""
+    return answer.answerable and any(held_answers(golds, LABEL.sub("", answer.text)))
 
 
 def leads(answer: Answer, golds: Iterable[str]) -> bool:

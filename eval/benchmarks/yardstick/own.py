@@ -32,13 +32,13 @@ from eval.benchmarks.yardstick.outcomes import (
     balanced,
     certainties,
     cites,
+    holds,
     leads,
     p50_ms,
     packed,
     share,
 )
 from eval.datasets import ROOT, records
-from eval.measures import held_answers
 from eval.trial import file_sources, text_sources, trial
 
 QUESTIONS = ROOT / "eval" / "own_questions.jsonl"
@@ -139,7 +139,7 @@ def outcome_of(one: OwnQuestion, shown: Listed, judgements: Mapping[tuple[str, s
     outcome = judged(shown, judgements)
     if outcome != NOT_JUDGED or not one.holds:
         return outcome
-    return RIGHT if any(held_answers(one.holds, shown.answer.text)) else WRONG
+    return RIGHT if holds(shown.answer, one.holds) else WRONG
 
 
 def _listed(one: OwnQuestion, tried: Attempt, *, unrefused: bool = False) -> Listed:

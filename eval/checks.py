@@ -286,10 +286,13 @@ def _refusing(subject: Subject) -> Check:
 def _judging(judge: Judge) -> Check:
     """Judge statements with known truth, half of them planted falsehoods."""
     entries = list(canary())
-    supported = judge.support([(e["evidence"], e["statement"]) for e, _ in entries]) >= 0.5
+    chances = judge.support([(e["evidence"], e["statement"]) for e, _ in entries])  # NaN: no verdict
     truth = np.array([label for _, label in entries])
-    balanced = float((supported[truth].mean() + (~supported[~truth]).mean()) / 2)
+    right = np.where(truth, chances >= 0.5, chances < 0.5)  # false for NaN
+    balanced = float((right[truth].mean() + right[~truth].mean()) / 2)
     found = f"balanced accuracy {balanced:.2f} on {len(entries)} statements; expected {JUDGE_AT_LEAST}"
+    if without := int(np.isnan(chances).sum()):
+        found += f"; no verdict on {without}"
     return Check("the judge tells planted falsehoods", balanced >= JUDGE_AT_LEAST, found)
 
 

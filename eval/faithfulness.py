@@ -12,7 +12,8 @@ import json
 import math
 import os
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import numpy as np
@@ -46,6 +47,7 @@ FEW_WORDS = 8
 REQUESTS_AT_ONCE = 8  # requests to a server
 JUDGE_TIMEOUT_S = 120
 Output = TypeVar("Output", bound=BaseModel)
+Result = TypeVar("Result")
 # What precedes the JSON that ends a prompt; JSON contains no line breaks.
 _INPUT = "\ninput: "
 _EVASIVE = re.compile(
@@ -102,6 +104,8 @@ class ServerLLM(InstructorBaseRagasLLM):
     """Passes RAGAS's prompts to an OpenAI-compatible server (vLLM, llama.cpp, Ollama, a cloud).
 
     RAGAS's own client would write a user id into the home folder and use tool calls, which few servers support.
+    Connections belong to the event loop that opened them, so they are opened and closed within one:
+    `async with llm: await llm.agenerate(...)`.
 
     Args:
         api_key: "" for a server that needs none.
@@ -115,14 +119,23 @@ class ServerLLM(InstructorBaseRagasLLM):
             raise InvalidInput(
                 f"{url!r} is not the address of a server; expected one such as http://127.0.0.1:8080/v1."
             )
+        self._url, self._model, self._api_key = url, model, api_key
+
+    async def __aenter__(self) -> ServerLLM:
         import instructor
         from openai import AsyncOpenAI
 
-        client = AsyncOpenAI(base_url=url, api_key=api_key or "none", timeout=JUDGE_TIMEOUT_S)
-        self._client: Any = instructor.from_openai(client, mode=instructor.Mode.JSON)
-        self._model = model
+        self._connection = AsyncOpenAI(
+            base_url=self._url, api_key=self._api_key or "none", timeout=JUDGE_TIMEOUT_S
+        )
+        self._client: Any = instructor.from_openai(self._connection, mode=instructor.Mode.JSON)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._connection.close()
 
     async def agenerate(self, prompt: str, response_model: type[Output]) -> Output:
+        """Return the server's reply, read as JSON; raise whatever the client raises where there is none."""
         answered: Output = await self._client.chat.completions.create(
             model=self._model,
             messages=[{"role": "user", "content": prompt}],
@@ -132,7 +145,8 @@ class ServerLLM(InstructorBaseRagasLLM):
         return answered
 
     def generate(self, prompt: str, response_model: type[Output]) -> Output:
-        return asyncio.run(self.agenerate(prompt, response_model))
+        """Refuse: RAGAS's measures ask asynchronously, and so share the connections of one event loop."""
+        raise NotImplementedError("A server is asked with `agenerate`.")
 
 
 class LocalEmbedding(BaseRagasEmbedding):
@@ -171,20 +185,38 @@ class Scorer:
         the model's reply cannot be used. With the judge, "answer relevancy" is the cosine of question and answer: RAGAS
         compares the question with one that a model makes from the answer, and the judge makes none.
         """
-        return asyncio.run(self._score(questions, answers))
+        return self._run(self._score(questions, answers))
 
     def support(self, pairs: Sequence[EvidencePair]) -> np.ndarray:
-        """Return 1 or 0 for each (evidence, statement), as judged by the judge or server behind RAGAS."""
-        return np.array(asyncio.run(self._support(pairs)))
+        """Return 1 or 0 for each (evidence, statement), as judged by the judge or server behind RAGAS.
 
-    async def _support(self, pairs: Sequence[EvidencePair]) -> list[float]:
-        verdicts = []
-        for evidence, statement in pairs:
-            asked = NLIStatementInput(context=evidence, statements=[statement])
-            prompt = self._faithfulness.nli_statement_prompt.to_string(asked)
-            answered: Any = await self._llm.agenerate(prompt, NLIStatementOutput)
-            verdicts.append(float(bool(answered.statements and answered.statements[0].verdict)))
-        return verdicts
+        A verdict is NaN if the model's reply cannot be used.
+        """
+        return np.array(self._run(self._verdicts(pairs)))
+
+    def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Do work in an event loop of its own, which a server's connections do not outlive."""
+
+        async def connected() -> Result:
+            async with self._llm if isinstance(self._llm, ServerLLM) else nullcontext():
+                return await work
+
+        return asyncio.run(connected())
+
+    async def _verdicts(self, pairs: Sequence[EvidencePair]) -> list[float]:
+        gate = asyncio.Semaphore(REQUESTS_AT_ONCE)
+
+        async def one(pair: EvidencePair) -> float:
+            async with gate:
+                return await self._number(self._verdict(*pair))
+
+        return list(await asyncio.gather(*(one(pair) for pair in pairs)))
+
+    async def _verdict(self, evidence: str, statement: str) -> float:
+        asked = NLIStatementInput(context=evidence, statements=[statement])
+        prompt = self._faithfulness.nli_statement_prompt.to_string(asked)
+        answered: Any = await self._llm.agenerate(prompt, NLIStatementOutput)
+        return float(bool(answered.statements and answered.statements[0].verdict))
 
     async def _score(self, questions: Sequence[EvalQuestion], answers: Sequence[Answer]) -> list[Values]:
         gate = asyncio.Semaphore(REQUESTS_AT_ONCE)
@@ -202,16 +234,16 @@ class Scorer:
         if not said or not contexts:
             return {}
         values = {
-            "citations support": await self._cited(answer),
-            "faithfulness": await self._number(self._faithfulness.ascore(asked, said, contexts)),
-            "answer relevancy": await self._number(self._relevancy.ascore(asked, said)),
+            "citations support": await self._number(self._cited(answer)),
+            "faithfulness": await self._measure(self._faithfulness.ascore(asked, said, contexts)),
+            "answer relevancy": await self._measure(self._relevancy.ascore(asked, said)),
         }
         if question.answers:
             expected = ", ".join(question.answers)
-            values["context precision"] = await self._number(
+            values["context precision"] = await self._measure(
                 self._precision.ascore(asked, expected, contexts)
             )
-            values["context recall"] = await self._number(self._recall.ascore(asked, contexts, expected))
+            values["context recall"] = await self._measure(self._recall.ascore(asked, contexts, expected))
         return values
 
     async def _cited(self, answer: Answer) -> float:
@@ -228,14 +260,22 @@ class Scorer:
         supported = []
         for (start, end), cited in quotes.items():
             part, shown = answer.text[start:end], "\n".join(cited)
-            supported.append(1.0 if part in shown else (await self._support([(shown, part)]))[0])
+            supported.append(1.0 if part in shown else await self._verdict(shown, part))
         supported += [0.0 for _ in statements(LABEL.sub("", rest))]
         return float(np.mean(supported)) if supported else 0.0
 
-    async def _number(self, scored: Awaitable[Any]) -> float:
-        """Return a measure's value; NaN if a model's reply cannot be used, which is counted and shown."""
-        try:
+    async def _measure(self, scored: Awaitable[Any]) -> float:
+        """Return the value of one of RAGAS's measures; NaN if a model's reply cannot be used."""
+
+        async def value() -> float:
             return float(np.float64((await scored).value))
+
+        return await self._number(value())
+
+    async def _number(self, number: Awaitable[float]) -> float:
+        """Return a number; NaN if a model's reply cannot be used, which is counted and shown."""
+        try:
+            return await number
         except Exception as error:
             if isinstance(self._llm, JudgeLLM):
                 raise  # our judge always answers; a bug is not a missing value

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rag.answer.generator import OnPart, ignored
 from rag.answer.relevance import Sentence, Weighed, confidence, largest_maxsim, sentences_of, weigh_sentences
-from rag.answer.strategy import SUMMARY, names_document
+from rag.answer.strategy import SUMMARY, asks_for_overview
 from rag.models.embed import Embedder
 from rag.models.reader import Reader, Reading
 from rag.text.names import place_of
@@ -66,13 +66,13 @@ class Extractive:
         weighed = weigh_sentences(context, self._embedder)
         if not weighed:
             return Draft("", (), 0.0, _why_nothing(context))
-        if absent := absent_codes(context):
-            return Draft("", (), 0.0, f"Nothing that was found mentions {', '.join(absent)}.")
         nearest = largest_maxsim(context.question, context.evidence, self._embedder)
         if summary := [one for one in weighed if one.sentence.evidence.hit.stage == SUMMARY]:
             chosen = summary_sentences(summary, sentences=self._most_sentences, words=self._most_words)
-            named = names_document(context.question, chosen[0].evidence.hit.chunk.document)
+            named = asks_for_overview(context.question)
             return _compose(context, [], chosen, NAMED if named else confidence(weighed, nearest))
+        if absent := absent_codes(context):
+            return Draft("", (), 0.0, f"Nothing that was found mentions {', '.join(absent)}.")
         chosen = choose_sentences(weighed, sentences=self._most_sentences, words=self._most_words)
         if self._reader is None:
             return _compose(context, [], chosen, confidence(weighed, nearest))

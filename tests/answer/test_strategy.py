@@ -58,7 +58,11 @@ def pipeline(library: Library, talker: Talker | None = None, **settings: Any) ->
         ("Give me a short overview of the runbook.", True),
         ("What are the main points of the minutes?", True),
         ("What is the remote work policy about?", True),
+        ("Give me a summary.", True),
+        ("What does plan-team.md say?", True),
+        ("What's in the glossary?", True),
         ("What is the hotel limit in London?", False),
+        ("What does the policy say about hotels?", False),
         ("What does the warranty cover?", False),
         ("What is known about the lamp of the tower?", False),
         ("When is the main meeting?", False),
@@ -78,6 +82,9 @@ def test_a_document_is_named_by_all_that_is_asked_of() -> None:
     )
     assert names_document("Summarise travel policy 2026", "policies/travel-policy-2026.md")
     assert not names_document("Summarise travel policy 2024", "policies/travel-policy-2026.md")
+    assert names_document("Summarise the team plan in two sentences", "plan-team.md")
+    assert names_document("TL;DR of plan-team.md please", "plan-team.md")
+    assert names_document("What is the e-mail from Ada about?", "0001.eml Ada Quill Move to Graz")
     assert not names_document("Summarise the history of Rome", "support/escalation-runbook.md")
     assert not names_document("Give me a summary", "support/escalation-runbook.md")
 
@@ -130,6 +137,57 @@ def test_an_overview_is_of_the_named_document_and_quotes_its_parts(filled: Libra
     assert not nothing.answerable
     off = pipeline(filled, strategy="retrieval").ask(CORPUS, "Give me an overview of the mill.")
     assert off.trace.strategy == "retrieval"
+
+
+NAMED = {
+    "plan-team.md": "# Pricing\n\nThe Team plan has twenty seats. It costs 49 euros a month.\n",
+    "plan-solo.md": "# Pricing\n\nThe Solo plan has one seat. It costs 9 euros a month.\n",
+    "policy-2024.md": "# Remote work\n\nEmployees may work at home two days a week. Equipment is paid.\n",
+    "glossary.md": "# Glossary\n\nSLA: service level agreement. RTO: recovery time objective.\n",
+    "0001.eml": "From: Ada Quill <ada@example.org>\nSubject: The lift\n\nThe lift is repaired on Monday at nine.\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "ways"),
+    [
+        (
+            "plan-team.md",
+            ["Summarise plan-team.md", "Summarise the team plan", "What does plan team.md say?"],
+        ),
+        (
+            "policy-2024.md",
+            ["Summarise policy-2024.md", "Summarise policy 2024", "Summarise the remote work policy"],
+        ),
+        (
+            "glossary.md",
+            ["What is glossary.md about?", "Summarise the glossary", "Give me the gist of the glossary."],
+        ),
+        (
+            "0001.eml",
+            ["Summarise the e-mail from Ada", "Summarise the mail about the lift", "Summarise 0001.eml"],
+        ),
+    ],
+)
+def test_a_document_is_summarised_the_same_however_it_is_named(
+    library: Library, document: str, ways: list[str]
+) -> None:
+    for name, text in NAMED.items():
+        library.put(name, text, metadata={"title": "The lift"} if name == "0001.eml" else None)
+    path = pipeline(library)
+    answers = [path.ask(CORPUS, way) for way in ways]
+
+    assert {citation.document for answer in answers for citation in answer.citations} == {document}
+    assert {citation.verified for answer in answers for citation in answer.citations} == {True}
+    assert len({answer.text for answer in answers}) == 1
+    assert path.ask(CORPUS, "Summarise policy-2023.md").text == ""
+    assert path.ask(CORPUS, "Summarise the document").text == ""  # which?
+
+
+def test_the_only_document_needs_no_name(library: Library) -> None:
+    library.put("plan-team.md", NAMED["plan-team.md"])
+
+    assert "49 euros" in pipeline(library).ask(CORPUS, "What is this document about?").text
 
 
 def test_the_central_sentence_of_each_part(embedder: Embedder) -> None:

@@ -9,9 +9,11 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import BaseModel
 
+from eval.checks import _judging
 from eval.faithfulness import JudgeLLM, Scorer, ServerLLM, statements
 from eval.questions import EvalQuestion, Gold
 from rag.errors import InvalidInput
@@ -118,6 +120,7 @@ class Server(BaseHTTPRequestHandler):
     """Speaks OpenAI's chat protocol: says that every statement is supported, or something that is not JSON."""
 
     malformed = False
+    protocol_version = "HTTP/1.1"  # keeps connections, as vLLM does
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -187,6 +190,31 @@ def test_a_server_can_judge_instead(embedder: Embedder) -> None:
     assert scored["answer relevancy"] == pytest.approx(1.0, abs=1e-3)
     assert scored["context precision"] == pytest.approx(1.0)
     assert scored["context recall"] == 0.0
+
+
+def test_a_server_that_keeps_connections_judges_a_whole_run(embedder: Embedder) -> None:
+    """A run scores its answers and then judges the canary; a connection of the first is no use to the second."""
+    answers = [answered(f"The bridge has {n} lanes. [1]", EVIDENCE) for n in range(12)]
+    with serving() as url:
+        scorer = Scorer(ServerLLM(url, "some-model", ""), embedder, "some-model")
+        scored = scorer.score([QUESTION] * len(answers), answers)
+        verdicts = scorer.support([(EVIDENCE, f"It has {n} lanes.") for n in range(20)])
+
+    assert [one["faithfulness"] for one in scored] == [1.0] * len(answers)
+    assert verdicts.tolist() == [1.0] * 20
+    assert scorer.failure == ""
+
+
+def test_a_server_that_is_gone_gives_no_verdict(embedder: Embedder) -> None:
+    with serving() as url:
+        scorer = Scorer(ServerLLM(url, "some-model", ""), embedder, "some-model")
+
+    assert np.isnan(scorer.support([(EVIDENCE, "It has eight lanes.")])).all()
+    assert "Connection" in scorer.failure, scorer.failure
+    judged = _judging(scorer)
+    assert not judged.ok
+    assert "accuracy 0.00" in judged.found
+    assert "no verdict on" in judged.found
 
 
 def test_what_a_server_says_that_is_no_verdict_is_no_number(embedder: Embedder) -> None:

@@ -1,0 +1,217 @@
+"""Propose the edits that would complete a follow-up question: of each, what it replaces or adds, and the result."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from rag.followup.mentions import FUNCTION_WORDS, WORD, Mention, Said, name_spans, phrase_spans
+
+Kind = Literal["leave", "pronoun", "this", "there", "append", "exchange", "bare"]
+KINDS: tuple[Kind, ...] = ("leave", "pronoun", "this", "there", "append", "exchange", "bare")
+PREPOSITIONS = ("of", "in", "for", "by")
+# Words of a question that is no sentence of its own: "And in Graz?"
+MOST_FRAGMENT_WORDS = 6
+
+_PRONOUN = re.compile(
+    r"\b(?P<word>he|him|his|she|her|hers|they|them|their|theirs|it|its)\b(?P<rest>['’](?:s|ll|d|re|ve)\b)?(?!['’-]\w)",
+    re.IGNORECASE,
+)
+_OWNING = frozenset(["his", "its", "their", "theirs", "hers"])
+_NO_NOUN = re.compile(  # what follows a "her" that is not possessive
+    r"\s*(?:$|[?.,!;:]|(?:in|on|at|of|to|by|for|with|and|or|but|from|about|as|when|while|after|before|during|because|"
+    r"into|do|be|a|an|the|that|this|is|was|become|go|get|have|being|win|make)\b)",
+    re.IGNORECASE,
+)
+_IMPERSONAL = re.compile(  # an "it" that refers to nothing
+    r"\bit(?= (?:is |was |be )?(?:true|possible|important|likely|common|known|said|rain\w*|snow\w*|take|takes|allowed|"
+    r"permitted|necessary|required|enough|safe|legal|worth|mandatory|okay|ok|fine|late|dark|cold|time|better|best|hard|"
+    r"easy)\b)",
+    re.IGNORECASE,
+)
+_THIS = re.compile(
+    r"\b(?:this|that|these|those)\b(?: (?P<noun>[a-z][\w-]*(?: [a-z][\w-]*)?))?", re.IGNORECASE
+)
+_THERE = re.compile(r"\bthere\b", re.IGNORECASE)
+_THERE_IS = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|had|will|would|there) there\b|\bthere (?:is|are|was|were|a|an|any)\b",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(
+    r"^(?:(?:and|but|so|or|ok|okay|well|then|also)\b[\s,]*)*(?:(?:what|how) about\b\s*|and\b\s*)?",
+    re.IGNORECASE,
+)
+_PREPOSITION = re.compile(
+    r"^(in|at|on|for|of|from|to|by|with|during|after|before|under|near|without)\b", re.IGNORECASE
+)
+_BARE = frozenset(["why", "how", "when", "where", "who"])
+_ASKING = frozenset(("who", "whom", "whose", "what", "which", "where", "when", "why", "how"))
+_VERBS = frozenset(
+    ("do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "can", "could", "will", "would", "should",
+     "may", "might", "must", "be", "am")
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """An edit of a question."""
+
+    kind: Kind
+    text: str  # the question after it
+    start: int = 0  # what is replaced, in the question; of words appended, its end
+    end: int = 0
+    word: str = ""  # the pronoun, the preposition or the noun, in lower case
+    mention: Mention | None = None
+
+
+def edits_of(question: str, said: Said) -> list[Edit]:
+    """Return the edits that could complete a question; the first leaves it alone."""
+    found = [Edit("leave", question)]
+    for proposed in (_exchanges, _bare, _pronouns, _demonstratives, _appended):
+        found.extend(proposed(question, said))
+    distinct = {edit.text: edit for edit in reversed(found)}
+    return [edit for edit in found if distinct[edit.text] is edit]
+
+
+def pronouns_in(question: str) -> list[re.Match[str]]:
+    """Return the pronouns that may refer to something said before."""
+    return [
+        found
+        for found in _PRONOUN.finditer(question)
+        if found[0] != "IT" and not _IMPERSONAL.match(question, found.start())
+    ]
+
+
+def fragment_of(question: str) -> str:
+    """Return what a question that is no sentence of its own asks for: "in Graz" of "And in Graz?"; "" if it is one."""
+    bare = question.strip().rstrip(" ?!.")
+    opening = _OPENING.match(bare)
+    rest = bare[opening.end() :] if opening else bare
+    words = [word.lower() for word in WORD.findall(rest)]
+    if not words or len(words) > MOST_FRAGMENT_WORDS or words[0] in _ASKING | _VERBS:
+        return ""
+    opened = bool(opening and opening[0])
+    if any(word in _VERBS for word in words) or (not opened and len(words) > 3):
+        return ""
+    return rest
+
+
+def _pronouns(question: str, said: Said) -> Iterator[Edit]:
+    seen: set[str] = set()
+    for found in pronouns_in(question):
+        word = found["word"].lower()
+        group = {"him": "he", "his": "he", "her": "she", "hers": "she", "its": "it"}.get(word, word[:3])
+        if group in seen:
+            continue
+        seen.add(group)
+        owning = word in _OWNING or (word == "her" and not _NO_NOUN.match(question, found.end()))
+        for mention in said.mentions:
+            filled = possessive(mention.put_in) if owning else f"{mention.put_in}{found['rest'] or ''}"
+            yield Edit("pronoun", _put(question, found.span(), filled), *found.span(), word, mention)
+
+
+def _demonstratives(question: str, said: Said) -> Iterator[Edit]:
+    for found in [one for one in _THIS.finditer(question) if not _is_relative(one)][:1]:
+        noun = (found["noun"] or "").lower()
+        first = noun.split(" ")[0]
+        ends = {found.start() + len(found[0].split(" ")[0])}
+        if first and first not in FUNCTION_WORDS:
+            ends = {found.start("noun") + len(first)}
+            second = noun.split(" ")[-1]
+            if second != first and second not in FUNCTION_WORDS:
+                ends.add(found.end())
+        elif first in ("article", "time"):
+            ends = {found.start("noun") + len(first)}
+        for end in ends:
+            for mention in said.mentions:
+                span = (found.start(), end)
+                yield Edit("this", _put(question, span, mention.put_in), *span, first, mention)
+    for found in list(_THERE.finditer(question))[:1]:
+        if not _THERE_IS.search(question[max(0, found.start() - 6) : found.end() + 6]):
+            for mention in said.mentions:
+                filled = f"in {mention.put_in}"
+                yield Edit("there", _put(question, found.span(), filled), *found.span(), "there", mention)
+
+
+def _is_relative(found: re.Match[str]) -> bool:
+    """Return whether a "that" opens a clause about the noun before it: "the songs that he wrote"."""
+    before = WORD.findall(found.string[: found.start()])
+    return found[0].lower().startswith("that") and bool(before) and before[-1].lower() not in FUNCTION_WORDS
+
+
+def _appended(question: str, said: Said) -> Iterator[Edit]:
+    at = len(question.rstrip(" ?!."))
+    for mention in said.mentions:
+        if mention.text.casefold() in question.casefold():
+            continue
+        for preposition in PREPOSITIONS:
+            added = f" {preposition} {mention.put_in}"
+            yield Edit("append", question[:at] + added + question[at:], at, at, preposition, mention)
+
+
+def _exchanges(question: str, said: Said) -> Iterator[Edit]:
+    """Propose the last question with a part of it exchanged for the follow-up: "And in Graz?"."""
+    fragment, asked = fragment_of(question), said.asked.strip()
+    if not fragment or not asked or len(asked) > 300:
+        return
+    preposition = _PREPOSITION.match(fragment)
+    bare = fragment[preposition.end() :].strip() if preposition else fragment
+    for start, end in _parts(asked):
+        before = WORD.findall(asked[max(0, start - 20) : start])
+        told = preposition and before and _PREPOSITION.match(before[-1])
+        if told and before:
+            start -= len(before[-1]) + len(asked[:start]) - len(asked[:start].rstrip())
+            filled = fragment
+        else:
+            filled = bare if not preposition else fragment
+        article = re.search(r"\b(?:the|a|an) $", asked[:start], re.IGNORECASE)
+        if article and re.match(r"(?:the|a|an|my|our|their|all)\b", bare, re.IGNORECASE):
+            start = article.start()
+        yield Edit("exchange", _put(asked, (start, end), filled), start, end, fragment.lower())
+    at = len(asked.rstrip(" ?!."))
+    joined = fragment if preposition else f"for {fragment}"
+    yield Edit("exchange", f"{asked[:at]} {joined}{asked[at:] or '?'}", at, at, fragment.lower())
+
+
+def _parts(asked: str) -> list[tuple[int, int]]:
+    """Return the spans of a question that a follow-up may exchange: names, phrases, and the beginnings of phrases."""
+    names = list(name_spans(asked))
+    spans = dict.fromkeys(names)
+    for start, end in phrase_spans(asked):
+        if any(start < e and s < end for s, e in names):
+            continue
+        spans[start, end] = None
+        for word in WORD.finditer(asked, start, end):
+            spans[start, word.end()] = None
+            spans[word.start(), end] = None
+    for number in re.finditer(r"(?<![\w.])\d[\w.,]*\w|(?<![\w.])\d(?![\w.])", asked):
+        spans[number.span()] = None
+    return list(spans)
+
+
+def _bare(question: str, said: Said) -> Iterator[Edit]:
+    """Propose the last question after a bare question word: "Why?"."""
+    bare, asked = question.strip(" ?!."), said.asked.strip()
+    first = bare.lower().removeprefix("and ").removeprefix("but ").strip()
+    if not asked or first not in _BARE:
+        return
+    rest = asked[:1].lower() + asked[1:] if asked.split()[0].lower().strip(",") in _ASKING | _VERBS else asked
+    if rest.split()[0].strip(",") == first:
+        yield Edit("bare", asked, 0, len(question), first)
+    elif rest.split()[0].strip(",") in _ASKING:
+        yield Edit("bare", f"{bare}, {rest}", 0, len(question), first)
+    else:
+        yield Edit("bare", f"{bare} {rest}", 0, len(question), first)
+
+
+def possessive(name: str) -> str:
+    """Return a name as an owner: "Marie Curie's"."""
+    return f"{name}'s"
+
+
+def _put(text: str, span: tuple[int, int], filled: str) -> str:
+    if span[0] == 0 and filled[:1].islower():
+        filled = filled[:1].upper() + filled[1:] if text[:1].isupper() else filled
+    return f"{text[: span[0]]}{filled}{text[span[1] :]}"

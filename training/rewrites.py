@@ -1,0 +1,302 @@
+"""Fit the model that completes follow-up questions: `python -m training.rewrites`, about six minutes on two cores.
+
+For each question the edits of `rag.followup.edits` are ranked by the word F1 of their result with a person's rewrite;
+after the best one, once more. Beside people's rewrites there are questions that need none (of reading sets, put after
+related and unrelated turns) and made follow-ups of the form "And in Graz?", since the sets have few. Only data whose
+licence allows shipping weights is used; half of CANARD's dialogues are held out for measuring. The margin by which an
+edit has to beat leaving the question alone is set on standing questions of its own. Writes `rag/pack/rewrites.json`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from eval.datasets import held_back, records
+from eval.reading import answer_f1, normalise_answer
+from rag.followup.edits import edits_of, pronouns_in
+from rag.followup.features import edit_features
+from rag.followup.mentions import name_spans, phrase_spans, read_conversation
+
+SEED = 11
+STEPS = 2  # edits of one question
+MOST_ROWS = {"qrecc": 5_410, "cast": 1_151, "mtrag-rewrites": 666, "gecor": 500, "canard-dev": 2_400}
+STANDING, MADE = 3_000, 1_500
+MOST_EDITS = 48  # of a question, in training
+HIDDEN = 48
+SHARPNESS = 25.0  # of the target: the softmax of F1 times this
+LISTWISE, EXPECTED = 0.3, 10.0  # weights of the two parts of the loss
+EPOCHS, BATCH, RATE, DECAY = 12, 96, 3e-3, 1e-4
+LICENCES = {
+    "conversation/canard-dev": "CC BY-SA 4.0",
+    "conversation/qrecc": "CC BY-SA 3.0",
+    "conversation/cast": "MIT",
+    "conversation/mtrag-rewrites": "Apache-2.0",
+    "conversation/gecor": "MIT",
+    "reading/squad-train": "CC BY-SA 4.0",
+    "reading/nq-train": "MIT / CC BY-SA 3.0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question, what was said before, and the rewrite that it should get."""
+
+    source: str
+    history: Sequence[str]
+    question: str
+    rewrite: str
+
+    @property
+    def stands(self) -> bool:
+        return normalise_answer(self.question) == normalise_answer(self.rewrite)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The edits of one question, and what each is worth."""
+
+    features: np.ndarray  # (n_edits, n_features)
+    worth: np.ndarray  # (n_edits,) F1 with the person's rewrite
+
+
+def main() -> None:
+    """Collect, fit, report and write."""
+    torch.manual_seed(SEED)
+    examples = [*rewritten(), *standing(), *made_exchanges()]
+    random.Random(SEED).shuffle(examples)
+    groups = [group for example in examples for group in groups_of(example)]
+    print(f"{len(examples)} questions, {sum(len(g.worth) for g in groups)} edits", flush=True)
+    network = fit(groups)
+    print(report(network, groups))
+    write(network, groups)
+
+
+def rewritten() -> Iterator[Example]:
+    """Yield people's rewrites; of CANARD only the dialogues that are not held back, which QReCC shares in part."""
+    rng = random.Random(SEED)
+    kept = set()
+    for name, most in reversed(MOST_ROWS.items()):
+        rows = [row for row in records(f"conversation/{name}.jsonl.gz") if row["history"]]
+        if name == "canard-dev":
+            held = [row for row in rows if held_back(" ".join(row["history"][:2]))]
+            kept = {(row["question"].lower(), row["rewrite"].lower()) for row in held}
+            rows = [row for row in rows if not held_back(" ".join(row["history"][:2]))]
+        rows = [row for row in rows if (row["question"].lower(), row["rewrite"].lower()) not in kept]
+        for row in rng.sample(rows, min(most, len(rows))):
+            yield Example(name, row["history"], row["question"], row["rewrite"])
+
+
+def standing() -> Iterator[Example]:
+    """Yield questions that stand alone after turns that are related (of the same passage) or not."""
+    rng = random.Random(SEED + 1)
+    rows = [
+        row
+        for row in records("reading/squad-train.jsonl.gz")
+        if row["answerable"] and stands(row["question"])
+    ]
+    searched = [row for row in records("reading/nq-train.jsonl.gz") if not held_back(row["question"])]
+    yield from standing_after(rng.sample(rows, STANDING * 3 // 4), rows, rng)
+    yield from standing_after(rng.sample(searched, min(len(searched), STANDING // 4)), searched, rng)
+
+
+def standing_after(
+    chosen: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], rng: random.Random
+) -> Iterator[Example]:
+    """Put questions after one to three turns, each a question and the sentence that answers it.
+
+    Half of them are of the same article.
+    """
+    of_article: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        of_article.setdefault(row["group"], []).append(row)
+    for row in chosen:
+        near = [other for other in of_article[row["group"]] if other["question"] != row["question"]]
+        pool = near if near and rng.random() < 0.5 else rows
+        turns = [turn for other in rng.choices(pool, k=rng.randint(1, 3)) for turn in exchange_of(other)]
+        yield Example("standing", turns, row["question"], row["question"])
+
+
+def exchange_of(row: Mapping[str, Any]) -> list[str]:
+    """Return a question and the sentence around its answer."""
+    answer = next(iter(row["answers"]), None)
+    if answer is None:
+        return [row["question"]]
+    context, at = row["context"], answer["start"]
+    start = max(context.rfind(". ", 0, at) + 2, 0) if ". " in context[:at] else 0
+    end = context.find(". ", at + len(answer["text"]) - 1)
+    return [row["question"], context[start : end + 1 if end >= 0 else None][:400]]
+
+
+def stands(question: str) -> bool:
+    """Return whether a question of a passage hardly refers to it: no pronoun before its own noun, nothing "this"."""
+    first = next(iter(pronouns_in(question)), None)
+    before = question[: first.start()] if first else question
+    if first and not (list(name_spans(before[:1].lower() + before[1:])) or list(phrase_spans(before))):
+        return False
+    return (
+        re.search(r"\b(?:this|that|these|those|there|passage|paragraph|article)\b", question.lower()) is None
+    )
+
+
+def made_exchanges() -> Iterator[Example]:
+    """Yield made follow-ups: a part of a question exchanged for what stands in such a place in another question."""
+    rng = random.Random(SEED + 2)
+    rows = [
+        row
+        for row in records("reading/squad-train.jsonl.gz")
+        if row["answerable"] and stands(row["question"])
+    ]
+    parts: dict[tuple[str, str], list[tuple[str, str, tuple[int, int]]]] = {}
+    for row in rows:
+        for frame, span in _parts(row["question"]):
+            parts.setdefault(frame, []).append((row["question"], row["question"][slice(*span)], span))
+    frames = [frame for frame, found in parts.items() if len(found) >= 20]
+    weights = [len(parts[frame]) ** 0.5 for frame in frames]
+    for _ in range(MADE):
+        frame = rng.choices(frames, weights)[0]
+        asked, part, span = rng.choice(parts[frame])
+        new = rng.choice(parts[frame])[1]
+        if new.lower() == part.lower():
+            continue
+        whole = asked[: span[0]] + new + asked[span[1] :]
+        row = rng.choice(rows)
+        before = exchange_of(row) if rng.random() < 0.4 else []
+        answer = [] if rng.random() < 0.4 else [exchange_of(rng.choice(rows))[1]]
+        yield Example("made", [*before, asked, *answer], _follow_up(frame, new, asked, rng), whole)
+
+
+def _parts(question: str) -> Iterator[tuple[tuple[str, str], tuple[int, int]]]:
+    """Yield what may be exchanged, with what it looks like: the word before it, and its kind."""
+    names = list(name_spans(question))
+    for start, end in [*names, *phrase_spans(question)]:
+        kind = "name" if (start, end) in names else "plural" if question[start:end].endswith("s") else "noun"
+        if start == 0 or (kind != "name" and any(start < e and s < end for s, e in names)):
+            continue
+        if kind != "name" and question[start:end].lower().endswith(("ed", "ing", "ly")):
+            continue
+        before = question[:start].split()[-1].lower()
+        if kind == "name" or before in (
+            "the",
+            "a",
+            "an",
+            "do",
+            "did",
+            "does",
+            "are",
+            "many",
+            "of",
+            "in",
+            "for",
+            "by",
+        ):
+            yield (before, kind), (start, end)
+
+
+def _follow_up(frame: tuple[str, str], new: str, asked: str, rng: random.Random) -> str:
+    before, kind = frame
+    shown = f"the {new}" if before == "the" and kind != "name" else new
+    place = (
+        f"{before} {new}"
+        if before in ("in", "at", "on", "for", "by", "from", "of", "during", "after")
+        else shown
+    )
+    forms = [
+        "And {0}?",
+        "What about {0}?",
+        "and {0}?",
+        "How about {0}?",
+        "what about {0}",
+        "And {1}?",
+        "And {1}?",
+    ]
+    said = rng.choice(forms).format(shown, place)
+    return said.lower() if rng.random() < 0.15 else said
+
+
+def groups_of(example: Example) -> Iterator[Group]:
+    """Yield the edits of a question, and those of what the best edit made of it."""
+    said, question, worth_before = read_conversation(example.history), example.question, -1.0
+    for _ in range(STEPS):
+        edits = edits_of(question, said)
+        worth = np.array([answer_f1(edit.text, [example.rewrite]) for edit in edits])
+        if example.stands:
+            worth = np.where(np.arange(len(edits)) == 0, 1.0, worth - 0.2)
+        yield thinned(Group(edit_features(question, said, edits), worth))
+        best = int(worth.argmax())
+        if best == 0 or worth[best] <= worth_before:
+            return
+        question, worth_before = edits[best].text, worth[best]
+
+
+def thinned(group: Group) -> Group:
+    """Keep leaving the question alone, the best edits, and some of the others: they are many and alike."""
+    if len(group.worth) <= MOST_EDITS:
+        return group
+    best = np.argsort(-group.worth[1:], kind="stable")[: MOST_EDITS // 3] + 1
+    others = np.setdiff1d(np.arange(1, len(group.worth)), best)
+    drawn = np.random.default_rng(SEED).choice(others, MOST_EDITS - 1 - len(best), replace=False)
+    kept = np.concatenate([[0], np.sort(best), np.sort(drawn)])
+    return Group(group.features[kept], group.worth[kept])
+
+
+def fit(groups: Sequence[Group]) -> torch.nn.Sequential:
+    """Fit the network listwise: the softmax of its scores to that of what the edits are worth."""
+    stacked = np.concatenate([group.features for group in groups])
+    mean, spread = stacked.mean(axis=0), stacked.std(axis=0) + 1e-3
+    network = torch.nn.Sequential(
+        torch.nn.Linear(stacked.shape[1], HIDDEN),
+        torch.nn.Tanh(),
+        torch.nn.Dropout(0.1),
+        torch.nn.Linear(HIDDEN, 1),
+    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, RATE, total_steps=EPOCHS * (len(groups) // BATCH + 1)
+    )
+    scaled = [torch.from_numpy((group.features - mean) / spread) for group in groups]
+    targets = [torch.softmax(SHARPNESS * torch.from_numpy(group.worth).float(), 0) for group in groups]
+    worths = [torch.from_numpy(group.worth).float() for group in groups]
+    rng = random.Random(SEED)
+    for _ in range(EPOCHS):
+        network.train()
+        for batch in _batches(len(groups), rng):
+            scores = network(torch.cat([scaled[n] for n in batch]))[:, 0]
+            parts = scores.split([len(scaled[n]) for n in batch])
+            losses = [loss_of(part, worths[n], targets[n]) for n, part in zip(batch, parts, strict=True)]
+            loss = torch.stack(losses).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    network.eval()
+    return fold(network, mean, spread)
+
+
+def loss_of(scores: torch.Tensor, worth: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return the cross entropy to the target, and the worth that choosing by the scores is expected to lose."""
+    likely = torch.log_softmax(scores, 0)
+    lost = worth.max() - (likely.exp() * worth).sum()
+    return LISTWISE * -(target * likely).sum() + EXPECTED * lost
+
+
+def _batches(count: int, rng: random.Random) -> Iterator[list[int]]:
+    order = rng.sample(range(count), count)
+    for at in range(0, count, BATCH):
+        yield order[at : at + BATCH]
+
+
+def fold(network: torch.nn.Sequential, mean: np.ndarray, spread: np.ndarray) -> torch.nn.Sequential:
+    """Fold the scaling of the features into the first layer."""
+    first = network[0]
+    with torch.no_grad():
+        weight = first.weight / torch.from_numpy(spread)
+        first.bias -= weight @ torch.from_numpy(mean)
+        first.weight.copy_(weight)
+    return network

@@ -47,6 +47,8 @@ _PREPOSITION = re.compile(
     r"^(in|at|on|for|of|from|to|by|with|during|after|before|under|near|without)\b", re.IGNORECASE
 )
 _BARE = frozenset(["why", "how", "when", "where", "who"])
+# Question words that the same sentence may follow.
+_ADVERBS = frozenset(("why", "when", "where", "how"))
 _ASKING = frozenset(("who", "whom", "whose", "what", "which", "where", "when", "why", "how"))
 _VERBS = frozenset(
     ("do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "can", "could", "will", "would", "should",
@@ -198,12 +200,15 @@ def _bare(question: str, said: Said) -> Iterator[Edit]:
     if not asked or first not in _BARE:
         return
     rest = asked[:1].lower() + asked[1:] if asked.split()[0].lower().strip(",") in _ASKING | _VERBS else asked
-    if rest.split()[0].strip(",") == first:
-        yield Edit("bare", asked, 0, len(question), first)
-    elif rest.split()[0].strip(",") in _ASKING:
-        yield Edit("bare", f"{bare}, {rest}", 0, len(question), first)
+    opening, *others = rest.split(" ")
+    opening = opening.strip(",")
+    if opening == first:
+        completed = asked
+    elif opening in _ADVERBS and first in _ADVERBS and others and others[0] in _VERBS:
+        completed = f"{bare} {' '.join(others)}"  # "Why?" after "When is the lift out of order?"
     else:
-        yield Edit("bare", f"{bare} {rest}", 0, len(question), first)
+        completed = f"{bare}{',' if opening in _ASKING else ''} {rest}"
+    yield Edit("bare", completed, 0, len(question), first)
 
 
 def possessive(name: str) -> str:

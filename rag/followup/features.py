@@ -296,4 +296,4 @@ def _stems(text: str) -> set[str]:
 
 
 # Of an edit, in all.
-FEATURES = 139
+FEATURES = 141

@@ -31,6 +31,7 @@ from eval.benchmarks.filings import joins, speed, tables
 from eval.benchmarks.models import pack
 from eval.benchmarks.operations import crash, ingest_load, ingest_rate, restore, scale, startup, stop, sync
 from eval.benchmarks.retrieval import chroma, lexical, nfcorpus, peers
+from eval.benchmarks.yardstick import certainty, grounded, languages, lookups, natural, own, quarters
 from eval.datasets import available
 from eval.trial import processor, save_results
 
@@ -56,6 +57,14 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "pdf-joins": Measurement(joins.measure, "endtoend/sec-10q"),
     "pdf-speed": Measurement(speed.measure, "endtoend/sec-10q"),
     "faithfulness": Measurement(faithfulness.measure, "entailment"),
+    "answers": Measurement(natural.measure, "reading"),
+    "lookups": Measurement(lookups.measure, "tables"),
+    "clapnq": Measurement(grounded.measure, "generation"),
+    "sec10q": Measurement(quarters.measure, "endtoend/sec-10q"),
+    "own": Measurement(own.measure, "documents/wikipedia-490.jsonl.gz"),
+    "languages": Measurement(languages.measure, None),
+    # reads the results of those above
+    "calibration": Measurement(certainty.measure, None),
     "chroma": Measurement(chroma.through_the_command_line, "endtoend/chroma"),
     "chroma-stages": Measurement(chroma.by_chunker_and_stage, "endtoend/chroma"),
     "nfcorpus": Measurement(nfcorpus.by_stage, "ranking/nfcorpus"),

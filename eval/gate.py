@@ -37,7 +37,8 @@ OF_RAGAS = ("faithfulness", "answer relevancy", "context precision", "context re
 DEFAULT_RULES = (
     "dense R@10 drops 0.05, lexical R@10 drops 0.05, fused nDCG@10 drops 0.05, reranked RR drops 0.05, "
     "context R@10 drops 0.05, context span recall drops 0.05, answered drops 0.1, right drops 0.1, "
-    "gold cited drops 0.1, answer in prompt drops 0.05, refused drops 0.1, faithfulness drops 0.05"
+    "right in the lead drops 0.1, gold cited drops 0.1, answer in prompt drops 0.05, refused drops 0.1, "
+    "faithfulness drops 0.05"
 )
 _RULE = re.compile(r"\s*(?P<name>\S.*?)\s+(?P<way>drops|rises)\s+(?P<by>\d*\.?\d+)\s*(?P<percent>%?)\s*")
 

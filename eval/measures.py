@@ -12,7 +12,7 @@ from typing import Any
 
 from eval.metrics import DocumentSpan, SpanScores, span_scores
 from eval.questions import EvalQuestion, Gold, plain
-from eval.reading import answer_f1, exact_match, lead
+from eval.reading import answer_f1, exact_match, lead, leading_text
 from rag.answer.generator import LABEL
 from rag.types import Answer, Hit
 
@@ -69,6 +69,9 @@ def answer_values(question: EvalQuestion, answer: Answer) -> Values:
     if question.answers:
         said = LABEL.sub("", answer.text)
         values["right"] = float(answer.answerable and holds_answer(question, said))
+        values["right in the lead"] = float(
+            answer.answerable and holds_answer(question, leading_text(answer))
+        )
         values["answer in prompt"] = float(holds_answer(question, "\n".join(answer.trace.shown)))
         if not ALL_NEEDED & set(question.tags):
             first = lead(answer) or said
@@ -82,9 +85,14 @@ def holds_answer(question: EvalQuestion, text: str) -> bool:
 
     Case, spacing and table bars are ignored.
     """
-    said = plain(text)
-    held = [_holds(said, plain(words)) for words in question.answers]
+    held = held_answers(question.answers, text)
     return bool(held) and (all(held) if ALL_NEEDED & set(question.tags) else any(held))
+
+
+def held_answers(answers: Iterable[str], text: str) -> list[bool]:
+    """Return for each answer whether a text contains it as whole words, case, spacing and table bars ignored."""
+    said = plain(text)
+    return [_holds(said, plain(words)) for words in answers]
 
 
 def covers(spans: Iterable[DocumentSpan], gold: Sequence[Gold]) -> bool:

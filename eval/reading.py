@@ -9,11 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from typing import Any, Protocol
 
 from eval.metrics import percentile
+from rag.answer.generator import LABEL
 from rag.models.runtime import cores
-from rag.types import Answer
+from rag.types import Answer, Citation
 
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -115,6 +117,27 @@ def lead(answer: Answer) -> str:
             if other.document == first.document and inside and len(first.quote) < len(other.quote):
                 return first.quote
     return ""
+
+
+def leading_text(answer: Answer) -> str:
+    """Return how an answer begins: its short answers, or else what its first citation covers, labels left out.
+
+    A word before the first citation, such as "Yes", belongs to it. Without citations it is the first line.
+    """
+    cited = sorted(answer.citations, key=lambda one: (one.answer_start, one.answer_end))
+    short = list(takewhile(lambda one: _is_within_another(one, cited), cited))
+    end = max((one.answer_end for one in short or cited[:1]), default=0)
+    return LABEL.sub("", answer.text[:end] if end else answer.text.split("\n", 1)[0]).strip()
+
+
+def _is_within_another(one: Citation, cited: Sequence[Citation]) -> bool:
+    return any(
+        other.document == one.document
+        and other.start <= one.start
+        and one.end <= other.end
+        and len(one.quote) < len(other.quote)
+        for other in cited
+    )
 
 
 def gold_answers(entry: Entry) -> list[str]:

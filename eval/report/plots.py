@@ -93,6 +93,28 @@ def over_time(series: Mapping[str, Sequence[float]], xlabel: str, ylabel: str) -
     return _svg(figure, axes)
 
 
+def risk_over_coverage(curves: Mapping[str, Sequence[float]]) -> str:
+    """Draw for each set the share wrong among its surest answers, over the share of questions answered.
+
+    Args:
+        curves: of n questions, the risk of the 1, 2, ... n surest.
+    """
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for name, risks in curves.items():
+        # At most 100 points: a curve of every question is a large file that shows no more.
+        kept = np.unique(np.linspace(0, len(risks) - 1, 100).round().astype(int))
+        axes.plot((kept + 1) / len(risks), np.array(risks)[kept], linewidth=1.2, label=name)
+    axes.set(
+        xlim=(0, 1),
+        ylim=(0, 1),
+        xlabel="share of the questions answered, the surest first",
+        ylabel="share wrong",
+    )
+    axes.legend(fontsize=7, frameon=False)
+    return _svg(figure, axes)
+
+
 def _svg(figure: Figure, axes: Axes) -> str:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

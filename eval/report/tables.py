@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eval.report import yardstick
 from eval.report.markdown import ablation_markdown, difference_cell, markdown_table
 from eval.trial import RESULTS
 from rag.models import pack
@@ -139,9 +140,12 @@ def _pack() -> str:
 def _named_figures(name: str) -> Callable[[], str]:
     def table() -> str:
         figures: Mapping[str, Any] = newest(name)["figures"]
-        return markdown_table(
-            ("measure", "figure"), [(key.replace("_", " "), _cell(value)) for key, value in figures.items()]
-        )
+        shown = [
+            (key.replace("_", " "), _cell(value))
+            for key, value in figures.items()
+            if key not in yardstick.OF_EACH_QUESTION
+        ]
+        return markdown_table(("measure", "figure"), shown)
 
     return table
 
@@ -334,6 +338,13 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "pdf-tables": _pdf_tables,
     "pdf-joins": _by_kind("pdf-joins"),
     "pdf-speed": _by_kind("pdf-speed"),
+    "answers": lambda: yardstick.parts_table(newest("answers")["figures"]),
+    "lookups": lambda: yardstick.columns_table(newest("lookups")["figures"]),
+    "clapnq": _named_figures("clapnq"),
+    "sec10q": _named_figures("sec10q"),
+    "own": _named_figures("own"),
+    "languages": lambda: yardstick.rows_table(newest("languages")["figures"], "language"),
+    "calibration": lambda: yardstick.calibration_table(newest("calibration")["figures"]),
     "lexical": _lexical,
     "sync": _named_figures("sync"),
     "scale": _scale,

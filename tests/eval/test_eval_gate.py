@@ -69,7 +69,7 @@ def test_rules_are_read() -> None:
         "ms total rises 20%",
         "right drops 0.03",
     ]
-    assert len(parse_rules(DEFAULT_RULES)) == 12
+    assert len(parse_rules(DEFAULT_RULES)) == 13
 
 
 @pytest.mark.parametrize(

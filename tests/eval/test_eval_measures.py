@@ -23,7 +23,7 @@ def hit(document: str, start: int, end: int, score: float = 1.0) -> Hit:
 
 
 def answer(text: str, *, given: bool = True, cited: tuple[tuple[str, int, int], ...] = ()) -> Answer:
-    citations = tuple(Citation(0, 1, 1, d, 1, None, s, e, "q", True) for d, s, e in cited)
+    citations = tuple(Citation(0, len(text), 1, d, 1, None, s, e, "q", True) for d, s, e in cited)
     trace = Trace(
         "q",
         {"context": (hit("a", 0, 18), hit("b", 0, 2))},
@@ -156,6 +156,7 @@ def test_an_answer_is_right_cited_and_in_the_prompt() -> None:
         "gold cited": 1.0,
         "citations in gold": 0.5,
         "right": 1.0,
+        "right in the lead": 1.0,
         "exact match": 1.0,
         "F1": 1.0,
         "answer in prompt": 1.0,

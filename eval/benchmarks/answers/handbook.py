@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eval.benchmarks.yardstick.outcomes import Certainty, packed
 from eval.datasets import HANDBOOK, handbook
 from eval.measures import covers, holds_answer
 from eval.metrics import percentile
 from eval.questions import EvalQuestion, Gold
-from eval.reading import short_answers
+from eval.reading import leading_text, short_answers
 from eval.trial import CORPUS, file_sources, trial
+from rag.answer.generator import LABEL
 from rag.types import Answer, Hit
 
 
@@ -25,6 +27,7 @@ class Judged:
     retrieved: bool  # the context contains the gold evidence
     cited: bool  # an answer was given, and a citation is in the gold evidence
     right: bool  # an answer was given, and it contains the expected words
+    led: bool  # its short answer, or else its first cited part, contains them
 
 
 def judge_questions(settings: Mapping[str, Any] | None = None) -> list[Judged]:
@@ -37,16 +40,20 @@ def judge(question: EvalQuestion, answer: Answer) -> Judged:
     """Compare an answer with the gold evidence and the expected words (case and spacing ignored)."""
     context = answer.trace.rankings.get("context", ())
     cited = [(c.document, c.start, c.end) for c in answer.citations]
-    right = answer.answerable and holds_answer(question, answer.text)
-    return Judged(
-        question, answer, _holds_gold(context, question.evidence), covers(cited, question.evidence), right
-    )
+    right = answer.answerable and holds_answer(question, LABEL.sub("", answer.text))
+    led = answer.answerable and holds_answer(question, leading_text(answer))
+    retrieved = _holds_gold(context, question.evidence)
+    return Judged(question, answer, retrieved, covers(cited, question.evidence), right, led)
 
 
 def measure() -> dict[str, Any]:
     """Return the shares at the defaults, and how confidence agrees with truth without refusals."""
     unrefused = judge_questions({"refuse_below": 0.0})
-    return {**summarise(judge_questions()), "confidence and share right, by thirds": calibration(unrefused)}
+    return {
+        **summarise(judge_questions()),
+        "confidence and share right, by thirds": calibration(unrefused),
+        "certainties": {"handbook": packed(Certainty(one.answer.confidence, one.right) for one in unrefused)},
+    }
 
 
 def calibration(judged: Sequence[Judged]) -> list[str]:
@@ -76,6 +83,7 @@ def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
         "answered": _share(j.answer.answerable for j in answerable),
         "answered with the right evidence": _share(j.cited for j in answerable),
         "answered with the right words": _share(j.right for j in answerable),
+        "right in the lead": _share(j.led for j in answerable),
         "of the answers given, right evidence": _share(j.cited for j in answered),
         "led by a short answer, and right": [led["given"], led["right"]],
         "unanswerable questions": len(unanswerable),

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import json
 import random
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
+from eval.benchmarks.conversation.standing import exchange_of, standing_after, stands
 from eval.datasets import held_back, records
 from eval.reading import answer_f1, normalise_answer
 from eval.trial import commit
-from rag.followup.edits import edits_of, pronouns_in
+from rag.followup.edits import edits_of
 from rag.followup.features import edit_features
 from rag.followup.mentions import name_spans, phrase_spans, read_conversation
 from rag.followup.scorer import REWRITES_FILE
@@ -101,7 +100,7 @@ def rewritten() -> Iterator[Example]:
 
 
 def standing() -> Iterator[Example]:
-    """Yield questions that stand alone after turns that are related (of the same passage) or not."""
+    """Yield questions that stand alone after turns that are related (of the same article) or not."""
     rng = random.Random(SEED + 1)
     rows = [
         row
@@ -109,47 +108,9 @@ def standing() -> Iterator[Example]:
         if row["answerable"] and stands(row["question"])
     ]
     searched = [row for row in records("reading/nq-train.jsonl.gz") if not held_back(row["question"])]
-    yield from standing_after(rng.sample(rows, STANDING * 3 // 4), rows, rng)
-    yield from standing_after(rng.sample(searched, min(len(searched), STANDING // 4)), searched, rng)
-
-
-def standing_after(
-    chosen: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], rng: random.Random
-) -> Iterator[Example]:
-    """Put questions after one to three turns, each a question and the sentence that answers it.
-
-    Half of them are of the same article.
-    """
-    of_article: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        of_article.setdefault(row["group"], []).append(row)
-    for row in chosen:
-        near = [other for other in of_article[row["group"]] if other["question"] != row["question"]]
-        pool = near if near and rng.random() < 0.5 else rows
-        turns = [turn for other in rng.choices(pool, k=rng.randint(1, 3)) for turn in exchange_of(other)]
-        yield Example("standing", turns, row["question"], row["question"])
-
-
-def exchange_of(row: Mapping[str, Any]) -> list[str]:
-    """Return a question and the sentence around its answer."""
-    answer = next(iter(row["answers"]), None)
-    if answer is None:
-        return [row["question"]]
-    context, at = row["context"], answer["start"]
-    start = max(context.rfind(". ", 0, at) + 2, 0) if ". " in context[:at] else 0
-    end = context.find(". ", at + len(answer["text"]) - 1)
-    return [row["question"], context[start : end + 1 if end >= 0 else None][:400]]
-
-
-def stands(question: str) -> bool:
-    """Return whether a question of a passage hardly refers to it: no pronoun before its own noun, nothing "this"."""
-    first = next(iter(pronouns_in(question)), None)
-    before = question[: first.start()] if first else question
-    if first and not (list(name_spans(before[:1].lower() + before[1:])) or list(phrase_spans(before))):
-        return False
-    return (
-        re.search(r"\b(?:this|that|these|those|there|passage|paragraph|article)\b", question.lower()) is None
-    )
+    for chosen, pool in ((rng.sample(rows, STANDING * 3 // 4), rows), (searched[: STANDING // 4], searched)):
+        for turns, question in standing_after(chosen, pool, rng):
+            yield Example("standing", turns, question, question)
 
 
 def made_exchanges() -> Iterator[Example]:
@@ -254,57 +215,58 @@ def thinned(group: Group) -> Group:
 
 
 def fit(groups: Sequence[Group]) -> torch.nn.Sequential:
-    """Fit the network listwise: the softmax of its scores to that of what the edits are worth."""
-    stacked = np.concatenate([group.features for group in groups])
-    mean, spread = stacked.mean(axis=0), stacked.std(axis=0) + 1e-3
+    """Fit the network listwise, to what the edits of each question are worth."""
+    features, worth, there = padded(groups)
+    mean, spread = features[there].mean(0), features[there].std(0) + 1e-3
     network = torch.nn.Sequential(
-        torch.nn.Linear(stacked.shape[1], HIDDEN),
+        torch.nn.Linear(features.shape[2], HIDDEN),
         torch.nn.Tanh(),
         torch.nn.Dropout(0.1),
         torch.nn.Linear(HIDDEN, 1),
     )
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, RATE, total_steps=EPOCHS * (len(groups) // BATCH + 1)
-    )
-    scaled = [torch.from_numpy((group.features - mean) / spread) for group in groups]
-    targets = [torch.softmax(SHARPNESS * torch.from_numpy(group.worth).float(), 0) for group in groups]
-    worths = [torch.from_numpy(group.worth).float() for group in groups]
-    rng = random.Random(SEED)
+    steps = EPOCHS * (len(groups) // BATCH + 1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
     for _ in range(EPOCHS):
-        network.train()
-        for batch in _batches(len(groups), rng):
-            scores = network(torch.cat([scaled[n] for n in batch]))[:, 0]
-            parts = scores.split([len(scaled[n]) for n in batch])
-            losses = [loss_of(part, worths[n], targets[n]) for n, part in zip(batch, parts, strict=True)]
-            loss = torch.stack(losses).mean()
+        order = torch.randperm(len(groups))
+        for batch in order.split(BATCH):
+            scores = network((features[batch] - mean) / spread)[:, :, 0]
+            loss = loss_of(scores.masked_fill(~there[batch], -1e4), worth[batch], there[batch])
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
     network.eval()
     return fold(network, mean, spread)
 
 
-def loss_of(scores: torch.Tensor, worth: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Return the cross entropy to the target, and the worth that choosing by the scores is expected to lose."""
-    likely = torch.log_softmax(scores, 0)
-    lost = worth.max() - (likely.exp() * worth).sum()
-    return LISTWISE * -(target * likely).sum() + EXPECTED * lost
+def padded(groups: Sequence[Group]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return features (n_groups, most_edits, n_features), worth (n_groups, most_edits), and where there is an edit."""
+    most = max(len(group.worth) for group in groups)
+    features = torch.zeros(len(groups), most, groups[0].features.shape[1])
+    worth, there = torch.full((len(groups), most), -1.0), torch.zeros(len(groups), most, dtype=torch.bool)
+    for number, group in enumerate(groups):
+        count = len(group.worth)
+        features[number, :count] = torch.from_numpy(group.features)
+        worth[number, :count] = torch.from_numpy(group.worth)
+        there[number, :count] = True
+    return features, worth, there
 
 
-def _batches(count: int, rng: random.Random) -> Iterator[list[int]]:
-    order = rng.sample(range(count), count)
-    for at in range(0, count, BATCH):
-        yield order[at : at + BATCH]
+def loss_of(scores: torch.Tensor, worth: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
+    """Return the cross entropy to what is worth most, and the worth that choosing by the scores is expected to lose."""
+    likely = torch.log_softmax(scores, 1)  # (n_groups, most_edits)
+    target = torch.softmax((SHARPNESS * worth).masked_fill(~there, -1e4), 1)
+    lost = worth.max(1).values - (likely.exp() * worth).sum(1)
+    return (LISTWISE * -(target * likely).sum(1) + EXPECTED * lost).mean()
 
 
-def fold(network: torch.nn.Sequential, mean: np.ndarray, spread: np.ndarray) -> torch.nn.Sequential:
+def fold(network: torch.nn.Sequential, mean: torch.Tensor, spread: torch.Tensor) -> torch.nn.Sequential:
     """Fold the scaling of the features into the first layer."""
     first = network[0]
     with torch.no_grad():
-        weight = first.weight / torch.from_numpy(spread)
-        first.bias -= weight @ torch.from_numpy(mean)
+        weight = first.weight / spread
+        first.bias -= weight @ mean
         first.weight.copy_(weight)
     return network
 

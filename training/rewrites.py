@@ -29,14 +29,14 @@ from rag.followup.scorer import REWRITES_FILE
 SEED = 11
 STEPS = 2  # edits of one question
 MOST_ROWS = {"qrecc": 5_410, "cast": 1_151, "mtrag-rewrites": 666, "gecor": 500, "canard-dev": 2_400}
-STANDING, MADE = 3_000, 1_500
+STANDING, MADE, INNER = 3_000, 1_800, 800
 MOST_EDITS = 48  # of a question, in training
 HIDDEN = 48
-# One in so many standing questions may be edited at margin 0; SURE is added for those that were not seen.
-MOST_TOUCHED, SURE = 500, 0.3
+# How far an edit has to score above leaving the question alone; chosen on the standing questions that are printed.
+MARGIN = 0.5
 SHARPNESS = 25.0  # of the target: the softmax of F1 times this
 LISTWISE, EXPECTED = 0.3, 10.0  # weights of the two parts of the loss
-EPOCHS, BATCH, RATE, DECAY = 12, 96, 3e-3, 1e-4
+EPOCHS, BATCH, RATE, DECAY = 14, 96, 3e-3, 1e-4
 LICENCES = {
     "conversation/canard-dev": "CC BY-SA 4.0",
     "conversation/qrecc": "CC BY-SA 3.0",
@@ -46,6 +46,35 @@ LICENCES = {
     "reading/squad-train": "CC BY-SA 4.0",
     "reading/nq-train": "MIT / CC BY-SA 3.0",
 }
+
+
+# Questions whose pronoun means a noun of their own.
+_INNER = (
+    "What happens to a {one} if it is damaged?",
+    "What happens to the {one} when it is not used?",
+    "Can a {one} be returned if it does not work?",
+    "Who repairs the {one} when it breaks?",
+    "How is a {one} stored before it is sold?",
+    "If a {one} is lost, who replaces it?",
+    "A {one} was lost. Who is it reported to?",
+    "My {one} is broken. Where can I have it repaired?",
+    "Where is the {one} kept after it has been checked?",
+    "When does a {one} lose its {other}?",
+    "What does a {one} cost with its {other}?",
+    "Why was the {one} closed after it had opened?",
+    "Who do {several} call when they arrive?",
+    "Whom do {several} ask if they are late?",
+    "When must {several} return their {other}?",
+    "Do {several} pay for their own {other}?",
+    "How do {several} renew their {other}?",
+    "Where do {several} go after they have signed in?",
+    "What do {several} need before they can start?",
+    "Which {several} have to show their {other}?",
+    "May {several} bring their {other} with them?",
+    "{Several} arrive at nine. Who meets them?",
+    "Are {several} paid when they are ill?",
+    "Can {several} take a {other} home with them?",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +103,21 @@ def main() -> None:
     """Collect, fit, report and write."""
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
-    examples = [*rewritten(), *standing(), *made_exchanges()]
+    examples = [*rewritten(), *standing(), *made_exchanges(), *made_inner()]
+    # People left few questions as they were
+    examples += [example for example in examples if example.source in MOST_ROWS and example.stands] * 2
     random.Random(SEED).shuffle(examples)
     pairs = [(example, group) for example in examples for group in groups_of(example)]
     print(f"{len(examples)} questions, {sum(len(g.worth) for _, g in pairs)} edits", flush=True)
     network = fit([group for _, group in pairs])
-    margin = margin_for(network, [group for example, group in pairs if example.stands])
-    write(network, margin)
-    print(f"margin {margin:.2f} -> {REWRITES_FILE.name}")
+    write(network)
+    for source in sorted({example.source for example, _ in pairs}):
+        leads = [
+            lead_of(network, group) for example, group in pairs if example.source == source and example.stands
+        ]
+        if leads:
+            touched = sum(lead > MARGIN for lead in leads)
+            print(f"{source}: {touched} of {len(leads)} standing questions touched")
 
 
 def rewritten() -> Iterator[Example]:
@@ -133,6 +169,8 @@ def made_exchanges() -> Iterator[Example]:
         new = rng.choice(parts[frame])[1]
         if new.lower() == part.lower():
             continue
+        if frame[1] == "name" and frame[0] != "the" and rng.random() < 0.2:
+            new = f"the {new}"  # as "the US" is
         whole = asked[: span[0]] + new + asked[span[1] :]
         row = rng.choice(rows)
         before = exchange_of(row) if rng.random() < 0.4 else []
@@ -186,6 +224,27 @@ def _follow_up(frame: tuple[str, str], new: str, asked: str, rng: random.Random)
     ]
     said = rng.choice(forms).format(shown, place)
     return said.lower() if rng.random() < 0.15 else said
+
+
+def made_inner() -> Iterator[Example]:
+    """Yield made questions whose pronoun means a noun of their own: "What happens to a parcel if it is late?"."""
+    rng = random.Random(SEED + 3)
+    rows = [row for row in records("reading/squad-train.jsonl.gz") if row["answerable"]]
+    nouns: dict[str, list[str]] = {"noun": [], "plural": []}
+    for row in rows:
+        for (before, kind), span in _parts(row["question"]):
+            if kind in nouns and (
+                before in ("the", "a", "an") if kind == "noun" else before in ("do", "are", "many")
+            ):
+                nouns[kind].append(row["question"][slice(*span)])
+    for _ in range(INNER):
+        one, several = rng.choice(nouns["noun"]), rng.choice(nouns["plural"])
+        other = rng.choice(nouns["noun"]).split()[-1]
+        question = rng.choice(_INNER).format(
+            one=one, several=several, other=other, Several=several.capitalize()
+        )
+        turns = [turn for row in rng.choices(rows, k=rng.randint(1, 2)) for turn in exchange_of(row)]
+        yield Example("inner", turns, question, question)
 
 
 def groups_of(example: Example) -> Iterator[Group]:
@@ -271,32 +330,19 @@ def fold(network: torch.nn.Sequential, mean: torch.Tensor, spread: torch.Tensor)
     return network
 
 
-def margin_for(network: torch.nn.Sequential, groups: Sequence[Group]) -> float:
-    """Return by how much an edit has to win for at most one in MOST_TOUCHED of the standing questions to be edited."""
-    leads = sorted(
-        (
-            float(scores[1:].max() - scores[0])
-            for group in groups
-            if len(scores := scores_of(network, group)) > 1
-        ),
-        reverse=True,
-    )
-    return max(0.0, leads[len(leads) // MOST_TOUCHED]) + SURE if leads else SURE
-
-
-def scores_of(network: torch.nn.Sequential, group: Group) -> np.ndarray:
-    """Return the scores (n_edits,) of a question's edits."""
+def lead_of(network: torch.nn.Sequential, group: Group) -> float:
+    """Return how far the best edit scores above leaving the question alone."""
     with torch.no_grad():
-        scores: np.ndarray = network(torch.from_numpy(group.features))[:, 0].numpy()
-    return scores
+        scores = network(torch.from_numpy(group.features))[:, 0]
+    return float(scores[1:].max() - scores[0]) if len(scores) > 1 else -1.0
 
 
-def write(network: torch.nn.Sequential, margin: float) -> None:
+def write(network: torch.nn.Sequential) -> None:
     """Write the model as the service reads it (rag/followup/scorer.py)."""
     first, last = network[0], network[3]
     pack = {
         "trained": {"by": "python -m training.rewrites", "commit": commit(), "data": LICENCES},
-        "margin": round(margin, 3),
+        "margin": MARGIN,
         "hidden": [[float(f"{value:.5g}") for value in row] for row in first.weight.detach().numpy().T],
         "bias": [float(f"{value:.5g}") for value in first.bias.detach().numpy()],
         "out": [float(f"{value:.5g}") for value in last.weight.detach().numpy()[0]],

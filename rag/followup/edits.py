@@ -14,6 +14,8 @@ KINDS: tuple[Kind, ...] = ("leave", "pronoun", "this", "there", "append", "excha
 PREPOSITIONS = ("of", "in", "for", "by")
 # Words of a question that is no sentence of its own: "And in Graz?"
 MOST_FRAGMENT_WORDS = 6
+# Characters of the question that a fragment goes on from; a longer message is a pasted text.
+LONGEST_ASKED = 300
 
 _PRONOUN = re.compile(
     r"\b(?P<word>he|him|his|she|her|hers|they|them|their|theirs|it|its)\b(?P<rest>['’](?:s|ll|d|re|ve)\b)?(?!['’-]\w)",
@@ -31,6 +33,7 @@ _IMPERSONAL = re.compile(  # an "it" that refers to nothing
     r"easy)\b)",
     re.IGNORECASE,
 )
+_SUPERLATIVE = re.compile(r"\b(?:\w+est|most|least)\s+$", re.IGNORECASE)  # "the coldest it has ever been"
 _THIS = re.compile(
     r"\b(?:this|that|these|those)\b(?: (?P<noun>[a-z][\w-]*(?: [a-z][\w-]*)?))?", re.IGNORECASE
 )
@@ -46,6 +49,7 @@ _OPENING = re.compile(
 _PREPOSITION = re.compile(
     r"^(in|at|on|for|of|from|to|by|with|during|after|before|under|near|without)\b", re.IGNORECASE
 )
+_DETERMINED = re.compile(r"(?:the|a|an|my|our|their|all)\b", re.IGNORECASE)
 _BARE = frozenset(["why", "how", "when", "where", "who"])
 # Question words that the same sentence may follow.
 _ADVERBS = frozenset(("why", "when", "where", "how"))
@@ -82,7 +86,9 @@ def pronouns_in(question: str) -> list[re.Match[str]]:
     return [
         found
         for found in _PRONOUN.finditer(question)
-        if found[0] != "IT" and not _IMPERSONAL.match(question, found.start())
+        if found[0] != "IT"
+        and not _IMPERSONAL.match(question, found.start())
+        and not (found["word"].lower() == "it" and _SUPERLATIVE.search(question[: found.start()]))
     ]
 
 
@@ -101,6 +107,7 @@ def fragment_of(question: str) -> str:
 
 
 def _pronouns(question: str, said: Said) -> Iterator[Edit]:
+    """Propose what the first pronoun of each kind means."""
     seen: set[str] = set()
     for found in pronouns_in(question):
         word = found["word"].lower()
@@ -115,17 +122,13 @@ def _pronouns(question: str, said: Said) -> Iterator[Edit]:
 
 
 def _demonstratives(question: str, said: Said) -> Iterator[Edit]:
+    """Propose what "this", "this album" or "there" means."""
     for found in [one for one in _THIS.finditer(question) if not _is_relative(one)][:1]:
-        noun = (found["noun"] or "").lower()
-        first = noun.split(" ")[0]
-        ends = {found.start() + len(found[0].split(" ")[0])}
-        if first and first not in FUNCTION_WORDS:
-            ends = {found.start("noun") + len(first)}
-            second = noun.split(" ")[-1]
-            if second != first and second not in FUNCTION_WORDS:
-                ends.add(found.end())
-        elif first in ("article", "time"):
-            ends = {found.start("noun") + len(first)}
+        first, *others = (found["noun"] or "").lower().split(" ")
+        told = first and (first not in FUNCTION_WORDS or first == "article")
+        ends = [found.start("noun") + len(first) if told else found.start() + len(found[0].split(" ")[0])]
+        if told and others and others[0] not in FUNCTION_WORDS:
+            ends.append(found.end())
         for end in ends:
             for mention in said.mentions:
                 span = (found.start(), end)
@@ -140,10 +143,17 @@ def _demonstratives(question: str, said: Said) -> Iterator[Edit]:
 def _is_relative(found: re.Match[str]) -> bool:
     """Return whether a "that" opens a clause about the noun before it: "the songs that he wrote"."""
     before = WORD.findall(found.string[: found.start()])
-    return found[0].lower().startswith("that") and bool(before) and before[-1].lower() not in FUNCTION_WORDS
+    ends = not found.string[found.start() + len("that") :].strip(" ?!.,;")
+    return (
+        found[0].lower().startswith("that")
+        and not ends
+        and bool(before)
+        and before[-1].lower() not in FUNCTION_WORDS
+    )
 
 
 def _appended(question: str, said: Said) -> Iterator[Edit]:
+    """Propose what the question leaves out: "What was the cost of the Eiffel Tower?"."""
     at = len(question.rstrip(" ?!."))
     for mention in said.mentions:
         if mention.text.casefold() in question.casefold():
@@ -156,22 +166,21 @@ def _appended(question: str, said: Said) -> Iterator[Edit]:
 def _exchanges(question: str, said: Said) -> Iterator[Edit]:
     """Propose the last question with a part of it exchanged for the follow-up: "And in Graz?"."""
     fragment, asked = fragment_of(question), said.asked.strip()
-    if not fragment or not asked or len(asked) > 300:
+    if not fragment or not asked or len(asked) > LONGEST_ASKED:
         return
     preposition = _PREPOSITION.match(fragment)
     bare = fragment[preposition.end() :].strip() if preposition else fragment
     for start, end in _parts(asked):
-        before = WORD.findall(asked[max(0, start - 20) : start])
-        told = preposition and before and _PREPOSITION.match(before[-1])
-        if told and before:
-            start -= len(before[-1]) + len(asked[:start]) - len(asked[:start].rstrip())
-            filled = fragment
-        else:
-            filled = bare if not preposition else fragment
+        before = asked[:start].rstrip()
+        word = before.split(" ")[-1]
+        if preposition and _PREPOSITION.fullmatch(word):
+            start = len(before) - len(word)
+        elif preposition:
+            continue
         article = re.search(r"\b(?:the|a|an) $", asked[:start], re.IGNORECASE)
-        if article and re.match(r"(?:the|a|an|my|our|their|all)\b", bare, re.IGNORECASE):
+        if article and _DETERMINED.match(bare):
             start = article.start()
-        yield Edit("exchange", _put(asked, (start, end), filled), start, end, fragment.lower())
+        yield Edit("exchange", _put(asked, (start, end), fragment), start, end, fragment.lower())
     at = len(asked.rstrip(" ?!."))
     joined = fragment if preposition else f"for {fragment}"
     yield Edit("exchange", f"{asked[:at]} {joined}{asked[at:] or '?'}", at, at, fragment.lower())

@@ -33,6 +33,19 @@ _IMPERSONAL = re.compile(  # an "it" that refers to nothing
     r"easy)\b)",
     re.IGNORECASE,
 )
+_SINGULAR = re.compile(
+    r"\b(?:an?|the|my|our|your|each|every|this|that)\s+"
+    r"(?P<noun>[a-z][\w-]*(?: (?!(?:if|when|that|who|is|was)\b)[a-z][\w-]*)?)",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(  # what opens another clause
+    r"[.!?,;:]|\b(?:if|when|whenever|after|before|because|until|once|while|since|unless|although|though|as|that|who|which|"
+    r"where|and|but|or|so)\b",
+    re.IGNORECASE,
+)
+_PLURALS = frozenset(("people", "children", "men", "women", "staff", "police"))
+# What a question may say of the documents themselves; nothing of the conversation completes it.
+_DOCUMENT = re.compile(r"\b(?:article|document|page|file|passage|text)s?\b", re.IGNORECASE)
 _SUPERLATIVE = re.compile(r"\b(?:\w+est|most|least)\s+$", re.IGNORECASE)  # "the coldest it has ever been"
 _THIS = re.compile(
     r"\b(?:this|that|these|those)\b(?: (?P<noun>[a-z][\w-]*(?: [a-z][\w-]*)?))?", re.IGNORECASE
@@ -82,14 +95,41 @@ def edits_of(question: str, said: Said) -> list[Edit]:
 
 
 def pronouns_in(question: str) -> list[re.Match[str]]:
-    """Return the pronouns that may refer to something said before."""
+    """Return the pronouns that may refer to something said before, not to a noun of the question itself."""
     return [
         found
         for found in _PRONOUN.finditer(question)
         if found[0] != "IT"
         and not _IMPERSONAL.match(question, found.start())
         and not (found["word"].lower() == "it" and _SUPERLATIVE.search(question[: found.start()]))
+        and not _has_own_noun(question, found)
     ]
+
+
+def _has_own_noun(question: str, pronoun: re.Match[str]) -> bool:
+    """Return whether a noun before a pronoun is what it means: "What happens to a parcel if it is too heavy?".
+
+    It must agree in number. Within one clause only an owner means the noun before it: "Do drivers pay for their fuel?",
+    but not "Did the critics like it?".
+    """
+    word = pronoun["word"].lower()
+    before = question[: pronoun.start()]
+    opened = list(_CLAUSE.finditer(before))
+    within = before if word in _OWNING else before[: opened[-1].start()] if opened else ""
+    if word in ("it", "its"):
+        return any(not is_plural(found["noun"]) for found in _SINGULAR.finditer(within))
+    if word in ("they", "them", "their", "theirs"):
+        phrases = [within[start:end] for start, end in phrase_spans(within)]
+        return any(is_plural(one) for phrase in phrases for one in phrase.split())
+    return bool(list(name_spans(within[:1].lower() + within[1:])))
+
+
+def is_plural(noun: str) -> bool:
+    """Return whether a noun, or the last word of a phrase, looks like a plural."""
+    last = noun.split()[-1].lower() if noun.split() else ""
+    return (
+        len(last) > 3 and last.endswith("s") and not last.endswith(("ss", "us", "is"))
+    ) or last in _PLURALS
 
 
 def fragment_of(question: str) -> str:
@@ -99,6 +139,8 @@ def fragment_of(question: str) -> str:
     rest = bare[opening.end() :] if opening else bare
     words = [word.lower() for word in WORD.findall(rest)]
     if not words or len(words) > MOST_FRAGMENT_WORDS or words[0] in _ASKING | _VERBS:
+        return ""
+    if all(word in FUNCTION_WORDS for word in words):  # "What about it?"
         return ""
     opened = bool(opening and opening[0])
     if any(word in _VERBS for word in words) or (not opened and len(words) > 3):
@@ -123,9 +165,12 @@ def _pronouns(question: str, said: Said) -> Iterator[Edit]:
 
 def _demonstratives(question: str, said: Said) -> Iterator[Edit]:
     """Propose what "this", "this album" or "there" means."""
-    for found in [one for one in _THIS.finditer(question) if not _is_relative(one)][:1]:
+    meant = [
+        one for one in _THIS.finditer(question) if not _is_relative(one) and not _DOCUMENT.search(one[0])
+    ]
+    for found in meant[:1]:
         first, *others = (found["noun"] or "").lower().split(" ")
-        told = first and (first not in FUNCTION_WORDS or first == "article")
+        told = first and first not in FUNCTION_WORDS
         ends = [found.start("noun") + len(first) if told else found.start() + len(found[0].split(" ")[0])]
         if told and others and others[0] not in FUNCTION_WORDS:
             ends.append(found.end())
@@ -155,7 +200,7 @@ def _is_relative(found: re.Match[str]) -> bool:
 def _appended(question: str, said: Said) -> Iterator[Edit]:
     """Propose what the question leaves out: "What was the cost of the Eiffel Tower?"."""
     at = len(question.rstrip(" ?!."))
-    for mention in said.mentions:
+    for mention in () if _DOCUMENT.search(question) else said.mentions:
         if mention.text.casefold() in question.casefold():
             continue
         for preposition in PREPOSITIONS:
@@ -169,8 +214,11 @@ def _exchanges(question: str, said: Said) -> Iterator[Edit]:
     if not fragment or not asked or len(asked) > LONGEST_ASKED:
         return
     preposition = _PREPOSITION.match(fragment)
-    bare = fragment[preposition.end() :].strip() if preposition else fragment
-    for start, end in _parts(asked):
+    bare = re.sub(r"^(?:the|an?)\s+", "", fragment[preposition.end() :].strip() if preposition else fragment)
+    parts = _parts(asked)
+    if names := [part for part in parts if asked[part[0]].isupper()] if bare[:1].isupper() else []:
+        parts = names  # a name for a name
+    for start, end in parts:
         before = asked[:start].rstrip()
         word = before.split(" ")[-1]
         if preposition and _PREPOSITION.fullmatch(word):
@@ -178,7 +226,7 @@ def _exchanges(question: str, said: Said) -> Iterator[Edit]:
         elif preposition:
             continue
         article = re.search(r"\b(?:the|a|an) $", asked[:start], re.IGNORECASE)
-        if article and _DETERMINED.match(bare):
+        if article and _DETERMINED.match(fragment):
             start = article.start()
         yield Edit("exchange", _put(asked, (start, end), fragment), start, end, fragment.lower())
     at = len(asked.rstrip(" ?!."))

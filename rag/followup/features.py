@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rag.followup.edits import KINDS, PREPOSITIONS, Edit, fragment_of, pronouns_in
+from rag.followup.edits import KINDS, PREPOSITIONS, Edit, fragment_of, is_plural, pronouns_in
 from rag.followup.mentions import FUNCTION_WORDS, WORD, Mention, Place, Said, name_spans, phrase_spans
 
 _PRONOUNS = ("he", "him", "his", "she", "her", "it", "its", "they", "them", "their")
@@ -133,14 +133,14 @@ def _slot(question: str, edit: Edit, said: Said) -> list[float]:
           for one in ("this", "that", "these", "those")),
         len(before) / max(1, len(question)) if replaced else 0.0,
         float(bool(names)),
-        float(any(_plural(p) for p in nouns)),
-        float(bool(nouns) and not all(_plural(p) for p in nouns)),
-        float(bool(nouns) and _plural(nouns[-1])),
+        float(any(is_plural(p) for p in nouns)),
+        float(bool(nouns) and not all(is_plural(p) for p in nouns)),
+        float(bool(nouns) and is_plural(nouns[-1])),
         float(_INDEFINITE.search(before) is not None) if replaced else 0.0,
         float(bool(re.search(r"[.!?,;]", before))) if replaced else 0.0,
         min(len(nouns), 4) / 4,
-        float(group == "they" and any(_plural(p) for p in nouns)),
-        float(group == "it" and bool(nouns) and not _plural(nouns[-1])),
+        float(group == "they" and any(is_plural(p) for p in nouns)),
+        float(group == "it" and bool(nouns) and not is_plural(nouns[-1])),
         float(group in ("he", "she") and bool(names)),
         float(following in FUNCTION_WORDS),
         float(not following) if replaced else 0.0,
@@ -175,9 +175,9 @@ def _exchanged(edit: Edit, said: Said) -> list[float]:
         float(capital and not was),
         float(not capital and was),
         float(not capital and not was),
-        float(_plural(put_in) and _plural(inner)),
-        float(_plural(put_in) and not _plural(inner)),
-        float(not _plural(put_in) and _plural(inner)),
+        float(is_plural(put_in) and is_plural(inner)),
+        float(is_plural(put_in) and not is_plural(inner)),
+        float(not is_plural(put_in) and is_plural(inner)),
         float(len(put_in.split()) == len(inner.split())),
         min(len(inner.split()), 4) / 4,
         float(cut_before),
@@ -222,7 +222,7 @@ def _mention(mention: Mention, rank: int, said: Said) -> list[float]:
         float(mention.name),
         min(len(text.split()), 5) / 4,
         float(len(text.split()) == 1),
-        float(_plural(text)),
+        float(is_plural(text)),
         float(" and " in text),
         float(bool(re.search(r"\d", text))),
         float(text.isupper()),
@@ -271,24 +271,17 @@ def _pair(question: str, edit: Edit) -> list[float]:
     return [
         len(own & asked) / max(1, len(own)),
         float(text.casefold() in question.casefold()),
-        float(group == "they" and _plural(text)),
-        float(group == "it" and not _plural(text)),
+        float(group == "they" and is_plural(text)),
+        float(group == "it" and not is_plural(text)),
         float(group in ("he", "she") and edit.mention.name),
         float(group in ("he", "she") and edit.mention.name and len(text.split()) in (2, 3)),
         float(group in ("it", "they") and edit.mention.name),
         float(edit.kind == "this" and bool(edit.word) and edit.word[:5] in own),
-        float(edit.kind == "this" and bool(edit.word) and _plural(edit.word) == _plural(text)),
+        float(edit.kind == "this" and bool(edit.word) and is_plural(edit.word) == is_plural(text)),
     ]
 
 
 PAIR_FEATURES = 9
-
-
-def _plural(text: str) -> bool:
-    last = text.split()[-1].lower() if text.split() else ""
-    return (len(last) > 3 and last.endswith("s") and not last.endswith(("ss", "us", "is"))) or last in (
-        "people", "children", "men", "women",
-    )  # fmt: skip
 
 
 def _stems(text: str) -> set[str]:

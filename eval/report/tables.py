@@ -31,7 +31,13 @@ def main() -> None:
 
 
 def newest(name: str) -> dict[str, Any]:
-    """Return the newest result of a measurement, committed or not.
+    """Return the newest result of a measurement, committed or not; raises what `newest_path` raises."""
+    result: dict[str, Any] = json.loads(newest_path(name).read_text(encoding="utf-8"))
+    return result
+
+
+def newest_path(name: str) -> Path:
+    """Return the file of the newest result of a measurement, committed or not.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -41,8 +47,7 @@ def newest(name: str) -> dict[str, Any]:
     ]
     if not paths:
         raise FileNotFoundError(f"No {RESULTS.name}/{name}-*.json; run `python -m eval.bench {name}`.")
-    result: dict[str, Any] = json.loads(max(paths, key=_when).read_text(encoding="utf-8"))
-    return result
+    return max(paths, key=_when)
 
 
 def _when(path: Path) -> tuple[int, float]:

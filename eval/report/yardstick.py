@@ -8,7 +8,7 @@ from typing import Any
 from eval.report.markdown import markdown_table
 
 # What results keep of each question, for other measurements and for reading.
-OF_EACH_QUESTION = frozenset({"certainties", "outcomes"})
+OF_EACH_QUESTION = frozenset({"certainties", "answers"})
 Figures = Mapping[str, Any]
 
 

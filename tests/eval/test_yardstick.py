@@ -13,11 +13,14 @@ from eval.benchmarks.yardstick.judgements import (
     REFUSED,
     RIGHT,
     WRONG,
+    JudgedAnswer,
     Listed,
     counts,
     fingerprint_of,
     judged,
+    judged_answer,
     read_judgements,
+    tally,
     write_listing,
 )
 from eval.benchmarks.yardstick.languages import FACTS
@@ -25,6 +28,7 @@ from eval.benchmarks.yardstick.nearmiss import near_misses
 from eval.benchmarks.yardstick.outcomes import Certainty, cites, holds, leads, packed, unpacked
 from eval.benchmarks.yardstick.own import JUDGED, OwnQuestion, outcome_of, own_questions
 from eval.benchmarks.yardstick.quarters import JUDGED as QUARTERS_JUDGED
+from eval.benchmarks.yardstick.rejudge import scored
 from eval.reading import leading_text
 from eval.report.yardstick import columns_table, parts_table, rows_table
 from rag.errors import InvalidInput
@@ -153,6 +157,25 @@ def test_a_judgement_is_of_one_answer() -> None:
     assert judged(listed(LONG, expected=""), judgements) == WRONG
 
 
+def test_results_are_judged_again_without_asking() -> None:
+    answers = [
+        JudgedAnswer("q1", "0a", answerable=True, outcome=NOT_JUDGED, confidence=0.8, unrefused_right=False),
+        JudgedAnswer("q2", "0b", answerable=True, outcome=REFUSED, confidence=0.1, unrefused_right=True),
+        JudgedAnswer("q3", "0c", answerable=False, outcome=WRONG, confidence=0.4, unrefused_right=False),
+    ]
+    before = {"questions": 3, **tally(answers, "mills"), "p50 ms": 7.0}
+    after = scored(
+        before, {("q1", "0a"): RIGHT, ("q2", "0b"): RIGHT, ("q3", "0c"): RIGHT, ("q1", "0d"): WRONG}
+    )
+
+    assert before["not judged"] == 1
+    assert before["certainties"] == {"mills": "0.800- 0.100+ 0.400-"}
+    assert [JudgedAnswer.read(row) for row in before["answers"]] == answers
+    assert "not judged" not in after
+    assert (after["right"], after["refused"], after["share right"], after["p50 ms"]) == (1, 1, 0.5, 7.0)
+    assert after["certainties"] == {"mills": "0.800+ 0.100+ 0.400-"}
+
+
 def test_words_decide_unless_a_person_did() -> None:
     question = OwnQuestion("q1", "when", "When did the mill open?", "1911", ("1911",), "mill.txt")
 
@@ -168,8 +191,11 @@ def test_counts_name_what_is_not_judged() -> None:
 
 
 def test_a_listing_shows_the_answer_beside_what_is_expected(tmp_path: Path) -> None:
+    both = [listed(SHORT), listed(NOTHING)]
+    outcomes = (RIGHT, REFUSED)
+    answers = [judged_answer(o, r, 0.8, unrefused_right=False) for o, r in zip(both, outcomes, strict=True)]
+    write_listing("own", "Mills", both, answers, tmp_path / "new")
     path = tmp_path / "new" / "own.md"
-    write_listing(path, "Mills", [listed(SHORT), listed(NOTHING)], {"q1": RIGHT})
     text = path.read_text(encoding="utf-8")
 
     assert "## q1: When did the mill open?\n\nexpected: 1911 (mill.txt)\n\n1911 [1]" in text

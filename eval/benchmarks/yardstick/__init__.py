@@ -9,6 +9,6 @@ languages.py    facts in eight languages
 certainty.py    is confidence what it says, on each of these sets
 
 outcomes.py     asks, and says what became of each question
-judgements.py   answers that a person judged
+judgements.py   answers that a person judged; rejudge.py scores results again when there are more judgements
 nearmiss.py, kinds.py    questions that almost have an answer
 """

@@ -11,11 +11,12 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from eval.benchmarks.yardstick.outcomes import Certainty, packed, share
 from rag.errors import InvalidInput
 from rag.types import Answer
 
@@ -24,6 +25,8 @@ LISTINGS = Path(tempfile.gettempdir()) / "ibid-listings"
 RIGHT, PARTLY, WRONG, REFUSED = "right", "partly", "wrong", "refused"
 NOT_JUDGED = "not judged"
 KINDS = (RIGHT, PARTLY, WRONG)
+# By question and fingerprint of the answer.
+Judgements = dict[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +40,69 @@ class Listed:
     answer: Answer
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedAnswer:
+    """What became of a question, as results keep it to be judged again without asking."""
+
+    id: str
+    answer: str  # its fingerprint
+    answerable: bool
+    outcome: str
+    confidence: float  # of what is said if nothing is refused
+    unrefused_right: bool  # whether what would have been said instead of a refusal is right
+
+    def row(self) -> str:
+        """Return it as one line."""
+        marks = f"{'yes' if self.answerable else 'no'} | {'yes' if self.unrefused_right else 'no'}"
+        return f"{self.id} | {self.answer} | {self.outcome} | {self.confidence:.3f} | {marks}"
+
+    @classmethod
+    def read(cls, row: str) -> JudgedAnswer:
+        """Read what `row` wrote."""
+        identity, answer, outcome, confidence, answerable, right = row.split(" | ")
+        return cls(identity, answer, answerable == "yes", outcome, float(confidence), right == "yes")
+
+    @property
+    def certainty(self) -> Certainty:
+        """How sure it was, and whether it is right."""
+        right = self.unrefused_right if self.outcome == REFUSED else self.outcome == RIGHT
+        return Certainty(self.confidence, right)
+
+    def judged_again(self, judgements: Judgements) -> JudgedAnswer:
+        """Return it with the outcome that a person gives it by now, if one does."""
+        if not self.answerable or self.outcome == REFUSED:
+            return self
+        return replace(self, outcome=judgements.get((self.id, self.answer), self.outcome))
+
+
+def tally(answers: Sequence[JudgedAnswer], name: str) -> dict[str, Any]:
+    """Return the outcomes of the answerable questions, and what results keep of each question.
+
+    Args:
+        name: of the set, for `calibration`.
+    """
+    answerable = [one for one in answers if one.answerable]
+    return {
+        "answerable": len(answerable),
+        **counts(one.outcome for one in answerable),
+        "share right": share(one.outcome == RIGHT for one in answerable),
+        "certainties": {name: packed(one.certainty for one in answers)},
+        "answers": [one.row() for one in answers],
+    }
+
+
 def fingerprint_of(answer: Answer) -> str:
     """Return a fingerprint of an answer's words."""
     return hashlib.sha256(" ".join(answer.text.split()).encode()).hexdigest()[:10]
 
 
-def read_judgements(path: Path) -> dict[tuple[str, str], str]:
+def read_judgements(path: Path) -> Judgements:
     """Return the judgement of each (question, answer's fingerprint).
 
     Raises:
         InvalidInput: if a line is no judgement.
     """
-    found: dict[tuple[str, str], str] = {}
+    found: Judgements = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             entry = json.loads(line)
@@ -64,7 +118,7 @@ def read_judgements(path: Path) -> dict[tuple[str, str], str]:
     return found
 
 
-def judged(one: Listed, judgements: Mapping[tuple[str, str], str]) -> str:
+def judged(one: Listed, judgements: Judgements) -> str:
     """Return what became of a question: right, partly, wrong, refused or not judged.
 
     An answer to what nothing answers is wrong.
@@ -86,15 +140,30 @@ def counts(outcomes: Iterable[str]) -> dict[str, int]:
     }
 
 
-def write_listing(path: Path, title: str, listed: Sequence[Listed], outcomes: Mapping[str, str]) -> None:
-    """Write every answer beside what is expected as Markdown, for a person to read and judge.
+def judged_answer(one: Listed, outcome: str, confidence: float, *, unrefused_right: bool) -> JudgedAnswer:
+    """Return what became of a question; the arguments are as in JudgedAnswer."""
+    return JudgedAnswer(
+        one.id, fingerprint_of(one.answer), bool(one.expected), outcome, confidence, unrefused_right
+    )
+
+
+def write_listing(
+    name: str,
+    title: str,
+    listed: Sequence[Listed],
+    answers: Sequence[JudgedAnswer],
+    folder: Path = LISTINGS,
+) -> None:
+    """Write every answer beside what is expected as Markdown, for a person to read and judge; print where it is.
 
     Args:
-        outcomes: what became of each question, by its id.
+        name: of the file, without its suffix.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parts = [f"# {title}\n", *(_entry(one, outcomes.get(one.id, NOT_JUDGED)) for one in listed)]
-    path.write_text("\n".join(parts), encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = [_entry(one, judged.outcome) for one, judged in zip(listed, answers, strict=True)]
+    path = folder / f"{name}.md"
+    path.write_text("\n".join([f"# {title}\n", *entries]), encoding="utf-8")
+    print(f"{path} lists the answers")
 
 
 def _entry(one: Listed, outcome: str) -> str:

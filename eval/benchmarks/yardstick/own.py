@@ -10,32 +10,32 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eval.benchmarks.filings.files import PDFS
 from eval.benchmarks.yardstick.judgements import (
-    LISTINGS,
     NOT_JUDGED,
     RIGHT,
     WRONG,
+    JudgedAnswer,
+    Judgements,
     Listed,
-    counts,
     judged,
+    judged_answer,
     read_judgements,
+    tally,
     write_listing,
 )
 from eval.benchmarks.yardstick.outcomes import (
     Attempt,
     attempt,
     balanced,
-    certainties,
     cites,
     holds,
     leads,
     p50_ms,
-    packed,
     share,
 )
 from eval.datasets import ROOT, records
@@ -43,7 +43,6 @@ from eval.trial import file_sources, text_sources, trial
 
 QUESTIONS = ROOT / "eval" / "own_questions.jsonl"
 JUDGED = ROOT / "eval" / "own_judged.jsonl"
-TITLE = "Questions of a new user"
 ARTICLES = (
     "Asthma",
     "BeiDou Navigation Satellite System",
@@ -98,33 +97,18 @@ def measure() -> dict[str, Any]:
     asked = [one for one in own_questions() if not one.document or one.document in names]
     with trial([*text_sources(texts), *file_sources(pdfs)], {}) as made:
         tried = attempt(made, [one.question for one in asked])
-    judgements = read_judgements(JUDGED)
-    listed = [_listed(one, two) for one, two in zip(asked, tried, strict=True)]
-    outcomes = {one.id: outcome_of(one, shown, judgements) for one, shown in zip(asked, listed, strict=True)}
-    unrefused = {
-        one.id: outcome_of(one, _listed(one, two, unrefused=True), judgements)
-        for one, two in zip(asked, tried, strict=True)
-    }
-    listing = LISTINGS / "own.md"
-    write_listing(listing, TITLE, listed, outcomes)
-    print(f"{listing} lists the answers")
-    pairs = list(zip(asked, tried, strict=True))
-    answerable = [(one, two) for one, two in pairs if one.expected]
+    answers = _judged(asked, tried)
+    answerable = [(one, two.answer) for one, two in zip(asked, tried, strict=True) if one.expected]
     return {
         "questions": len(asked),
-        "answerable": len(answerable),
-        **counts(outcomes[one.id] for one, _ in answerable),
-        "right in the lead, where words decide": share(
-            leads(two.answer, one.holds) for one, two in answerable if one.holds
-        ),
-        "right document cited": share(cites(two.answer, one.document) for one, two in answerable),
-        **balanced([bool(one.expected) for one in asked], tried),
         "documents": len(names),
+        **tally(answers, "own questions"),
+        "right in the lead, where words decide": share(
+            leads(answer, one.holds) for one, answer in answerable if one.holds
+        ),
+        "right document cited": share(cites(answer, one.document) for one, answer in answerable),
+        **balanced([bool(one.expected) for one in asked], tried),
         "p50 ms": p50_ms(tried),
-        "outcomes": outcomes,
-        "certainties": {
-            "own questions": packed(certainties(tried, [unrefused[one.id] == RIGHT for one in asked]))
-        },
     }
 
 
@@ -134,7 +118,7 @@ def own_questions() -> list[OwnQuestion]:
     return [OwnQuestion(**{**entry, "holds": tuple(entry["holds"])}) for entry in map(json.loads, lines)]
 
 
-def outcome_of(one: OwnQuestion, shown: Listed, judgements: Mapping[tuple[str, str], str]) -> str:
+def outcome_of(one: OwnQuestion, shown: Listed, judgements: Judgements) -> str:
     """Return what became of a question: by a person's judgement if there is one, else by its words."""
     outcome = judged(shown, judgements)
     if outcome != NOT_JUDGED or not one.holds:
@@ -142,9 +126,16 @@ def outcome_of(one: OwnQuestion, shown: Listed, judgements: Mapping[tuple[str, s
     return RIGHT if holds(shown.answer, one.holds) else WRONG
 
 
-def _listed(one: OwnQuestion, tried: Attempt, *, unrefused: bool = False) -> Listed:
-    answer = tried.unrefused if unrefused else tried.answer
-    return Listed(one.id, one.question, one.expected, one.document, answer)
+def _judged(asked: Sequence[OwnQuestion], tried: Sequence[Attempt]) -> list[JudgedAnswer]:
+    """List the answers for a person to read, and return what became of each."""
+    judgements, answers, listed = read_judgements(JUDGED), [], []
+    for one, two in zip(asked, tried, strict=True):
+        shown = Listed(one.id, one.question, one.expected, one.document, two.answer)
+        outcome, otherwise = outcome_of(one, shown, judgements), holds(two.unrefused, one.holds)
+        listed.append(shown)
+        answers.append(judged_answer(shown, outcome, two.unrefused.confidence, unrefused_right=otherwise))
+    write_listing("own", "Questions of a new user", listed, answers)
+    return answers
 
 
 def _texts() -> Iterator[tuple[str, str]]:

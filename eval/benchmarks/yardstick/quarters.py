@@ -16,22 +16,20 @@ from typing import Any
 
 from eval.benchmarks.filings.files import TEN_Q
 from eval.benchmarks.yardstick.judgements import (
-    LISTINGS,
-    RIGHT,
     Listed,
-    counts,
     judged,
+    judged_answer,
     read_judgements,
+    tally,
     write_listing,
 )
-from eval.benchmarks.yardstick.outcomes import attempt, certainties, p50_ms, packed, share
+from eval.benchmarks.yardstick.outcomes import attempt, p50_ms, share
 from eval.datasets import ROOT
 from eval.trial import file_sources, trial
 
 SEED = 16
 QUESTIONS, ABSENT = 60, 20
 JUDGED = ROOT / "eval" / "quarters_judged.jsonl"
-TITLE = "Questions over quarterly reports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,39 +44,39 @@ class ReportQuestion:
 
 def measure() -> dict[str, Any]:
     """Ask, list the answers for a judge, and score those that are judged."""
-    questions = list(_questions())
-    files = sorted(path.stem for path in TEN_Q.glob("*.pdf"))
-    here = [one for one in questions if any(one.asked_of in name for name in files)]
-    whole = [one for one in here if one.asked_of in files or _most_reports(one, files)]
-    chance = random.Random(SEED)
-    asked = sorted(chance.sample(whole, QUESTIONS), key=lambda one: questions.index(one))
-    companies = {name.rsplit("-", 1)[-1] for name in files}
-    elsewhere = [one for one in questions if one.asked_of.rsplit("-", 1)[-1] not in companies]
-    absent = chance.sample(elsewhere, ABSENT)
+    asked, absent = _drawn()
     with trial(file_sources([TEN_Q]), {}) as made:
         tried = attempt(made, [one.text for one in asked])
         about_others = attempt(made, [one.text for one in absent])
-    listed = [
-        Listed(one.id, one.text, one.expected, one.asked_of, two.answer)
-        for one, two in zip(asked, tried, strict=True)
-    ]
-    judgements = read_judgements(JUDGED)
-    outcomes = {one.id: judged(one, judgements) for one in listed}
-    listing = LISTINGS / "sec10q.md"
-    write_listing(listing, TITLE, listed, outcomes)
-    print(f"{listing} lists the answers")
-    answered = [one for one in listed if one.answer.answerable]
+    judgements, answers, listed = read_judgements(JUDGED), [], []
+    for one, two in zip(asked, tried, strict=True):
+        shown = Listed(one.id, one.text, one.expected, one.asked_of, two.answer)
+        listed.append(shown)
+        # Nobody judges what was not said: instead of a refusal, nothing is right.
+        outcome = judged(shown, judgements)
+        answers.append(judged_answer(shown, outcome, two.unrefused.confidence, unrefused_right=False))
+    write_listing("sec10q", "Questions over quarterly reports", listed, answers)
     return {
         "questions": len(listed),
-        **counts(outcomes.values()),
-        "share right": share(outcome == RIGHT for outcome in outcomes.values()),
-        "right document, of those answered": share(_from_right_document(one) for one in answered),
+        **tally(answers, "10-Qs"),
+        "right document, of those answered": share(
+            _from_right_document(one) for one in listed if one.answer.answerable
+        ),
         "other companies' questions": len(absent),
         "of them refused": share(not one.answer.answerable for one in about_others),
         "p50 ms": p50_ms(tried),
-        "certainties": {"10-Qs": packed(certainties(tried, [outcomes[one.id] == RIGHT for one in asked]))},
-        "outcomes": outcomes,
     }
+
+
+def _drawn() -> tuple[list[ReportQuestion], list[ReportQuestion]]:
+    """Draw questions that the reports here answer, in their order, and some about other companies."""
+    questions, chance = list(_questions()), random.Random(SEED)
+    files = sorted(path.stem for path in TEN_Q.glob("*.pdf"))
+    companies = {name.rsplit("-", 1)[-1] for name in files}
+    here = [one for one in questions if one.asked_of in files or _most_reports(one, files)]
+    elsewhere = [one for one in questions if one.asked_of.rsplit("-", 1)[-1] not in companies]
+    asked = sorted(chance.sample(here, QUESTIONS), key=questions.index)
+    return asked, chance.sample(elsewhere, ABSENT)
 
 
 def _questions() -> Iterator[ReportQuestion]:

@@ -9,8 +9,8 @@ from typing import Literal
 
 from rag.followup.mentions import FUNCTION_WORDS, WORD, Mention, Said, name_spans, phrase_spans
 
-Kind = Literal["leave", "pronoun", "this", "there", "append", "exchange", "bare"]
-KINDS: tuple[Kind, ...] = ("leave", "pronoun", "this", "there", "append", "exchange", "bare")
+EditKind = Literal["leave", "pronoun", "this", "there", "append", "exchange", "bare"]
+KINDS: tuple[EditKind, ...] = ("leave", "pronoun", "this", "there", "append", "exchange", "bare")
 PREPOSITIONS = ("of", "in", "for", "by")
 # Words of a question that is no sentence of its own: "And in Graz?"
 MOST_FRAGMENT_WORDS = 6
@@ -77,7 +77,7 @@ _VERBS = frozenset(
 class Edit:
     """An edit of a question."""
 
-    kind: Kind
+    kind: EditKind
     text: str  # the question after it
     start: int = 0  # what is replaced, in the question; of words appended, its end
     end: int = 0

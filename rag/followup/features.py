@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag.followup.edits import KINDS, PREPOSITIONS, Edit, fragment_of, is_plural, pronouns_in
-from rag.followup.mentions import FUNCTION_WORDS, WORD, Mention, Place, Said, name_spans, phrase_spans
+from rag.followup.mentions import FUNCTION_WORDS, WORD, Mention, Occurrence, Said, name_spans, phrase_spans
 
 _PRONOUNS = ("he", "him", "his", "she", "her", "it", "its", "they", "them", "their")
 _GROUP = {
@@ -248,7 +248,7 @@ def _mention(mention: Mention, rank: int, said: Said) -> list[float]:
 MENTION_FEATURES = 36
 
 
-def _begins_sentence(said: Said, place: Place) -> bool:
+def _begins_sentence(said: Said, place: Occurrence) -> bool:
     before = said.texts[place.text][: place.start].rstrip()
     return not before or before[-1] in ".?!:"
 

@@ -56,7 +56,7 @@ class Mention:
 
     text: str  # as it was named first, without article
     name: bool  # by its capitals
-    places: list[Place] = field(default_factory=list)
+    places: list[Occurrence] = field(default_factory=list)
 
     @property
     def put_in(self) -> str:
@@ -67,7 +67,7 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Occurrence:
     """Where something was named."""
 
     age: int  # of the text: 0 for the newest
@@ -168,10 +168,12 @@ def phrase_spans(text: str) -> Iterator[tuple[int, int]]:
             run.append(word)
 
 
-def _place(text: str, number: int, age: int, start: int, end: int) -> Place:
+def _place(text: str, number: int, age: int, start: int, end: int) -> Occurrence:
     before = WORD.findall(text[max(0, start - 30) : start])
     after = WORD.findall(text[end : end + 30])
-    return Place(age, number, start, before[-1].lower() if before else "", after[0].lower() if after else "")
+    return Occurrence(
+        age, number, start, before[-1].lower() if before else "", after[0].lower() if after else ""
+    )
 
 
 def _merge_short_names(found: dict[str, Mention]) -> None:

@@ -18,7 +18,7 @@ REWRITES_FILE = Path(__file__).parents[1] / "pack" / "rewrites.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Scorer:
+class EditScorer:
     """A network of one hidden layer over the features of an edit.
 
     Args:
@@ -46,7 +46,7 @@ class Scorer:
 
 
 @cache
-def load_scorer(path: Path = REWRITES_FILE) -> Scorer:
+def load_scorer(path: Path = REWRITES_FILE) -> EditScorer:
     """Load the model of the pack.
 
     Raises:
@@ -55,7 +55,7 @@ def load_scorer(path: Path = REWRITES_FILE) -> Scorer:
     try:
         pack = json.loads(path.read_text(encoding="utf-8"))
         hidden = np.array(pack["hidden"], np.float32)
-        scorer = Scorer(
+        scorer = EditScorer(
             hidden,
             np.array(pack["bias"], np.float32),
             np.array(pack["out"], np.float32),

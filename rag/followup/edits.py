@@ -140,8 +140,8 @@ def fragment_of(question: str) -> str:
     words = [word.lower() for word in WORD.findall(rest)]
     if not words or len(words) > MOST_FRAGMENT_WORDS or words[0] in _ASKING | _VERBS:
         return ""
-    if all(word in FUNCTION_WORDS for word in words):  # "What about it?"
-        return ""
+    if all(word.lower() in FUNCTION_WORDS and not word[1:].isupper() for word in WORD.findall(rest)):
+        return ""  # "What about it?", but not "the US"
     opened = bool(opening and opening[0])
     if any(word in _VERBS for word in words) or (not opened and len(words) > 3):
         return ""

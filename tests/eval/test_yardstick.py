@@ -12,6 +12,7 @@ from eval.benchmarks.yardstick.judgements import (
     NOT_JUDGED,
     REFUSED,
     RIGHT,
+    SILENCE,
     WRONG,
     JudgedAnswer,
     Listed,
@@ -160,12 +161,12 @@ def test_a_judgement_is_of_one_answer() -> None:
 def test_results_are_judged_again_without_asking() -> None:
     answers = [
         JudgedAnswer("q1", "0a", answerable=True, outcome=NOT_JUDGED, confidence=0.8, unrefused_right=False),
-        JudgedAnswer("q2", "0b", answerable=True, outcome=REFUSED, confidence=0.1, unrefused_right=True),
+        JudgedAnswer("q2", SILENCE, answerable=True, outcome=REFUSED, confidence=0.1, unrefused_right=True),
         JudgedAnswer("q3", "0c", answerable=False, outcome=WRONG, confidence=0.4, unrefused_right=False),
     ]
     before = {"questions": 3, **tally(answers, "mills"), "p50 ms": 7.0}
     after = scored(
-        before, {("q1", "0a"): RIGHT, ("q2", "0b"): RIGHT, ("q3", "0c"): RIGHT, ("q1", "0d"): WRONG}
+        before, {("q1", "0a"): RIGHT, ("q2", SILENCE): RIGHT, ("q3", "0c"): RIGHT, ("q1", "0d"): WRONG}
     )
 
     assert before["not judged"] == 1

@@ -65,12 +65,12 @@ class JudgedAnswer:
     @property
     def certainty(self) -> Certainty:
         """How sure it was, and whether it is right."""
-        right = self.unrefused_right if self.outcome == REFUSED else self.outcome == RIGHT
+        right = self.unrefused_right if self.answer == SILENCE else self.outcome == RIGHT
         return Certainty(self.confidence, right)
 
     def judged_again(self, judgements: Judgements) -> JudgedAnswer:
         """Return it with the outcome that a person gives it by now, if one does."""
-        if not self.answerable or self.outcome == REFUSED:
+        if not self.answerable or self.answer == SILENCE:
             return self
         return replace(self, outcome=judgements.get((self.id, self.answer), self.outcome))
 
@@ -92,8 +92,15 @@ def tally(answers: Sequence[JudgedAnswer], name: str) -> dict[str, Any]:
 
 
 def fingerprint_of(answer: Answer) -> str:
-    """Return a fingerprint of an answer's words."""
-    return hashlib.sha256(" ".join(answer.text.split()).encode()).hexdigest()[:10]
+    """Return a fingerprint of an answer's words; of a refusal it is SILENCE."""
+    return _fingerprint(answer.text)
+
+
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:10]
+
+
+SILENCE = _fingerprint("")
 
 
 def read_judgements(path: Path) -> Judgements:

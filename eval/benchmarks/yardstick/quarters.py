@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 
 from eval.benchmarks.filings.files import TEN_Q
 from eval.benchmarks.yardstick.judgements import (
+    REFUSED,
+    RIGHT,
     Listed,
     judged,
     judged_answer,
@@ -29,6 +32,8 @@ from eval.trial import file_sources, trial
 
 SEED = 16
 QUESTIONS, ABSENT = 60, 20
+# An expected answer that says that the report does not say it.
+_SAYS_NOTHING = re.compile(r"[^.]{0,80}\b10-Q\b[^.]{0,60} does not (?:provide|contain|include)\b")
 JUDGED = ROOT / "eval" / "quarters_judged.jsonl"
 
 
@@ -52,8 +57,10 @@ def measure() -> dict[str, Any]:
     for one, two in zip(asked, tried, strict=True):
         shown = Listed(one.id, one.text, one.expected, one.asked_of, two.answer)
         listed.append(shown)
-        # Nobody judges what was not said: instead of a refusal, nothing is right.
         outcome = judged(shown, judgements)
+        if outcome == REFUSED and _SAYS_NOTHING.match(one.expected):
+            outcome = RIGHT
+        # Nobody judges what was not said: instead of a refusal, nothing is right.
         answers.append(judged_answer(shown, outcome, two.unrefused.confidence, unrefused_right=False))
     write_listing("sec10q", "Questions over quarterly reports", listed, answers)
     return {

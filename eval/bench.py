@@ -26,7 +26,7 @@ from eval.benchmarks.answers import (
     rows,
     shorter_evidence,
 )
-from eval.benchmarks.conversation import memory, multiturn, recall, rewriting
+from eval.benchmarks.conversation import memory, multiturn, recall, rewriting, standing
 from eval.benchmarks.filings import joins, speed, tables
 from eval.benchmarks.models import pack
 from eval.benchmarks.operations import crash, ingest_load, ingest_rate, restore, scale, startup, stop, sync
@@ -75,6 +75,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "memory": Measurement(memory.measure, None),
     "recall": Measurement(recall.measure, "conversation"),
     "rewriting": Measurement(rewriting.measure, "conversation"),
+    "standing": Measurement(standing.measure, "conversation"),
     "restore": Measurement(restore.measure, None),
     "stop": Measurement(stop.measure, None),
     "crash": Measurement(crash.measure, None, part=True),

@@ -11,5 +11,6 @@ index/       the indexes that follow it, by meaning and by words
 models/      the packaged models and their replacements; their weights are in pack/
 text/        words, sentences, and what in a text must not be lost or believed
 answer/      from evidence to a checked answer
+followup/    a follow-up question made to stand alone
 memory/      what was said before
 """

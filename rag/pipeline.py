@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -124,6 +125,16 @@ class Pipeline:
         raise CitationError(
             f"The cited documents changed {QUESTION_ATTEMPTS} times while answering ({changed[-1]}); ask again."
         )
+
+    def understood(self, corpus: str, question: str, earlier: Sequence[str]) -> str:
+        """Return a question as `ask` will understand it: rewritten to stand alone, if anything was said before.
+
+        Raises:
+            NotFound, OtherEmbedder: as `index`.
+        """
+        if not earlier:
+            return question
+        return self._stages.over(self.index(corpus).generation).rewrite(question, earlier)
 
     def index(self, corpus: str) -> CorpusIndex:
         """Return the follower of the generation that answers for a corpus; it is loaded on first use.

@@ -15,6 +15,7 @@ import numpy as np
 
 from rag.answer.generator import LABEL, Generator
 from rag.errors import InvalidInput, NotFound
+from rag.memory.about import answer_about_session, is_about_session
 from rag.memory.facts import Facts
 from rag.memory.recall import TurnIndex, TurnText
 from rag.memory.statements import Statement, statements, supersedes
@@ -23,7 +24,7 @@ from rag.models.embed import Embedder
 from rag.store.catalog import Catalog
 from rag.store.filters import Filter
 from rag.store.sessions import ANYBODY, Session, SessionInfo, Turn, TurnRow
-from rag.types import Answer, Fact, Memory, Recalled
+from rag.types import Answer, Fact, Ledger, Memory, Recalled, Trace
 
 __all__ = ["ANYBODY", "Conversations", "QuestionPath", "Session", "SessionInfo", "Turn", "check_name"]
 
@@ -53,7 +54,9 @@ class QuestionPath(Protocol):
     @property
     def models(self) -> AnsweringModels: ...
 
-    def check_question(self, question: str) -> None: ...
+    def check_question(self, question: str, filter_: Filter | None = None) -> None: ...
+
+    def understood(self, corpus: str, question: str, earlier: Sequence[str]) -> str: ...
 
     def ask(
         self,
@@ -84,19 +87,28 @@ class Conversations:
     ) -> Answer:
         """Answer a question in the light of the session, and remember the exchange.
 
-        Where the documents do not answer, the answer says instead what the user stated about it before. Call `tidy`
-        once the answer is given.
+        The question is remembered as asked before it is answered: a stopped or failed one stays in the session, without
+        an answer. One about the session itself is answered from it. Where the documents do not answer, the answer says
+        instead what the user stated about it before. Call `tidy` once the answer is given.
 
         Raises:
-            InvalidInput: for a bad name; and what `QuestionPath.ask` raises. Then nothing is remembered.
+            InvalidInput: for a bad name, question or filter; then nothing is remembered.
+            What `QuestionPath.ask` raises.
         """
         _check(session)
-        path.check_question(question)  # before anything is recalled for it
+        path.check_question(question, filter_)  # before anything is recalled for it
         exchanges = self.exchanges(session)
+        if said := answer_about_session(question, exchanges):
+            turn = Turn(question, question, said, time.time())
+            self._begin(session, path.models.embedder, turn, begun=bool(exchanges))
+            return _from_session(question, said)
         memory = self._memory(path.models.embedder, session, question, exchanges)
+        understood = path.understood(session.corpus, question, memory.earlier)
+        turn = Turn(question, understood, "", time.time())
+        row, learned = self._begin(session, path.models.embedder, turn, begun=bool(exchanges))
         answer = path.ask(session.corpus, question, filter_=filter_, on_stage=on_stage, memory=memory)
-        turn = Turn(question, answer.trace.question, _plain(answer.text), time.time())
-        learned = self._remember(session, path.models.embedder, turn, memory.recalled, begun=bool(exchanges))
+        turn = replace(turn, rewritten=answer.trace.question, answer=_plain(answer.text))
+        self._finish(session, path.models.embedder, row, turn, memory.recalled)
         return _with_statements(answer, memory.facts, learned)
 
     def tidy(self, session: Session, path: QuestionPath) -> None:
@@ -164,7 +176,7 @@ class Conversations:
     ) -> Memory:
         """Return what is known of the conversation, and of the user, when a question is asked."""
         of, model = (session.corpus, session.user), embedder.fingerprint
-        earlier = what_was_said(exchanges)
+        earlier = what_was_said([one for one in exchanges if not is_about_session(one.asked)])
         vector = embedder.encode([question])[0]
         recalled = self.recall(*of, question, vector, model, skip=set(earlier))
         new = statements(question)
@@ -178,12 +190,12 @@ class Conversations:
         summary = (*gists, *stated[-MOST_STATED:])
         return Memory(tuple(earlier), tuple(active), summary, tuple(recalled), tuple(facts))
 
-    def _remember(
-        self, session: Session, embedder: Embedder, turn: Turn, recalled: Sequence[Recalled], *, begun: bool
-    ) -> list[str]:
-        """Keep an exchange and what the user stated in it; what was recalled comes back. Return what was stated.
+    def _begin(
+        self, session: Session, embedder: Embedder, turn: Turn, *, begun: bool
+    ) -> tuple[int | None, list[str]]:
+        """Keep a question and what the user states in it; return its row, and what was stated.
 
-        Nothing is kept where the session, begun before, was forgotten while the question was answered.
+        Nothing is kept, and the row is None, where the session, begun before, was forgotten meanwhile.
         """
         stated = statements(turn.question)
         vectors = embedder.encode([_text(turn), *(one.text for one in stated)])
@@ -191,11 +203,19 @@ class Conversations:
         with self._catalog.database.write() as transaction:
             row = self._sessions.add_turn(transaction, session, turn, model, vectors[0], begun=begun)
             if row is None:
-                return []
+                return None, []
             source = (session.corpus, session.user, row, turn.asked)
             self.facts.learn(transaction, source, stated, model, vectors[1:])
+        return row, [one.text for one in stated]
+
+    def _finish(
+        self, session: Session, embedder: Embedder, row: int | None, turn: Turn, recalled: Sequence[Recalled]
+    ) -> None:
+        """Keep the answer to a question, unless its session was forgotten meanwhile; what was recalled comes back."""
+        vector = embedder.encode([_text(turn)])[0]
+        with self._catalog.database.write() as transaction:
+            self._sessions.answer_turn(transaction, session.corpus, row, turn, vector)
             self._sessions.count_uses(transaction, [one.turn for one in recalled])
-        return [one.text for one in stated]
 
 
 def check_name(kind: str, name: str) -> None:
@@ -222,6 +242,14 @@ def _encodable(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _from_session(question: str, said: str) -> Answer:
+    """Return an answer that the session gives: no document is read or cited."""
+    trace = Trace(
+        question, {}, {}, (), {"total": 0.0}, remarks=("Answered from the session.",), strategy="session"
+    )
+    return Answer(said, True, 1.0, (), "", (), Ledger(0, 0, 0, 0, 0, 0), trace)
 
 
 def _with_statements(answer: Answer, facts: Sequence[Fact], learned: Sequence[str]) -> Answer:

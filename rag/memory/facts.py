@@ -74,9 +74,9 @@ class Facts:
             standing = sorted(self._stored.of(corpus, user), key=lambda row: row.fact.id, reverse=True)
             if any(row.fact.text.casefold() == statement.text.casefold() for row in standing):
                 continue
-            replaced = (row for row in standing if supersedes(statement, Statement(row.fact.text, row.slot)))
+            replaced = [row for row in standing if supersedes(statement, Statement(row.fact.text, row.slot))]
             new = NewFact(statement.text, statement.slot, turn, stated, False, embedder, vector)
-            self._stored.add(transaction, corpus, user, new, instead_of=next(replaced, None))
+            self._stored.add(transaction, corpus, user, new, instead_of=replaced)
 
     def correct(self, embedder: Embedder, corpus: str, user: str, fact: int, text: str) -> Fact:
         """Put a fact right in the user's words; the wrong one is kept as history, until the fact is forgotten.
@@ -99,7 +99,7 @@ class Facts:
                 return old.fact
             slot = next((one.slot for one in statements(text)), old.slot)
             new = NewFact(text, slot, old.turn, time.time(), True, embedder.fingerprint, vector)
-            row = self._stored.add(transaction, corpus, user, new, instead_of=old)
+            row = self._stored.add(transaction, corpus, user, new, instead_of=[old])
         return next(one for one in self.all(corpus, user) if one.id == row)
 
     def forget(self, corpus: str, user: str, fact: int) -> int:

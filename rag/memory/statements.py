@@ -2,7 +2,8 @@
 
 A statement is in the first person or about what is the user's ("my", "our"), or one that the user asks to remember; one
 about a password or the like is none. Its slot says what it is about: "my deadline", "i live in". A newer statement of a
-slot supersedes the older one; where there is no slot, one that gives another value of the same does.
+slot supersedes the older one; where there is no slot, one that gives another value of the same does. What is negated,
+or switched from, is taken back.
 """
 
 from __future__ import annotations
@@ -69,17 +70,42 @@ _OF_THE_TALK = re.compile(  # what one says in order to ask, or of the talk itse
     r"|^(?:love|like|hate|enjoyed?)\s+(?:this|that|your|it)\b",
     re.IGNORECASE,
 )
+_FEELING = re.compile(  # a person feels one way about a thing
+    r"^(?:(?:really|absolutely|do|also|quite)\s+)*(?:(?:don['’]?t|do not|can['’]?t|cannot|no longer|never)\s+)?"
+    r"(?:(?:really|even|much)\s+)?(?:love|like|adore|enjoy|hate|dislike|detest|loathe|stand|care for|am fond of|"
+    r"am allergic to)\s+(?P<what>\S.*)$",
+    re.IGNORECASE,
+)
+_SINCE = re.compile(
+    r"[\s,]+(?:since(?: then)?|now|(?:any ?more|no more)|very much|a lot|so much|at all|as well|too)$",
+    re.IGNORECASE,
+)
+_SWITCHED = re.compile(
+    r"\b(?:switched|moved|changed|migrated|went|upgraded|converted)\b.{0,40}?\bfrom (?P<old>.{1,60}?) (?:over )?to \S"
+    r"|\b(?:replaced|swapped|exchanged|dropped) (?P<gone>.{1,60}?) (?:with|by|for) \S",
+    re.IGNORECASE,
+)
+_ENDED = re.compile(
+    r"\b(?:no longer|any ?more|no more|(?:stopped|quit|gave up|given up|finished|left|cancelled|canceled)\b)",
+    re.IGNORECASE,
+)
+_HAVING = frozenset(
+    question_terms("use uses using have has work works live lives drive own run runs employ stay am is are")
+)
 _NOT = re.compile(
     r"\b(?:not|no longer|never|don['’]t|do not|doesn['’]t|didn['’]t|isn['’]t|aren['’]t|any ?more|no more)\b\s*",
     re.IGNORECASE,
 )
 _SHORT_FORMS = {"m": "am ", "re": "are ", "ve": "have ", "d": "would ", "ll": "will "}
 _SAME_VERB = {  # what a verb says for a slot, where another says the same
-    "moved to": "live in", "relocated to": "live in", "am living in": "live in", "reside in": "live in",
+    "moved to": "live in", "have moved to": "live in", "relocated to": "live in", "have relocated to": "live in",
+    "moved back to": "live in", "now live in": "live in", "am living in": "live in", "reside in": "live in",
     "am based in": "live in", "am located in": "live in",
     "joined": "work for", "am working for": "work for", "work at": "work for", "am employed at": "work for",
     "am employed by": "work for", "am called": "name", "go by": "name",
 }  # fmt: skip
+_FEELS = "i feel about"
+_PRONOUNS = frozenset(("i", "we", "i'm", "my", "our"))
 _ONE_VALUE = ("live in", "work for", "report to", "name")  # a person may prefer, and be, several things
 _IS = re.compile(r"(?:is|are|will be)$", re.IGNORECASE)
 _CHOSEN = frozenset(
@@ -111,13 +137,35 @@ def supersedes(new: Statement, old: Statement) -> bool:
     """Return whether a newer statement takes the place of an older one, by another user's or day's word of the same.
 
     "I live in Lund" takes that of "I live in Kiel"; "We use SQLite for the catalogue" that of "We use Postgres for
-    the catalogue"; "I like tea" not that of "I like coffee". What is negated takes the place of what it negates.
+    the catalogue"; "I like tea" not that of "I like coffee". What is negated takes the place of what it negates, what
+    is said again that of its negation, and what was switched to that of what it was switched from.
     """
-    if _NOT.search(new.text):
-        return _content(old.text) <= _content(new.text)
+    if switched := _SWITCHED.search(new.text):
+        left = _content(switched["old"] or switched["gone"])
+        if left <= _content(old.text) and _content(old.text) - left - _HAVING <= _content(new.text):
+            return True
+    if is_negated(new) or is_negated(old):
+        return _negates(new, old)
     if new.slot or old.slot:
         return new.slot == old.slot
     return _differ_in_one_place(_words(new.text), _words(old.text))
+
+
+def is_negated(statement: Statement) -> bool:
+    """Return whether a statement says what is not, or no longer, so; a feeling is none, for it is about its thing."""
+    said = _NOT.search(statement.text) or _ENDED.search(statement.text)
+    return said is not None and not statement.slot.startswith(_FEELS)
+
+
+def _negates(new: Statement, old: Statement) -> bool:
+    """Return whether a statement and its negation, in either order, are about the same.
+
+    What ended may be said in fewer words: "I don't work for Nordlicht any more" takes back "... as a welder".
+    """
+    now, before = _content(new.text), _content(old.text)
+    if is_negated(new) and is_negated(old):
+        return now == before
+    return before <= now or (_ENDED.search(new.text) is not None and bool(now) and now <= before)
 
 
 def _sentences(message: str) -> Iterator[str]:
@@ -165,6 +213,8 @@ def _slot(text: str) -> str | None:
     said = _plain(_SHORT_FORMS.get((subject["short"] or "").lower(), "") + subject["rest"])
     if _OF_THE_TALK.match(said):
         return None
+    if feeling := _FEELING.match(said):
+        return f"{_FEELS} {_plain(_SINCE.sub('', feeling['what']))}"
     bare = _plain(_NOT.sub("", said))
     meant = next((same for words, same in _SAME_VERB.items() if _begins(bare, words)), bare)
     slot = next((words for words in _ONE_VALUE if _begins(meant, words)), "")
@@ -198,7 +248,7 @@ def _plain(text: str) -> str:
 
 def _content(text: str) -> set[str]:
     """Return the words of a statement beside its subject, its verb's endings and its negation."""
-    return set(question_terms(_NOT.sub("", text)))
+    return set(question_terms(_ENDED.sub(" ", _NOT.sub(" ", text)))) - _PRONOUNS
 
 
 def _words(text: str) -> list[str]:

@@ -158,6 +158,23 @@ class Sessions:
         ).fetchone()
         return None if inserted is None else int(inserted["row"])
 
+    def answer_turn(
+        self, transaction: sqlite3.Connection, corpus: str, row: int | None, turn: Turn, vector: np.ndarray
+    ) -> None:
+        """Put the answer to a turn's question, and how it was understood; nothing where the turn was forgotten.
+
+        Args:
+            vector: unit vector (dim,) of question and answer.
+
+        Raises:
+            NotFound: if there is no such corpus any more.
+        """
+        self._corpora.require(corpus)
+        transaction.execute(
+            "UPDATE turns SET rewritten = ?, answer = ?, vector = ? WHERE row = ?",
+            (turn.rewritten, turn.answer, _float16(vector), row),
+        )
+
     def move(self, tiers: Iterable[tuple[int, str, str]]) -> None:
         """Put turns into other tiers of memory; each is (row, tier, gist)."""
         with self._database.write() as transaction:
@@ -219,19 +236,20 @@ class StatedFacts:
         user: str,
         new: NewFact,
         *,
-        instead_of: FactRow | None = None,
+        instead_of: Sequence[FactRow] = (),
     ) -> int:
-        """Add a fact, which may supersede another one; return its row."""
+        """Add a fact, which may supersede others; return its row. All of them are one chain from now on."""
         row = transaction.execute(
             "INSERT INTO facts (corpus, user, turn, corrected, stated, text, slot, chain, embedder, vector) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (corpus, user, new.turn, new.corrected, new.stated, new.text, new.slot,
-             instead_of.chain if instead_of else 0, new.embedder, _float16(new.vector)),
+             min((one.chain for one in instead_of), default=0), new.embedder, _float16(new.vector)),
         ).lastrowid  # fmt: skip
-        if instead_of:
-            superseded = (new.stated, instead_of.fact.id)
-            transaction.execute("UPDATE facts SET superseded = ? WHERE row = ?", superseded)
-        else:
+        for one in instead_of:
+            transaction.execute("UPDATE facts SET superseded = ? WHERE row = ?", (new.stated, one.fact.id))
+            joined = (min(other.chain for other in instead_of), one.chain)
+            transaction.execute("UPDATE facts SET chain = ? WHERE chain = ?", joined)
+        if not instead_of:
             transaction.execute("UPDATE facts SET chain = row WHERE row = ?", (row,))
         return int(row or 0)
 

@@ -7,15 +7,19 @@ import threading
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any, cast
 
+import httpx
 import pytest
+from pydantic import SecretStr
 
 from api.http.stream import ClientGone, Emit, stream_events
 from api.render import explain_to_json
 from rag.answer.generator import OnPart, ignored
 from rag.errors import ModelError
 from rag.settings import Settings
+from rag.stages import load_generator
 from rag.types import Chunk, Context, Draft, Hit, Trace
 from tests.served import TRAVEL, Site, find, generating, served, upload_handbook
+from tests.talking import Talker, talking
 from tests.waiting import HANG_S
 
 HOTEL = "What is the hotel limit per night in London?"
@@ -261,3 +265,32 @@ def test_the_work_of_a_stream_ends_when_its_client_is_gone() -> None:
 
     asyncio.run(leave())
     assert ended.is_set()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_question_whose_client_leaves_is_remembered(site: Site, stream: bool) -> None:
+    """Ask, ask again and hang up while a slow model writes, then ask "Why?": it is about the second question."""
+    session = f"stopped-{stream}"
+    ask = "/v1/corpora/handbook/ask"
+    site.client.post(ask, json={"question": HOTEL, "session": session})
+    second = {"question": "When do employees travel second class?", "session": session, "stream": stream}
+    with talking(Talker("They do so.", pause_s=2)) as slow:
+        settings = site.service.settings.model_copy(
+            update={"writer": site.service.settings.writer.model_copy(update=_writer(slow))}
+        )
+        with (
+            generating(site, load_generator(settings, site.service.embedder)),
+            pytest.raises(httpx.ReadTimeout),
+            httpx.Client(base_url=site.client.base_url, timeout=0.7) as leaving,
+        ):
+            leaving.post(ask, json=second)
+        slow.left.wait(HANG_S)
+    why = site.client.post(ask, json={"question": "Why?", "session": session}).json()
+
+    assert why["question"] == "Why do employees travel second class?"
+    kept = site.client.get(f"/v1/corpora/handbook/sessions/{session}").json()
+    assert [turn["question"] for turn in kept["turns"]] == [HOTEL, second["question"], "Why?"]
+
+
+def _writer(talker: Talker) -> dict[str, Any]:
+    return {"generator": "openai", "generator_url": SecretStr(talker.url), "generator_model": "m"}

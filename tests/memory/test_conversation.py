@@ -100,6 +100,38 @@ def test_what_is_forgotten_while_it_is_answered_stays_forgotten(
     assert conversations.sessions() == []
 
 
+def test_a_stopped_question_is_remembered_as_asked(conversations: Conversations, pipeline: Pipeline) -> None:
+    class StopError(Exception):
+        """What a client that leaves causes."""
+
+    def stop(stage: str, ms: float) -> None:
+        raise StopError
+
+    conversations.ask(pipeline, SESSION, "Who was Ada Quill?")
+    with pytest.raises(StopError):
+        conversations.ask(pipeline, SESSION, "When did she light the lamp? I live in Kiel.", on_stage=stop)
+
+    [_, stopped] = conversations.turns(SESSION)
+    assert stopped.question.startswith("When did she light")
+    assert stopped.rewritten.startswith("When did Ada Quill light")
+    assert stopped.answer == ""
+    assert [fact.text for fact in conversations.facts.all(CORPUS, "")] == ["I live in Kiel"]
+    last = conversations.ask(pipeline, SESSION, "What did I ask before?").text
+    assert last == "Your last question was: “When did she light the lamp? I live in Kiel.”"
+
+
+def test_why_is_about_the_question_that_was_stopped(conversations: Conversations, pipeline: Pipeline) -> None:
+    def stop(stage: str, ms: float) -> None:
+        raise KeyboardInterrupt
+
+    conversations.ask(pipeline, SESSION, "When does the canteen open?")
+    with pytest.raises(KeyboardInterrupt):
+        conversations.ask(pipeline, SESSION, "When is the lift out of order?", on_stage=stop)
+
+    why = conversations.ask(pipeline, SESSION, "Why?")
+    assert why.trace.question == "Why is the lift out of order?"
+
+
 def test_a_corpus_deleted_while_it_is_asked_is_said(
     conversations: Conversations, pipeline: Pipeline, catalog: Catalog
 ) -> None:

@@ -97,3 +97,46 @@ def test_without_slots_what_is_said_to_be_may_differ() -> None:
     assert supersedes(said("so be it"), said("so be it"))
     assert not supersedes(said("the audit is on 4 May"), said("the yearly party is on 4 May"))
     assert not supersedes(said("so it"), said("so be"))
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "standing"),
+    [
+        (["I love Chinese food.", "I hate Chinese food."], ["I hate Chinese food"]),
+        (["I like tea.", "I like ale.", "I don't like tea any more."], ["I like ale", "I don't like tea any more"]),
+        (["I can't stand jazz.", "I really enjoy jazz now."], ["I really enjoy jazz now"]),
+        (
+            ["I use Postgres for the catalogue.", "Actually I switched from Postgres to SQLite for the catalogue."],
+            ["I switched from Postgres to SQLite for the catalogue"],
+        ),
+        (["We use Teams.", "We replaced Teams with Zoom."], ["We replaced Teams with Zoom"]),
+        (["I wrote a book about Postgres.", "I switched from Postgres to SQLite."], 2),
+        (["We moved to Lund in May.", "We have moved to Graz since."], ["We have moved to Graz since"]),
+        (
+            ["I work for Nordlicht as a welder.", "I don't work for Nordlicht any more.", "I now work at Sonnfeld."],
+            ["I don't work for Nordlicht any more", "I now work at Sonnfeld"],
+        ),
+        (["I no longer work for Nordlicht.", "I work for Nordlicht again."], ["I work for Nordlicht again"]),
+        (["My deadline is 3 May.", "Sorry, my deadline is 10 May."], ["my deadline is 10 May"]),
+        (["I am vegetarian.", "I am no longer vegetarian."], ["I am no longer vegetarian"]),
+        (["I am vegetarian.", "I am a nurse.", "I quit smoking."], 3),
+        # One statement takes back several
+        (
+            ["I have a dog.", "I use Postgres.", "We use Postgres now.", "I use Postgres for the tests.",
+             "I switched from Postgres to SQLite."],
+            ["I have a dog", "I use Postgres for the tests", "I switched from Postgres to SQLite"],
+        ),
+        (
+            ["I work for Nordlicht.", "I work for Nordlicht as a welder.", "I no longer work for Nordlicht."],
+            ["I no longer work for Nordlicht"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_taken_back_holds_no_longer(dialogue: list[str], standing: list[str] | int) -> None:
+    held: list[Statement] = []
+    for message in dialogue:
+        for one in statements(message):
+            held = [old for old in held if not supersedes(one, old)] + [one]
+
+    texts = [one.text for one in held]
+    assert (len(texts) if isinstance(standing, int) else texts) == standing

@@ -26,8 +26,8 @@ WAYS: Mapping[str, Callable[[Row], str]] = {
 def measure() -> dict[str, Any]:
     """Return each way's figures on the questions that need rewriting, in the unseen dialogues.
 
-    The rules were written while looking at the other half. CANARD's history begins with the titles of the article and
-    the section; a conversation with Ibid has neither, hence the last way.
+    The rules were written while looking at the other half, on which the model was fitted too. CANARD's history begins
+    with the titles of the article and the section; a conversation with Ibid has neither, hence the last way.
     """
     rows = list(records("conversation/canard-dev.jsonl.gz"))
     kept = [row for row in rows if held_back(_dialogue(row))]

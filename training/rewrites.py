@@ -288,7 +288,7 @@ def fit(groups: Sequence[Group]) -> torch.nn.Sequential:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
     for _ in range(EPOCHS):
         order = torch.randperm(len(groups))
-        for batch in order.split(BATCH):
+        for batch in torch.split(order, BATCH):
             scores = network((features[batch] - mean) / spread)[:, :, 0]
             loss = loss_of(scores.masked_fill(~there[batch], -1e4), worth[batch], there[batch])
             optimiser.zero_grad()
@@ -322,12 +322,18 @@ def loss_of(scores: torch.Tensor, worth: torch.Tensor, there: torch.Tensor) -> t
 
 def fold(network: torch.nn.Sequential, mean: torch.Tensor, spread: torch.Tensor) -> torch.nn.Sequential:
     """Fold the scaling of the features into the first layer."""
-    first = network[0]
+    first = _linear(network, 0)
     with torch.no_grad():
         weight = first.weight / spread
-        first.bias -= weight @ mean
+        first.bias.sub_(weight @ mean)
         first.weight.copy_(weight)
     return network
+
+
+def _linear(network: torch.nn.Sequential, number: int) -> torch.nn.Linear:
+    layer = network[number]
+    assert isinstance(layer, torch.nn.Linear)
+    return layer
 
 
 def lead_of(network: torch.nn.Sequential, group: Group) -> float:
@@ -339,7 +345,7 @@ def lead_of(network: torch.nn.Sequential, group: Group) -> float:
 
 def write(network: torch.nn.Sequential) -> None:
     """Write the model as the service reads it (rag/followup/scorer.py)."""
-    first, last = network[0], network[3]
+    first, last = _linear(network, 0), _linear(network, 3)
     pack = {
         "trained": {"by": "python -m training.rewrites", "commit": commit(), "data": LICENCES},
         "margin": MARGIN,

@@ -5,8 +5,6 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(HAS_VENV)' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# Bytecode is compiled when a module is first used: compiling all of it takes longer than the rest of an installation.
-INSTALL := $(PIP) install --quiet --no-compile
 export HF_HUB_OFFLINE = 1
 
 .PHONY: help install install-dev demo serve test lint types check bench train lock clean
@@ -20,15 +18,15 @@ install: .venv/.installed  ## make .venv with the CLI at .venv/bin/ibid, and pre
 	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 with venv was found; install one" \
 		"(on Debian and Ubuntu: python3 and python3-venv), or name it: make install PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(INSTALL) -r requirements.lock
-	$(INSTALL) --no-deps --editable .
+	$(PIP) install --quiet -r requirements.lock
+	$(PIP) install --quiet --no-deps --editable .
 	$(BIN)/ibid models build
 	touch $@
 
 install-dev: .venv/.installed-dev  ## add what tests, evaluation and training need; they call it themselves
 
 .venv/.installed-dev: .venv/.installed requirements-dev.lock
-	$(INSTALL) -r requirements-dev.lock
+	$(PIP) install --quiet -r requirements-dev.lock
 	touch $@
 
 demo: install  ## start the server, upload corpora/handbook, ask it questions, stop the server

@@ -145,7 +145,7 @@ class ServerLLM(InstructorBaseRagasLLM):
         return answered
 
     def generate(self, prompt: str, response_model: type[Output]) -> Output:
-        """Refuse: RAGAS's measures ask asynchronously, and so share the connections of one event loop."""
+        """Refuse: RAGAS requires this method, but its measures ask asynchronously, within one event loop."""
         raise NotImplementedError("A server is asked with `agenerate`.")
 
 

@@ -13,6 +13,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -138,25 +139,23 @@ def rewritten() -> Iterator[Example]:
 def standing() -> Iterator[Example]:
     """Yield questions that stand alone after turns that are related (of the same article) or not."""
     rng = random.Random(SEED + 1)
-    rows = [
-        row
-        for row in records("reading/squad-train.jsonl.gz")
-        if row["answerable"] and stands(row["question"])
-    ]
+    rows = _standing_rows()
     searched = [row for row in records("reading/nq-train.jsonl.gz") if not held_back(row["question"])]
     for chosen, pool in ((rng.sample(rows, STANDING * 3 // 4), rows), (searched[: STANDING // 4], searched)):
         for turns, question in standing_after(chosen, pool, rng):
             yield Example("standing", turns, question, question)
 
 
+def _standing_rows() -> list[dict[str, Any]]:
+    """Return the answerable questions of SQuAD's training part that stand alone."""
+    rows = records("reading/squad-train.jsonl.gz")
+    return [row for row in rows if row["answerable"] and stands(row["question"])]
+
+
 def made_exchanges() -> Iterator[Example]:
     """Yield made follow-ups: a part of a question exchanged for what stands in such a place in another question."""
     rng = random.Random(SEED + 2)
-    rows = [
-        row
-        for row in records("reading/squad-train.jsonl.gz")
-        if row["answerable"] and stands(row["question"])
-    ]
+    rows = _standing_rows()
     parts: dict[tuple[str, str], list[tuple[str, str, tuple[int, int]]]] = {}
     for row in rows:
         for frame, span in _parts(row["question"]):
@@ -292,7 +291,7 @@ def fit(groups: Sequence[Group]) -> torch.nn.Sequential:
             scores = network((features[batch] - mean) / spread)[:, :, 0]
             loss = loss_of(scores.masked_fill(~there[batch], -1e4), worth[batch], there[batch])
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             optimiser.step()
             schedule.step()
     network.eval()

@@ -62,9 +62,7 @@ def load_scorer(path: Path = REWRITES_FILE) -> EditScorer:
             float(pack["margin"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"{path} cannot be read ({error}); install Ibid again, or run `git checkout {path.name}`."
-        ) from error
+        raise ModelError(f"{path} cannot be read ({error}); restore it from the release.") from error
     if hidden.shape[:1] != (FEATURES,):
         raise ModelError(
             f"{path} has {len(hidden)} features, this version {FEATURES}; run `python -m training.rewrites`."

@@ -1,8 +1,8 @@
 """60 questions over quarterly reports of three companies, drawn by a seed, and judged by a person by reading.
 
-The reports are much alike: the right document is the right company's and the right quarter's. Answers that nobody has
-judged yet are listed in a file outside the repository; a judgement is a line of `eval/quarters_judged.jsonl`. As many
-as 20 questions about companies whose reports are not here are to be refused.
+The reports are much alike, so a document is the right one only if both company and quarter are right. Each run lists
+its answers in a file outside the repository, where a person reads them; a judgement is a line of
+`eval/quarters_judged.jsonl`. Another 20 questions are about companies whose reports are missing, and should be refused.
 """
 
 from __future__ import annotations

@@ -18,11 +18,12 @@ from rag.errors import IbidError, ModelError
 from rag.models import pack, prepare, trunk
 from rag.models.compress import load_compressor
 from rag.models.cross_encoder import load_cross_encoder
-from rag.models.embed import TRUNK, load_embedder
+from rag.models.embed import load_embedder
 from rag.models.judge import load_judge
 from rag.models.pack import PACKAGED
 from rag.models.reader import load_reader
 from rag.models.runtime import PROBE, Runner, probe
+from rag.recipe import TRUNK
 from rag.settings import Settings, load_settings
 
 PackJob = Literal["reranker", "reader", "compressor", "judge"]

@@ -47,7 +47,8 @@ def list_generations(corpus: CorpusOption, as_json: JsonOption = False) -> None:
 def build(
     corpus: CorpusOption,
     embedder: Annotated[
-        str | None, typer.Option("--embedder", help="Embedding model; default IBID_EMBEDDER, or what `auto` chose.")
+        str | None,
+        typer.Option("--embedder", help="Embedding model; default IBID_EMBEDDER, or what `auto` chose."),
     ] = None,
     chunker: Annotated[str | None, typer.Option("--chunker", help="Default IBID_CHUNKER.")] = None,
     chunk_tokens: Annotated[

@@ -23,6 +23,10 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _number_or_none(value: Any) -> Any:
+    return None if value == "" else _number(value)
+
+
 def _whole(value: Any) -> Any:
     if isinstance(value, str) and not _DIGITS.fullmatch(value.strip()):
         raise ValueError("not digits alone")
@@ -54,7 +58,7 @@ def _folder(value: Any) -> Path:
 _DIGITS = re.compile(r"[+-]?\d+")
 _Whole = Annotated[int, BeforeValidator(_whole)]
 _Number = Annotated[float, BeforeValidator(_number)]
-_OptionalNumber = Annotated[float | None, BeforeValidator(_number)]
+_OptionalNumber = Annotated[float | None, BeforeValidator(_number_or_none)]
 _Switch = Annotated[bool, BeforeValidator(_switch)]
 _Secret = Annotated[SecretStr, AfterValidator(_without_nul)]
 _Folder = Annotated[Path, BeforeValidator(_folder)]

@@ -22,6 +22,7 @@ EXPORT_VERSION = 1
 FINGERPRINT = hashlib.sha256(f"multilingual export {EXPORT_VERSION} {WEIGHTS_SHA256}".encode()).hexdigest()[
     :16
 ]
+_TOKENIZER = "tokenizer.json"
 _HOW = "run `pip install 'ibid[multilingual]'`"
 
 
@@ -33,19 +34,34 @@ def prepared_network() -> Path:
     """
     path = _folder() / "embedder.int8.onnx"
     if not path.is_file():
-        from rag.models.multilingual.blob import read_blob
-        from rag.models.multilingual.network import (  # torch takes two seconds to import
-            export,
-            make_tokenizer,
-        )
-
-        blob = read_blob(_weights())
-        _folder().mkdir(parents=True, exist_ok=True)
-        half = _tokenizer_path().with_suffix(f".{os.getpid()}")
-        make_tokenizer(blob).save(str(half))
-        half.replace(_tokenizer_path())
-        export(blob, path)  # last: it says that both are there
+        prepare(find_weights(), path)
     return path
+
+
+def prepare(weights: Path | None, path: Path) -> None:
+    """Make the network at `path` and `tokenizer.json` beside it; each appears whole or not at all.
+
+    Raises:
+        ModelError: if there are no weights, or they are not the expected ones; says what to install.
+    """
+    if weights is None:
+        raise ModelError(f"The multilingual model is not installed; {_HOW}.")
+    data = weights.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != WEIGHTS_SHA256:
+        raise ModelError(
+            f"{weights} has the sha256 {found[:16]}, expected {WEIGHTS_SHA256[:16]}, that of {PACKAGE} {VERSION}; "
+            f"{_HOW}."
+        )
+    from rag.models.multilingual.blob import read_blob
+    from rag.models.multilingual.network import export, make_tokenizer  # torch takes two seconds to import
+
+    blob = read_blob(data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".tokenizer.{os.getpid()}")
+    make_tokenizer(blob).save(str(half))
+    half.replace(path.with_name(_TOKENIZER))
+    export(blob, path)  # last: it says that both are there
 
 
 def is_available() -> bool:
@@ -64,26 +80,8 @@ def find_weights() -> Path | None:
 @cache
 def tokenizer() -> Tokenizer:
     """Return the tokenizer, without padding or truncation."""
-    prepared_network()
-    return Tokenizer.from_file(str(_tokenizer_path()))
+    return Tokenizer.from_file(str(prepared_network().with_name(_TOKENIZER)))
 
 
 def _folder() -> Path:
     return models_folder() / FINGERPRINT
-
-
-def _tokenizer_path() -> Path:
-    return _folder() / "tokenizer.json"
-
-
-def _weights() -> bytes:
-    path = find_weights()
-    if path is None:
-        raise ModelError(f"The multilingual model is not installed; {_HOW}.")
-    data = path.read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != WEIGHTS_SHA256:
-        raise ModelError(
-            f"{path} has the sha256 {found[:16]}, expected {WEIGHTS_SHA256[:16]}, that of {PACKAGE} {VERSION}; {_HOW}."
-        )
-    return data

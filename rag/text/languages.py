@@ -70,6 +70,11 @@ _LANGUAGES: dict[str, list[str]] = {}
 for _language, _listed in _WORDS.items():
     for _word in dict.fromkeys(_listed.split()):
         _LANGUAGES.setdefault(_word, []).append(_language)
+# Function words of German, French and Spanish that are no words of English.
+_TELLING = {word for language in ("de", "fr", "es") for word in _WORDS[language].split()} - {
+    *_WORDS["en"].split(),
+    *("am", "come", "die", "man", "me", "plus", "pour", "sans", "so", "son", "tout", "war"),
+}
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 # Characters of a text that are read.
 _SAMPLE = 5000
@@ -98,6 +103,19 @@ def language_of(text: str) -> str:
         return "" if tied and counted[ENGLISH] == ranked[0][1] else ranked[0][0]
     accented = sum(not word.isascii() for word in words)
     return OTHER if accented > max(1, len(words) / 5) else ""
+
+
+def is_continental(text: str) -> bool:
+    """Return whether a text writes numbers as most of Europe does: "1.500,50".
+
+    It decides for short texts too, of which `language_of` says nothing: "Tiene 3.500 habitantes" has a function word
+    of Spanish and none of English.
+    """
+    if found := language_of(text):
+        return found != ENGLISH
+    words = [word.lower() for word in _WORD.findall(text[:_SAMPLE])]
+    others = sum(word in _TELLING for word in words)
+    return others > sum(ENGLISH in _LANGUAGES.get(word, ()) for word in words)
 
 
 def mostly_not_english(texts: Iterable[str]) -> bool:

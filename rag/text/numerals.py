@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from rag.text.languages import ENGLISH, language_of
-
 _MONTHS_OF = (
     "January February March April May June July August September October November December",
     "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
@@ -36,11 +34,6 @@ _SURELY_CONTINENTAL = r"\d{1,3}(?:\.\d{3})+,\d+"
 ENGLISH_DIGITS = rf"{_SURELY_CONTINENTAL}|\d+(?:,\d{{3}})*(?:\.\d+)?"
 OTHER_DIGITS = rf"\d{{1,3}}(?:[.{_SPACES}]\d{{3}})+(?:,\d+)?|\d+(?:,\d+)?|\d+\.\d{{1,2}}"
 _GROUPS = re.compile(rf"[.{_SPACES}](?=\d{{3}}(?:\D|$))", re.VERBOSE)
-
-
-def writes_continental(text: str) -> bool:
-    """Return whether a text's language writes "1.500,50"."""
-    return language_of(text) not in ("", ENGLISH)
 
 
 def number_of(digits: str, *, continental: bool) -> float:

@@ -49,7 +49,7 @@ _ORDINAL_MONTHS = frozenset(_MONTHS.split())
 _END = re.compile(  # begins with one set of characters, which lets the scanner skip all others quickly
     r"""[.!?…。！？｡؟۔।॥։።\n\#](?:
         (?<=[.!?…]) (?<![.!?…]{2})                                          # western end, before a space
-        (?P<stop>[.!?…]*+[\])"'“”‘’«»‹›*_]*+ (?:[ \u00a0\u202f][»›])?) (?=\s)
+        (?P<stop>[.!?…]*+[\])"'“”‘’«»‹›*_]*+ (?:[ \u00a0\u202f][»›])?) (?=\s|\Z)
       | (?<=[。！？｡؟۔।॥։።]) [。！？｡؟۔।॥։።]*+[」』”’）]*+                   # ends that need no space
       | (?<=^\#) \#{0,5}[ ][^\n]*+\n                                      # a heading ends
       | (?<=\n) (?: [ \t\r]*+(?=\n)                                       # blank line
@@ -113,6 +113,8 @@ def _ends_sentence(text: str, match: re.Match[str], beginning: re.Pattern[str]) 
     if match.group("stop") is None:
         return True
     following = text[match.end() : match.end() + _LOOK_AHEAD]
+    if not following:
+        return False
     if following[0] != "\n":
         begun = beginning.match(following)
         if begun is None or (beginning is _BEGINNING and (begun[1] or "").islower()):
@@ -141,7 +143,7 @@ def _ends_after(word: str, before: str, following: str) -> bool:
         return False
     if lowered in _NAME_FOLLOWS or (len(word) == 1 and word.isupper() and word != "I"):
         return False
-    if lowered in _NUMBER_FOLLOWS:
+    if lowered in _NUMBER_FOLLOWS or lowered.endswith("str"):  # "Goethestr. 12"
         return not upcoming[:1].isdigit()
     if lowered in _MAY_END or _ACRONYM.fullmatch(word):
         return upcoming.lower() in _STARTERS or not upcoming

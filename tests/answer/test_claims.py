@@ -32,6 +32,8 @@ from rag.types import Document
             [("month", 3), ("EUR", 1200), ("EUR", 2e6)],
         ),
         ("It takes 1.500 m, once it is 1.500,50 EUR.", [("m", 1.5), ("EUR", 1500.5)]),
+        ("Tiene 3.500 habitantes", [("habitant", 3500)]),
+        ("§ 5 Abs. 2 S. 1", []),
         ("siehe Abschnitt 4, der Teil ist nicht in 12", []),
         ("see section 4, part TW-4410, a 10-Q, at 10:30, 12", []),
     ],

@@ -79,6 +79,11 @@ def test_empty_and_blank_texts() -> None:
             ["La Sra. Pérez vive en EE. UU. desde 1990.", "¿Por qué?", "¡Hola!", "Véase pág. 5."],
         ),
         ("Приходите завтра, т. е. послезавтра. Łódź.", ["Приходите завтра, т. е. послезавтра.", "Łódź."]),
+        (
+            "Das Haus, Goethestr. 12, ist alt. Die Goethestr. Ist lang.",
+            ["Das Haus, Goethestr. 12, ist alt.", "Die Goethestr.", "Ist lang."],
+        ),
+        ("Il a dit : « Oui. »", ["Il a dit : « Oui. »"]),
         ("On day 5. March was cold.", ["On day 5.", "March was cold."]),
     ],
 )

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.text.languages import function_words
+from rag.text.languages import function_words, is_continental
 from rag.text.numerals import (
     ENGLISH_COUNTS,
     ENGLISH_DIGITS,
@@ -23,7 +23,6 @@ from rag.text.numerals import (
     OTHER_COUNTS,
     OTHER_DIGITS,
     number_of,
-    writes_continental,
 )
 from rag.text.words import text_terms
 
@@ -63,7 +62,7 @@ _NAMES_A_PART = re.compile(  # the number that follows such a word is a name
     r"\b(?:sections?|chapters?|annex|appendix|pages?|figures?|tables?|steps?|items?|parts?|notes?|versions?"
     r"|editions?|revisions?|articles?|lots?|class|level|phase|type|model|no\.|nos\."
     r"|abschnitt|kapitel|seiten?|abbildung|tabelle|schritt|teil|anhang|artikel|absatz|nr\.|chapitre|tableau|étape"
-    r"|partie|annexe|sección|capítulo|páginas?|tabla|paso|parte|anexo|artículo)\ $",
+    r"|partie|annexe|sección|capítulo|páginas?|tabla|paso|parte|anexo|artículo|abs\.|art\.|s\.|rn\.|núm\.)\ $|§\ ?$",
     re.IGNORECASE,
 )
 _SCALES = {
@@ -165,7 +164,7 @@ def values_of(text: str, *, dates: bool = False) -> list[Value]:
         for match in spans
         if _is_value(iso := _iso(match), dates)
     ]
-    continental = writes_continental(text)
+    continental = is_continental(text)
     for match in (_OTHER_NUMBER if continental else _ENGLISH_NUMBER).finditer(text):
         if not any(match.start() < date.end() and date.start() < match.end() for date in spans):
             found += _amount(text, match, continental=continental)

@@ -15,7 +15,7 @@ Span = tuple[int, int]
 # English, German, French and Spanish; where the next word is not capitalised, none of them is needed.
 _TITLES = (
     "mr mrs ms dr prof st gen col lt sgt capt rev hon gov sen rep messrs mme vs e.g i.e cf ca al approx z.b d.h "
-    "hr hrn fr frl fa dipl ing bsp vgl sog evtl geb gest zzgl gem mlle mgr av sr sra srta dra dña lic gral "
+    "hr hrn fr frl fa dipl ing bsp vgl sog evtl geb gest zzgl mlle mgr av sr sra srta dra dña lic gral "
     "profa ud uds ee avda sig dott avv dhr mevr"
 )
 _NUMBERED = (

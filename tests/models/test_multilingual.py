@@ -10,7 +10,6 @@ import torch
 
 from rag.errors import ModelError
 from rag.models.embed import (
-    MULTILINGUAL,
     MultilingualEmbedder,
     dense_weight_of,
     embed_question,
@@ -19,6 +18,7 @@ from rag.models.embed import (
 from rag.models.multilingual import network
 from rag.models.multilingual.blob import read_blob
 from rag.models.multilingual.prepare import is_available, prepare
+from rag.recipe import MULTILINGUAL
 
 HIDDEN, LAYERS, INNER, POSITIONS = 32, 1, 64, 24
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "\u2581the", "\u2581", "t", "e", "a", "\u2581tea", "ß", ":"]
@@ -31,7 +31,11 @@ def made_blob() -> bytes:
     """Return the file of a small network with random weights, written as `blob.py` describes it."""
     rng = np.random.default_rng(7)
     names = network._names(LAYERS)
-    shapes = {"emb.word": (len(PIECES), HIDDEN), "emb.pos": (POSITIONS, HIDDEN), "emb.type": (2, HIDDEN)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "emb.word": (len(PIECES), HIDDEN),
+        "emb.pos": (POSITIONS, HIDDEN),
+        "emb.type": (2, HIDDEN),
+    }
     shapes |= {f"l0.{one}.w": (HIDDEN, HIDDEN) for one in ("q", "k", "v", "ao")}
     shapes |= {"l0.fi.w": (INNER, HIDDEN), "l0.fo.w": (HIDDEN, INNER), "l0.fi.b": (INNER,)}
     texts = [piece.encode() for piece in PIECES]

@@ -101,20 +101,20 @@ class _LastHiddenState(torch.nn.Module):
 def _network(blob: Blob) -> Any:
     """Return the network (torch), exact."""
     sizes = blob.sizes
-    config = BertConfig(
-        vocab_size=sizes["vocabulary"],
-        hidden_size=sizes["hidden"],
-        num_hidden_layers=sizes["layers"],
-        num_attention_heads=sizes["heads"],
-        intermediate_size=sizes["inner"],
-        max_position_embeddings=sizes["positions"],
-        type_vocab_size=sizes["types"],
-        layer_norm_eps=blob.epsilon,
-        hidden_act="gelu",
-        attn_implementation="eager",
-    )
+    settings: dict[str, Any] = {
+        "vocab_size": sizes["vocabulary"],
+        "hidden_size": sizes["hidden"],
+        "num_hidden_layers": sizes["layers"],
+        "num_attention_heads": sizes["heads"],
+        "intermediate_size": sizes["inner"],
+        "max_position_embeddings": sizes["positions"],
+        "type_vocab_size": sizes["types"],
+        "layer_norm_eps": blob.epsilon,
+        "hidden_act": "gelu",
+        "attn_implementation": "eager",
+    }
     with torch.device("meta"):  # no memory for weights that are replaced at once
-        network = BertModel(config, add_pooling_layer=False)
+        network: Any = BertModel(BertConfig(**settings), add_pooling_layer=False)
     network.load_state_dict(_weights(blob, network), strict=True, assign=True)
     network.embeddings.position_ids = torch.arange(sizes["positions"])[None]
     network.embeddings.token_type_ids = torch.zeros(1, sizes["positions"], dtype=torch.long)

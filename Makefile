@@ -27,6 +27,7 @@ install-dev: .venv/.installed-dev  ## add what tests, evaluation and training ne
 
 .venv/.installed-dev: .venv/.installed requirements-dev.lock
 	$(PIP) install --quiet -r requirements-dev.lock
+	$(BIN)/ibid models build
 	touch $@
 
 demo: install  ## start the server, upload corpora/handbook, ask it questions, stop the server

@@ -211,7 +211,9 @@ def make_stages(settings: Settings, catalog: Catalog, models: ModelSet) -> Stage
         retrieve=retrieve,
         fuse=partial(fuse_legs, fusion=retrieval.fusion, dense_weight=dense_weight),
         rerank=None if retrieval.reranker == "none" else reranker.rerank_candidates,
-        trim=partial(trim_candidates, catalog=catalog) if retrieval.trim else None,
+        trim=partial(trim_candidates, catalog=catalog, word_share=1 - dense_weight_of(models.embedder))
+        if retrieval.trim
+        else None,
         keep=partial(keep_evidence, least=retrieval.evidence_least, most=retrieval.evidence_most),
         select=assembler.select,
         assemble=assembler.assemble,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-ASKED = re.compile(
+OVERVIEW_BEGINS = re.compile(
     r"^\W*(?:(?:bitte|kannst du|können sie|s['’]il (?:te|vous) plaît|por favor|puedes|peux-tu|pouvez-vous)\s+)*(?:"
     # German
     r"fass(?:e|en sie|t)?\b.{1,120}\bzusammen\W*$"
@@ -19,7 +19,7 @@ ASKED = re.compile(
     r"|de qué (?:trata|habla)\b)",
     re.IGNORECASE,
 )
-ASKING = re.compile(
+OVERVIEW_WORDS = re.compile(
     r"\b(?:bitte|kannst|können|du|sie|fasse?n?t?|zusammen|zusammenfassung|überblick|über|gib|geben|schreibe?|mir|uns|"
     r"worum|geht|es|wovon|handelt|was|steht|kurze?[nr]?|eine?[nr]?|der|die|das|den|dem|des|von|vom|zum|zur|in|im|"
     r"résum(?:e|ez|er|é)|aperçu|donnez?|fais|faites|écris|moi|un|une|le|la|les|de|du|des|à|au|quoi|parle|traite|bref|"

@@ -157,7 +157,7 @@ class Selector:
 
 def asks_for_overview(question: str) -> bool:
     """Return whether a question asks for an overview and nothing else: "Summarise ...", "Worum geht es in ...?"."""
-    return any(asked.search(question) for asked in (_OVERVIEW, overview.ASKED))
+    return any(asked.search(question) for asked in (_OVERVIEW, overview.OVERVIEW_BEGINS))
 
 
 def names_document(question: str, name: str) -> bool:
@@ -172,7 +172,7 @@ def names_document(question: str, name: str) -> bool:
 
 def _subject(question: str) -> set[str]:
     """Return the terms of what an overview is asked of, a file name in its words: "plan-team.md" is three."""
-    asking = _ASKING if _OVERVIEW.search(question) else overview.ASKING
+    asking = _ASKING if _OVERVIEW.search(question) else overview.OVERVIEW_WORDS
     topic = _MARKS.sub(" ", asking.sub(" ", question)).strip()
     return set(question_terms(topic)) & set(text_terms(topic))  # without its compounds, such as policy2026
 

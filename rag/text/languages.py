@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-ENGLISH, OTHER = "en", "other"
+ENGLISH, NOT_ENGLISH = "en", "other"
 # Function words, question words among them; a word of several languages counts for each.
 _WORDS = {
     "en": """
@@ -90,11 +90,11 @@ def function_words(language: str) -> list[str]:
 
 
 def language_of(text: str) -> str:
-    """Return the ISO 639-1 code of a text's language, OTHER if it is surely not English, or "" if it is not clear."""
+    """Return the ISO 639-1 code of a text's language, NOT_ENGLISH if no more is sure, or "" if it is not clear."""
     words = [word.lower() for word in _WORD.findall(text[:_SAMPLE])]
     beyond_latin = sum(word[0] > "\u036f" for word in words)
     if beyond_latin > len(words) / 2:
-        return OTHER
+        return NOT_ENGLISH
     counted = Counter(language for word in words for language in _LANGUAGES.get(word.replace("’", "'"), ()))
     ranked = counted.most_common(2)
     if ranked and ranked[0][1] >= max(_LEAST_COUNTED, _LEAST_SHARE * len(words)):
@@ -102,7 +102,7 @@ def language_of(text: str) -> str:
         tied = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
         return "" if tied and counted[ENGLISH] == ranked[0][1] else ranked[0][0]
     accented = sum(not word.isascii() for word in words)
-    return OTHER if accented > max(1, len(words) / 5) else ""
+    return NOT_ENGLISH if accented > max(1, len(words) / 5) else ""
 
 
 def is_continental(text: str) -> bool:

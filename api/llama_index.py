@@ -46,8 +46,9 @@ from ingest.texts import from_reader
 from rag.assemble import Limits, order_for_attention
 from rag.models.compress import Compressor, load_compressor, should_compress
 from rag.models.cross_encoder import load_cross_encoder
-from rag.models.embed import TRUNK, Embedder, load_embedder
+from rag.models.embed import Embedder, load_embedder
 from rag.models.pack import PACKAGED
+from rag.recipe import TRUNK
 from rag.rerank import LateInteraction
 from rag.store.filters import Filter
 from rag.types import CHUNKER_VERSION, Answer, Chunk, Hit, whole_chunk

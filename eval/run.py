@@ -27,6 +27,7 @@ from eval.trial import Subject, commit, processor
 from rag.errors import InvalidInput, NotFound
 from rag.models import pack, trunk
 from rag.models.judge import Judge
+from rag.recipe import AUTO, TRUNK
 from rag.settings import Settings, secrets
 from rag.types import Answer, Hit
 
@@ -259,8 +260,10 @@ def interval(values: Sequence[float], *, rounds: int = 2_000, level: float = 0.9
 def in_force(subject: Subject) -> Settings:
     """Return the settings, with those in force in the corpus, which keeps its own recipe."""
     recipe = subject.pipeline.index(subject.corpus).generation.recipe
+    asked = subject.settings.corpus.embedder
+    usual = asked == AUTO and recipe.model == TRUNK  # no setting differs from its default
     return subject.settings.with_changes(
-        embedder=recipe.model or subject.settings.corpus.embedder,
+        embedder=asked if usual or not recipe.model else recipe.model,
         chunker=recipe.chunker,
         chunk_tokens=recipe.chunk_tokens,
     )

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from ingest.formats.file_text import FileLimits, FileText
+from ingest.languages import choose_embedder
 from ingest.load import too_large
 from ingest.names import document_name
 from ingest.parse import Bounds, Parser
@@ -23,13 +25,15 @@ from ingest.portable import Portable
 from ingest.source import Outcome, Source, failed
 from rag.errors import IbidError, Stopped, Swapped
 from rag.models.embed import Embedder, embedder_of, in_background
-from rag.recipe import recipe_of
+from rag.recipe import AUTO, recipe_of
 from rag.settings import Settings
 from rag.store.catalog import Catalog
 from rag.store.chunks import Pieces
 from rag.store.documents import NewVersion
 from rag.store.generations import Generation
 from rag.types import Document, Metadata, document_id
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Builder:
         self._catalog, self._embedder, self._threads = catalog, embedder, settings.service.encoder_threads
         self._stop = stop or threading.Event()
         self._recipe = recipe_of(settings, embedder.fingerprint)
+        self._auto = settings.corpus.embedder == AUTO
+        self.remarks: list[str] = []  # what whoever ingests should know
         self._makers: dict[str, PieceMaker] = {}  # by corpus, of the generation that was built last
         self._limits, self._parser = file_limits(settings), make_parser(settings)
 
@@ -169,7 +175,11 @@ class Builder:
         return _Prepared(source, loaded, one.metadata, one.sha256, maker, cut, one.version)
 
     def _commit(self, corpus: str, group: list[_Prepared]) -> Iterator[Outcome]:
-        """Embed a group and put each file in."""
+        """Embed a group and put each file in; the first group of a corpus may first choose its embedding model."""
+        if group and self._auto and self._chose(corpus, group):
+            for item in group:
+                yield from self._commit_again(corpus, item)
+            return
         made = group[0].maker.embed_each([item.cut for item in group]) if group else []
         for item, pieces in zip(group, made, strict=True):
             if isinstance(pieces, Exception):
@@ -179,6 +189,16 @@ class Builder:
                 yield self._put(corpus, item, pieces)
             except Swapped:
                 yield from self._commit_again(corpus, item)
+
+    def _chose(self, corpus: str, group: Sequence[_Prepared]) -> bool:
+        """Return whether the model for other languages was chosen, so that the group has to be made again."""
+        chosen, remark = choose_embedder(
+            self._catalog, group[0].maker.generation, [item.loaded.text for item in group]
+        )
+        if remark and remark not in self.remarks:
+            self.remarks.append(remark)
+            log.info("%s", remark)
+        return chosen
 
     def _commit_again(self, corpus: str, item: _Prepared) -> Iterator[Outcome]:
         """Make a file again for the generation that came to serve meanwhile, and put it in."""

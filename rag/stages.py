@@ -22,8 +22,9 @@ from rag.answer.writer import Writer
 from rag.assemble import Assembler, Limits
 from rag.models.compress import Compressed, Compressor, load_compressor
 from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
-from rag.models.embed import Embedder, embed_question, embedder_of
+from rag.models.embed import Embedder, MultilingualEmbedder, dense_weight_of, embed_question, embedder_of
 from rag.models.judge import load_judge
+from rag.models.pack import PACKAGED
 from rag.models.reader import load_reader
 from rag.rerank import LateInteraction, Reranked
 from rag.retrieve import Request, fuse_legs, retrieve
@@ -108,14 +109,16 @@ class ModelSet:
 
     @cached_property
     def cross_encoder(self) -> CrossEncoder | None:
-        """What reranks besides late interaction, or None."""
+        """What reranks besides late interaction, or None; the packaged one reads English only."""
+        chosen, threads = self._settings.retrieval.reranker, self._settings.service.encoder_threads
+        if chosen == PACKAGED:  # one for the process, see `pack_runner`
+            english = not isinstance(self.embedder, MultilingualEmbedder)
+            return load_cross_encoder(chosen, threads=threads) if english else None
         if self._shared:
             return self._shared.cross_encoder
-        if self._settings.retrieval.reranker in ("late_interaction", "none"):
+        if chosen in ("late_interaction", "none"):
             return None
-        return load_cross_encoder(
-            self._settings.retrieval.reranker, threads=self._settings.service.encoder_threads
-        )
+        return load_cross_encoder(chosen, threads=threads)
 
     def generate(self, context: Context, on_part: OnPart) -> Draft:
         """Write a draft from a context."""
@@ -188,6 +191,9 @@ def make_stages(settings: Settings, catalog: Catalog, models: ModelSet) -> Stage
         ModelError: if a model other than the packaged ones does not load; the packaged ones load on first use.
     """
     retrieval, answer = settings.retrieval, settings.answer
+    dense_weight = retrieval.dense_weight
+    if dense_weight is None:
+        dense_weight = dense_weight_of(models.embedder)
     reranker = LateInteraction(
         models.embedder, models.cross_encoder, deadline_ms=retrieval.rerank_deadline_ms
     )
@@ -203,9 +209,11 @@ def make_stages(settings: Settings, catalog: Catalog, models: ModelSet) -> Stage
         rewrite=partial(rewrite_within, most_chars=settings.limits.max_question_chars),
         embed=partial(embed_question, models.embedder),
         retrieve=retrieve,
-        fuse=partial(fuse_legs, fusion=retrieval.fusion, dense_weight=retrieval.dense_weight),
+        fuse=partial(fuse_legs, fusion=retrieval.fusion, dense_weight=dense_weight),
         rerank=None if retrieval.reranker == "none" else reranker.rerank_candidates,
-        trim=partial(trim_candidates, catalog=catalog) if retrieval.trim else None,
+        trim=partial(trim_candidates, catalog=catalog, word_share=1 - dense_weight_of(models.embedder))
+        if retrieval.trim
+        else None,
         keep=partial(keep_evidence, least=retrieval.evidence_least, most=retrieval.evidence_most),
         select=assembler.select,
         assemble=assembler.assemble,

@@ -2,7 +2,8 @@
 
 1. Cut every candidate, about four per requested hit, into sentences.
 2. A sentence's own score is half the idf-weighted share of the question's terms in it, half the cosine of
-   its mean token vector to the question, or the chunk's cosine if the reranker has not read the chunk.
+   its mean token vector to the question, or the chunk's cosine if the reranker has not read the chunk. For other
+   languages words weigh less, as they do in fusion.
 3. Each touching neighbour adds a quarter of its own score, since evidence spreads.
 4. Stretch to [0, 1] over the pool; average with the chunk's score, also stretched, at weights 0.7 and 0.3.
 5. Take the best sentence not yet taken; grow it both ways, across chunks too, while the next sentence has
@@ -36,7 +37,7 @@ _NEIGHBOUR = 0.25
 # Characters: white space between two chunks that is worth reading
 _GAP = 8
 # Weight of words in a sentence's own score; meaning has the rest.
-_WORD_SHARE = 0.5
+WORD_SHARE = 0.5
 # Share of the best score below which a hit beyond the least is a weak tail.
 WEAK = 0.6
 
@@ -62,6 +63,7 @@ def trim(
     vectors: Mapping[int, TokenVectors] | None = None,
     read: Callable[[Chunk, int, int], str] | None = None,
     keep: float = KEEP,
+    word_share: float = WORD_SHARE,
 ) -> list[Hit]:
     """Return up to k spans, best first, that do not overlap; each lies within the candidates' text.
 
@@ -78,6 +80,7 @@ def trim(
             between two chunks. Without it, spans cross from chunk to chunk only if nothing lies between them, which
             costs 2 to 5 points of recall if the chunker strips.
         keep: from 0 (everything that touches the best) to 1 (single sentences).
+        word_share: weight of words in a sentence's own score, from 0 to 1.
 
     Returns:
         Hits whose score is their best sentence's, in [0, 1].
@@ -93,7 +96,7 @@ def trim(
     words = _word_scores(question, sentences, idf)
     meaning = np.array([_cosine(one, vector, vectors or {}, dense) for one in sentences])
     follows = np.array([one.follows for one in sentences])
-    own = _spread(_WORD_SHARE * words + (1 - _WORD_SHARE) * meaning, follows)
+    own = _spread(word_share * words + (1 - word_share) * meaning, follows)
     by_chunk = {hit.chunk.id: hit for hit in hits}
     chunks = min_max([by_chunk[one.chunk.id].score for one in sentences])
     scores = (1 - _CHUNK_SHARE) * min_max(own) + _CHUNK_SHARE * chunks
@@ -210,7 +213,12 @@ def _hit(run: Sequence[_Sentence], whole: Hit, score: float) -> Hit:
 
 
 def trim_candidates(
-    request: Request, candidates: Candidates, reranked: Reranked, *, catalog: Catalog
+    request: Request,
+    candidates: Candidates,
+    reranked: Reranked,
+    *,
+    catalog: Catalog,
+    word_share: float = WORD_SHARE,
 ) -> list[Hit]:
     """Trim the first candidates to request.k hits, best first, each with the page that it starts on."""
     index = request.index
@@ -225,6 +233,7 @@ def trim_candidates(
         dense={**candidates.dense_scores, **index.dense_scores(request.vector, added)},
         vectors=reranked.vectors,
         read=catalog.documents.text_between,
+        word_share=word_share,
     )
     return on_their_pages(trimmed, catalog)
 

@@ -18,7 +18,7 @@ Scalar = str | int | float | bool
 Metadata = Mapping[str, Scalar]
 
 # Raise it when the chunkers (ingest/chunking) would cut the same text differently.
-CHUNKER_VERSION = 2
+CHUNKER_VERSION = 3
 # Raise it when a reader (ingest/formats) would make another text of the same file.
 READER_VERSION = 2
 

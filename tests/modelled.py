@@ -11,8 +11,9 @@ import numpy as np
 
 from ingest.build import Builder
 from ingest.chunking.chunkers import make_chunker
-from rag.models.embed import TRUNK, Embedder, TokenVectors, load_embedder, unit
+from rag.models.embed import Embedder, TokenVectors, load_embedder, unit
 from rag.pipeline import Pipeline
+from rag.recipe import TRUNK
 from rag.settings import Settings
 from rag.stages import ModelSet
 from rag.store.catalog import Catalog

@@ -24,9 +24,9 @@ from eval.trial import CORPUS, commit, shared_embedder, text_sources, trial
 from rag.answer import relevance
 from rag.answer.extractive import choose_sentences
 from rag.answer.relevance import Weighed, sentence_features, sentences_of
-from rag.models.embed import TRUNK
 from rag.models.reader import load_reader
 from rag.models.trunk import trunk_fingerprint
+from rag.recipe import TRUNK
 from rag.types import Evidence
 
 SEED = 5

@@ -14,6 +14,7 @@ from api.commands.terminal import SOME_FAILED, CorpusOption, JsonOption, note, p
 from api.service import Service, opened
 from rag.errors import InvalidInput, WrongState
 from rag.pipeline import Pipeline
+from rag.recipe import recipe_after
 from rag.stages import ModelSet
 from rag.store.generations import Extent, Generation
 
@@ -46,7 +47,8 @@ def list_generations(corpus: CorpusOption, as_json: JsonOption = False) -> None:
 def build(
     corpus: CorpusOption,
     embedder: Annotated[
-        str | None, typer.Option("--embedder", help="Embedding model; default IBID_EMBEDDER.")
+        str | None,
+        typer.Option("--embedder", help="Embedding model; default IBID_EMBEDDER, or what `auto` chose."),
     ] = None,
     chunker: Annotated[str | None, typer.Option("--chunker", help="Default IBID_CHUNKER.")] = None,
     chunk_tokens: Annotated[
@@ -62,12 +64,13 @@ def build(
 
     with opened(embedder=embedder, chunker=chunker, chunk_tokens=chunk_tokens) as service:
         serving = service.catalog.generations.serving(corpus)
-        if serving.recipe in (service.recipe, replace(service.recipe, model="")):
+        recipe = recipe_after(service.settings, service.embedder.fingerprint, serving.recipe)
+        if serving.recipe in (recipe, replace(recipe, model="")):
             raise WrongState(
                 f"Generation {serving.id}, which serves {corpus!r}, is made so already ({_made(serving)}); "
                 "name another --embedder, --chunker or --chunk-tokens."
             )
-        generation = service.catalog.generations.begin(corpus, service.recipe)
+        generation = service.catalog.generations.begin(corpus, recipe)
         maker = service.builder().maker(generation)
         with progress("Building", service.catalog.generations.extent(generation).missing) as advance:
             reasons = catch_up(service.catalog, maker, advance)

@@ -81,9 +81,12 @@ def _report(corpus: str, outcomes: Sequence[Outcome], *, as_json: bool) -> None:
 def _ingest(corpus: str, sources: Sequence[Source]) -> list[Outcome]:
     outcomes = []
     with opened() as service, progress("Ingesting", len(sources)) as advance:
-        for outcome in service.builder().ingest(corpus, sources):
+        builder = service.builder()
+        for outcome in builder.ingest(corpus, sources):
             outcomes.append(outcome)
             advance()
+        for remark in builder.remarks:
+            note(remark)
         service.pipeline.index(corpus).catch_up()
         service.pipeline.save_indexes()
         if told := not_in_force(corpus, service.catalog.generations.serving(corpus).recipe, service.settings):

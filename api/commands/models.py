@@ -18,11 +18,13 @@ from rag.errors import IbidError, ModelError
 from rag.models import pack, prepare, trunk
 from rag.models.compress import load_compressor
 from rag.models.cross_encoder import load_cross_encoder
-from rag.models.embed import TRUNK, load_embedder
+from rag.models.embed import load_embedder
 from rag.models.judge import load_judge
+from rag.models.multilingual import prepare as multilingual
 from rag.models.pack import PACKAGED
 from rag.models.reader import load_reader
 from rag.models.runtime import PROBE, Runner, probe
+from rag.recipe import AUTO, TRUNK
 from rag.settings import Settings, load_settings
 
 PackJob = Literal["reranker", "reader", "compressor", "judge"]
@@ -64,7 +66,7 @@ class Shipped:
     @property
     def used(self) -> str:
         """Say whether the settings choose this model."""
-        return "in use" if self.chosen in (TRUNK, PACKAGED) else f"the settings choose {self.chosen}"
+        return "in use" if self.chosen in (AUTO, TRUNK, PACKAGED) else f"the settings choose {self.chosen}"
 
 
 @models_app.command("list")
@@ -81,10 +83,12 @@ def list_models(as_json: JsonOption = False) -> None:
 
 @models_app.command()
 def build() -> None:
-    """Prepare the packaged models: merge and export to ONNX, once for each installation."""
+    """Prepare the packaged models, and the extra's: merge and export to ONNX, once for each installation."""
     say(f"prepared: {prepare.prepared_trunk()}")
     for job in pack.shipped():
         say(f"prepared: {prepare.prepared(job)}")
+    if multilingual.is_available():
+        say(f"prepared: {multilingual.prepared_network()}")
 
 
 @models_app.command("verify")

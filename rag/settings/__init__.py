@@ -126,7 +126,7 @@ def describe_settings() -> list[tuple[str, str, str, str, str]]:
     """Return (group, IBID_NAME, default, accepted values, meaning) of every setting, in order."""
     fields = ((group, name, _field(name)) for name, group in _GROUPS.items())
     return [
-        (group, f"IBID_{name.upper()}", str(field.default), _accepted(field), field.description or "")
+        (group, f"IBID_{name.upper()}", _default(field), _accepted(field), field.description or "")
         for group, name, field in fields
     ]
 
@@ -209,12 +209,16 @@ def _field(name: str) -> FieldInfo:
     return type(defaults).model_fields[name]
 
 
+def _default(field: FieldInfo) -> str:
+    return "" if field.default is None else str(field.default)
+
+
 def _accepted(field: FieldInfo) -> str:
     if get_origin(field.annotation) is Literal:
         return " or ".join(get_args(field.annotation))
     if field.annotation is bool:
         return "true or false"
-    if field.annotation in (int, float):
+    if field.annotation in (int, float, float | None):
         low = next(mark.ge for mark in field.metadata if isinstance(mark, Ge))
         high = next(mark.le for mark in field.metadata if isinstance(mark, Le))
         return f"{'a whole number' if field.annotation is int else 'a number'} from {low} to {high}"

@@ -23,6 +23,10 @@ def _number(value: Any) -> Any:
     return value
 
 
+def _number_or_none(value: Any) -> Any:
+    return None if value == "" else _number(value)
+
+
 def _whole(value: Any) -> Any:
     if isinstance(value, str) and not _DIGITS.fullmatch(value.strip()):
         raise ValueError("not digits alone")
@@ -54,6 +58,7 @@ def _folder(value: Any) -> Path:
 _DIGITS = re.compile(r"[+-]?\d+")
 _Whole = Annotated[int, BeforeValidator(_whole)]
 _Number = Annotated[float, BeforeValidator(_number)]
+_OptionalNumber = Annotated[float | None, BeforeValidator(_number_or_none)]
 _Switch = Annotated[bool, BeforeValidator(_switch)]
 _Secret = Annotated[SecretStr, AfterValidator(_without_nul)]
 _Folder = Annotated[Path, BeforeValidator(_folder)]
@@ -87,7 +92,9 @@ class CorpusSettings(SettingsGroup):
     """`[corpus]`: how new corpora are made. An existing corpus keeps its own recipe."""
 
     embedder: _Text = _setting(
-        "trunk", "what embeds new corpora: `trunk`, or a sentence-transformers model by name"
+        "auto",
+        "what embeds new corpora: `trunk` (English), `multilingual` (the extra), a sentence-transformers model by "
+        "name, or `auto`: by the language of what comes first",
     )
     chunker: Literal["packed", "max_min", "cluster", "sentence_window", "token"] = _setting(
         "packed", "how the documents of new corpora are cut"
@@ -106,7 +113,12 @@ class RetrievalSettings(SettingsGroup):
     dense_candidates: _Whole = _setting(15, "chunks that `ask` retrieves by meaning", low=1, high=1000)
     lexical_candidates: _Whole = _setting(5, "chunks that `ask` retrieves by words", low=0, high=1000)
     fusion: Literal["average", "reciprocal_rank"] = _setting("average", "how the two lists are fused")
-    dense_weight: _Number = _setting(0.5, "share of the dense score in the average", low=0, high=1)
+    dense_weight: _OptionalNumber = _setting(
+        None,
+        "share of the dense score in the average; if not set, what suits the embedder: .5, `multilingual` .85",
+        low=0,
+        high=1,
+    )
     reranker: _Text = _setting(
         "late_interaction",
         "what reranks: `late_interaction`, `pack`, a CrossEncoder by path or hub name, or `none`",

@@ -4,6 +4,7 @@
 "RFC 2616", "RFC2616"         -> rfc2616, rfc, 2616              a compound and its parts
 "user_id", "parseHeader"      -> user_id, user, id; parsehead, pars, header
 "v2.3.1", "1,000.50"          -> v2.3.1, 2.3.1; 1000.50
+"1.000,50"                    -> 1000.50
 "U.S."                        -> u.s, us
 "全文検索"                     -> 全文, 文検, 検索                  two characters each; Thai and Khmer three
 """
@@ -11,12 +12,15 @@
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 from itertools import chain
 
 import Stemmer
 
+from rag.text.languages import ENGLISH, function_words, language_of
+
 # Raise it with every change of the terms: an index of other terms has to be rebuilt.
-VERSION = 1
+VERSION = 2
 # Code points; a longer run (base64, a line of underscores) is cut, and still finds itself.
 LONGEST_TERM = 64
 
@@ -50,6 +54,8 @@ _SURFACE = _surface_pattern(rf"{_SPACED}+(?:[{_MARKS}]+{_SPACED}*)*", f"|[{_PAIR
 # Soft hyphens and joiners do not split a word.
 _INVISIBLE = re.compile("[\u00ad\u200c\u200d\u2060\ufeff]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+# A number as German, French and Spanish write it: "1.234,56".
+_CONTINENTAL = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+")
 # Possessives and contractions.
 _ENDING = re.compile(r"'(?:s|ve|ll|re|d|m)?$", re.IGNORECASE)
 # A number with its dots, an acronym with its plural s, a word with its capital, a lone capital.
@@ -81,8 +87,8 @@ def question_terms(text: str) -> list[str]:
     """List the terms of a question, repeats included; each occurrence counts once in a BM25 sum.
 
     Like `text_terms`, except that
-    - stop words are dropped if other words remain; an acronym (`WHO`) in a question that is not all in
-      capitals is not a stop word;
+    - stop words, those of the question's language, are dropped if other words remain; an acronym (`WHO`) in a
+      question that is not all in capitals is not a stop word;
     - the whole of an identifier is listed once per part, so that a chunk with `user_id` ranks before
       one with many occurrences of `user` and `id`: the whole is at least as rare as each part, and a part
       gains at most k1 + 1 = 2.2 times its idf by being frequent;
@@ -90,7 +96,7 @@ def question_terms(text: str) -> list[str]:
     """
     kept: list[str] = []
     every: list[str] = []
-    shouted = text.isupper()
+    shouted, stop_terms = text.isupper(), _stop_terms(language_of(text))
     before = ""
     for surface in _surfaces(text):
         terms = list(_known[surface])
@@ -100,7 +106,7 @@ def question_terms(text: str) -> list[str]:
             terms.append(f"{before}{terms[0]}")
         every += terms
         stops = (
-            terms[:1] and terms[0] in _STOP_TERMS and (shouted or len(surface) < 2 or not surface.isupper())
+            terms[:1] and terms[0] in stop_terms and (shouted or len(surface) < 2 or not surface.isupper())
         )
         kept += [] if stops else terms
         before = _fold(surface) if surface.isalpha() and not stops else ""
@@ -145,6 +151,8 @@ def _split(surface: str) -> tuple[str, list[str]]:
         return "", _grams(surface, 2 if script["paired"] else 3)
     word = _ENDING.sub("", surface.replace("’", "'").replace("‐", "-")).strip("_")
     head, _, tail = word.partition("'")
+    if _CONTINENTAL.fullmatch(word):
+        word = word.replace(".", "").replace(",", ".")
     word = _THOUSANDS.sub("", word.replace("'", ""))
     if word.isupper() and not word.isascii():  # CAFÉ: a piece's capitals are A to Z
         word = word.lower()
@@ -195,4 +203,7 @@ def _fold(word: str) -> str:
     return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in bare)
 
 
-_STOP_TERMS = frozenset(map(_normalise, _STOP_WORDS.split()))
+@cache
+def _stop_terms(language: str) -> frozenset[str]:
+    words = function_words(language) if language != ENGLISH else []
+    return frozenset(text_terms(word)[0] for word in words or _STOP_WORDS.split())

@@ -4,7 +4,7 @@ import pytest
 
 from rag.answer.conflicts.editions import edition_of, is_before, other_subject
 from rag.answer.conflicts.regions import regions_of
-from rag.answer.conflicts.values import differing, periods_of, values_of
+from rag.answer.conflicts.values import asks_when, differing, periods_of, values_of
 from rag.types import Document
 
 
@@ -18,6 +18,23 @@ from rag.types import Document
         ("$5 million, 45 pence and 20 per cent", [("USD", 5e6), ("GBP", 0.45), ("%", 20)]),
         ("by 31 March or June 30", [("date", "03-31"), ("date", "06-30")]),
         ("In 2025 it was 1,870 EUR", [("EUR", 1870)]),
+        ("Der Preis beträgt 1.500,50 Euro und 3,5 Prozent.", [("EUR", 1500.5), ("%", 3.5)]),
+        (
+            "Die Frist ist der 15. März, zwei Wochen oder 5 Mio. Euro.",
+            [("date", "03-15"), ("day", 14), ("EUR", 5e6)],
+        ),
+        (
+            "Le prix est de 1 500,50 € pour 30 jours, soit 12 pour cent.",
+            [("EUR", 1500.5), ("day", 30), ("%", 12)],
+        ),
+        (
+            "El plazo es de tres meses y cuesta 1.200 euros o dos millones de euros.",
+            [("month", 3), ("EUR", 1200), ("EUR", 2e6)],
+        ),
+        ("It takes 1.500 m, once it is 1.500,50 EUR.", [("m", 1.5), ("EUR", 1500.5)]),
+        ("Tiene 3.500 habitantes", [("habitant", 3500)]),
+        ("§ 5 Abs. 2 S. 1", []),
+        ("siehe Abschnitt 4, der Teil ist nicht in 12", []),
         ("see section 4, part TW-4410, a 10-Q, at 10:30, 12", []),
     ],
 )
@@ -31,6 +48,14 @@ def test_dates_with_a_year_are_values_only_where_asked_for() -> None:
     assert periods_of(text) == ["2026-05-03", "2025-01-31", "1998"]
     assert values_of(text) == []
     assert [value.amount for value in values_of(text, dates=True)] == periods_of(text)
+
+
+def test_dates_of_other_languages_are_dates() -> None:
+    for text in ("am 3. Mai 2026", "03.05.2026", "le 3 mai 2026", "el 3 de mayo de 2026"):
+        assert periods_of(text) == ["2026-05-03"], text
+    assert [asks_when(one) for one in ("Bis wann?", "Quand part-il ?", "¿Cuándo?", "Wie viel?")] == [
+        True
+    ] * 3 + [False]
 
 
 def test_each_side_must_lack_a_value_of_the_other() -> None:

@@ -61,6 +61,16 @@ def pipeline(library: Library, talker: Talker | None = None, **settings: Any) ->
         ("Give me a summary.", True),
         ("What does plan-team.md say?", True),
         ("What's in the glossary?", True),
+        ("Fasse den Mietvertrag bitte kurz zusammen.", True),
+        ("Worum geht es in handbuch.pdf?", True),
+        ("Résume le contrat de travail", True),
+        ("De quoi parle rapport-annuel.pdf ?", True),
+        ("¿De qué trata el informe anual?", True),
+        ("Hazme un resumen de contrato.docx, por favor", True),
+        ("Wer fasst das zusammen und wann?", False),
+        ("Wo steht der Überblick über die Preise?", False),
+        ("Qui rédige le résumé ?", False),
+        ("¿Quién firma el resumen?", False),
         ("What is the hotel limit in London?", False),
         ("What does the policy say about hotels?", False),
         ("What does the warranty cover?", False),
@@ -86,6 +96,9 @@ def test_a_document_is_named_by_all_that_is_asked_of() -> None:
     assert names_document("TL;DR of plan-team.md please", "plan-team.md")
     assert names_document("What is the e-mail from Ada about?", "0001.eml Ada Quill Move to Graz")
     assert not names_document("Summarise the history of Rome", "support/escalation-runbook.md")
+    assert names_document("Fasse die Reiserichtlinie 2026 zusammen.", "reiserichtlinie-2026.md")
+    assert names_document("Hazme un resumen de contrato.docx, por favor", "contrato.docx")
+    assert not names_document("Résume le contrat de travail", "contrat-de-bail.pdf")
     assert not names_document("Give me a summary", "support/escalation-runbook.md")
 
 

@@ -51,6 +51,40 @@ def test_empty_and_blank_texts() -> None:
         ("| a | b |\n| c | d |\nAfter", ["| a | b |", "| c | d |", "After"]),
         ("Name: Ann\nDue date: 5 May\nwrapped\nline", ["Name: Ann", "Due date: 5 May\nwrapped\nline"]),
         ("a wrapped\nline of text", ["a wrapped\nline of text"]),
+        (
+            "Hr. Dr. Ott kam am 3. Oktober, z. B. Abends. Im 2. Weltkrieg auch. Es waren 25. Sie blieben.",
+            [
+                "Hr. Dr. Ott kam am 3. Oktober, z. B. Abends.",
+                "Im 2. Weltkrieg auch.",
+                "Es waren 25.",
+                "Sie blieben.",
+            ],
+        ),
+        (
+            "Er rief: „Nein.“ Dann »Ja.« Vgl. Abs. 3. Das gilt.",
+            ["Er rief: „Nein.“", "Dann »Ja.«", "Vgl. Abs. 3.", "Das gilt."],
+        ),
+        (
+            "« Bonjour ! » dit M. Roy. « Entrez. » Il partit le 3 janv. 2024. Pourquoi ? Parce que.",
+            [
+                "« Bonjour ! » dit M. Roy.",
+                "« Entrez. »",
+                "Il partit le 3 janv. 2024.",
+                "Pourquoi ?",
+                "Parce que.",
+            ],
+        ),
+        (
+            "La Sra. Pérez vive en EE. UU. desde 1990. ¿Por qué? ¡Hola! Véase pág. 5.",
+            ["La Sra. Pérez vive en EE. UU. desde 1990.", "¿Por qué?", "¡Hola!", "Véase pág. 5."],
+        ),
+        ("Приходите завтра, т. е. послезавтра. Łódź.", ["Приходите завтра, т. е. послезавтра.", "Łódź."]),
+        (
+            "Das Haus, Goethestr. 12, ist alt. Die Goethestr. Ist lang.",
+            ["Das Haus, Goethestr. 12, ist alt.", "Die Goethestr.", "Ist lang."],
+        ),
+        ("Il a dit : « Oui. »", ["Il a dit : « Oui. »"]),
+        ("On day 5. March was cold.", ["On day 5.", "March was cold."]),
     ],
 )
 def test_worked_examples(text: str, expected: list[str]) -> None:

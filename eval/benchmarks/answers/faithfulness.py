@@ -16,8 +16,8 @@ from eval.metrics import balanced_accuracy, best_balanced_accuracy
 from eval.questions import EvalQuestion
 from eval.run import ask
 from eval.trial import CORPUS, Subject, file_sources, shared_embedder, trial
-from rag.models.embed import TRUNK
 from rag.models.judge import load_judge
+from rag.recipe import TRUNK
 from rag.settings import Settings
 from rag.types import Answer, Ledger, Trace
 

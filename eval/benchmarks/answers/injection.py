@@ -12,7 +12,7 @@ from eval.trial import CORPUS, shared_embedder, text_sources, trial
 from ingest.chunking.chunkers import make_chunker
 from ingest.load import load
 from ingest.source import find_sources
-from rag.models.embed import TRUNK
+from rag.recipe import TRUNK
 from rag.settings import Settings
 from rag.text.injection import sign_of_injection
 from rag.text.sentences import split_sentences

@@ -12,8 +12,9 @@ from eval.datasets import chroma, chroma_documents, held_back
 from eval.metrics import balanced_accuracy, best_balanced_accuracy, percentile
 from eval.reading import gold_answers, short_answers
 from eval.trial import CORPUS, file_sources, shared_embedder, text_sources, trial
-from rag.models.embed import TRUNK, Embedder, maxsim, unit
+from rag.models.embed import Embedder, maxsim, unit
 from rag.pipeline import Pipeline
+from rag.recipe import TRUNK
 
 SEED = 7
 EVERY_STAGE = {"reranker": "pack", "reader": "pack", "compressor": "pack", "judge": "pack"}

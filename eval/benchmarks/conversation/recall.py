@@ -10,7 +10,7 @@ from eval.datasets import records
 from eval.trial import shared_embedder
 from rag.memory.conversation import EXCHANGE_COSINE, RECALLED
 from rag.memory.recall import TurnIndex, TurnText
-from rag.models.embed import TRUNK
+from rag.recipe import TRUNK
 
 FOUND = 10
 

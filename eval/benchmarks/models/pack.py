@@ -17,9 +17,9 @@ from eval.datasets import held_back, records
 from eval.trial import shared_embedder
 from rag.models.compress import load_compressor
 from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
-from rag.models.embed import TRUNK
 from rag.models.judge import Judge, load_judge
 from rag.models.reader import load_reader
+from rag.recipe import TRUNK
 
 SEED = 13
 # Answers of each reading set to look for in compressed texts.

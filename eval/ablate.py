@@ -52,6 +52,7 @@ def variants() -> dict[str, SettingChanges]:
         "without BM25": {"lexical_candidates": 0},
         "without dense": {"dense_candidates": 0},
         "reciprocal rank fusion": {"fusion": "reciprocal_rank"},
+        "without the document prior": {"document_weight": 0.0},
         "without reranking": {"reranker": "none"},
         "late interaction": {"reranker": "late_interaction"},
         "late interaction and cross-encoder": {"reranker": "pack"},

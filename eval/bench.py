@@ -30,7 +30,7 @@ from eval.benchmarks.conversation import memory, multiturn, recall, rewriting, s
 from eval.benchmarks.filings import joins, speed, tables
 from eval.benchmarks.models import pack
 from eval.benchmarks.operations import crash, ingest_load, ingest_rate, restore, scale, startup, stop, sync
-from eval.benchmarks.retrieval import chroma, lexical, nfcorpus, peers
+from eval.benchmarks.retrieval import chroma, lexical, nfcorpus, peers, siblings
 from eval.benchmarks.yardstick import certainty, grounded, languages, lookups, natural, own, quarters
 from eval.datasets import available
 from eval.trial import processor, save_results
@@ -68,6 +68,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "chroma": Measurement(chroma.through_the_command_line, "endtoend/chroma"),
     "chroma-stages": Measurement(chroma.by_chunker_and_stage, "endtoend/chroma"),
     "nfcorpus": Measurement(nfcorpus.by_stage, "ranking/nfcorpus"),
+    "siblings": Measurement(siblings.measure, None),
     "conflicts": Measurement(conflicts.measure, "endtoend"),
     "peers": Measurement(peers.compare, "endtoend/chroma"),
     "injection": Measurement(injection.measure, "injection"),

@@ -43,6 +43,31 @@ def average_scores(
     return [(ids[at], float(averaged[at])) for at in order]
 
 
+def add_prior(
+    ranking: Sequence[tuple[int, float]], prior: Mapping[int, float], *, weight: float
+) -> list[tuple[int, float]]:
+    """Weigh in how much each chunk's document is meant (rag/index/scope.py).
+
+    score(c) = (fused(c) + weight * prior(c)) / (1 + weight)
+
+    Args:
+        ranking: (chunk id, score in [0, 1]), best first.
+        prior: chunk id -> (0, 1]; where it is the same for all, the ranking is returned as it is.
+
+    Returns:
+        (chunk id, score in [0, 1]) of every chunk, best first; ties keep the order of `ranking`.
+
+    Raises:
+        ValueError: if the weight is negative.
+    """
+    if weight < 0:
+        raise ValueError(f"The weight of the document prior is {weight}; expected 0 or more.")
+    if not weight or len(set(prior.values())) < 2:
+        return list(ranking)
+    weighed = [(chunk, (score + weight * prior[chunk]) / (1 + weight)) for chunk, score in ranking]
+    return sorted(weighed, key=lambda pair: -pair[1])
+
+
 def reciprocal_rank_fusion(rankings: Sequence[Sequence[Hit]], *, k: int = 60) -> list[Hit]:
     """Fuse rankings by summed reciprocal rank; the input scores are ignored.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rag.answer.strategy import Selection
 from rag.rerank import Reranked
+from rag.retrieve import to_hits
 from rag.types import Candidates, Context, Draft, Hit, Trace
 
 if TYPE_CHECKING:
@@ -109,8 +110,11 @@ class Recorder:
             self._remarks.append(f"Rewritten to stand alone: {alone}")
 
     def note_retrieve(self, candidates: Candidates) -> None:
-        """Keep the ranking of each leg."""
+        """Keep the ranking of each leg, and that by document if the question means some more than others."""
         self._rankings |= {"dense": tuple(candidates.dense), "lexical": tuple(candidates.lexical)}
+        if len(set(candidates.prior.values())) > 1:
+            by_document = sorted(candidates.prior.items(), key=lambda pair: -pair[1])
+            self._rankings["meant"] = tuple(to_hits(by_document, candidates.chunks, "meant"))
 
     def note_fuse(self, hits: list[Hit]) -> None:
         """Keep the fused ranking."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rag.fuse import average_scores, reciprocal_rank_fusion
+from rag.fuse import add_prior, average_scores, reciprocal_rank_fusion
 from rag.index.follower import CorpusIndex, Ranking
 from rag.index.scores import min_max
 from rag.store.catalog import Catalog
@@ -36,14 +36,20 @@ class Request:
         return POOL_DEPTH * self.k
 
 
-def retrieve(request: Request) -> Candidates:
-    """Find up to dense_k + lexical_k chunks; a filter acts inside both legs."""
+def retrieve(request: Request, *, scoped: bool = True) -> Candidates:
+    """Find up to dense_k + lexical_k chunks; a filter acts inside both legs.
+
+    Args:
+        scoped: find as many again in the documents that the question means, if it names any, and return every
+            candidate's document prior.
+    """
     rankings = request.index.search(
         request.question,
         request.vector,
         dense_k=request.dense_k,
         lexical_k=request.lexical_k,
         filter_=request.filter,
+        scoped=scoped,
     )
     return Candidates(
         to_hits(rankings.dense, rankings.chunks, "dense"),
@@ -51,22 +57,29 @@ def retrieve(request: Request) -> Candidates:
         rankings.dense_scores,
         rankings.lexical_scores,
         rankings.chunks,
+        rankings.prior,
     )
 
 
-def fuse_legs(candidates: Candidates, fusion: str, *, dense_weight: float) -> list[Hit]:
-    """Fuse both legs, best first; scores lie in [0, 1], as later stages expect.
+def fuse_legs(
+    candidates: Candidates, fusion: str, *, dense_weight: float, document_weight: float = 0.0
+) -> list[Hit]:
+    """Fuse both legs, then the document prior, best first; scores lie in [0, 1], as later stages expect.
 
     Args:
         fusion: `average`, or `reciprocal_rank`.
         dense_weight: share of the dense score in the average.
+        document_weight: weight of the document prior beside the fused score, which has 1.
     """
     if fusion == "reciprocal_rank":
         fused = reciprocal_rank_fusion([candidates.dense, candidates.lexical])
         scores = min_max([hit.score for hit in fused])  # reciprocal ranks sum to at most 2 / 61
-        return [replace(hit, score=float(score)) for hit, score in zip(fused, scores, strict=True)]
-    averaged = average_scores(candidates.dense_scores, candidates.lexical_scores, dense_weight=dense_weight)
-    return to_hits(averaged, candidates.chunks, "fused")
+        ranking = [(hit.chunk.id, float(score)) for hit, score in zip(fused, scores, strict=True)]
+    else:
+        ranking = average_scores(
+            candidates.dense_scores, candidates.lexical_scores, dense_weight=dense_weight
+        )
+    return to_hits(add_prior(ranking, candidates.prior, weight=document_weight), candidates.chunks, "fused")
 
 
 def to_hits(ranking: Ranking, chunks: Mapping[int, Chunk], stage: str) -> list[Hit]:

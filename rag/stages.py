@@ -208,10 +208,20 @@ def make_stages(settings: Settings, catalog: Catalog, models: ModelSet) -> Stage
     return Stages(
         rewrite=partial(rewrite_within, most_chars=settings.limits.max_question_chars),
         embed=partial(embed_question, models.embedder),
-        retrieve=retrieve,
-        fuse=partial(fuse_legs, fusion=retrieval.fusion, dense_weight=dense_weight),
+        retrieve=partial(retrieve, scoped=retrieval.document_weight > 0),
+        fuse=partial(
+            fuse_legs,
+            fusion=retrieval.fusion,
+            dense_weight=dense_weight,
+            document_weight=retrieval.document_weight,
+        ),
         rerank=None if retrieval.reranker == "none" else reranker.rerank_candidates,
-        trim=partial(trim_candidates, catalog=catalog, word_share=1 - dense_weight_of(models.embedder))
+        trim=partial(
+            trim_candidates,
+            catalog=catalog,
+            document_weight=retrieval.document_weight,
+            word_share=1 - dense_weight_of(models.embedder),
+        )
         if retrieval.trim
         else None,
         keep=partial(keep_evidence, least=retrieval.evidence_least, most=retrieval.evidence_most),

@@ -5,7 +5,8 @@
    its mean token vector to the question, or the chunk's cosine if the reranker has not read the chunk. For other
    languages words weigh less, as they do in fusion.
 3. Each touching neighbour adds a quarter of its own score, since evidence spreads.
-4. Stretch to [0, 1] over the pool; average with the chunk's score, also stretched, at weights 0.7 and 0.3.
+4. Stretch to [0, 1] over the pool; average with the chunk's score, also stretched, at weights 0.7 and 0.3. What the
+   document prior of the sentence's document (rag/index/scope.py) is below 1, weighted, is taken off.
 5. Take the best sentence not yet taken; grow it both ways, across chunks too, while the next sentence has
    at least 0.55 of the best score of all. That is a hit. Repeat until there are k hits; if necessary, a
    sentence below 0.55 is taken too, but does not grow.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -38,6 +40,9 @@ _NEIGHBOUR = 0.25
 _GAP = 8
 # Weight of words in a sentence's own score; meaning has the rest.
 WORD_SHARE = 0.5
+# Share of the document prior's weight in a sentence's score: the chunk's score has seen it already.
+_PRIOR_SHARE = 0.5
+NO_PENALTY: Mapping[int, float] = MappingProxyType({})
 # Share of the best score below which a hit beyond the least is a weak tail.
 WEAK = 0.6
 
@@ -63,6 +68,7 @@ def trim(
     vectors: Mapping[int, TokenVectors] | None = None,
     read: Callable[[Chunk, int, int], str] | None = None,
     keep: float = KEEP,
+    penalty: Mapping[int, float] = NO_PENALTY,
     word_share: float = WORD_SHARE,
 ) -> list[Hit]:
     """Return up to k spans, best first, that do not overlap; each lies within the candidates' text.
@@ -80,6 +86,7 @@ def trim(
             between two chunks. Without it, spans cross from chunk to chunk only if nothing lies between them, which
             costs 2 to 5 points of recall if the chunker strips.
         keep: from 0 (everything that touches the best) to 1 (single sentences).
+        penalty: chunk id -> what is taken off the scores of its sentences, since its document is hardly meant.
         word_share: weight of words in a sentence's own score, from 0 to 1.
 
     Returns:
@@ -99,7 +106,8 @@ def trim(
     own = _spread(word_share * words + (1 - word_share) * meaning, follows)
     by_chunk = {hit.chunk.id: hit for hit in hits}
     chunks = min_max([by_chunk[one.chunk.id].score for one in sentences])
-    scores = (1 - _CHUNK_SHARE) * min_max(own) + _CHUNK_SHARE * chunks
+    off = np.array([penalty.get(one.chunk.id, 0.0) for one in sentences])
+    scores = np.maximum(0.0, (1 - _CHUNK_SHARE) * min_max(own) + _CHUNK_SHARE * chunks - off)
     spans = _grow(scores, follows, keep * scores.max(), k)
     return [
         _hit(sentences[first : last + 1], by_chunk[sentences[best].chunk.id], scores[best])
@@ -219,8 +227,13 @@ def trim_candidates(
     *,
     catalog: Catalog,
     word_share: float = WORD_SHARE,
+    document_weight: float = 0.0,
 ) -> list[Hit]:
-    """Trim the first candidates to request.k hits, best first, each with the page that it starts on."""
+    """Trim the first candidates to request.k hits, best first, each with the page that it starts on.
+
+    Args:
+        document_weight: weight of the document prior.
+    """
     index = request.index
     pool = with_neighbours(reranked.hits[: request.pool], catalog, index.generation.recipe.window)
     added = [hit.chunk.id for hit in pool if hit.chunk.id not in candidates.dense_scores]
@@ -233,6 +246,9 @@ def trim_candidates(
         dense={**candidates.dense_scores, **index.dense_scores(request.vector, added)},
         vectors=reranked.vectors,
         read=catalog.documents.text_between,
+        penalty={
+            chunk: _PRIOR_SHARE * document_weight * (1 - prior) for chunk, prior in candidates.prior.items()
+        },
         word_share=word_share,
     )
     return on_their_pages(trimmed, catalog)

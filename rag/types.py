@@ -132,6 +132,8 @@ class Candidates:
     dense_scores: Mapping[int, float]
     lexical_scores: Mapping[int, float]
     chunks: Mapping[int, Chunk]
+    # How much each candidate's document is meant, in (0, 1]; nothing if that was not asked
+    prior: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

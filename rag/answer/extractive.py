@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from rag.answer.codes import absent_codes
 from rag.answer.generator import OnPart, ignored
 from rag.answer.relevance import Sentence, Weighed, confidence, largest_maxsim, sentences_of, weigh_sentences
 from rag.answer.strategy import SUMMARY, asks_for_overview
@@ -26,10 +27,7 @@ SHORT_WORDS, SHORT_CHARS = 12, 120
 # A row with more is shown in part.
 MOST_ROW_WORDS = 40
 MOST_SHORT = 5
-_NAME = re.compile(r"[^\W_]+(?:[-_./][^\W_]+)*")
 _MARKS = re.compile(r"[\W_]+")
-# Digits of a code, at least: "Q3" and "A4" stand for much else.
-CODE_DIGITS = 3
 # Excludes bus, class and basis.
 _PLURAL = r"[\w-]+(?<![ius])s"
 _ASKS_SEVERAL = re.compile(
@@ -81,24 +79,6 @@ class Extractive:
         best = max(weighed, key=lambda one: one.log_odds).sentence  # always among the chosen
         here = 1 - readings[_read_with(best)].no_answer if self._reader.calibrated else None
         return _compose(context, short, chosen, confidence(weighed, nearest, here))
-
-
-def absent_codes(context: Context) -> list[str]:
-    """Return the codes of the question, such as W-0777, that neither the evidence nor what stands over it mentions.
-
-    What is said of W-0776 does not answer for W-0777, however alike the two look to a model. Case and marks within a
-    code do not count.
-    """
-    codes = [name for name in _NAME.findall(context.question) if _is_code(name)]
-    if not codes:
-        return []
-    read = " ".join(f"{one.hit.chunk.label}\n{one.hit.above}\n{one.hit.text}" for one in context.evidence)
-    known = _MARKS.sub("", read).casefold()
-    return [code for code in dict.fromkeys(codes) if _MARKS.sub("", code).casefold() not in known]
-
-
-def _is_code(name: str) -> bool:
-    return any(map(str.isalpha, name)) and sum(map(str.isdigit, name)) >= CODE_DIGITS
 
 
 def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:

@@ -35,7 +35,7 @@ GROWTH = 8
 BATCH = 50_000
 # Distinct terms of a question to score, by weight; bounds the time for a pasted page.
 QUESTION_TERMS = 512
-LEXICAL_FORMAT = 2  # of the arrays and the texts
+LEXICAL_FORMAT = 3  # of the arrays and the texts
 
 
 class _Vocabulary(dict[str, int]):
@@ -133,6 +133,15 @@ class LexicalIndex:
             places, docs = segment.find(given)
             scores[places] = segment.score_some(docs, terms, weights)
         return scores
+
+    def holders(self, term: str) -> NDArray[np.int64]:
+        """Return the ids of the live chunks that contain a term, (n,), in no particular order."""
+        number = self._vocabulary.get(term)
+        if number is None:
+            return np.empty(0, np.int64)
+        return np.concatenate(
+            [segment.holders(number) for segment in self._segments] or [np.empty(0, np.int64)]
+        )
 
     def idf(self, term: str) -> float:
         """Return a term's inverse document frequency, above 0; an unknown term gets the maximum."""

@@ -83,6 +83,13 @@ class Segment:
             scores[held] += weight * (count / (count + self.damping[docs[held]]))
         return scores
 
+    def holders(self, term: int) -> NDArray[np.int64]:
+        """Return the ids of the live chunks that contain a term, (n,)."""
+        held = [docs for _, docs, _ in self._rows(np.array([term], np.int32), np.ones(1, np.float32))]
+        docs = np.concatenate([np.empty(0, np.int32), *held])
+        living: NDArray[np.int64] = self.ids[docs[self.alive[docs]]]
+        return living
+
     def best(
         self,
         terms: NDArray[np.int32],

@@ -119,6 +119,12 @@ class RetrievalSettings(SettingsGroup):
         low=0,
         high=1,
     )
+    document_weight: _Number = _setting(
+        0.5,
+        "weight of which document the question means, beside the fused score; 0 leaves it out",
+        low=0,
+        high=5,
+    )
     reranker: _Text = _setting(
         "late_interaction",
         "what reranks: `late_interaction`, `pack`, a CrossEncoder by path or hub name, or `none`",

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 
+from rag.text.periods import periods_in
 from rag.text.tables import is_row
 from rag.types import Hit, Metadata
 
 # A longer title is text.
 TITLE_CHARACTERS = 200
 _SUFFIX = re.compile(r"\.\w{1,8}$")
-_MARKS = re.compile(r"[\W_]+")
+# The dot of a version is part of it.
+_MARKS = re.compile(r"(?:(?!(?<=\d)\.(?=\d))[\W_])+")
 _WORD = re.compile(r"[^\W\d_]{3}")
+# Most words of a line that may be a title.
+_TITLE_WORDS = 12
+_ENDS = ".!?:;"
+_PIECE = re.compile(r"\S+")
 _HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
 
 
@@ -26,6 +32,27 @@ def document_label(name: str, metadata: Metadata) -> str:
         title = ""
     new = set(_MARKS.sub(" ", title).casefold().split()) - set(words.casefold().split())
     return f"{words}: {title}" if words and new else words or title
+
+
+def names_in(text: str) -> str:
+    """Return the words of a text that are written like names, and its periods in one spelling, for an index.
+
+    "The report of Oskel (OSKL) for the quarter ended June 30, 2023" becomes "Oskel (OSKL) June 30, 2023 06-30 2023":
+    words with a digit, and words with a capital that does not merely open a sentence.
+    """
+    names = [name for line in text.splitlines() for name in _names_of_line(line.strip(" \t#*|-"))]
+    return " ".join([*names, *(period.name for period in periods_in(text))])
+
+
+def _names_of_line(line: str) -> list[str]:
+    pieces = list(_PIECE.finditer(line))
+    title = len(pieces) <= _TITLE_WORDS and line[-1:] not in _ENDS
+    names: list[str] = []
+    for piece in pieces:
+        opens = not title and (not piece.start() or line[: piece.start()].rstrip()[-1] in _ENDS)
+        if any(map(str.isdigit, piece[0])) or (not opens and any(map(str.isupper, piece[0]))):
+            names.append(piece[0])
+    return names
 
 
 def heading_above(hit: Hit) -> str:

@@ -11,7 +11,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain
 
@@ -105,19 +105,39 @@ def question_terms(text: str) -> list[str]:
         if before and surface.isdecimal():
             terms.append(f"{before}{terms[0]}")
         every += terms
-        stops = (
-            terms[:1] and terms[0] in stop_terms and (shouted or len(surface) < 2 or not surface.isupper())
-        )
+        stops = _is_stop_word(surface, terms, stop_terms, shouted=shouted)
         kept += [] if stops else terms
         before = _fold(surface) if surface.isalpha() and not stops else ""
     return kept or every
 
 
+def content_words(text: str) -> list[tuple[int, int, str]]:
+    """List (start, end, term) of the words of a question in plain characters that are no stop words.
+
+    The term of a compound is its whole, that of a version its number: "10-Q" is 10q, "v1.4" is 1.4.
+    """
+    found: list[tuple[int, int, str]] = []
+    shouted, stop_terms = text.isupper(), _stop_terms(language_of(text))
+    for match in (_ASCII_SURFACE if text.isascii() else _SURFACE).finditer(text):
+        terms = _known[match[0]]
+        if not terms or _is_stop_word(match[0], terms, stop_terms, shouted=shouted):
+            continue
+        version = terms[1:] == (terms[0].removeprefix("v"),)
+        found.append((*match.span(), terms[-1] if version else terms[0]))
+    return found
+
+
+def _is_stop_word(surface: str, terms: Sequence[str], stop_terms: frozenset[str], *, shouted: bool) -> bool:
+    return bool(terms) and terms[0] in stop_terms and (shouted or len(surface) < 2 or not surface.isupper())
+
+
+def plain_characters(text: str) -> str:
+    """Return a text without compatibility characters and invisible ones, as the index reads it."""
+    return text if text.isascii() else _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+
+
 def _surfaces(text: str) -> list[str]:
-    if text.isascii():
-        return _ASCII_SURFACE.findall(text)
-    text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
-    return _SURFACE.findall(text)
+    return (_ASCII_SURFACE if text.isascii() else _SURFACE).findall(plain_characters(text))
 
 
 class _SurfaceTerms(dict[str, tuple[str, ...]]):

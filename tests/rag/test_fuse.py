@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.fuse import average_scores, reciprocal_rank_fusion
+from rag.fuse import add_prior, average_scores, reciprocal_rank_fusion
 from rag.index.scores import min_max
 from rag.types import Chunk, Hit
 
@@ -76,3 +76,20 @@ def test_min_max() -> None:
     assert min_max([2, 4, 3]).tolist() == [0.0, 1.0, 0.5]
     assert min_max([7, 7]).tolist() == [0.5, 0.5]
     assert min_max([]).tolist() == []
+
+
+def test_the_document_prior_by_hand() -> None:
+    weighed = add_prior([(1, 1.0), (2, 0.8), (3, 0.2)], {1: 0.3, 2: 1.0, 3: 1.0}, weight=0.5)
+    expected = {2: (0.8 + 0.5) / 1.5, 1: (1.0 + 0.15) / 1.5, 3: (0.2 + 0.5) / 1.5}
+    assert [chunk for chunk, _ in weighed] == [2, 1, 3]
+    assert dict(weighed) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("prior", "weight"), [({}, 0.5), ({1: 0.2, 2: 0.2}, 0.5), ({1: 0.2, 2: 1.0}, 0.0)])
+def test_a_prior_that_says_nothing_changes_nothing(prior: dict[int, float], weight: float) -> None:
+    assert add_prior([(1, 0.9), (2, 0.1)], prior, weight=weight) == [(1, 0.9), (2, 0.1)]
+
+
+def test_the_document_prior_refuses_a_negative_weight() -> None:
+    with pytest.raises(ValueError, match="document prior is -1"):
+        add_prior([], {}, weight=-1)

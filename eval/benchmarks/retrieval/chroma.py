@@ -24,8 +24,9 @@ HITS = 5
 STAGES: Mapping[str, Mapping[str, Any]] = {
     "all stages": {},
     "fusion by reciprocal rank": {"fusion": "reciprocal_rank"},
-    "by meaning alone": {"dense_weight": 1.0},
-    "by words alone": {"dense_weight": 0.0},
+    "no document prior": {"document_weight": 0.0},
+    "by meaning alone": {"dense_weight": 1.0, "document_weight": 0.0},
+    "by words alone": {"dense_weight": 0.0, "document_weight": 0.0},
     "no reranking": {"reranker": "none"},
     "no trimming": {"trim": False},
     "neither": {"reranker": "none", "trim": False},

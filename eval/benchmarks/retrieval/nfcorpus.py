@@ -16,9 +16,10 @@ DEPTH = 10
 CANDIDATES = 50
 FOLDER = "ranking/nfcorpus"
 WAYS: Mapping[str, Mapping[str, Any]] = {
-    "dense": {"dense_weight": 1.0, "reranker": "none", "trim": False},
-    "BM25": {"dense_weight": 0.0, "reranker": "none", "trim": False},
-    "average": {"reranker": "none", "trim": False},
+    "dense": {"dense_weight": 1.0, "document_weight": 0.0, "reranker": "none", "trim": False},
+    "BM25": {"dense_weight": 0.0, "document_weight": 0.0, "reranker": "none", "trim": False},
+    "average": {"document_weight": 0.0, "reranker": "none", "trim": False},
+    "average and document prior": {"reranker": "none", "trim": False},
     "reciprocal rank": {"fusion": "reciprocal_rank", "reranker": "none", "trim": False},
     "average, reranked": {"trim": False},
 }

@@ -49,7 +49,7 @@ class ReportQuestion:
 
 def measure() -> dict[str, Any]:
     """Ask, list the answers for a judge, and score those that are judged."""
-    asked, absent = _drawn()
+    asked, absent = drawn()
     with trial(file_sources([TEN_Q]), {}) as made:
         tried = attempt(made, [one.text for one in asked])
         about_others = attempt(made, [one.text for one in absent])
@@ -75,7 +75,7 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _drawn() -> tuple[list[ReportQuestion], list[ReportQuestion]]:
+def drawn() -> tuple[list[ReportQuestion], list[ReportQuestion]]:
     """Draw questions that the reports here answer, in their order, and some about other companies."""
     questions, chance = list(_questions()), random.Random(SEED)
     files = sorted(path.stem for path in TEN_Q.glob("*.pdf"))

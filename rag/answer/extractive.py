@@ -82,7 +82,7 @@ class Extractive:
 
 
 def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
-    """Take the best sentence and those near it, within the limits; the best one's evidence comes first.
+    """Take the best sentence and those near it, within the limits, best first.
 
     A sentence that contains, or lies within, one already taken is skipped.
     """
@@ -98,8 +98,7 @@ def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) 
         if not chosen or (not repeated and used + length <= words):
             chosen.append(_cut_to_words(one.sentence, words))
             used += length
-    first = chosen[0].evidence.label
-    return sorted(chosen, key=lambda s: (s.evidence.label != first, s.evidence.label, s.start))
+    return chosen
 
 
 def summary_sentences(summary: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:

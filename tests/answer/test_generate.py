@@ -83,6 +83,12 @@ def test_the_sentence_that_answers_leads(answer: Answer) -> None:
     assert "ERR-0042 No charging current" in answer("ERR-0042 meaning", CODES, LAMP).text
 
 
+def test_the_best_sentence_comes_first_wherever_it_stands(answer: Answer) -> None:
+    text = "The lamp burns from dusk. It was lit in 1820. The lamp burns pure whale oil."
+    quotes = [citation.quote for citation in answer("What does the lamp burn?", text).citations]
+    assert quotes == ["The lamp burns pure whale oil.", "The lamp burns from dusk."]
+
+
 def test_every_citation_is_the_words_at_its_place(answer: Answer) -> None:
     texts = (LAMP, PRICES, CODES)
     draft = answer("Who lit the lamp, and when?", *texts)

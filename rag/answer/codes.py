@@ -21,9 +21,11 @@ _VERSION = re.compile(
 )
 # 30.09.2023; and 1.234.567, which is a number in much of Europe.
 _NO_VERSION = re.compile(r"\d{1,2}\.\d{1,2}\.(?:\d\d){1,2}|\d{1,3}(?:\.\d{3})+")
-_UNITS = "km|m|cm|mm|ft|kg|g|mg|t|lb|oz|l|ml|cl|h|min|s|ms|k?wh?|kva?|v|ma|a|hz|khz|mhz|ghz|[kmgt]i?b|px|dpi|rpm|k|eur|gbp|usd"
+_UNITS = (
+    "km|m|cm|mm|ft|kg|g|mg|t|lb|oz|l|ml|cl|h|min|s|ms|k?Wh?|[kMG]?Hz|[kKMGT]i?B|px|dpi|rpm|k|EUR|GBP|USD|CHF"
+)
 # Hyphenated to a word in small letters, or with a unit: 500-page, 250ml, 1500USD.
-_AMOUNT = re.compile(rf"\d+(?:[.,]\d+)*(?:-(?-i:[a-z]{{3,}})|-?(?:{_UNITS}))", re.IGNORECASE)
+_AMOUNT = re.compile(rf"\d+(?:[.,]\d+)*(?:-[a-z]{{3,}}|-?(?:{_UNITS}))")
 _NEAR_A_YEAR = re.compile(r"(?:mid|pre|post|early|late)-(?:1[6-9]|20)\d\d", re.IGNORECASE)
 _MARKS = re.compile(r"[\W_]+")
 

@@ -25,7 +25,7 @@ from tests.answer.test_generate import context_of
         ("Are pre-2019 leases exempt since mid-2024?", []),
         ("What was revenue in 1H23 and H2-2023?", []),
         ("Which host is 10.0.0.1?", ["10.0.0.1"]),
-        ("What is ERR-2001, and the part 4711X?", ["ERR-2001", "4711X"]),
+        ("What is ERR-2001, and the parts 4711X and 4711A?", ["ERR-2001", "4711X", "4711A"]),
     ],
 )
 def test_codes_of_a_question(question: str, codes: list[str]) -> None:

@@ -43,8 +43,8 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
     }
 
 
-def job_to_json(job: Job) -> dict[str, Any]:
-    """Return a job, how far it is, and what became of each file."""
+def job_to_json(job: Job, note: str = "") -> dict[str, Any]:
+    """Return a job, how far it is, what became of each file, and what else whoever uploaded should know."""
     fields = ("id", "corpus", "state", "created", "finished", "error", "done", "files_per_s", "left_s")
     files = [
         {
@@ -56,7 +56,12 @@ def job_to_json(job: Job) -> dict[str, Any]:
         }
         for file in job.files
     ]
-    return {**{field: getattr(job, field) for field in fields}, "total": len(files), "files": files}
+    return {
+        **{field: getattr(job, field) for field in fields},
+        "total": len(files),
+        "note": note,
+        "files": files,
+    }
 
 
 def document_to_json(info: DocumentInfo) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from rag.errors import NotFound
 from rag.memory.conversation import Conversations
 from rag.models.embed import Embedder, embedder_of, in_background, load_embedder
 from rag.pipeline import Pipeline
-from rag.recipe import recipe_of
+from rag.recipe import AUTO, recipe_of
 from rag.settings import Settings, load_settings
 from rag.stages import ModelSet
 from rag.store.catalog import Catalog
+from rag.store.jobs import Job
 from rag.types import Recipe
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ class Service:
 
         embedder = in_background(self.embedder, self.stopping)
         return Builder(self.catalog, embedder, self.settings, self.stopping)
+
+    def remark_on(self, job: Job) -> str:
+        """Say what whoever uploaded should know of a finished job; "" if nothing."""
+        from ingest.languages import remark_on_job
+
+        return remark_on_job(self.catalog, job) if self.settings.corpus.embedder == AUTO else ""
 
     @cached_property
     def parser(self) -> Parser:

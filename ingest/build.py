@@ -65,7 +65,7 @@ class Builder:
         self._stop = stop or threading.Event()
         self._recipe = recipe_of(settings, embedder.fingerprint)
         self._auto = settings.corpus.embedder == AUTO
-        self.remarks: list[str] = []  # what whoever ingests should know
+        self.remarks: list[str] = []  # on what was ingested last: what whoever did it should know
         self._makers: dict[str, PieceMaker] = {}  # by corpus, of the generation that was built last
         self._limits, self._parser = file_limits(settings), make_parser(settings)
 
@@ -81,6 +81,7 @@ class Builder:
             OtherEmbedder: if the corpus's embedding model is unavailable.
             StorageError: if the catalogue cannot be read or written now; what was yielded is in.
         """
+        self.remarks = []
         if create:
             self._catalog.create_corpus(corpus, self._recipe)
         self._serving(corpus)
@@ -91,6 +92,7 @@ class Builder:
 
         A version keeps its number, unless the corpus already has a newer one.
         """
+        self.remarks = []
         self._catalog.create_corpus(corpus, self._recipe)
         self._serving(corpus)
         yield from self._build(corpus, (self._prepare_portable(corpus, one) for one in documents))
@@ -176,7 +178,7 @@ class Builder:
 
     def _commit(self, corpus: str, group: list[_Prepared]) -> Iterator[Outcome]:
         """Embed a group and put each file in; the first group of a corpus may first choose its embedding model."""
-        if group and self._auto and self._chose(corpus, group):
+        if group and self._auto and not self.remarks and self._chose(corpus, group):
             for item in group:
                 yield from self._commit_again(corpus, item)
             return
@@ -195,7 +197,7 @@ class Builder:
         chosen, remark = choose_embedder(
             self._catalog, group[0].maker.generation, [item.loaded.text for item in group]
         )
-        if remark and remark not in self.remarks:
+        if remark:
             self.remarks.append(remark)
             log.info("%s", remark)
         return chosen

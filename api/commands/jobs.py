@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands.terminal import JsonOption, print_json, say
+from api.commands.terminal import JsonOption, note, print_json, say
 from api.render import job_to_json
 from api.service import opened
 from rag.store.jobs import Job
@@ -35,7 +35,8 @@ def list_jobs(
 def show_job(job: JobArgument, as_json: JsonOption = False) -> None:
     """Show how far a job is, and what became of each of its files."""
     with opened() as service:
-        _show(service.catalog.jobs.get(job), as_json)
+        found = service.catalog.jobs.get(job)
+        _show(found, as_json, service.remark_on(found))
 
 
 @jobs_app.command("cancel")
@@ -55,12 +56,14 @@ def retry_job(job: JobArgument, as_json: JsonOption = False) -> None:
         _show(service.jobs.retry(job), as_json)
 
 
-def _show(job: Job, as_json: bool) -> None:
+def _show(job: Job, as_json: bool, remark: str = "") -> None:
     if as_json:
-        return print_json(job_to_json(job))
+        return print_json(job_to_json(job, remark))
     say(_line(job))
     for file in job.files:
         say(f"  {file.state}  {file.name}" + (f": {file.error}" if file.error else ""))
+    if remark:
+        note(remark)
     return None
 
 

@@ -87,11 +87,14 @@ def import_(
 
     with _lines(file) as lines, opened() as service:
         documents = read_documents(lines, DEFAULT_LIMITS.max_characters, fail)
-        for outcome in service.builder().take(corpus, documents):
+        builder = service.builder()
+        for outcome in builder.take(corpus, documents):
             if outcome.state == "failed":
                 fail(None, f"{outcome.name}: {outcome.error}")
             else:
                 counts[outcome.state] = counts.get(outcome.state, 0) + 1
+        for remark in builder.remarks:
+            note(remark)
         service.pipeline.index(corpus).catch_up()
         service.pipeline.save_indexes()
     if as_json:

@@ -313,7 +313,9 @@ class Job(BaseModel):
     """A job: queued, running, completed, completed_with_errors, failed or cancelled.
 
     `done` of `total` files are finished. While it runs, `files_per_s` is the rate since the worker began, and `left_s`
-    the seconds that it will take yet at that rate; both are null until a file is done.
+    the seconds that it will take yet at that rate; both are null until a file is done. `note` is for a finished
+    job that is asked for by itself: which embedding model was chosen by the language of its files, or would suit them
+    better.
     """
 
     id: str
@@ -326,6 +328,7 @@ class Job(BaseModel):
     total: int
     files_per_s: float | None
     left_s: float | None
+    note: str
     files: list[JobFile]
 
 

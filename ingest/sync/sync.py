@@ -106,6 +106,7 @@ class Sync:
     ) -> dict[str, str]:
         sources = [found.sources[name] for name in (*plan.added, *plan.modified) if name in found.sources]
         failed: dict[str, str] = {}
+        self.remarks = []
         if not sources:
             return failed
         for outcome in self._builder().ingest(order.corpus, sources):

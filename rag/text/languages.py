@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 ENGLISH, NOT_ENGLISH = "en", "other"
 # Function words, question words among them; a word of several languages counts for each.
@@ -82,6 +82,9 @@ _SAMPLE = 5000
 _LEAST_SHARE = 0.15
 # Function words; fewer say nothing: "die casting" is not German.
 _LEAST_COUNTED = 2
+# Different ones of a long text: a list of countries has "de" and "it" again and again.
+_LEAST_DIFFERENT = 5
+_LONG = 100
 
 
 def function_words(language: str) -> list[str]:
@@ -97,12 +100,21 @@ def language_of(text: str) -> str:
         return NOT_ENGLISH
     counted = Counter(language for word in words for language in _LANGUAGES.get(word.replace("’", "'"), ()))
     ranked = counted.most_common(2)
-    if ranked and ranked[0][1] >= max(_LEAST_COUNTED, _LEAST_SHARE * len(words)):
+    if (
+        ranked
+        and ranked[0][1] >= max(_LEAST_COUNTED, _LEAST_SHARE * len(words))
+        and _is_prose(words, ranked[0][0])
+    ):
         # A tie with English, as of "in" and "was", decides nothing.
         tied = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
         return "" if tied and counted[ENGLISH] == ranked[0][1] else ranked[0][0]
     accented = sum(not word.isascii() for word in words)
     return NOT_ENGLISH if accented > max(1, len(words) / 5) else ""
+
+
+def _is_prose(words: Sequence[str], language: str) -> bool:
+    """Return whether a text has as many different function words of a language as prose of its length has."""
+    return len(words) < _LONG or len({*words} & {*function_words(language)}) >= _LEAST_DIFFERENT
 
 
 def is_continental(text: str) -> bool:

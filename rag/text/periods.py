@@ -1,4 +1,4 @@
-"""Quarters, years and days, however they are written."""
+"""Quarters, halves, years and days, however they are written."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ _QUARTER = re.compile(
     rf"\bQ([1-4])(?!\d)|\b([1-4])Q|\b(?:({'|'.join(_ORDINALS)})|([1-4])(?:st|nd|rd|th))[ -](?:fiscal )?quarter\b",
     re.IGNORECASE,
 )
-# 2023; FY23 and FY2023; 3Q23 and Q3'23.
+# Beside a year only: H2 is hydrogen too, and 2h two hours.
+_HALF = re.compile(
+    r"\bH([12])(?=(?:[ -]?(?:FY ?)?|,? of )'?\d\d)|(?<=\b(?:19|20)\d\d[ -])H([12])\b|\b([12])H(?=[ -]?'?\d\d)"
+    r"|\b(?:(first|second)|(1st|2nd))[ -]half\b",
+    re.IGNORECASE,
+)
+# 2023; FY23 and FY2023; 3Q23 and Q3'23; 1H23 and H1'23.
 _YEAR = re.compile(
-    r"(?:\bFY ?'?|\b[1-4]Q|\b)((?:19|20)\d\d)(?!\d)"
-    r"|(?:\bFY ?'?|(?<=\b[1-4]Q)'?|(?<=\bQ[1-4])'|(?<=\bQ[1-4] )')(\d\d)\b",
+    r"(?:\bFY ?'?|\b[1-4][QH]|\b)((?:19|20)\d\d)(?!\d)"
+    r"|(?:\bFY ?'?|(?<=\b[1-4][QH])'?|(?<=\b[QH][1-4])'|(?<=\b[QH][1-4] )')(\d\d)\b",
     re.IGNORECASE,
 )
 # With spaces for the hyphens of a file's name.
@@ -31,7 +37,10 @@ _DATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A quarter, a year or a day at a place in a text; `name` is the same however it is written: Q3, 2023, 09-30."""
+    """A quarter, a half, a year or a day at a place in a text.
+
+    `name` is the same however it is written: Q3, H1, 2023, 09-30.
+    """
 
     start: int
     end: int
@@ -42,9 +51,9 @@ def periods_in(text: str) -> list[Period]:
     """Return the periods that a text names, by kind.
 
     "Q3 2023", "third quarter of 2023", "3Q23" and "FY23 Q3" name Q3 and 2023; "September 30, 2023" and "2023-09-30"
-    name 09-30 and 2023.
+    name 09-30 and 2023; "1H23" names H1 and 2023.
     """
-    return [*_days(text), *_quarters(text), *_years(text)]
+    return [*_days(text), *_quarters(text), *_halves(text), *_years(text)]
 
 
 def _days(text: str) -> Iterator[Period]:
@@ -61,6 +70,12 @@ def _quarters(text: str) -> Iterator[Period]:
         if number in _ORDINALS:
             number = str(_ORDINALS.index(number) + 1)
         yield Period(*found.span(), f"Q{number}")
+
+
+def _halves(text: str) -> Iterator[Period]:
+    for found in _HALF.finditer(text):
+        number = next(filter(None, found.groups())).lower()
+        yield Period(*found.span(), "H1" if number in ("1", "first", "1st") else "H2")
 
 
 def _years(text: str) -> Iterator[Period]:

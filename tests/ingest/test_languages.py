@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingest.build import Builder
+from ingest.languages import remark_on_job
 from ingest.source import Source
 from rag.models.embed import Embedder
 from rag.models.multilingual.prepare import FINGERPRINT, is_available
@@ -13,6 +14,8 @@ from rag.recipe import MULTILINGUAL, TRUNK, not_in_force, recipe_after, recipe_o
 from rag.settings import Settings
 from rag.stages import ModelSet
 from rag.store.catalog import Catalog
+from rag.store.jobs import JobFile, Upload
+from rag.text.languages import language_of
 from rag.types import Recipe
 
 CORPUS = "haus"
@@ -61,8 +64,48 @@ def test_a_choice_of_the_settings_stands(catalog: Catalog, embedder: Embedder) -
 def test_a_corpus_that_has_documents_keeps_its_model(catalog: Catalog, embedder: Embedder) -> None:
     ingested(catalog, embedder, ENGLISH)
     builder, recipe = ingested(catalog, embedder, GERMAN)
+    [remark] = builder.remarks
 
-    assert (recipe.model, builder.remarks) == (TRUNK, [])
+    assert recipe.model == TRUNK
+    assert "`ibid generations build --corpus haus --embedder multilingual`" in remark
+    assert ("pip install" in remark) != is_available()
+    assert list(builder.ingest(CORPUS, [Source("b.txt", ENGLISH.encode)]))
+    assert builder.remarks == []
+
+
+def test_a_corpus_that_was_emptied_chooses_again(catalog: Catalog, embedder: Embedder) -> None:
+    ingested(catalog, embedder, ENGLISH)
+    catalog.documents.delete(CORPUS, [f"{len(ENGLISH)}.txt"])
+    _, recipe = ingested(catalog, embedder, GERMAN)
+
+    assert recipe.model == (MULTILINGUAL if is_available() else TRUNK)
+
+
+def test_a_finished_job_says_what_was_chosen(catalog: Catalog, embedder: Embedder) -> None:
+    builder = Builder(catalog, embedder, Settings(home=Path()))
+
+    def remark(name: str, text: str) -> str:
+        queue, upload = catalog.jobs, Upload(name, text.encode(), {})
+        job = queue.get(
+            queue.submit(CORPUS, [upload], recipe_of(Settings(home=Path()), embedder.fingerprint))
+        )
+        for outcome in builder.ingest(CORPUS, [Source(name, text.encode)]):
+            queue.record(job.id, JobFile(outcome.name, outcome.state, None))
+        assert remark_on_job(catalog, queue.get(job.id)) == ""  # not finished
+        queue.finish(job.id, None)
+        return remark_on_job(catalog, queue.get(job.id))
+
+    chosen = remark("a.txt", GERMAN)
+    assert chosen == builder.remarks[0]
+    again = remark("b.txt", GERMAN + GERMAN)
+    # The choice is said once; what to do about the English model, each time.
+    assert again == ("" if is_available() else chosen)
+    assert remark("c.txt", ENGLISH) == ""
+
+
+def test_a_list_of_country_codes_is_no_language() -> None:
+    rows = "ACME-17, de, 4.5, Graz\nBORIN-2, la, 7.1, Oslo\nOSKEL-9, de, 3.3, Turin\n"
+    assert language_of("id, country, weight, city\n" + rows * 20) == ""
 
 
 @pytest.mark.parametrize(("chosen", "kept"), [("auto", MULTILINGUAL), (TRUNK, TRUNK)])

@@ -23,7 +23,8 @@ def list_jobs(service: Serving, limit: Annotated[int, Query(ge=1, le=1000)] = 10
 @router.get("/{job}", response_model=schemas.Job)
 def get_job(service: Serving, job: str) -> dict[str, Any]:
     """Return a job's progress and what became of each file."""
-    return job_to_json(service.catalog.jobs.get(job))
+    found = service.catalog.jobs.get(job)
+    return job_to_json(found, service.remark_on(found))
 
 
 @router.post("/{job}/cancel", response_model=schemas.Job)

@@ -22,7 +22,7 @@ from rag.recipe import MULTILINGUAL
 
 HIDDEN, LAYERS, INNER, POSITIONS = 32, 1, 64, 24
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "\u2581the", "\u2581", "t", "e", "a", "\u2581tea", "ß", ":"]
-with_extra = pytest.mark.skipif(
+needs_extra = pytest.mark.skipif(
     not is_available(), reason="the extra is not installed: pip install 'ibid[multilingual]'"
 )
 
@@ -142,7 +142,7 @@ ASKED = {
 }
 
 
-@with_extra
+@needs_extra
 def test_questions_find_their_answer_across_languages(multilingual: MultilingualEmbedder) -> None:
     told = multilingual.encode(TOLD)
     for question, answer in ASKED.items():
@@ -152,7 +152,7 @@ def test_questions_find_their_answer_across_languages(multilingual: Multilingual
     assert (told @ told.T)[~np.eye(len(TOLD), dtype=bool)].max() < 0.5
 
 
-@with_extra
+@needs_extra
 def test_vectors_depend_on_the_text_alone(multilingual: MultilingualEmbedder) -> None:
     together = multilingual.encode(TOLD)
 
@@ -162,7 +162,7 @@ def test_vectors_depend_on_the_text_alone(multilingual: MultilingualEmbedder) ->
     assert not np.allclose(together[0], embed_question(multilingual, TOLD[0]))
 
 
-@with_extra
+@needs_extra
 def test_token_vectors_lie_on_their_words(multilingual: MultilingualEmbedder) -> None:
     text = "Die Kanne 🦩 wiegt\n viel. " * 200
     (tokens,) = multilingual.encode_tokens([text])
@@ -173,7 +173,7 @@ def test_token_vectors_lie_on_their_words(multilingual: MultilingualEmbedder) ->
     assert multilingual.encode_tokens([""])[0].vectors.shape == (0, multilingual.dimension)
 
 
-@with_extra
+@needs_extra
 def test_meaning_weighs_more_than_with_the_trunk(multilingual: MultilingualEmbedder) -> None:
     assert dense_weight_of(multilingual) == 0.85
     assert dense_weight_of(load_embedder(threads=1)) == 0.5

@@ -6,9 +6,6 @@ of the weights, keep the blob's own blocks of 4 bits; the products are quantised
 
 from __future__ import annotations
 
-import logging
-import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +13,12 @@ import numpy as np
 import onnx
 import torch
 from onnx import helper, numpy_helper
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from rag.errors import ModelError
+from rag.models.export import LastHiddenState, export_network, quantise
 from rag.models.multilingual.blob import BLOCK_SIZE, Blob
 
 # What the tokenizer's normaliser (SentencePiece's nmt_nfkc) does beyond NFKC. The blob's table differs from these
@@ -66,36 +63,16 @@ def export(blob: Blob, path: Path) -> None:
     """Export the network to `path`: `hidden` from `input_ids` and `attention_mask`; it appears whole or not at all."""
     encoder = _network(blob)
     encoder.embeddings.word_embeddings = torch.nn.Embedding(_STAND_IN, blob.sizes["hidden"])
-    with tempfile.TemporaryDirectory(dir=path.parent) as scratch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracer warnings about shapes that dynamic_axes leaves open
-        exact, quantised = Path(scratch) / "exact.onnx", Path(scratch) / path.name
-        example = torch.ones(2, 16, dtype=torch.long)
-        torch.onnx.export(
-            _LastHiddenState(encoder).eval(),
-            (example, example),
-            str(exact),
-            input_names=["input_ids", "attention_mask"],
-            output_names=["hidden"],
-            dynamic_axes={n: {0: "batch", 1: "tokens"} for n in ("input_ids", "attention_mask", "hidden")},
-            opset_version=17,
-            dynamo=False,
-        )
-        _quantise(exact, quantised)
-        network = onnx.load(str(quantised))
+
+    def quantised_by(exact: Path, target: Path) -> None:
+        # The word embeddings stay as they are, to be replaced by the blob's
+        options = {"DefaultTensorType": onnx.TensorProto.FLOAT}
+        quantise(exact, target, op_types_to_quantize=["MatMul"], extra_options=options)
+        network = onnx.load(str(target))
         _put_word_embeddings(network, blob)
-        onnx.save(network, str(quantised))
-        quantised.replace(path)
+        onnx.save(network, str(target))
 
-
-class _LastHiddenState(torch.nn.Module):
-    def __init__(self, encoder: Any) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        output = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
-        hidden: Tensor = output.last_hidden_state
-        return hidden
+    export_network(LastHiddenState(encoder), ["input_ids", "attention_mask"], path, quantised_by)
 
 
 def _network(blob: Blob) -> Any:
@@ -142,24 +119,6 @@ def _names(layers: int) -> dict[str, str]:
             names[f"encoder.layer.{layer}.{long}.weight"] = f"l{layer}.{short}.w"
             names[f"encoder.layer.{layer}.{long}.bias"] = f"l{layer}.{short}.b"
     return names
-
-
-def _quantise(exact: Path, target: Path) -> None:
-    log = logging.getLogger()
-    level, handlers = log.level, list(log.handlers)
-    try:
-        log.setLevel(logging.ERROR)  # it advises a pre-processing that changes nothing here
-        quantize_dynamic(
-            str(exact),
-            str(target),
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=["MatMul"],
-            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-        )
-    finally:
-        log.setLevel(level)
-        log.handlers[:] = handlers
 
 
 def _put_word_embeddings(network: Any, blob: Blob) -> None:

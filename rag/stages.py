@@ -23,6 +23,7 @@ from rag.assemble import Assembler, Limits
 from rag.models.compress import Compressed, Compressor, load_compressor
 from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
 from rag.models.embed import Embedder, MultilingualEmbedder, dense_weight_of, embed_question, embedder_of
+from rag.models.evidence import load_evidence_model
 from rag.models.judge import load_judge
 from rag.models.pack import PACKAGED
 from rag.models.reader import load_reader
@@ -237,7 +238,10 @@ def load_generator(settings: Settings, embedder: Embedder) -> Generator:
     """Return what writes the answers."""
     answer, threads = settings.answer, settings.service.encoder_threads
     reader = None if answer.reader == "none" else load_reader(answer.reader, threads=threads)
-    extractive = Extractive(embedder, reader, sentences=answer.answer_sentences, words=answer.answer_words)
+    evidence = load_evidence_model(threads=threads)
+    extractive = Extractive(
+        embedder, evidence, reader, sentences=answer.answer_sentences, words=answer.answer_words
+    )
     if settings.writer.generator == "extractive":
         return extractive
     judge = load_judge(answer.judge, threads=threads)

@@ -1,8 +1,8 @@
 """Fit the weights of the extractive answer: `python -m training.answers`, about four minutes on two cores.
 
-Two logistic regressions over the five hits of the real `search`, written to `rag/pack/answers.json`: which sentence
-answers, and whether the answer is right (both in rag/answer/relevance.py), the latter with and without the reader. Only
-data whose licence allows shipping weights is used; half of Natural Questions is held out for measuring. Confidence is
+Logistic regressions over the five hits of the real `search`, written to `rag/pack/answers.json`: which sentence
+answers, and whether the answer is right (both in rag/answer/relevance.py), the latter with and without the reader; all
+of them for sentences that the evidence model reads, and for those that it does not. Only data whose licence allows shipping weights is used; half of Natural Questions is held out for measuring. Confidence is
 fitted on data that the reader was not trained on, since the reader is overconfident on its training data. A sentence
 counts as answering if it contains the expected words, which is lenient, so the figures are for comparison, not
 quotation.
@@ -23,7 +23,9 @@ from eval.datasets import held_back, records
 from eval.trial import CORPUS, commit, shared_embedder, text_sources, trial
 from rag.answer import relevance
 from rag.answer.extractive import choose_sentences
-from rag.answer.relevance import Weighed, sentence_features, sentences_of
+from rag.answer.relevance import Weighed
+from rag.answer.sentences import answering_sentences
+from rag.models.evidence import load_evidence_model
 from rag.models.reader import load_reader
 from rag.models.trunk import trunk_fingerprint
 from rag.recipe import TRUNK
@@ -56,25 +58,41 @@ class Asked:
 def main() -> None:
     """Collect, fit, report and write."""
     passages = list(_ask(*_passages(), among_passages=True))
-    sentence = _fit_sentences([*_ask(*_articles("squad-train")), *passages])
-    asked = [_reweigh(one, sentence) for one in (*_ask(*_articles("squad-dev")), *passages)]
-    right = np.array([_is_right(one) for one in asked])
-    rows = _read_features(asked)  # the last feature is the reader's
+    learnt, tried = list(_ask(*_articles("squad-train"))), [*_ask(*_articles("squad-dev")), *passages]
     pack = {
-        "sentence": _stated(relevance.SENTENCE_FEATURES, sentence),
-        "confidence": _stated(relevance.CONFIDENCE_FEATURES, _fit_confidence(rows[:, :-1], right)),
-        "confidence, read": _stated(relevance.READ_CONFIDENCE_FEATURES, _fit_confidence(rows, right)),
-        "made": {
-            "data": LICENCES,
-            "seed": SEED,
-            "commit": commit(),
-            "trunk": trunk_fingerprint(),
-            "unread": _figures(asked, rows[:, :-1], right),
-            "read": _figures(asked, rows, right),
-        },
+        "read": _fitted([*learnt, *passages], tried, relevance.READ_FEATURES),
+        "unread": _fitted([*learnt, *passages], tried, relevance.UNREAD_FEATURES),
+        "made": {"data": LICENCES, "seed": SEED, "commit": commit(), "trunk": trunk_fingerprint()},
     }
     relevance.ANSWERS_FILE.write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(pack, indent=1))
+
+
+def _fitted(learnt: Sequence[Asked], tried: Sequence[Asked], names: Sequence[str]) -> dict[str, object]:
+    """Fit the sentences' weights on the first questions and the confidence on the second.
+
+    Args:
+        names: of the sentences' features.
+    """
+    columns = slice(0, len(names)) if tuple(names) == relevance.READ_FEATURES else slice(-len(names), None)
+    learnt, tried = ([_only(one, columns) for one in asked] for asked in (learnt, tried))
+    sentence = _fit_sentences(learnt)
+    asked = [_reweigh(one, sentence) for one in tried]
+    right = np.array([_is_right(one) for one in asked])
+    rows = _confidence_features(asked)  # the last feature is the reader's
+    known = (*names[:2], *relevance.CONFIDENCE_FEATURES)
+    return {
+        "sentence": _stated(names, sentence),
+        "confidence": _stated(known[:-1], _fit_confidence(rows[:, :-1], right)),
+        "confidence with a reader": _stated(known, _fit_confidence(rows, right)),
+        "figures": _figures(asked, rows[:, :-1], right),
+        "figures with a reader": _figures(asked, rows, right),
+    }
+
+
+def _only(one: Asked, columns: slice) -> Asked:
+    """Return a question with some of its sentences' features."""
+    return replace(one, weighed=[replace(each, features=each.features[columns]) for each in one.weighed])
 
 
 def _articles(part: str) -> tuple[dict[str, str], list[tuple[str, list[str], bool]]]:
@@ -110,14 +128,20 @@ def _question(entry: dict[str, object]) -> tuple[str, list[str], bool]:
 def _ask(
     texts: dict[str, str], questions: Sequence[tuple[str, list[str], bool]], *, among_passages: bool = False
 ) -> Iterator[Asked]:
+    evidence = load_evidence_model()
     with trial(text_sources(texts), {"compressor": "none", "reader": "none"}) as made:
         embedder = shared_embedder(TRUNK)
         for question, answers, answerable in questions:
             hits = made.pipeline.search(CORPUS, question).hits
             pieces = [Evidence(label, hit, 0) for label, hit in enumerate(hits, 1)]
-            sentences = [sentence for piece in pieces for sentence in sentences_of(piece)]
-            if sentences:
-                features = sentence_features(question, sentences, embedder)
+            if sentences := answering_sentences(pieces):
+                features = np.concatenate(
+                    [
+                        relevance.read_features(question, sentences, evidence),
+                        relevance.unread_features(question, sentences, embedder),
+                    ],
+                    axis=1,
+                )
                 wanted = [" ".join(answer.casefold().split()) for answer in answers] if answerable else []
                 held = [any(w in " ".join(s.text.casefold().split()) for w in wanted) for s in sentences]
                 weighed = [Weighed(s, row, 0.0) for s, row in zip(sentences, features, strict=True)]
@@ -137,8 +161,8 @@ def _reweigh(one: Asked, model: LogisticRegression) -> Asked:
     return replace(one, weighed=weighed)
 
 
-def _read_features(asked: Sequence[Asked]) -> np.ndarray:
-    """Return (n_questions, len(READ_CONFIDENCE_FEATURES)), after reading the best sentence's evidence for each."""
+def _confidence_features(asked: Sequence[Asked]) -> np.ndarray:
+    """Return (n_questions, 2 + len(CONFIDENCE_FEATURES)), after reading the best sentence's evidence for each."""
     reader, rows = load_reader(), []
     for one in asked:
         best = max(one.weighed, key=lambda w: w.log_odds).sentence

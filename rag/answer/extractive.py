@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from rag.answer.codes import absent_codes
 from rag.answer.generator import OnPart, ignored
-from rag.answer.relevance import Sentence, Weighed, confidence, largest_maxsim, sentences_of, weigh_sentences
+from rag.answer.relevance import Weighed, confidence, largest_maxsim, weigh_sentences
+from rag.answer.sentences import Sentence, sentences_of
 from rag.answer.strategy import SUMMARY, asks_for_overview
 from rag.models.embed import Embedder
+from rag.models.evidence import EvidenceModel
 from rag.models.reader import Reader, Reading
 from rag.text.names import place_of
 from rag.text.tables import Row, original_span, spelled_hit, spelled_row
@@ -18,7 +20,7 @@ from rag.text.words import question_terms, text_terms
 from rag.types import Citation, Context, Draft
 
 # A sentence joins the answer if its log-odds are less than this below the best one's.
-NEAR_BEST = 0.9
+NEAR_BEST = 1.2
 # Confidence in the summary of a document that the question names.
 NAMED = 0.9
 # A span leads the answer from this probability on; see eval.reading.short_answers.
@@ -48,20 +50,28 @@ class Extractive:
     writes = False
 
     def __init__(
-        self, embedder: Embedder, reader: Reader | None = None, *, sentences: int = 3, words: int = 120
+        self,
+        embedder: Embedder,
+        evidence: EvidenceModel,
+        reader: Reader | None = None,
+        *,
+        sentences: int = 3,
+        words: int = 120,
     ) -> None:
-        self._embedder, self._reader = embedder, reader
+        self._embedder, self._evidence, self._reader = embedder, evidence, reader
         self._most_sentences, self._most_words = sentences, words
 
     def over(self, embedder: Embedder) -> Extractive:
         """Return the same generator with another embedding model."""
-        return Extractive(embedder, self._reader, sentences=self._most_sentences, words=self._most_words)
+        return Extractive(
+            embedder, self._evidence, self._reader, sentences=self._most_sentences, words=self._most_words
+        )
 
     def count_tokens(self, text: str) -> int:
         return len(self._embedder.token_offsets(text))
 
     def generate(self, context: Context, on_part: OnPart = ignored) -> Draft:
-        weighed = weigh_sentences(context, self._embedder)
+        weighed = weigh_sentences(context, self._embedder, self._evidence)
         if not weighed:
             return Draft("", (), 0.0, _why_nothing(context))
         nearest = largest_maxsim(context.question, context.evidence, self._embedder)

@@ -1,10 +1,9 @@
 """Weigh the sentences of a context: how likely does each answer the question, and is the answer right?
 
-Two logistic regressions, fitted by `python -m training.answers` and kept in `rag/pack/answers.json`: one over five
-numbers of a sentence, one over four numbers of the evidence as a whole, and a fifth if there is a reader. The reader
-takes
-no part in choosing sentences: doing so helped on Natural Questions and SQuAD, which resemble its training data, but
-cost more on the handbook's paraphrased questions.
+English is judged by the evidence model, which reads every sentence among its neighbours; other languages, which it does
+not know, by five numbers of words and vectors. Over these and the score of a sentence's hit, logistic regressions are
+fitted by `python -m training.answers` and kept in `rag/pack/answers.json`, as are those of the confidence, with and
+without a reader.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,17 +20,19 @@ from typing import Any
 
 import numpy as np
 
+from rag.answer.sentences import Sentence, answering_sentences, passages_of
 from rag.errors import ModelError
-from rag.models.embed import Embedder, maxsim, unit
-from rag.text.injection import sign_of_injection
-from rag.text.tables import Row, is_row, is_rule, rows_of, split_units
+from rag.models.embed import Embedder, MultilingualEmbedder, maxsim, unit
+from rag.models.evidence import EvidenceModel
 from rag.text.words import question_terms, text_terms
-from rag.types import Chunk, Context, Evidence
+from rag.types import Context, Evidence
 
 ANSWERS_FILE = Path(__file__).parents[1] / "pack" / "answers.json"
-SENTENCE_FEATURES = ("cosine", "coverage", "kind", "news", "hit score")
-CONFIDENCE_FEATURES = ("cosine", "coverage", "spread", "maxsim")
-READ_CONFIDENCE_FEATURES = (*CONFIDENCE_FEATURES, "here")
+# Of a sentence that was read, and of one that was not; the first two also tell how sure an answer is.
+READ_FEATURES = ("evidence", "hit score")
+UNREAD_FEATURES = ("cosine", "coverage", "kind", "news", "hit score")
+# Of an answer, after two features of its best sentence; "here" only if there is a reader.
+CONFIDENCE_FEATURES = ("spread", "maxsim", "here")
 # Log-odds of one in ten thousand; a reader's probabilities beyond that were not measured.
 _MOST_SURE = 9.2
 # Most terms of a sentence that count as news.
@@ -41,10 +42,6 @@ MOST_ENCODED = 10
 # Weight of a word in the heading or table header above a sentence.
 ABOVE_WEIGHT = 0.5
 
-_HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
-_SAYS_NOTHING = re.compile(r"\s*(#{1,6}\s.*|\|[\s:|-]+\|?\s*|```.*|~~~.*|[-=_*]{3,}\s*|\W*)", re.DOTALL)
-# A bullet, a number, a cell's edge.
-_DECORATION = re.compile(r"[\s>|]*(?:(?:[-*+•–]|\d{1,3}[.)]) +)?")
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
 # What a question of this form asks for, as a pattern that matches its answer.
@@ -56,55 +53,52 @@ _KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
-    """A sentence of the evidence: its span in the document, without bullets and cell edges."""
-
-    evidence: Evidence
-    start: int
-    end: int
-    text: str
-    above: str  # the heading and table header above it, and the document's name
-    row: Row | None = None  # if it is a row of a table
-
-    @property
-    def spelled(self) -> str:
-        """Its text as models read it: a row with the names of its columns."""
-        return self.row.spelled if self.row else self.text
-
-
-@dataclass(frozen=True, slots=True)
 class Weighed:
-    """A sentence with its features (len(SENTENCE_FEATURES),) and its log-odds of answering the question."""
+    """A sentence with its features (len(READ_FEATURES),) or (len(UNREAD_FEATURES),) and its log-odds of answering."""
 
     sentence: Sentence
     features: np.ndarray
     log_odds: float
 
+    @property
+    def read(self) -> bool:
+        """Whether the evidence model has read it."""
+        return len(self.features) == len(READ_FEATURES)
 
-def weigh_sentences(context: Context, embedder: Embedder) -> list[Weighed]:
+
+def weigh_sentences(context: Context, embedder: Embedder, evidence: EvidenceModel) -> list[Weighed]:
     """Return every sentence of the evidence that can answer, weighed, in reading order.
 
-    Sentences that address a model and questions cannot answer.
+    Raises:
+        ModelError: if the weights were fitted to other features.
     """
-    sentences = [
-        sentence
-        for evidence in context.evidence
-        for sentence in sentences_of(evidence)
-        if not sentence.text.endswith("?") and not sign_of_injection(sentence.text, strong=True)
-    ]
+    sentences = answering_sentences(context.evidence)
     if not sentences:
         return []
-    features = sentence_features(context.question, sentences, embedder)
-    pack = answers_pack()["sentence"]
-    log_odds = features @ np.array(pack["weights"]) + pack["bias"]  # (n_sentences,)
+    if isinstance(embedder, MultilingualEmbedder):
+        features, part = unread_features(context.question, sentences, embedder), "unread"
+    else:
+        features, part = read_features(context.question, sentences, evidence), "read"
+    weights = _fitted(part, "sentence", READ_FEATURES if part == "read" else UNREAD_FEATURES)
+    log_odds = features @ np.array(weights["weights"]) + weights["bias"]  # (n_sentences,)
     return [
         Weighed(sentence, row, float(odds))
         for sentence, row, odds in zip(sentences, features, log_odds, strict=True)
     ]
 
 
-def sentence_features(question: str, sentences: Sequence[Sentence], embedder: Embedder) -> np.ndarray:
-    """Return (n_sentences, len(SENTENCE_FEATURES)) float64.
+def read_features(question: str, sentences: Sequence[Sentence], evidence: EvidenceModel) -> np.ndarray:
+    """Return (n_sentences, len(READ_FEATURES)) float64: the log-odds of the evidence model, and the score of the hit.
+
+    Args:
+        sentences: of each hit in order.
+    """
+    scores = np.concatenate(evidence.scores(question, passages_of(sentences)))
+    return np.stack([scores, [one.evidence.hit.score for one in sentences]], axis=1)
+
+
+def unread_features(question: str, sentences: Sequence[Sentence], embedder: Embedder) -> np.ndarray:
+    """Return (n_sentences, len(UNREAD_FEATURES)) float64.
 
     cosine: between the sentence and the question, each encoded alone; only for the MOST_ENCODED that score best by
         coverage and hit score, while the others get the lowest cosine among those.
@@ -124,41 +118,6 @@ def sentence_features(question: str, sentences: Sequence[Sentence], embedder: Em
     coverages = _coverages(question, sentences)
     cosines = _cosines(question, sentences, coverages + scores, embedder)
     return np.stack([cosines, coverages, kinds, news, scores], axis=1)
-
-
-def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
-    """Yield the sentences of a piece of evidence that state something, not headings and table rules."""
-    hit = evidence.hit
-    rows = {row.start: row for row in rows_of(hit)}
-    for start, end in split_units(hit.text):
-        begin = hit.start + start
-        text = hit.text[start:end]
-        if is_row(text):
-            row = next((row for at, row in rows.items() if begin <= at < hit.start + end), None)
-            if row is not None:
-                words = hit.text[row.start - hit.start : row.end - hit.start]
-                yield Sentence(evidence, row.start, row.end, words, _above(hit.chunk, row.start), row)
-            continue
-        if _SAYS_NOTHING.fullmatch(text):
-            continue
-        decoration = _DECORATION.match(text)
-        begin += decoration.end() if decoration else 0
-        text = hit.text[begin - hit.start : end].rstrip(" \t\r\n|")
-        if text:
-            yield Sentence(evidence, begin, begin + len(text), text, _above(hit.chunk, begin))
-
-
-@cache
-def answers_pack() -> dict[str, Any]:
-    """Return the fitted weights (see `training/answers.py`).
-
-    Raises:
-        ModelError: if they were fitted to other features.
-    """
-    pack: dict[str, Any] = json.loads(ANSWERS_FILE.read_text(encoding="utf-8"))
-    if tuple(pack.get("sentence", {}).get("features", ())) != SENTENCE_FEATURES:
-        raise ModelError(f"{ANSWERS_FILE} was fitted to other features; run `python -m training.answers`.")
-    return pack
 
 
 def _cosines(
@@ -192,20 +151,6 @@ def _coverages(question: str, sentences: Sequence[Sentence]) -> np.ndarray:
     return np.array(held) / total
 
 
-def _above(chunk: Chunk, offset: int) -> str:
-    """Return the last heading and the table header above an offset of the document, with the chunk's context."""
-    heading, header = "", ""
-    lines = chunk.text[: max(0, offset - chunk.start)].splitlines()
-    for line, following in zip(lines, [*lines[1:], ""], strict=False):
-        if match := _HEADING.match(line):
-            heading, header = match.group(1), ""
-        elif is_rule(following):
-            header = line
-        elif not line.lstrip().startswith("|"):
-            header = ""
-    return "\n".join([chunk.label or chunk.document, chunk.context, heading, header])
-
-
 def largest_maxsim(question: str, evidence: Sequence[Evidence], embedder: Embedder) -> float:
     """Return the largest MaxSim of the question to a chunk of the evidence, as reranking found it.
 
@@ -221,9 +166,9 @@ def largest_maxsim(question: str, evidence: Sequence[Evidence], embedder: Embedd
 
 
 def confidence_features(weighed: Sequence[Weighed], nearest: float, here: float | None = None) -> np.ndarray:
-    """Return (len(READ_CONFIDENCE_FEATURES),) or, without `here`, (len(CONFIDENCE_FEATURES),) float64.
+    """Return (2 + len(CONFIDENCE_FEATURES),) or, without `here`, one fewer, float64.
 
-    The features are cosine and coverage of the best sentence; the lead of its log-odds over the median sentence's;
+    The features are the first two of the best sentence; the lead of its log-odds over the median sentence's;
     `nearest`; and the log-odds of `here`.
 
     Args:
@@ -245,16 +190,30 @@ def confidence(weighed: Sequence[Weighed], nearest: float, here: float | None = 
     Raises:
         ModelError: if the weights were fitted to other features.
     """
-    pack = answers_pack().get("confidence" if here is None else "confidence, read", {})
-    if tuple(pack.get("features", ())) != (CONFIDENCE_FEATURES if here is None else READ_CONFIDENCE_FEATURES):
-        raise ModelError(
-            "rag/pack/answers.json was fitted to other features; run `python -m training.answers`."
-        )
+    part, own = ("read", READ_FEATURES) if weighed[0].read else ("unread", UNREAD_FEATURES)
+    if here is None:
+        weights = _fitted(part, "confidence", (*own[:2], *CONFIDENCE_FEATURES[:-1]))
+    else:
+        weights = _fitted(part, "confidence with a reader", (*own[:2], *CONFIDENCE_FEATURES))
     features = confidence_features(weighed, nearest, here)
-    return 1 / (1 + math.exp(-float(features @ np.array(pack["weights"]) + pack["bias"])))
+    return 1 / (1 + math.exp(-float(features @ np.array(weights["weights"]) + weights["bias"])))
 
 
 def _bounded_log_odds(probability: float) -> float:
     if not 0 < probability < 1:
         return math.copysign(_MOST_SURE, probability - 0.5)
     return max(-_MOST_SURE, min(_MOST_SURE, math.log(probability / (1 - probability))))
+
+
+def _fitted(part: str, of: str, features: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = answers_pack().get(part, {}).get(of, {})
+    if tuple(found.get("features", ())) != tuple(features):
+        raise ModelError(f"{ANSWERS_FILE} was fitted to other features; run `python -m training.answers`.")
+    return found
+
+
+@cache
+def answers_pack() -> dict[str, Any]:
+    """Return the fitted weights, made by `training/answers.py`."""
+    pack: dict[str, Any] = json.loads(ANSWERS_FILE.read_text(encoding="utf-8"))
+    return pack

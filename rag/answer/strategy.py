@@ -18,7 +18,7 @@ import numpy as np
 
 from rag.answer import overview
 from rag.answer.prompts import fenced
-from rag.answer.relevance import sentences_of
+from rag.answer.sentences import sentences_of
 from rag.models.embed import Embedder, unit
 from rag.store.catalog import Catalog
 from rag.store.chunks import embedding_key

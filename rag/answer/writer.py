@@ -16,7 +16,7 @@ import numpy as np
 from rag.answer.extractive import Extractive
 from rag.answer.generator import LanguageModel, OnPart, ignored
 from rag.answer.prompts import MEMORY_TEMPLATE, SUMMARIZE, unfenced
-from rag.answer.relevance import sentences_of
+from rag.answer.sentences import sentences_of
 from rag.errors import ModelError
 from rag.models.embed import Embedder
 from rag.models.judge import Judge

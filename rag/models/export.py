@@ -32,6 +32,8 @@ LORA: dict[str, Any] = {  # settings of every adapter in the pack
     "target_modules": ["query", "key", "value", "dense"],
     "exclude_modules": ["pooler.dense"],
 }
+# Jobs whose weights are those of the whole encoder, its embeddings excepted, not an adapter's.
+WHOLE = ("evidence",)
 # The inputs of the feed-forward products, above all the second, have outliers, which suffer from one scale for a whole
 # text. Quantising them finely reduces the reader's distance from float32 to a sixth, for 1.3 times the time.
 _SECOND = r"layer\.\d+/output/dense/MatMul$"
@@ -39,6 +41,7 @@ _BOTH = rf"{_SECOND}|intermediate/dense/MatMul$"
 # Job -> names of products
 FINELY = {
     "reranker": _SECOND,
+    "evidence": _BOTH,
     "reader": _BOTH,
     "compressor": _BOTH,
     "judge": _BOTH,
@@ -72,14 +75,17 @@ def export_adapted(job: str, weights: Path, path: Path) -> None:
         ModelError: if the weights are not those of the job's network.
     """
     inputs = ["input_ids", "attention_mask", "token_type_ids"]
-    export_network(_adapted_network(job, weights), inputs, path, partial(quantise, finely=FINELY[job]))
+    if job == "evidence":
+        inputs += ["placed", "units", "owners"]
+    export_network(adapted_network(job, weights), inputs, path, partial(quantise, finely=FINELY[job]))
 
 
-def _adapted_network(job: str, weights: Path) -> Any:
-    """Return the network of a job (torch), its adapter merged into the trunk.
+def adapted_network(job: str, weights: Path) -> Any:
+    """Return the network of a job (torch) over the trunk.
 
     Args:
-        weights: a safetensors file of a LoRA, named as by peft after `encoder.`, and the head's weights.
+        weights: a safetensors file of the head's weights and, after `encoder.`, of a LoRA, named as by peft, or of the
+            whole encoder but its embeddings.
 
     Raises:
         ModelError: if the weights are not those of the job's network.
@@ -88,6 +94,8 @@ def _adapted_network(job: str, weights: Path) -> Any:
         tensors = {name: tensor.float() for name, tensor in load_file(str(weights)).items()}
     except Exception as error:  # safetensors raises a type that it does not export
         raise ModelError(f"{weights} is not a safetensors file ({error}); restore it.") from error
+    if job in WHOLE:
+        return _whole_network(job, weights, tensors)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft uses a deprecated name of transformers
         encoder = get_peft_model(_encoder(), LoraConfig(**LORA))
@@ -98,12 +106,31 @@ def _adapted_network(job: str, weights: Path) -> Any:
         **{f"encoder.{n}": t.shape for n, t in get_peft_model_state_dict(encoder).items()},
         **{n: t.shape for n, t in network.state_dict().items() if not n.startswith("encoder.")},
     }
-    if shapes != {name: tensor.shape for name, tensor in tensors.items()}:
-        raise ModelError(f"{weights} does not contain the weights of a {job}; restore it from the release.")
+    _check_shapes(job, weights, tensors, shapes)
     set_peft_model_state_dict(encoder, adapter)
     network.load_state_dict(head, strict=False)
     network.encoder = encoder.merge_and_unload()
     return network
+
+
+def _whole_network(job: str, weights: Path, tensors: dict[str, Tensor]) -> Any:
+    network: Any = NETWORKS[job](_encoder())
+    own = {name: t.shape for name, t in network.state_dict().items() if is_trained(name)}
+    _check_shapes(job, weights, tensors, own)
+    network.load_state_dict(tensors, strict=False)
+    return network
+
+
+def is_trained(name: str) -> bool:
+    """Return whether a parameter of a WHOLE network is in the pack: embeddings are the trunk's, a pooler is unused."""
+    return not name.startswith(("encoder.embeddings.", "encoder.pooler."))
+
+
+def _check_shapes(
+    job: str, weights: Path, tensors: dict[str, Tensor], expected: dict[str, torch.Size]
+) -> None:
+    if expected != {name: tensor.shape for name, tensor in tensors.items()}:
+        raise ModelError(f"{weights} does not contain the weights of a {job}; restore it from the release.")
 
 
 def _encoder() -> Any:
@@ -117,21 +144,27 @@ def export_network(
 
     Args:
         network: a torch module with the names of its `outputs`.
-        inputs: the first two or three of input_ids, attention_mask and token_type_ids, each (batch, tokens).
+        inputs: the first two, three or six of input_ids, attention_mask, token_type_ids and placed, each (batch,
+            tokens), units (n_units, tokens) and owners (n_units,).
         quantised_by: makes of the file of the exact network the one to use: exact, target.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     example = torch.ones(2, 16, dtype=torch.long)
     types = torch.tensor([[0] * 8 + [1] * 8] * 2)
+    units = torch.tensor([[0] * 8 + [1] * 4 + [0] * 4, [0] * 12 + [1] * 4, [0] * 10 + [1] * 6])
+    given = (example, example, types, types, units, torch.tensor([0, 0, 1]))
     outputs = list(network.outputs)
     axes = {name: {0: "batch", 1: "tokens"} for name in (*inputs, *outputs)}
     axes |= {name: {0: "batch"} for name in ("score", "answerable") if name in outputs}
+    axes |= {name: {0: "units"} for name in ("unit", "owners") if name in axes}
+    if "units" in axes:
+        axes["units"] = {0: "units", 1: "tokens"}
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracer warnings about shapes that dynamic_axes leaves open
         exact, quantised = Path(scratch) / "exact.onnx", Path(scratch) / path.name
         torch.onnx.export(
             network.eval(),
-            (example, example, types)[: len(inputs)],
+            given[: len(inputs)],
             str(exact),
             input_names=inputs,
             output_names=outputs,

@@ -1,7 +1,7 @@
 """The networks of the pack: the trunk's encoder with a head for each job. Only set-up and training import it.
 
 Every network reads `[CLS] first [SEP] second [SEP]`, token types 0 and 1, and returns raw logits. Their users explain
-their meaning: `reader.py`, `cross_encoder.py`, `token_classifier.py` and `judge.py`.
+their meaning: `evidence.py`, `reader.py`, `cross_encoder.py`, `token_classifier.py` and `judge.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,90 @@ import torch
 from torch import Tensor, nn
 
 HIDDEN = 384
+
+
+class EvidenceNetwork(nn.Module):
+    """How well each unit of a text answers: its log-odds against "nothing here answers", whose score is 0.
+
+    A score is the mean of a learnt score over the unit's tokens, and a sum of late-interaction features of the question
+    to it, by which the bare trunk ranks; so training starts from there and not from scratch.
+    """
+
+    outputs = ("unit",)
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.weighed = nn.Linear(HIDDEN, HIDDEN)
+        self.unit = nn.Linear(HIDDEN, 1)
+        self.importance = nn.Linear(HIDDEN, 1)
+        self.features = nn.Linear(4, 1)
+        nn.init.zeros_(self.unit.weight)
+        nn.init.zeros_(self.importance.weight)
+        with torch.no_grad():
+            self.features.weight.copy_(torch.tensor([[4.0, 4.0, 4.0, 4.0]]))
+            self.features.bias.fill_(-8.0)  # the features of what answers sum to about 2
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor,
+        placed: Tensor,
+        units: Tensor,
+        owners: Tensor,
+    ) -> Tensor:
+        """Return the units' scores (n_units,), as logits.
+
+        Args:
+            placed: 1 for the tokens of the place (batch, tokens).
+            units: 1 for the tokens of each unit (n_units, tokens).
+            owners: the text that each unit is in (n_units,).
+        """
+        hidden = _states(self.encoder, input_ids, attention_mask, token_type_ids)
+        asked = (attention_mask * (1 - token_type_ids)).float()
+        return self.scores(hidden, asked, placed.float(), units.float(), owners)
+
+    def scores(self, hidden: Tensor, asked: Tensor, placed: Tensor, units: Tensor, owners: Tensor) -> Tensor:
+        """Return the units' scores (n_units,) from the states (batch, tokens, dim).
+
+        Args:
+            asked: 1 for [CLS], the question and [SEP] (batch, tokens).
+            placed, units, owners: as for `forward`; the first two as floats.
+        """
+        token = self.unit(torch.tanh(self.weighed(hidden)))[..., 0].float()
+        learnt = (token[owners] * units).sum(1) / units.sum(1).clamp_min(1)
+        features = self._features(hidden.float(), asked, placed, units, owners)
+        total: Tensor = learnt + self.features(features)[:, 0].float()
+        return total
+
+    def _features(
+        self, hidden: Tensor, asked: Tensor, placed: Tensor, within: Tensor, owners: Tensor
+    ) -> Tensor:
+        """Return (n_units, 4): the cosine of mean vectors, how far the unit covers the question, the same with the
+        place and the question's tokens weighted, and how far the question covers the unit."""
+        vectors = hidden / hidden.norm(dim=-1, keepdim=True).clamp_min(1e-6)
+        asked = torch.cat([torch.zeros_like(asked[:, :1]), asked[:, 1:]], 1)  # without [CLS]
+        cosines = (vectors @ vectors.transpose(1, 2))[owners]  # (n_units, tokens, tokens)
+        own, known = asked[owners], torch.maximum(within, placed[owners])
+        count = within.sum(1).clamp_min(1)
+        covered = (cosines - 2 * (1 - within[:, None, :])).amax(-1)  # of each token, the best in the unit
+        placed_too = (cosines - 2 * (1 - known[:, None, :])).amax(-1)
+        covers = (cosines - 2 * (1 - own[:, None, :])).amax(-1)
+        weight = torch.exp(self.importance(hidden)[..., 0].float().clamp(-8, 8))[owners] * own
+        means = [
+            (hidden[owners] * part[..., None]).sum(1) / part.sum(1, keepdim=True).clamp_min(1)
+            for part in (own, within)
+        ]
+        return torch.stack(
+            [
+                nn.functional.cosine_similarity(means[0], means[1], dim=-1),
+                (covered * own).sum(1) / own.sum(1).clamp_min(1),
+                (placed_too * weight).sum(1) / weight.sum(1).clamp_min(1e-6),
+                (covers * within).sum(1) / count,
+            ],
+            dim=-1,
+        )
 
 
 class ReaderNetwork(nn.Module):
@@ -101,8 +185,11 @@ class PairNetwork(nn.Module):
         return score
 
 
-NETWORKS: dict[str, type[ReaderNetwork] | type[CompressorNetwork] | type[PairNetwork]] = {
+NETWORKS: dict[
+    str, type[EvidenceNetwork] | type[ReaderNetwork] | type[CompressorNetwork] | type[PairNetwork]
+] = {
     "reranker": PairNetwork,
+    "evidence": EvidenceNetwork,
     "reader": ReaderNetwork,
     "compressor": CompressorNetwork,
     "judge": PairNetwork,

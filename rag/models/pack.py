@@ -1,4 +1,4 @@
-"""The pack: four adapters to the trunk in `rag/pack/`, described by `pack.json` and verified by their hashes."""
+"""The pack: what adapts the trunk to each job, in `rag/pack/`, described by `pack.json` and verified by their hashes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from rag.errors import ModelError
 from rag.models.trunk import trunk_sha256
 
-JOBS = ("reranker", "reader", "compressor", "judge")
+JOBS = ("reranker", "evidence", "reader", "compressor", "judge")
 # The value of a setting that chooses the packaged model of a job.
 PACKAGED = "pack"
 PACK_FOLDER = Path(__file__).parents[1] / "pack"

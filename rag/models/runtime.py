@@ -64,7 +64,7 @@ class Runner:
             raise ModelError(
                 f"The prepared model {path} does not load ({error}); delete that file and run `make install`."
             ) from error
-        self._inputs = [one.name for one in self._session.get_inputs()]
+        self.inputs = [one.name for one in self._session.get_inputs()]
         self._tokenizer = tokenizer or trunk_tokenizer()
         self._cls, self._sep = (_token_id(self._tokenizer, name) for name in ends)
         threadpool_limits(1, user_api="blas")  # numpy's spinning threads cost a question 30 ms
@@ -85,6 +85,11 @@ class Runner:
         yielding._stop = stop or self._stop
         return yielding
 
+    @property
+    def separator(self) -> int:
+        """The id of [SEP]."""
+        return self._sep
+
     def tokenise(self, texts: Sequence[str]) -> list[Encoding]:
         """Tokenise without a limit and without special tokens; offsets are code points."""
         self._go_on()
@@ -103,10 +108,15 @@ class Runner:
         if self._stop.is_set():
             raise Stopped
 
-    def run(self, first: Sequence[int], second: Sequence[int] | None = None) -> list[np.ndarray]:
+    def run(
+        self, first: Sequence[int], second: Sequence[int] | None = None, **more: np.ndarray
+    ) -> list[np.ndarray]:
         """Return the network's outputs for `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.
 
         Outputs keep their batch axis of 1.
+
+        Args:
+            more: the other inputs of the network by name, if it has any.
         """
         ids = [self._cls, *first, self._sep]
         types = [0] * len(ids)
@@ -118,8 +128,9 @@ class Runner:
             "input_ids": tokens,
             "attention_mask": np.ones_like(tokens),
             "token_type_ids": np.array([types], np.int64),
+            **more,
         }
-        outputs: list[np.ndarray] = self._session.run(None, {name: given[name] for name in self._inputs})
+        outputs: list[np.ndarray] = self._session.run(None, {name: given[name] for name in self.inputs})
         return outputs
 
 
@@ -141,7 +152,12 @@ def pack_runner(job: str, *, threads: int = 0) -> Runner:
 def probe(runner: Runner) -> list[float]:
     """Return the largest logit of each output for PROBE, which identifies a prepared network."""
     first, second = (tokens.ids for tokens in runner.tokenise(PROBE))
-    return [round(float(np.max(output)), 2) for output in runner.run(first, second)]
+    width = len(first) + len(second) + 3
+    more = {}
+    if "units" in runner.inputs:  # one unit, the whole text, without a place
+        unit = np.array([[0] * (len(first) + 2) + [1] * len(second) + [0]], np.int64)
+        more = {"placed": np.zeros((1, width), np.int64), "units": unit, "owners": np.zeros(1, np.int64)}
+    return [round(float(np.max(output)), 2) for output in runner.run(first, second, **more)]
 
 
 def cores() -> int:

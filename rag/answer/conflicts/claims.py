@@ -13,7 +13,7 @@ from functools import cached_property
 
 from rag.answer.conflicts.regions import regions_of, without_regions
 from rag.answer.conflicts.values import Value, differing, periods_of, values_of
-from rag.answer.relevance import Sentence
+from rag.answer.sentences import Sentence
 from rag.text.words import question_terms
 from rag.types import Chunk, Citation
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rag.answer.conflicts.claims import Claim, Difference, difference
 from rag.answer.conflicts.editions import Edition, edition_of, is_before, other_subject, same_series
 from rag.answer.conflicts.values import asks_when
-from rag.answer.relevance import sentences_of
+from rag.answer.sentences import sentences_of
 from rag.answer.verify import check_citations, current_document
 from rag.models.embed import Embedder
 from rag.store.catalog import Catalog

@@ -1,0 +1,141 @@
+"""The units of a piece of evidence that state something: sentences, list items and rows of tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rag.models.evidence import Passage
+from rag.text.injection import sign_of_injection
+from rag.text.names import place_of
+from rag.text.tables import Row, is_row, is_rule, rows_of, split_units
+from rag.types import Chunk, Evidence
+
+# Characters that may stand between two units that are read together, such as a heading.
+_BETWEEN = 200
+_HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
+_SAYS_NOTHING = re.compile(r"\s*(#{1,6}\s.*|\|[\s:|-]+\|?\s*|```.*|~~~.*|[-=_*]{3,}\s*|\W*)", re.DOTALL)
+# A bullet, a number, a cell's edge.
+_DECORATION = re.compile(r"[\s>|]*(?:(?:[-*+•–]|\d{1,3}[.)]) +)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A unit of the evidence: its span in the document, without bullets and cell edges."""
+
+    evidence: Evidence
+    start: int
+    end: int
+    text: str
+    above: str  # the heading and table header above it, and the document's name
+    row: Row | None = None  # if it is a row of a table
+    listed: bool = False  # whether it is an item of a list
+
+    @property
+    def spelled(self) -> str:
+        """Its text as models read it: a row with the names of its columns."""
+        return self.row.spelled if self.row else self.text
+
+
+def answering_sentences(pieces: Sequence[Evidence]) -> list[Sentence]:
+    """Return the units of the evidence that can answer: sentences that address a model and questions cannot."""
+    return [
+        one
+        for piece in pieces
+        for one in sentences_of(piece)
+        if not one.text.endswith("?") and not sign_of_injection(one.text, strong=True)
+    ]
+
+
+def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
+    """Yield the units of a piece of evidence that state something, not headings and table rules."""
+    hit = evidence.hit
+    rows = {row.start: row for row in rows_of(hit)}
+    for start, end in split_units(hit.text):
+        begin = hit.start + start
+        text = hit.text[start:end]
+        if is_row(text):
+            row = next((row for at, row in rows.items() if begin <= at < hit.start + end), None)
+            if row is not None:
+                words = hit.text[row.start - hit.start : row.end - hit.start]
+                yield Sentence(evidence, row.start, row.end, words, _above(hit.chunk, row.start), row)
+            continue
+        if _SAYS_NOTHING.fullmatch(text):
+            continue
+        decoration = _DECORATION.match(text)
+        begin += decoration.end() if decoration else 0
+        listed = bool(decoration and decoration[0].strip(" \t\r\n>|"))
+        text = hit.text[begin - hit.start : end].rstrip(" \t\r\n|")
+        if text:
+            above = _above(hit.chunk, begin)
+            yield Sentence(evidence, begin, begin + len(text), text, above, listed=listed)
+
+
+def passages_of(sentences: Sequence[Sentence]) -> list[Passage]:
+    """Return what is read together: the units of a hit that follow each other, and the rows of a table.
+
+    Args:
+        sentences: of each hit in order. The units of all passages, one after another, are these.
+    """
+    return [_rows_passage(run) if run[0].row else _prose_passage(run) for run in _runs(sentences)]
+
+
+def is_next(first: Sentence, second: Sentence) -> bool:
+    """Return whether one unit follows another under the same heading, with little between them and no table."""
+    if first.evidence is not second.evidence or first.above != second.above:
+        return False
+    hit = first.evidence.hit
+    between = hit.text[first.end - hit.start : second.start - hit.start]
+    return 0 <= second.start - first.end < _BETWEEN and "|" not in between
+
+
+def _runs(sentences: Sequence[Sentence]) -> list[list[Sentence]]:
+    runs: list[list[Sentence]] = []
+    for one in sentences:
+        if runs and _read_together(runs[-1][-1], one):
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    return runs
+
+
+def _read_together(first: Sentence, second: Sentence) -> bool:
+    if first.row and second.row:
+        return first.evidence is second.evidence and first.row.caption == second.row.caption
+    return first.row is None and second.row is None and is_next(first, second)
+
+
+def _prose_passage(run: Sequence[Sentence]) -> Passage:
+    hit, start = run[0].evidence.hit, run[0].start
+    text = hit.text[start - hit.start : run[-1].end - hit.start]
+    return Passage(_place(run[0]), text, tuple((one.start - start, one.end - start) for one in run))
+
+
+def _rows_passage(run: Sequence[Sentence]) -> Passage:
+    text, units = "", []
+    for one in run:
+        units.append((len(text), len(text) + len(one.spelled)))
+        text += one.spelled + "\n"
+    return Passage(_place(run[0]), text, tuple(units))
+
+
+def _place(unit: Sentence) -> str:
+    """Return what the unit's document is called, the heading and, of a row, its table's caption."""
+    place = place_of(replace(unit.evidence.hit, start=unit.start))
+    caption = unit.row.caption if unit.row else ""
+    return " > ".join(filter(None, [place, caption if caption not in place else ""]))
+
+
+def _above(chunk: Chunk, offset: int) -> str:
+    """Return the last heading and the table header above an offset of the document, with the chunk's context."""
+    heading, header = "", ""
+    lines = chunk.text[: max(0, offset - chunk.start)].splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=False):
+        if match := _HEADING.match(line):
+            heading, header = match.group(1), ""
+        elif is_rule(following):
+            header = line
+        elif not line.lstrip().startswith("|"):
+            header = ""
+    return "\n".join([chunk.label or chunk.document, chunk.context, heading, header])

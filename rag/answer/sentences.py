@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from rag.models.evidence import Passage
 from rag.text.injection import sign_of_injection
@@ -14,6 +15,8 @@ from rag.types import Chunk, Evidence
 
 # Characters that may stand between two units that are read together, such as a heading.
 _BETWEEN = 200
+# Likewise before the first row of a table, where its header does.
+_BETWEEN_ROWS = 1_000
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
 _SAYS_NOTHING = re.compile(r"\s*(#{1,6}\s.*|\|[\s:|-]+\|?\s*|```.*|~~~.*|[-=_*]{3,}\s*|\W*)", re.DOTALL)
 # A bullet, a number, a cell's edge.
@@ -33,19 +36,43 @@ class Sentence:
     listed: bool = False  # whether it is an item of a list
 
     @property
+    def introduces(self) -> bool:
+        """Whether a list or a table should follow."""
+        return self.row is None and self.text.endswith(":")
+
+    @property
     def spelled(self) -> str:
         """Its text as models read it: a row with the names of its columns."""
         return self.row.spelled if self.row else self.text
 
 
 def answering_sentences(pieces: Sequence[Evidence]) -> list[Sentence]:
-    """Return the units of the evidence that can answer: sentences that address a model and questions cannot."""
+    """Return the units of the evidence that can answer.
+
+    Questions cannot, nor sentences that address a model, headings in capitals, and introductions to what is not there.
+    """
     return [
         one
         for piece in pieces
-        for one in sentences_of(piece)
-        if not one.text.endswith("?") and not sign_of_injection(one.text, strong=True)
+        for one, following in _with_following(list(sentences_of(piece)))
+        if not one.text.endswith("?")
+        and not one.text.isupper()
+        and not sign_of_injection(one.text, strong=True)
+        and (not one.introduces or (following is not None and introduced(one, following)))
     ]
+
+
+def _with_following(sentences: Sequence[Sentence]) -> Iterator[tuple[Sentence, Sentence | None]]:
+    return zip_longest(sentences, sentences[1:])
+
+
+def introduced(first: Sentence, second: Sentence) -> bool:
+    """Return whether the second of two consecutive units continues the list or table that the first is in or opens."""
+    if first.evidence is not second.evidence or not 0 <= second.start - first.end < _BETWEEN_ROWS:
+        return False
+    if first.row or second.row:
+        return second.row is not None and (first.introduces or first.row is not None)
+    return second.listed and (first.listed or first.introduces)
 
 
 def sentences_of(evidence: Evidence) -> Iterator[Sentence]:

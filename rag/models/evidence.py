@@ -67,9 +67,9 @@ class PackEvidenceModel:
             windows += _windows(number, place, text.ids, _tokens_within(text.offsets, one.units), room)
         outputs = self._runner.each(lambda one: self._run(first, one), windows)
         scores = [np.full(len(one.units), UNREAD) for one in passages]
-        for one, output in zip(windows, outputs, strict=True):
-            numbers = [number for number, _, _ in one.units]
-            scores[one.passage][numbers] = output
+        for window, output in zip(windows, outputs, strict=True):
+            numbers = [number for number, _, _ in window.units]
+            scores[window.passage][numbers] = output
         return scores
 
     def _run(self, first: Sequence[int], window: _Window) -> np.ndarray:

@@ -10,7 +10,8 @@
 5. Take the best sentence not yet taken; grow it both ways, across chunks too, while the next sentence has
    at least 0.55 of the best score of all. That is a hit. Repeat until there are k hits; if necessary, a
    sentence below 0.55 is taken too, but does not grow. A sentence that introduces a list or a table takes that along,
-   and an item its list if the question asks for one.
+   and an item its list if the question asks for one;
+   one that begins with a pronoun, the sentence that says what it stands for.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from rag.rerank import Reranked
 from rag.retrieve import Request, on_their_pages, with_neighbours
 from rag.store.catalog import Catalog
 from rag.text.questions import asks_for_list
-from rag.text.sentences import strip_span
+from rag.text.sentences import refers_back, strip_span
 from rag.text.tables import is_row, rows_of, split_units
 from rag.text.words import question_terms, text_terms
 from rag.types import Candidates, Chunk, Hit
@@ -48,6 +49,8 @@ _PRIOR_SHARE = 0.5
 NO_PENALTY: Mapping[int, float] = MappingProxyType({})
 # Most units of a list or table that is taken as a whole.
 _MOST_OF_A_LIST = 12
+# Most sentences to go back for what a pronoun stands for.
+_MOST_BACK = 3
 # A bullet or a number.
 _ITEM = re.compile(r"\s*(?:[-*+•–]|\d{1,3}[.)])[ \t]+\S")
 # Share of the best score below which a hit beyond the least is a weak tail.
@@ -224,6 +227,10 @@ class _Joins:
         """Return whether a sentence begins where the one before it ends."""
         return at < len(self._sentences) and self._sentences[at].follows
 
+    def refers_back(self, at: int) -> bool:
+        """Return whether a sentence is not understood without the one before it."""
+        return not self._sentences[at].row and refers_back(self._sentences[at].text)
+
     def takes_along(self, at: int) -> bool:
         """Return whether a sentence takes the list or table along that it is in or introduces."""
         one = self._sentences[at]
@@ -256,6 +263,11 @@ def _grow(scores: np.ndarray, joins: _Joins, threshold: float, k: int) -> Iterat
                 first -= 1
             while joins.in_one_list(last + 1) and free[last + 1] and last - first < _MOST_OF_A_LIST:
                 last += 1
+        # What a pronoun stands for is named before it
+        while (
+            joins.refers_back(first) and joins.touch(first) and free[first - 1] and best - first < _MOST_BACK
+        ):
+            first -= 1
         free[first : last + 1] = False
         yield best, first, last
         k -= 1

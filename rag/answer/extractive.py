@@ -17,6 +17,7 @@ from rag.models.evidence import EvidenceModel
 from rag.models.reader import Reader, Reading
 from rag.text.names import place_of
 from rag.text.questions import asks_for_list, asks_several
+from rag.text.sentences import refers_back
 from rag.text.tables import Row, original_span, spelled_hit, spelled_row
 from rag.text.words import question_terms, text_terms
 from rag.types import Citation, Context, Draft
@@ -86,7 +87,8 @@ class Extractive:
             best = max(weighed, key=lambda one: one.log_odds).sentence  # always among the chosen
             if self._reader.calibrated:
                 signs = replace(signs, here=1 - readings[_read_with(best)].no_answer)
-        draft = _compose(context, short, chosen, confidence(weighed, signs))
+        shown = _with_antecedents(chosen, [one.sentence for one in weighed], self._most_words)
+        draft = _compose(context, short, shown, confidence(weighed, signs))
         absent = absent_names(context.question, context.evidence)
         return replace(draft, reason=_not_mentioned(absent) if absent else "")
 
@@ -140,6 +142,50 @@ def _whole_list(question: str, best: Weighed, weighed: Sequence[Weighed], words:
     used = accumulate(len(each.text.split()) for each in every[first : last + 1])
     listed = [each for each, so_far in zip(every[first : last + 1], used, strict=True) if so_far <= words]
     return listed if len(listed) > 1 and one in listed else []
+
+
+def _with_antecedents(chosen: Sequence[Sentence], every: Sequence[Sentence], words: int) -> list[Sentence]:
+    """Return the chosen sentences, each that begins with a pronoun after the one that says what it stands for.
+
+    Args:
+        every: all that can answer, in reading order.
+        words: the most of an answer; beyond them no sentence is added.
+    """
+    shown: list[Sentence] = []
+    room = words - sum(len(one.text.split()) for one in chosen)
+    for one in chosen:
+        named = _antecedent(one, every)
+        new = named is not None and not any(_holds(other, named) for other in (*shown, *chosen))
+        if named and new and len(named.text.split()) <= room:
+            room -= len(named.text.split())
+            shown += _joined(named, one)
+        elif not any(_holds(other, one) for other in shown):
+            shown.append(one)
+    return shown
+
+
+def _antecedent(one: Sentence, every: Sequence[Sentence]) -> Sentence | None:
+    """Return the last sentence before one, under the same heading, that does not begin with a pronoun as it does."""
+    if one.row or not refers_back(one.text):
+        return None
+    before = [
+        other
+        for other in every
+        if other.evidence is one.evidence and other.end <= one.start and other.above == one.above
+    ]
+    return next((each for each in reversed(before) if not each.row and not refers_back(each.text)), None)
+
+
+def _joined(named: Sentence, one: Sentence) -> list[Sentence]:
+    """Return two sentences as one if they touch."""
+    hit = one.evidence.hit
+    if one.start - named.end > 2:
+        return [named, one]
+    return [replace(one, start=named.start, text=hit.text[named.start - hit.start : one.end - hit.start])]
+
+
+def _holds(whole: Sentence, part: Sentence) -> bool:
+    return whole.evidence is part.evidence and whole.start <= part.start and part.end <= whole.end
 
 
 def summary_sentences(summary: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from rag.models.evidence import Passage
+from rag.models.evidence import EvidencePassage
 from rag.text.injection import sign_of_injection
 from rag.text.names import place_of
 from rag.text.tables import Row, is_row, is_rule, rows_of, split_units
@@ -99,7 +99,7 @@ def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
             yield Sentence(evidence, begin, begin + len(text), text, above, listed=listed)
 
 
-def passages_of(sentences: Sequence[Sentence]) -> list[Passage]:
+def passages_of(sentences: Sequence[Sentence]) -> list[EvidencePassage]:
     """Return what is read together: the units of a hit that follow each other, and the rows of a table.
 
     Args:
@@ -133,18 +133,18 @@ def _read_together(first: Sentence, second: Sentence) -> bool:
     return first.row is None and second.row is None and is_next(first, second)
 
 
-def _prose_passage(run: Sequence[Sentence]) -> Passage:
+def _prose_passage(run: Sequence[Sentence]) -> EvidencePassage:
     hit, start = run[0].evidence.hit, run[0].start
     text = hit.text[start - hit.start : run[-1].end - hit.start]
-    return Passage(_place(run[0]), text, tuple((one.start - start, one.end - start) for one in run))
+    return EvidencePassage(_place(run[0]), text, tuple((one.start - start, one.end - start) for one in run))
 
 
-def _rows_passage(run: Sequence[Sentence]) -> Passage:
+def _rows_passage(run: Sequence[Sentence]) -> EvidencePassage:
     text, units = "", []
     for one in run:
         units.append((len(text), len(text) + len(one.spelled)))
         text += one.spelled + "\n"
-    return Passage(_place(run[0]), text, tuple(units))
+    return EvidencePassage(_place(run[0]), text, tuple(units))
 
 
 def _place(unit: Sentence) -> str:

@@ -88,9 +88,9 @@ def test_the_sentence_that_answers_leads(answer: Answer) -> None:
 
 
 def test_the_best_sentence_comes_first_wherever_it_stands(answer: Answer) -> None:
-    text = "The lamp burns from dusk. It was lit in 1820. The lamp burns pure whale oil."
-    quotes = [citation.quote for citation in answer("What does the lamp burn?", text).citations]
-    assert quotes == ["The lamp burns pure whale oil.", "The lamp burns from dusk."]
+    text = "The lamp was lit by Ada Quill. The stairs are steep. The lamp was lit in 1820."
+    quotes = [citation.quote for citation in answer("When was the lamp lit?", text).citations]
+    assert quotes[0] == "The lamp was lit in 1820."
 
 
 def test_every_citation_is_the_words_at_its_place(answer: Answer) -> None:

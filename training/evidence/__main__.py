@@ -51,6 +51,8 @@ SHARES = {  # cases of each set in an epoch
     "tatqa": 500,
     "aitqa": 300,
 }
+# From the last, names for made documents.
+DATA = (*SHARES, "wikipedia-490")
 # Cases over made documents in an epoch.
 RECORDS = 2_400
 

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from eval.benchmarks.yardstick.lookups import is_lookup
 from eval.datasets import records, table_held_back
 from eval.trial import CORPUS, text_sources, trial
 from rag.answer.sentences import Sentence, answering_sentences, passages_of
@@ -23,7 +24,7 @@ from rag.models.evidence import Passage
 from rag.types import Evidence, Hit
 from training.evidence.cases import Case, LabelledPassage, Span
 from training.evidence.sources import SourcedCase, read_sources
-from training.evidence.tables import LabelledTable, as_table, is_lookup
+from training.evidence.tables import LabelledTable, as_table
 from training.loop import ROOT
 
 MINED = ROOT / "training" / "checkpoints" / "mined.jsonl"

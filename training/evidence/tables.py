@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eval.benchmarks.yardstick.lookups import is_lookup
 from eval.datasets import records, table_held_back
 from training.evidence.cases import Case, LabelledPassage, Span
 from training.evidence.sources import SourcedCase
 
 SETS = ("wikitablequestions-train", "sqa-train", "tatqa", "hitab-train", "aitqa", "hybridqa-dev", "fetaqa")
-# More than a look-up: rows must be compared, counted or added.
-_REASONS = re.compile(
-    r"\b(how many|most|least|fewest|more|less|fewer|after|before|next|previous|first|last|total|average|difference|"
-    r"only|consecutive|both|same|other than|besides|top|bottom|listed|rank|increase|decrease|change|\w+est)\b",
-    re.IGNORECASE,
-)
 # Rows shown around the one that answers.
 _AROUND = (2, 9)
 _MOST_CHARACTERS = 1_400
@@ -31,11 +25,6 @@ class LabelledTable:
     label: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-
-
-def is_lookup(question: str) -> bool:
-    """Return whether a question seems to ask for a cell and no more."""
-    return not _REASONS.search(question)
 
 
 def table_sources() -> Iterator[SourcedCase]:

@@ -9,6 +9,7 @@ import csv
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,15 @@ def records(part: str) -> Iterator[dict[str, Any]]:
     with gzip.open(SHARED / part, "rt", encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)
+
+
+def table_held_back(name: str) -> bool:
+    """Return whether a table of WikiTableQuestions, SQA or TAT-QA is held out of training; the first two share tables.
+
+    Args:
+        name: its id in the set.
+    """
+    return held_back("-".join(re.findall(r"\d+", name)) or name, 0.2)
 
 
 def held_back(text: str, share: float = 0.5) -> bool:

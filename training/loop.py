@@ -1,4 +1,4 @@
-"""What the four jobs share: the adapted trunk, batches by length, a resumable loop, and the saved adapter."""
+"""What the jobs share: the adapted trunk, batches by length, a resumable loop, and the saved adapter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,7 @@ def options(job: str, plan: Plan) -> Plan:
     parser.add_argument("--threads", type=int, default=plan.threads, help="0: all cores")
     parser.add_argument("--folder", type=Path, default=plan.folder, help="where checkpoints lie")
     given = parser.parse_args()
-    return Plan(
-        job, given.epochs, plan.batch, plan.rate, plan.head_rate, plan.warmup, given.threads, given.folder
-    )
+    return replace(plan, job=job, epochs=given.epochs, threads=given.threads, folder=given.folder)
 
 
 def network(job: str) -> nn.Module:
@@ -94,13 +92,25 @@ def collate(examples: Sequence[Example], cls: int = 101, sep: int = 102) -> dict
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
 
 
-def batches(examples: Sequence[Any], size: int, rng: random.Random) -> list[list[Any]]:
-    """Shuffle into batches of similar length."""
+def batches(
+    examples: Sequence[Any], size: int, rng: random.Random, rows: Callable[[Any], int] = lambda _: 1
+) -> list[list[Any]]:
+    """Shuffle into batches of similar length.
+
+    Args:
+        size: rows of a batch at most, unless one example alone has more.
+        rows: how many rows of a batch an example takes.
+    """
     shuffled = rng.sample(list(examples), len(examples))
     cut: list[list[Any]] = []
     for begin in range(0, len(shuffled), size * _BUCKET):
-        bucket = sorted(shuffled[begin : begin + size * _BUCKET], key=len)
-        cut += [bucket[i : i + size] for i in range(0, len(bucket), size)]
+        batch: list[Any] = []
+        for example in sorted(shuffled[begin : begin + size * _BUCKET], key=len):
+            if batch and sum(map(rows, batch)) + rows(example) > size:
+                cut.append(batch)
+                batch = []
+            batch.append(example)
+        cut.append(batch)
     rng.shuffle(cut)
     return cut
 
@@ -110,12 +120,14 @@ def train(
     plan: Plan,
     epoch_examples: Callable[[int], Sequence[Any]],
     loss: Callable[[nn.Module, list[Any]], Tensor],
+    rows: Callable[[Any], int] = lambda _: 1,
 ) -> None:
     """Train until the plan is done, resuming from the checkpoint if there is one.
 
     Args:
         epoch_examples: returns the examples of an epoch by its number; the same number gives the same examples.
         loss: returns the mean loss of a batch.
+        rows: how many of `plan.batch` an example takes.
     """
     if plan.threads:
         torch.set_num_threads(plan.threads)
@@ -132,7 +144,7 @@ def train(
     model.train()
     for epoch in range(plan.epochs):
         rng = random.Random(f"{SEED} {epoch}")
-        planned = batches(epoch_examples(epoch), plan.batch, rng)
+        planned = batches(epoch_examples(epoch), plan.batch, rng, rows)
         total = total or plan.epochs * len(planned)
         for batch in planned:
             step += 1

@@ -19,6 +19,7 @@ from rag.models.prepare import prepared
 from rag.models.runtime import Runner, probe
 from rag.models.trunk import trunk_sha256
 from training import compressor, judge, pairs, reader, reranker
+from training.evidence import __main__ as evidence
 from training.loop import SEED, Plan, commit
 
 LICENCES = {  # as stated by the sources; NOTICE names the authors
@@ -37,9 +38,28 @@ LICENCES = {  # as stated by the sources; NOTICE names the authors
     "mnli-dev": "OANC and CC",
     "fever-dev": "CC BY-SA 3.0",
     "google-train": "as is",
+    "qamr": "MIT",
+    "qed-train": "CC BY-SA 3.0",
+    "quoref-dev": "CC BY 4.0",
+    "drop-spans": "CC BY-SA 4.0",
+    "maud": "CC BY 4.0",
+    "boolq-train": "CC BY-SA 3.0",
+    "condaqa": "Apache-2.0",
+    "strategyqa-train": "MIT",
+    "nq-paragraphs": "CC BY-SA 3.0",
+    "multihop-pieces": "CC BY-SA 4.0; CC BY 4.0",
+    "nomiracl-en": "Apache-2.0",
+    "hitab-train": "C-UDA 1.0",
+    "fetaqa": "CC BY-SA 4.0",
+    "sqa-train": "CC BY-SA 4.0",
+    "hybridqa-dev": "MIT",
+    "wikitablequestions-train": "CC BY-SA 4.0",
+    "tatqa": "CC BY 4.0",
+    "aitqa": "CDLA-Sharing 1.0",
 }
 PLANS: dict[str, tuple[Plan, tuple[str, ...]]] = {  # how each job was trained, and on what
     "reranker": (reranker.PLAN, reranker.DATA),
+    "evidence": (evidence.PLAN, evidence.DATA),
     "reader": (reader.PLAN, (*reader.SHARES, "squad-dev")),
     "compressor": (compressor.PLAN, ("google-train", *compressor.ASKED)),
     "judge": (judge.PLAN, ("fever-dev", *judge.SENTENCE_PAIRS, *pairs.READING)),

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from api.commands.terminal import printable_json
+from rag.answer.sentences import Sentence, passages_of, sentences_of_text
 from rag.errors import IbidError, InvalidInput
+from rag.models.evidence import EvidenceModel
 from rag.models.runtime import cores
 
 JsonObject = dict[str, Any]
@@ -19,6 +21,7 @@ Work = Callable[[JsonObject], JsonObject]
 
 EXPECTED_LINES = {
     "reranker": '{"id": ..., "question": "...", "texts": ["...", ...]}',
+    "evidence": '{"id": ..., "question": "...", "context": "..."}, and "place" if any',
     "reader": '{"id": ..., "question": "...", "context": "..."}',
     "compressor": '{"id": ..., "text": "...", "rate": a number above 0 and at most 1}, and "question" if any',
     "judge": '{"id": ..., "premise": "...", "hypothesis": "..."}',
@@ -62,6 +65,17 @@ def working(job: str, model: Any) -> Work:
         scores = model.score(entry["question"], entry["texts"])
         return {"scores": [float(score) for score in scores]}
 
+    def weigh(entry: JsonObject) -> JsonObject:
+        sentences = sentences_of_text(entry["context"], entry.get("place") or "")
+        scored = zip(sentences, _scores(model, entry["question"], sentences), strict=True)
+        ranked = sorted(scored, key=lambda one: -one[1])
+        return {
+            "units": [
+                {"text": unit.text, "start": unit.start, "end": unit.end, "score": score}
+                for unit, score in ranked
+            ]
+        }
+
     def read(entry: JsonObject) -> JsonObject:
         reading = model.read(entry["question"], entry["context"])
         fields = ("answer", "start", "end", "score", "no_answer")
@@ -74,7 +88,13 @@ def working(job: str, model: Any) -> Work:
     def judge(entry: JsonObject) -> JsonObject:
         return {"supported": float(model.support([(entry["premise"], entry["hypothesis"])])[0])}
 
-    return {"reranker": rerank, "reader": read, "compressor": compress, "judge": judge}[job]
+    works = {"reranker": rerank, "evidence": weigh, "reader": read, "compressor": compress, "judge": judge}
+    return works[job]
+
+
+def _scores(model: EvidenceModel, question: str, sentences: Sequence[Sentence]) -> list[float]:
+    scores = model.scores(question, passages_of(sentences))
+    return [float(score) for one in scores for score in one]
 
 
 def run_lines(job: str, work: Work, lines: Sequence[str], write: Callable[[str], object] = print) -> int:
@@ -184,8 +204,9 @@ def _text_or_none(value: Any) -> str:
 
 _FIELDS: Mapping[str, Mapping[str, Callable[[Any], str]]] = {
     "reranker": {"question": _text, "texts": _texts},
+    "evidence": {"question": _text, "context": _text, "place": _text_or_none},
     "reader": {"question": _text, "context": _text},
     "compressor": {"text": _text, "rate": _rate, "question": _text_or_none},
     "judge": {"premise": _text, "hypothesis": _text},
 }
-_OPTIONAL = {"compressor": "question"}
+_OPTIONAL = {"compressor": "question", "evidence": "place"}

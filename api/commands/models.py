@@ -19,6 +19,7 @@ from rag.models import pack, prepare, trunk
 from rag.models.compress import load_compressor
 from rag.models.cross_encoder import load_cross_encoder
 from rag.models.embed import load_embedder
+from rag.models.evidence import load_evidence_model
 from rag.models.judge import load_judge
 from rag.models.multilingual import prepare as multilingual
 from rag.models.pack import PACKAGED
@@ -27,7 +28,7 @@ from rag.models.runtime import PROBE, Runner, probe
 from rag.recipe import AUTO, TRUNK
 from rag.settings import Settings, load_settings
 
-PackJob = Literal["reranker", "reader", "compressor", "judge"]
+PackJob = Literal["reranker", "evidence", "reader", "compressor", "judge"]
 PackJobArgument = Annotated[PackJob, typer.Argument(metavar="JOB", help=f"One of {', '.join(pack.JOBS)}.")]
 PackBatchOption = Annotated[Path, typer.Option("--batch", help="JSON Lines; one JSON line out for each.")]
 ModelOption = Annotated[
@@ -37,6 +38,7 @@ ModelOption = Annotated[
 WHAT = {
     "embedder": "a text's vector, and its tokens'",
     "reranker": "how well a text answers a question",
+    "evidence": "which sentences, rows and list items of a text answer a question",
     "reader": "where a text answers a question, if it does",
     "compressor": "which words of the evidence to keep",
     "judge": "whether the evidence supports a statement",
@@ -71,7 +73,7 @@ class Shipped:
 
 @models_app.command("list")
 def list_models(as_json: JsonOption = False) -> None:
-    """List the five models: job, what it does, size, whether it is prepared, and what the settings choose."""
+    """List the packaged models: job, what it does, size, whether it is prepared, and what the settings choose."""
     shipped = shipped_models(load_settings())
     if as_json:
         return print_json([asdict(one) for one in shipped])
@@ -112,12 +114,16 @@ def run_model(job: PackJobArgument, batch: PackBatchOption, model: ModelOption =
 
     \b
     reranker    {"id", "question", "texts": [...]}      -> {"id", "scores": [...]}
+    evidence    {"id", "question", "context", "place"?} -> {"id", "units": [{"text", "start", "end", "score"}, ...]}
     reader      {"id", "question", "context"}           -> {"id", "answer", "start", "end", "score", "no_answer"}
     compressor  {"id", "text", "rate", "question"?}     -> {"id", "text", "kept": [[start, end], ...]}
     judge       {"id", "premise", "hypothesis"}         -> {"id", "supported"}
+
+    evidence: which sentences, rows and list items of a text in markdown answer, best first. "place" is what the text is
+    called. A score is the log-odds against "nothing here answers".
     """
     settings = load_settings()
-    chosen = model or settings.flat()[job]
+    chosen = model or _chosen(settings, job)
     name = PACKAGED if chosen in ("none", "late_interaction") else chosen
     lines = read_jsonl(batch)
     work = working(job, load(job, name, threads=settings.service.encoder_threads))
@@ -129,13 +135,17 @@ def load(job: str, name: str, *, threads: int = 0) -> Any:
     """Load the model of a job: `pack`, a path or a hub name.
 
     Raises:
-        ModelError: if it cannot be loaded or is of another kind.
+        ModelError: if it cannot be loaded, is of another kind, or nothing can replace the packaged one.
     """
+    if job == "evidence":
+        if name != PACKAGED:
+            raise ModelError(f"{name!r} cannot replace the packaged evidence model; leave --model out.")
+        return load_evidence_model(threads=threads)
     return LOADERS[job](name, threads=threads)
 
 
 def shipped_models(settings: Settings) -> list[Shipped]:
-    """Describe the five models, the embedder first."""
+    """Describe the packaged models, the embedder first."""
     weights = trunk.trunk_folder() / "model.safetensors"
     ready = (trunk.models_folder() / trunk.trunk_fingerprint() / "trunk.int8.onnx").is_file()
     first = Shipped(
@@ -146,13 +156,19 @@ def shipped_models(settings: Settings) -> list[Shipped]:
         ready,
         settings.corpus.embedder,
     )
-    return [first, *(_shipped(job, settings.flat()[job]) for job in pack.JOBS)]
+    return [first, *(_shipped(job, _chosen(settings, job)) for job in pack.JOBS)]
 
 
 def _shipped(job: str, chosen: str) -> Shipped:
     path = pack.PACK_FOLDER / f"{job}.safetensors"
     size = path.stat().st_size if path.is_file() else 0
-    return Shipped(job, f"{job} adapter", WHAT[job], size, is_prepared(job), chosen)
+    kind = "network" if job in pack.WHOLE else "adapter"
+    return Shipped(job, f"{job} {kind}", WHAT[job], size, is_prepared(job), chosen)
+
+
+def _chosen(settings: Settings, job: str) -> str:
+    """Return what the settings choose for a job; for the evidence model there is no setting."""
+    return str(settings.flat().get(job, PACKAGED))
 
 
 def is_prepared(job: str) -> bool:

@@ -324,6 +324,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "chroma": _chroma,
     "chroma-stages": _chroma_stages,
     "pack": _pack,
+    "pack-evidence": lambda: yardstick.rows_table(newest("pack-evidence")["figures"], "texts"),
     "gate": _gate,
     "faithfulness": _faithfulness,
     "rewriting": _rewriting,

@@ -11,7 +11,7 @@ from rag.models.evidence import EvidencePassage
 from rag.text.injection import sign_of_injection
 from rag.text.names import place_of
 from rag.text.tables import Row, is_row, is_rule, rows_of, split_units
-from rag.types import Chunk, Evidence
+from rag.types import Chunk, Evidence, Hit
 
 # Characters that may stand between two units that are read together, such as a heading.
 _BETWEEN = 200
@@ -106,6 +106,16 @@ def passages_of(sentences: Sequence[Sentence]) -> list[EvidencePassage]:
         sentences: of each hit in order. The units of all passages, one after another, are these.
     """
     return [_rows_passage(run) if run[0].row else _prose_passage(run) for run in _runs(sentences)]
+
+
+def sentences_of_text(text: str, place: str = "") -> list[Sentence]:
+    """Return the units that can answer of a text that belongs to no corpus, as `answering_sentences` does.
+
+    Args:
+        place: what the text is called.
+    """
+    chunk = Chunk("", "", 1, 0, len(text), text, label=place)
+    return answering_sentences([Evidence(1, Hit(chunk, 0, len(text), text, 1.0, "given"), 0)])
 
 
 def is_next(first: Sentence, second: Sentence) -> bool:

@@ -64,7 +64,7 @@ class PackEvidenceModel:
             place = tokens[number].ids[:PLACE_TOKENS]
             text = tokens[len(passages) + number]
             room = EVIDENCE_WINDOW - 4 - len(first) - len(place)
-            windows += _windows(number, place, text.ids, _tokens_within(text.offsets, one.units), room)
+            windows += _windows(number, place, text.ids, tokens_within(text.offsets, one.units), room)
         outputs = self._runner.each(lambda one: self._run(first, one), windows)
         scores = [np.full(len(one.units), UNREAD) for one in passages]
         for window, output in zip(windows, outputs, strict=True):
@@ -114,7 +114,7 @@ def _windows(
         at = following
 
 
-def _tokens_within(offsets: Sequence[Span], spans: Sequence[Span]) -> list[Span | None]:
+def tokens_within(offsets: Sequence[Span], spans: Sequence[Span]) -> list[Span | None]:
     """Return the first and the last token that touch each span; None where none does."""
     starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
     found = [(bisect_right(ends, start), bisect_left(starts, end) - 1) for start, end in spans]

@@ -24,6 +24,7 @@ from transformers import AutoModel
 
 from rag.errors import ModelError
 from rag.models.heads import NETWORKS
+from rag.models.pack import WHOLE
 from rag.models.trunk import trunk_folder
 
 LORA: dict[str, Any] = {  # settings of every adapter in the pack
@@ -32,8 +33,6 @@ LORA: dict[str, Any] = {  # settings of every adapter in the pack
     "target_modules": ["query", "key", "value", "dense"],
     "exclude_modules": ["pooler.dense"],
 }
-# Jobs whose weights are those of the whole encoder, its embeddings excepted, not an adapter's.
-WHOLE = ("evidence",)
 # The inputs of the feed-forward products, above all the second, have outliers, which suffer from one scale for a whole
 # text. Quantising them finely reduces the reader's distance from float32 to a sixth, for 1.3 times the time.
 _SECOND = r"layer\.\d+/output/dense/MatMul$"
@@ -130,7 +129,9 @@ def _check_shapes(
     job: str, weights: Path, tensors: dict[str, Tensor], expected: dict[str, torch.Size]
 ) -> None:
     if expected != {name: tensor.shape for name, tensor in tensors.items()}:
-        raise ModelError(f"{weights} does not contain the weights of a {job}; restore it from the release.")
+        raise ModelError(
+            f"{weights} does not contain the weights of the job {job}; restore it from the release."
+        )
 
 
 def _encoder() -> Any:

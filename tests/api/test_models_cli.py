@@ -18,12 +18,20 @@ from api.commands.lines import run_lines, working
 from api.commands.models import is_prepared, shipped_models
 from rag.errors import ModelError
 from rag.models import pack, prepare
+from rag.models.evidence import Passage
 from rag.settings import Settings
 from tests.waiting import HANG_S
 
 ROOT = Path(__file__).parents[2]
+# Of an adapter, and of a whole encoder without its embeddings.
+MOST_BYTES = (5_000_000, 25_000_000)
 ENTRIES: dict[str, dict[str, Any]] = {
     "reranker": {"question": "Who wrote Hamlet?", "texts": ["Shakespeare wrote Hamlet.", "Butter melts."]},
+    "evidence": {
+        "question": "Who wrote Hamlet?",
+        "context": "Butter melts. He wrote Hamlet in 1600.",
+        "place": "William Shakespeare",
+    },
     "reader": {"question": "Who wrote Hamlet?", "context": "It is known that Shakespeare wrote Hamlet."},
     "compressor": {"text": "The lamp is lit at dusk, and it burns until the sun is up.", "rate": 0.5},
     "judge": {"premise": "Shakespeare wrote Hamlet in London.", "hypothesis": "Hamlet is by Shakespeare."},
@@ -47,7 +55,7 @@ class Compressed:
 
 
 class Words:
-    """A stand-in for all four models, which counts shared words."""
+    """A stand-in for all models, which counts shared words."""
 
     def score(self, question: str, texts: Sequence[str]) -> np.ndarray:
         return np.array([self.share(question, text) for text in texts], np.float32)
@@ -59,6 +67,14 @@ class Words:
         first = context.split()[0]
         start = context.index(first)
         return Reading(first, start, start + len(first), 0.75, 1 - self.share(question, context))
+
+    def scores(self, question: str, passages: Sequence[Passage]) -> list[np.ndarray]:
+        """Score the units; a passage's place adds ten for each of its words."""
+        return [
+            np.array([self.share(question, one.text[start:end]) for start, end in one.units])
+            + 10 * len(one.place.split())
+            for one in passages
+        ]
 
     def compress(self, text: str, rate: float, *, question: str = "") -> Compressed:
         if rate == 0.125:
@@ -102,6 +118,20 @@ def test_each_job_has_the_agreed_fields() -> None:
     lines = {job: json.dumps({"id": 7} | entry) for job, entry in ENTRIES.items()}
 
     assert results("reranker", lines["reranker"]) == [{"id": 7, "scores": [pytest.approx(1 / 3), 0.0]}]
+    assert results("evidence", lines["evidence"]) == [
+        {
+            "id": 7,
+            "units": [
+                {
+                    "text": "He wrote Hamlet in 1600.",
+                    "start": 14,
+                    "end": 38,
+                    "score": pytest.approx(20 + 1 / 3),
+                },
+                {"text": "Butter melts.", "start": 0, "end": 13, "score": 20.0},
+            ],
+        }
+    ]
     assert results("reader", lines["reader"]) == [
         {"id": 7, "answer": "It", "start": 0, "end": 2, "score": 0.75, "no_answer": pytest.approx(2 / 3)}
     ]
@@ -109,6 +139,34 @@ def test_each_job_has_the_agreed_fields() -> None:
         {"id": 7, "text": "The lamp is lit at dusk, and ", "kept": [[0, 29]]}
     ]
     assert results("judge", lines["judge"]) == [{"id": 7, "supported": 0.25}]
+
+
+MARKDOWN = """# Wells
+
+Is it deep?
+
+| well | depth |
+| --- | --- |
+| Ash | 193 m |
+| Elm | 204 m |
+
+- wear a helmet
+"""
+
+
+def test_rows_and_items_are_units_and_headings_and_questions_are_not() -> None:
+    line = json.dumps({"id": 1, "question": "what is 204 m", "context": MARKDOWN, "place": None})
+    [done] = results("evidence", line)
+    assert [one["text"] for one in done["units"]] == ["Elm | 204 m", "Ash | 193 m", "wear a helmet"]
+    for one in done["units"]:
+        assert MARKDOWN[one["start"] : one["end"]] == one["text"]
+
+
+@pytest.mark.parametrize("context", ["", " \n", "# Only a heading", "What is it?"])
+def test_a_text_that_states_nothing_has_no_units(context: str) -> None:
+    assert results("evidence", json.dumps({"question": "x", "context": context})) == [
+        {"id": None, "units": []}
+    ]
 
 
 def test_a_compressor_may_be_given_the_question() -> None:
@@ -133,6 +191,12 @@ def test_a_compressor_may_be_given_the_question() -> None:
             "half a surrogate pair at character 0",
         ),
         ("reader", '{"id": "b", "question": "x", "context": null}', "has a context that is not a text"),
+        ("evidence", '{"id": "b", "question": "x"}', "has no context; expected {"),
+        (
+            "evidence",
+            '{"id": "b", "question": "x", "context": "y", "place": 1}',
+            "a place that is not a text",
+        ),
         ("reranker", '{"id": "b", "question": "x", "texts": "y"}', "has a texts that is not a list of texts"),
         ("reranker", '{"id": "b", "question": "x", "texts": ["y", 5]}', "at place 1 is not a text"),
         ("compressor", '{"id": "b", "text": "x"}', "has no rate; expected {"),
@@ -211,6 +275,9 @@ def check_result(job: str, entry: dict[str, Any], result: dict[str, Any]) -> Non
     elif job == "reader":
         assert set(result) == {"answer", "start", "end", "score", "no_answer"}
         assert result["answer"] == entry["context"][result["start"] : result["end"]] == "Shakespeare"
+    elif job == "evidence":
+        assert [one["text"] for one in result["units"]] == ["He wrote Hamlet in 1600.", "Butter melts."]
+        assert result["units"][0]["score"] > 0 > result["units"][1]["score"]
     elif job == "compressor":
         assert result["text"] == " ".join(entry["text"][start:end] for start, end in result["kept"])
         assert len(result["text"]) <= 0.6 * len(entry["text"])
@@ -273,14 +340,15 @@ def test_a_pack_for_another_trunk_is_refused(tree: Path, batch: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_the_five_models_are_listed_with_what_the_settings_choose() -> None:
+def test_the_models_are_listed_with_what_the_settings_choose() -> None:
     done = ibid("list", "--json")
 
     assert done.returncode == 0, done.stderr
     listed = json.loads(done.stdout)
     assert [one["job"] for one in listed] == ["embedder", *pack.JOBS]
     assert [one["job"] for one in listed if one["prepared"]] == ["embedder", *pack.shipped()]
-    assert all(one["bytes"] <= 5_000_000 for one in listed[1:])
+    assert all(0 < one["bytes"] <= MOST_BYTES[one["job"] in pack.WHOLE] for one in listed[1:])
+    assert [one["name"] for one in listed[2:4]] == ["evidence network", "reader adapter"]
     chosen = shipped_models(Settings(judge="none", reader="some/reader"))
     assert [one.used for one in chosen if one.job in ("reader", "judge")] == [
         "the settings choose some/reader",
@@ -303,6 +371,10 @@ def test_what_is_prepared_is_where_preparing_puts_it() -> None:
         (
             ("run", "judge", "--batch", str(ROOT / "README.md"), "--model", "./no-such-folder"),
             "no-such-folder",
+        ),
+        (
+            ("run", "evidence", "--batch", str(ROOT / "README.md"), "--model", "some/model"),
+            "'some/model' cannot replace the packaged evidence model; leave --model out.",
         ),
     ],
 )

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 from eval import reading
 from eval.bench import MEASUREMENTS
 from eval.benchmarks.answers import refusal
-from eval.benchmarks.models import compression, judging, pack
+from eval.benchmarks.models import compression, evidence, judging, pack
 from eval.benchmarks.retrieval import reranking
 from eval.datasets import available, held_back
 from eval.metrics import balanced_accuracy, best_balanced_accuracy, paired_test, words_found
@@ -249,6 +249,47 @@ def test_the_reader_reads_what_is_kept() -> None:
 
 
 # the judge and the refusal
+
+
+LIT = evidence._Asked("Who lit the lamp?", "notes", "The lamp is old. Ada lit it. Bo did not.", ((17, 20),))
+PIER = evidence._Asked("Who built the pier?", "", "The pier is of oak. Cy built it.", ((20, 22),))
+
+
+def test_a_unit_is_right_where_the_answer_stands_in_the_questions_own_text() -> None:
+    task = evidence._task(LIT, [PIER])
+    assert task.right.tolist() == [False, True, False, False, False]
+    assert task.own.tolist() == [True, True, True, False, False]
+    assert list(evidence._named_units(task.passages)) == [
+        "notes. The lamp is old.", "notes. Ada lit it.", "notes. Bo did not.", "The pier is of oak.", "Cy built it.",
+    ]  # fmt: skip
+
+
+def test_units_first_and_among_the_first_three_by_hand() -> None:
+    tasks = [evidence._task(LIT, [PIER]), evidence._task(PIER, [LIT])]
+    # The right units are number 1 of the first question and of the second
+    ours = [np.array([1.0, 5.0, 0.0, 2.0, 3.0]), np.array([3.0, 2.0, 4.0, 1.0, 0.0])]
+    theirs = [np.array([5.0, 1.0, 4.0, 3.0, 0.0]), np.array([0.0, 9.0, 0.0, 0.0, 0.0])]
+    assert evidence._figures(tasks, {"": ours, ", reranker": theirs}) == {
+        "questions": 2,
+        "first": 0.5,
+        "first, reranker": 0.5,
+        "p": 1.0,
+        "first three": 1.0,
+        "first three, reranker": 0.5,
+        # Best with the own text 5 and 4, without it 3 and 4: 5 is above both, 4 above one and level with the other
+        "AUC": 0.875,
+        # 5 and 9 against 3 and 0
+        "AUC, reranker": 1.0,
+    }
+
+
+@pytest.mark.skipif(not available("tables"), reason="the public data is not here")
+@pytest.mark.parametrize("kind", evidence.KINDS)
+def test_questions_of_each_kind_have_their_answers_in_their_texts(kind: str) -> None:
+    asked = list(islice(evidence.KINDS[kind](), 20))
+    assert len(asked) == 20
+    for one in asked:
+        assert evidence._task(one, []).right.any()
 
 
 def test_accuracies_and_areas_by_hand() -> None:

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from rag.errors import ModelError
 from rag.models import pack as pack_module
 from rag.models import prepare, trunk
-from rag.models.export import export_adapted
+from rag.models.export import export_adapted, is_trained
 from rag.models.foreign import expect_architecture
 from rag.models.heads import NETWORKS
 from rag.models.pack import verify_adapter
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings(  # peft uses a deprecated name of trans
     "ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"
 )
 # One for each kind of network; the judge's is the reranker's
-JOBS = ("reader", "compressor", "reranker")
+JOBS = ("reader", "compressor", "reranker", "evidence")
 PAIRS = [
     ("Who lit the lamp?", "The lamp burns whale oil. It was lit in 1820 by Ada Quill."),
     ("When does the ferry leave?", "The ferry leaves the harbour at noon. Tickets are sold on board."),
@@ -49,6 +50,12 @@ class Made:
     bare: dict[str, Any]  # with the same head over the trunk alone
 
 
+def whole_network(job: str) -> Any:
+    """Return the network of a job whose encoder is in the pack as a whole, over the trunk."""
+    encoder: Any = network("reranker").encoder
+    return NETWORKS[job](encoder.merge_and_unload())
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     root = tmp_path_factory.mktemp("made")
@@ -56,14 +63,21 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     pack.folder.mkdir()
     described = {}
     for job in JOBS:
-        adapted, bare = network(job).eval(), network(job).eval()
+        make = whole_network if job in pack_module.WHOLE else network
+        adapted, bare = make(job).eval(), make(job).eval()
         torch.manual_seed(4)
         with torch.no_grad():
             for name, weights in adapted.named_parameters():
                 if "lora_B" in name:
                     weights.normal_(0, 0.1)  # peft starts from zeros, which change nothing
+                elif job in pack_module.WHOLE and "query" in name:
+                    weights.add_(torch.empty_like(weights).normal_(0, 0.1))
         weights_file = pack.folder / f"{job}.safetensors"
-        save_adapter(adapted, job, weights_file)
+        if job in pack_module.WHOLE:
+            halves = {n: t.half() for n, t in adapted.state_dict().items() if is_trained(n)}
+            save_file(halves, str(weights_file))
+        else:
+            save_adapter(adapted, job, weights_file)
         described[job] = {"sha256": hashlib.sha256(weights_file.read_bytes()).hexdigest()}
         pack.adapted[job], pack.bare[job] = adapted, bare
     write_pack(pack.folder, {"trunk_sha256": trunk.trunk_sha256(), "models": described})
@@ -103,8 +117,20 @@ def run_torch(model: Any, runner: Runner, pair: tuple[str, str]) -> list[np.ndar
     types = [0] * (len(first) + 2) + [1] * (len(second) + 1)
     with torch.inference_mode():
         given = [torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long), torch.tensor([types])]
-        outputs = model(*given)
+        outputs = model(*given, *(torch.tensor(one) for one in more(runner, pair).values()))
     return [one.numpy() for one in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+
+def more(runner: Runner, pair: tuple[str, str]) -> dict[str, np.ndarray]:
+    """Return the other inputs of a network that scores units: two, the halves of the second text."""
+    if "units" not in runner.inputs:
+        return {}
+    first, second = (len(tokens.ids) for tokens in runner.tokenise(pair))
+    units = np.zeros((2, first + second + 3), np.int64)
+    middle = first + 2 + (second + 1) // 2
+    units[0, first + 2 : middle] = 1
+    units[1, middle - 1 : -1] = 1
+    return {"placed": np.zeros_like(units[:1]), "units": units, "owners": np.zeros(2, np.int64)}
 
 
 # from the adapter to the network that runs
@@ -116,7 +142,7 @@ def test_the_exported_network_is_the_trained_one(pack: Made, job: str) -> None:
     off, changed = [], []
     for pair in PAIRS:
         exact, bare = run_torch(pack.adapted[job], runner, pair), run_torch(pack.bare[job], runner, pair)
-        got = runner.run(*(tokens.ids for tokens in runner.tokenise(pair)))
+        got = runner.run(*(tokens.ids for tokens in runner.tokenise(pair)), **more(runner, pair))
         assert [one.shape for one in got] == [one.shape for one in exact]
         off += [np.abs(mine - theirs).ravel() for mine, theirs in zip(got, exact, strict=True)]
         changed += [np.abs(one - theirs).ravel() for one, theirs in zip(bare, exact, strict=True)]
@@ -226,20 +252,22 @@ def test_damage_is_seen_though_the_network_was_prepared(copied: Path) -> None:
 
 
 def test_a_job_that_does_not_exist_is_named(pack: Made) -> None:
-    with pytest.raises(ModelError, match="'poet' is not a job of the pack; expected reranker, reader"):
+    with pytest.raises(
+        ModelError, match="'poet' is not a job of the pack; expected reranker, evidence, reader"
+    ):
         verify_adapter("poet")
 
 
 def other_shapes(file: Path, part: str) -> None:
     """Halve the tensors whose names contain `part`."""
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file
 
     tensors = load_file(str(file))
     save_file({n: t[: (len(t) + 1) // 2].clone() if part in n else t for n, t in tensors.items()}, str(file))
 
 
 def without_one(file: Path, part: str) -> None:
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load_file
 
     tensors = load_file(str(file))
     del tensors[next(name for name in tensors if part in name)]
@@ -249,7 +277,7 @@ def without_one(file: Path, part: str) -> None:
 FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
     "another job's": (
         lambda file: shutil.copyfile(file.with_name("compressor.safetensors"), file),
-        "does not contain the weights of a reader; restore it",
+        "does not contain the weights of the job reader; restore it",
     ),
     "no safetensors": (
         lambda file: file.write_bytes(b"not weights"),
@@ -257,14 +285,63 @@ FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "truncated": (lambda file: file.write_bytes(file.read_bytes()[:-9]), "is not a safetensors file"),
     "missing": (lambda file: file.unlink(), "is not a safetensors file"),
-    "no head": (lambda file: without_one(file, "answerable"), "does not contain the weights of a reader"),
-    "a layer less": (lambda file: without_one(file, "lora_B"), "does not contain the weights of a reader"),
-    "another rank": (lambda file: other_shapes(file, "lora_A"), "does not contain the weights of a reader"),
+    "no head": (
+        lambda file: without_one(file, "answerable"),
+        "does not contain the weights of the job reader",
+    ),
+    "a layer less": (
+        lambda file: without_one(file, "lora_B"),
+        "does not contain the weights of the job reader",
+    ),
+    "another rank": (
+        lambda file: other_shapes(file, "lora_A"),
+        "does not contain the weights of the job reader",
+    ),
     "another head": (
         lambda file: other_shapes(file, "span.weight"),
-        "does not contain the weights of a reader",
+        "does not contain the weights of the job reader",
     ),
 }
+
+
+WHOLE_FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "an adapter's": (
+        lambda file: shutil.copyfile(file.with_name("reader.safetensors"), file),
+        "does not contain the weights of the job evidence",
+    ),
+    "truncated": (lambda file: file.write_bytes(file.read_bytes()[:-9]), "is not a safetensors file"),
+    "no head": (
+        lambda file: without_one(file, "importance"),
+        "does not contain the weights of the job evidence",
+    ),
+    "a layer less": (
+        lambda file: without_one(file, "layer.3."),
+        "does not contain the weights of the job evidence",
+    ),
+    "another width": (
+        lambda file: other_shapes(file, "layer.3.intermediate"),
+        "does not contain the weights of the job evidence",
+    ),
+    "embeddings too": (
+        lambda file: with_embeddings(file),
+        "does not contain the weights of the job evidence",
+    ),
+}
+
+
+def with_embeddings(file: Path) -> None:
+    from safetensors.torch import load_file
+
+    save_file(load_file(str(file)) | {"encoder.embeddings.LayerNorm.bias": torch.zeros(384)}, str(file))
+
+
+@pytest.mark.parametrize("name", WHOLE_FOREIGN)
+def test_foreign_weights_of_a_whole_network_are_not_exported(copied: Path, tmp_path: Path, name: str) -> None:
+    change, message = WHOLE_FOREIGN[name]
+    change(copied / "evidence.safetensors")
+    with pytest.raises(ModelError, match=message):
+        export_adapted("evidence", copied / "evidence.safetensors", tmp_path / "out" / "evidence.onnx")
+    assert not list(tmp_path.glob("out/*"))
 
 
 @pytest.mark.parametrize("name", FOREIGN)
@@ -304,7 +381,8 @@ def test_the_networks_are_those_of_the_jobs() -> None:
 @pytest.mark.parametrize("job", pack_module.shipped())
 def test_the_pack_that_ships_matches_its_trunk_and_stays_small(job: str) -> None:
     assert verify_adapter(job) == pack_module.described(job)["sha256"]
-    assert (pack_module.PACK_FOLDER / f"{job}.safetensors").stat().st_size <= 5_000_000
+    size = (pack_module.PACK_FOLDER / f"{job}.safetensors").stat().st_size
+    assert size <= (25_000_000 if job in pack_module.WHOLE else 5_000_000)
     described = pack_module.described(job)
     assert {"data", "seed", "steps", "commit", "figures"} <= described.keys()
     assert all(described["data"].values())  # each data set's licence

@@ -11,12 +11,13 @@ from typing import Any
 
 from eval import reading
 from eval.benchmarks.answers import refusal
-from eval.benchmarks.models import compression, judging
+from eval.benchmarks.models import compression, evidence, judging
 from eval.benchmarks.retrieval import reranking
 from eval.datasets import held_back, records
 from eval.trial import shared_embedder
 from rag.models.compress import load_compressor
 from rag.models.cross_encoder import CrossEncoder, load_cross_encoder
+from rag.models.evidence import EvidenceModel, load_evidence_model
 from rag.models.judge import Judge, load_judge
 from rag.models.reader import load_reader
 from rag.recipe import TRUNK
@@ -55,6 +56,11 @@ def measure_reranker(encoder: CrossEncoder, limit: int | None = None) -> Figures
         "nfcorpus, against as shipped": reranking.summary(nfcorpus, "as shipped"),
         "speed": reranking.speed(encoder, embedder, passages),
     }
+
+
+def measure_evidence(model: EvidenceModel, encoder: CrossEncoder, limit: int | None = None) -> Figures:
+    """Return over five held-out kinds of texts how often the right unit is first, beside the reranker, and speed."""
+    return evidence.by_kind(model, encoder, limit)
 
 
 def measure_reader(reader: reading.SpanReader, limit: int | None = None) -> Figures:
@@ -138,6 +144,7 @@ def _some(entries: list[Any], limit: int | None) -> list[Any]:
 
 PARTS: Mapping[str, Callable[[], Figures]] = {
     "reranker": lambda: measure_reranker(load_cross_encoder()),
+    "evidence": lambda: measure_evidence(load_evidence_model(), load_cross_encoder()),
     "reader": lambda: measure_reader(load_reader()),
     "compressor": lambda: measure_compressor(load_compressor(), load_reader()),
     "judge": lambda: measure_judge(load_judge()),
@@ -164,6 +171,13 @@ _HEADLINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "nfcorpus nDCG@10, with hybrid": ("nfcorpus, nDCG@10", "dense + cross-encoder"),
         "nfcorpus nDCG@10, with hybrid and MaxSim": ("nfcorpus, nDCG@10", "all three"),
         "20 candidates, ms": ("speed", "ms, p50"),
+    },
+    "evidence": {
+        "right unit first, mean of five kinds": ("mean", "first"),
+        "right unit first, by the reranker": ("mean", "first, reranker"),
+        "right unit among the first three": ("mean", "first three"),
+        "own text is there, AUC": ("mean", "AUC"),
+        "four texts, ms": ("ms, p50",),
     },
     "reader": {
         "squad-dev F1": ("squad-dev", "F1"),

@@ -107,7 +107,7 @@ def measure() -> dict[str, Any]:
 
 def _figures(made: Trial, lookups: Sequence[TableLookup], attempts: Sequence[Attempt]) -> dict[str, Any]:
     answers = [one.answer for one in attempts]
-    rows = [_row_spans(made.catalog.documents.get(CORPUS, look.document).text)[look.row] for look in lookups]
+    rows = [row_spans(made.catalog.documents.get(CORPUS, look.document).text)[look.row] for look in lookups]
     pairs = list(zip(lookups, rows, answers, strict=True))
     return {
         "questions": len(lookups),
@@ -135,7 +135,7 @@ def _cites_row(answer: Answer, document: str, row: tuple[int, int], most: int | 
     return any(one.document == document and one.start < end and start < one.end for one in ordered[:most])
 
 
-def _row_spans(text: str) -> list[tuple[int, int]]:
+def row_spans(text: str) -> list[tuple[int, int]]:
     """Return the spans of the rows under a document's only table's header."""
     lines = [match.span() for match in re.finditer(r"^\|.*$", text, re.MULTILINE)]
     return lines[2:]
@@ -162,9 +162,9 @@ def _wikipedia() -> Iterator[_TableText]:
             TableLookup(
                 f"{title}: {entry['question']}", entry["question"], name, row, table["rows"][row][column]
             )
-            for entry, (row, column) in _single_cells(table, entry_kind=None)
+            for entry, (row, column) in single_cells(table, entry_kind=None)
         ]
-        yield _TableText(name, _markdown_document(title, header, table["rows"]), tuple(lookups))
+        yield _TableText(name, markdown_document(title, header, table["rows"]), tuple(lookups))
 
 
 def _filings() -> Iterator[_TableText]:
@@ -174,13 +174,13 @@ def _filings() -> Iterator[_TableText]:
         header = [" ".join(filter(None, column)) for column in zip(*rows[:depth], strict=True)]
         name = f"{company} annual report.md"
         lookups = []
-        for entry, (row, column) in _single_cells(table, entry_kind="span"):
+        for entry, (row, column) in single_cells(table, entry_kind="span"):
             if row >= depth and column > 0 and rows[row][0]:
                 plain = entry["question"].strip()
                 framed = f"In the annual report of {company}, {plain[:1].lower()}{plain[1:]}"
                 lookups.append(TableLookup(framed, plain, name, row - depth, rows[row][column]))
         parts = [
-            _markdown_document(f"{company}: annual report", header, rows[depth:]),
+            markdown_document(f"{company}: annual report", header, rows[depth:]),
             "\n\n".join(table["paragraphs"]),
         ]
         yield _TableText(name, "\n".join(parts) + "\n", tuple(lookups))
@@ -194,7 +194,7 @@ def _companies(count: int) -> list[str]:
     return [f"{name} {_FORMS[number % 4]}" for number, name in enumerate([*names, *doubled][:count])]
 
 
-def _single_cells(
+def single_cells(
     table: Mapping[str, Any], *, entry_kind: str | None
 ) -> Iterator[tuple[Mapping[str, Any], tuple[int, int]]]:
     """Yield the questions that one cell answers, with its row and column.
@@ -207,12 +207,13 @@ def _single_cells(
             continue
         row, column = entry["cells"][0]
         is_kind = entry_kind is None or (entry["kind"] == entry_kind and not entry["derivation"])
-        if (
-            is_kind
-            and entry["answers"][0] == table["rows"][row][column]
-            and not _NO_LOOKUP.search(entry["question"])
-        ):
+        if is_kind and entry["answers"][0] == table["rows"][row][column] and is_lookup(entry["question"]):
             yield entry, (row, column)
+
+
+def is_lookup(question: str) -> bool:
+    """Return whether a question seems to ask for a cell and no more."""
+    return not _NO_LOOKUP.search(question)
 
 
 def _header_rows(rows: Sequence[Sequence[str]]) -> int:
@@ -223,7 +224,8 @@ def _header_rows(rows: Sequence[Sequence[str]]) -> int:
     return depth
 
 
-def _markdown_document(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_document(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in markdown under its title."""
     lines = [header, ["---"] * len(header), *rows]
     table = "\n".join(f"| {' | '.join(cell.translate(_MARKS) for cell in line)} |" for line in lines)
     return f"# {title}\n\n{table}\n"

@@ -223,8 +223,8 @@ def _miscited(answer: Answer, texts: _Texts) -> str:
         place = f"{one.document}, {one.start}-{one.end}"
         if texts.at(one.document, one.version, one.start, one.end) != one.quote:
             return f"{place}, does not say {one.quote[:60]!r}"
-        if not 1 <= one.label <= len(context) or not _within(one, context[one.label - 1]):
-            return f"{place}, is not in evidence [{one.label}]"
+        if not any(_within(one, hit) for hit in context):
+            return f"{place}, is not in the evidence"
     return ""
 
 

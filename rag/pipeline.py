@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from rag.answer.labels import Sources
 from rag.answer.verify import StaleEvidence
 from rag.errors import CitationError, InvalidInput, NotFound, OtherEmbedder, StorageError
 from rag.index.follower import CorpusIndex, Followers
@@ -197,13 +198,19 @@ class Pipeline:
         answerable = bool(draft.text) and draft.confidence >= settings.answer.refuse_below
         quoted = citations if answerable else ()
         conflicts = stages.compare(context, quoted, corpus)
+        sources = Sources()
+        text, quoted = sources.renumber(draft.text if answerable else "", quoted)
+        conflicts = tuple(
+            replace(one, citations=tuple(replace(c, label=sources.number(c)) for c in one.citations))
+            for one in conflicts
+        )
         nearest: list[Hit] = []
         if not answerable:
             nearest = current_hits(selection.hits, self._catalog)
             recorder.drop(selection.hits, nearest, CHANGED)
         reason = draft.reason or "The nearest evidence does not answer the question well enough."
         return Answer(
-            text=draft.text if answerable else "",
+            text=text,
             answerable=answerable,
             confidence=draft.confidence,
             citations=quoted,

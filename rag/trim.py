@@ -9,11 +9,14 @@
    document prior of the sentence's document (rag/index/scope.py) is below 1, weighted, is taken off.
 5. Take the best sentence not yet taken; grow it both ways, across chunks too, while the next sentence has
    at least 0.55 of the best score of all. That is a hit. Repeat until there are k hits; if necessary, a
-   sentence below 0.55 is taken too, but does not grow.
+   sentence below 0.55 is taken too, but does not grow. A sentence that introduces a list or a table takes that along,
+   and an item its list if the question asks for one;
+   one that begins with a pronoun, the sentence that says what it stands for.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -25,7 +28,8 @@ from rag.models.embed import TokenVectors
 from rag.rerank import Reranked
 from rag.retrieve import Request, on_their_pages, with_neighbours
 from rag.store.catalog import Catalog
-from rag.text.sentences import strip_span
+from rag.text.questions import asks_for_list
+from rag.text.sentences import refers_back, strip_span
 from rag.text.tables import is_row, rows_of, split_units
 from rag.text.words import question_terms, text_terms
 from rag.types import Candidates, Chunk, Hit
@@ -43,6 +47,12 @@ WORD_SHARE = 0.5
 # Share of the document prior's weight in a sentence's score: the chunk's score has seen it already.
 _PRIOR_SHARE = 0.5
 NO_PENALTY: Mapping[int, float] = MappingProxyType({})
+# Most units of a list or table that is taken as a whole.
+_MOST_OF_A_LIST = 12
+# Most sentences to go back for what a pronoun stands for.
+_MOST_BACK = 3
+# A bullet or a number.
+_ITEM = re.compile(r"\s*(?:[-*+•–]|\d{1,3}[.)])[ \t]+\S")
 # Share of the best score below which a hit beyond the least is a weak tail.
 WEAK = 0.6
 
@@ -55,6 +65,20 @@ class _Sentence:
     text: str
     follows: bool  # it begins where the previous sentence in the list ends
     spelled: str  # its text as models read it
+    row: bool = False
+    headed: bool = (
+        False  # nothing but a table's header stands between the previous sentence in the list and it
+    )
+
+    @property
+    def listed(self) -> bool:
+        """Whether it is an item of a list or a row of a table."""
+        return self.row or _ITEM.match(self.text) is not None
+
+    @property
+    def introduces(self) -> bool:
+        """Whether a list or a table should follow."""
+        return not self.row and self.text.rstrip().endswith(":")
 
 
 def trim(
@@ -108,7 +132,7 @@ def trim(
     chunks = min_max([by_chunk[one.chunk.id].score for one in sentences])
     off = np.array([penalty.get(one.chunk.id, 0.0) for one in sentences])
     scores = np.maximum(0.0, (1 - _CHUNK_SHARE) * min_max(own) + _CHUNK_SHARE * chunks - off)
-    spans = _grow(scores, follows, keep * scores.max(), k)
+    spans = _grow(scores, _Joins(sentences, asks_for_list(question)), keep * scores.max(), k)
     return [
         _hit(sentences[first : last + 1], by_chunk[sentences[best].chunk.id], scores[best])
         for best, first, last in spans
@@ -130,15 +154,20 @@ def _sentences(hits: Sequence[Hit], read: Callable[[Chunk, int, int], str] | Non
                 sentences[-1] = replace(last, end=hit.start, text=last.text + between)
                 reached = hit.start
         rows = {row.start: row for row in rows_of(hit)}
+        headed = -1
         for begin, end in split_units(hit.text):
             start = max(hit.start + begin, reached)
             if start < hit.start + end and (text := hit.text[start - hit.start : end]).strip():
                 row = next((row for at, row in rows.items() if start <= at < hit.start + end), None)
                 if row is None and is_row(text):
-                    continue  # a header or its rule says nothing by itself
-                spelled = row.spelled if row else text
+                    # A header or its rule says nothing by itself
+                    headed = hit.start + end if start in (reached, headed) else -1
+                    continue
+                spelled, follows = row.spelled if row else text, start == reached
                 sentences.append(
-                    _Sentence(hit.chunk, start, hit.start + end, text, start == reached, spelled)
+                    _Sentence(
+                        hit.chunk, start, hit.start + end, text, follows, spelled, bool(row), start == headed
+                    )
                 )
                 reached = hit.start + end
     return sentences
@@ -184,21 +213,62 @@ def _spread(scores: np.ndarray, follows: np.ndarray) -> np.ndarray:
     return spread
 
 
-def _grow(
-    scores: np.ndarray, follows: np.ndarray, threshold: float, k: int
-) -> Iterator[tuple[int, int, int]]:
+class _Joins:
+    """Which sentences of a list belong together.
+
+    Args:
+        lists: whether an item takes its list along.
+    """
+
+    def __init__(self, sentences: Sequence[_Sentence], lists: bool) -> None:
+        self._sentences, self._lists = sentences, lists
+
+    def touch(self, at: int) -> bool:
+        """Return whether a sentence begins where the one before it ends."""
+        return at < len(self._sentences) and self._sentences[at].follows
+
+    def refers_back(self, at: int) -> bool:
+        """Return whether a sentence is not understood without the one before it."""
+        return not self._sentences[at].row and refers_back(self._sentences[at].text)
+
+    def takes_along(self, at: int) -> bool:
+        """Return whether a sentence takes the list or table along that it is in or introduces."""
+        one = self._sentences[at]
+        return one.introduces or (self._lists and one.listed and not one.row)
+
+    def in_one_list(self, at: int) -> bool:
+        """Return whether a sentence continues the list that the one before it is in or introduces."""
+        if not 0 < at < len(self._sentences):
+            return False
+        before, one = self._sentences[at - 1], self._sentences[at]
+        touching = one.follows or (one.headed and one.chunk is before.chunk)
+        return touching and one.listed and (before.introduces or before.listed)
+
+
+def _grow(scores: np.ndarray, joins: _Joins, threshold: float, k: int) -> Iterator[tuple[int, int, int]]:
     """Yield (best, first, last) of up to k runs of sentences, `last` included, best first."""
-    strong = scores >= threshold
-    taken = np.zeros(len(scores), bool)
+    free = np.ones(len(scores), bool)
     for best in np.argsort(-scores, kind="stable").tolist():
-        if taken[best]:
+        if not free[best]:
             continue
         first = last = best
-        while strong[best] and follows[first] and strong[first - 1]:
+        if scores[best] >= threshold:
+            joined = free & (scores >= threshold)
+            while joins.touch(first) and joined[first - 1]:
+                first -= 1
+            while joins.touch(last + 1) and joined[last + 1]:
+                last += 1
+        if joins.takes_along(best):
+            while joins.in_one_list(first) and free[first - 1] and last - first < _MOST_OF_A_LIST:
+                first -= 1
+            while joins.in_one_list(last + 1) and free[last + 1] and last - first < _MOST_OF_A_LIST:
+                last += 1
+        # What a pronoun stands for is named before it
+        while (
+            joins.refers_back(first) and joins.touch(first) and free[first - 1] and best - first < _MOST_BACK
+        ):
             first -= 1
-        while strong[best] and last + 1 < len(scores) and follows[last + 1] and strong[last + 1]:
-            last += 1
-        taken[first : last + 1] = True
+        free[first : last + 1] = False
         yield best, first, last
         k -= 1
         if not k:
@@ -206,7 +276,11 @@ def _grow(
 
 
 def _hit(run: Sequence[_Sentence], whole: Hit, score: float) -> Hit:
-    text = "".join(one.text for one in run)
+    chunk = run[0].chunk
+    if run[-1].chunk is chunk:
+        text = chunk.text[run[0].start - chunk.start : run[-1].end - chunk.start]
+    else:
+        text = "".join(one.text for one in run)
     begin, end = strip_span(text, 0, len(text))
     start = run[0].start
     return replace(

@@ -13,6 +13,7 @@ from api import cli
 from ingest.uploads.jobs import Jobs
 from rag.memory.conversation import Conversations
 from rag.models.embed import Embedder, load_embedder
+from rag.models.evidence import EvidenceModel, load_evidence_model
 from rag.pipeline import Pipeline
 from rag.settings import Settings
 from rag.stages import ModelSet
@@ -40,6 +41,11 @@ _KNOWN: dict[str, np.ndarray] = {}
 @pytest.fixture(scope="session")
 def embedder() -> Embedder:
     return load_embedder()
+
+
+@pytest.fixture(scope="session")
+def evidence() -> EvidenceModel:
+    return load_evidence_model()
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 Logistic regressions over the five hits of the real `search`, written to `rag/pack/answers.json`: which sentence
 answers, and whether the answer is right (both in rag/answer/relevance.py), the latter with and without the reader; all
-of them for sentences that the evidence model reads, and for those that it does not. Only data whose licence allows shipping weights is used; half of Natural Questions is held out for measuring. Confidence is
-fitted on data that the reader was not trained on, since the reader is overconfident on its training data. A sentence
-counts as answering if it contains the expected words, which is lenient, so the figures are for comparison, not
-quotation.
+of them for sentences that the evidence model reads, and for those that it does not. Only data whose licence allows
+shipping weights is used; half of Natural Questions is held out for measuring. Confidence is fitted on data that the
+reader was not trained on, since the reader is overconfident on its training data. A sentence counts as answering if it
+contains the expected words, which is lenient, so the figures are for comparison, not quotation.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from sklearn.metrics import roc_auc_score
 from eval.datasets import held_back, records
 from eval.trial import CORPUS, commit, shared_embedder, text_sources, trial
 from rag.answer import relevance
+from rag.answer.codes import absent_names
 from rag.answer.extractive import choose_sentences
-from rag.answer.relevance import Weighed
+from rag.answer.relevance import Signs, Weighed
 from rag.answer.sentences import answering_sentences
 from rag.models.evidence import load_evidence_model
 from rag.models.reader import load_reader
@@ -52,7 +53,7 @@ class Asked:
     answerable: bool
     weighed: list[Weighed]  # features only; log_odds are set after the weights are fitted
     right: np.ndarray  # (n_sentences,) bool
-    nearest: float  # the largest MaxSim of the question to a chunk of the evidence
+    signs: Signs  # without the reader's
 
 
 def main() -> None:
@@ -146,7 +147,8 @@ def _ask(
                 held = [any(w in " ".join(s.text.casefold().split()) for w in wanted) for s in sentences]
                 weighed = [Weighed(s, row, 0.0) for s, row in zip(sentences, features, strict=True)]
                 nearest = relevance.largest_maxsim(question, pieces, embedder)
-                yield Asked(question, among_passages, answerable, weighed, np.array(held), nearest)
+                signs = Signs(nearest, len(absent_names(question, pieces)))
+                yield Asked(question, among_passages, answerable, weighed, np.array(held), signs)
 
 
 def _fit_sentences(asked: Sequence[Asked]) -> LogisticRegression:
@@ -167,7 +169,7 @@ def _confidence_features(asked: Sequence[Asked]) -> np.ndarray:
     for one in asked:
         best = max(one.weighed, key=lambda w: w.log_odds).sentence
         here = 1 - reader.read(one.question, best.evidence.hit.text).no_answer
-        rows.append(relevance.confidence_features(one.weighed, one.nearest, here))
+        rows.append(relevance.confidence_features(one.weighed, replace(one.signs, here=here)))
     return np.array(rows)
 
 
@@ -178,7 +180,7 @@ def _fit_confidence(rows: np.ndarray, right: np.ndarray) -> LogisticRegression:
 
 def _is_right(one: Asked) -> bool:
     right = {id(w.sentence) for w, held in zip(one.weighed, one.right, strict=True) if held}
-    chosen = choose_sentences(one.weighed, sentences=MOST_SENTENCES, words=MOST_WORDS)
+    chosen = choose_sentences(one.question, one.weighed, sentences=MOST_SENTENCES, words=MOST_WORDS)
     return any(id(sentence) in right for sentence in chosen)
 
 

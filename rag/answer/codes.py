@@ -1,5 +1,8 @@
-"""Codes and versions of a question, such as W-0777 and firmware 2.7.2: what is said of W-0776 or of 2.7.1 does not
-answer, however alike they look to a model.
+"""What of a question nothing found mentions: codes, versions and names.
+
+What is said of W-0776 or of firmware 2.7.1 does not answer for W-0777 or 2.7.2, however alike they look to a model. A
+name or a year may stand for what the evidence calls otherwise - Munich is in Germany - so its absence only makes an
+answer less likely (rag/answer/relevance.py).
 
 Periods such as 2Q23 are none: documents write them in many ways, and may state theirs on the first page alone. Amounts
 such as 100km and 500-page are none either: "Is it more than 100km away?" is answered by any distance.
@@ -8,9 +11,12 @@ such as 100km and 500-page are none either: "Is it more than 100km away?" is ans
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from rag.text.languages import language_of
 from rag.text.periods import periods_in
-from rag.types import Context
+from rag.text.words import content_words, plain_characters, text_terms
+from rag.types import Context, Evidence
 
 # Digits of a code, at least: "Q3" and "A4" stand for much else.
 CODE_DIGITS = 3
@@ -28,6 +34,15 @@ _UNITS = (
 _AMOUNT = re.compile(rf"\d+(?:[.,]\d+)*(?:-[a-z]{{3,}}|-?(?:{_UNITS}))")
 _NEAR_A_YEAR = re.compile(r"(?:mid|pre|post|early|late)-(?:1[6-9]|20)\d\d", re.IGNORECASE)
 _MARKS = re.compile(r"[\W_]+")
+# Letters that a name and what derives from it have in common: Germany, German.
+_STEM = 5
+# Share of a question's words with capitals from which on capitals say nothing.
+_TITLE_CASE = 0.75
+_CALENDAR = re.compile(
+    r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|January|February|March|April|May|June|July|August|September|October"
+    r"|November|December"
+)
+_YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 
 
 def codes_of(question: str) -> list[str]:
@@ -50,6 +65,51 @@ def absent_codes(context: Context) -> list[str]:
     return [
         code for code in codes if not (_mentions(read, code) if _is_version(code) else _plain(code) in known)
     ]
+
+
+def absent_names(question: str, pieces: Sequence[Evidence]) -> list[str]:
+    """Return the names, years and other numbers of a question that neither the evidence nor its chunks mention."""
+    names = names_of(question)
+    if not names:
+        return []
+    chunks = {one.hit.chunk.id: one.hit.chunk for one in pieces}.values()
+    known = {term for chunk in chunks for term in text_terms(f"{chunk.read_text} {chunk.document}")}
+    stems = {term[:_STEM] for term in known if len(term) >= _STEM and term.isalpha()}
+    return [name for name, term in names.items() if term not in known and term[:_STEM] not in stems]
+
+
+def names_of(question: str) -> dict[str, str]:
+    """Return the words of a question that are written like names, and its numbers, each with its term.
+
+    A capital that opens a sentence makes no name, nor do capitals where nearly all words have them. Of periods and
+    the calendar, which documents write in many ways, only the years count.
+    """
+    question = plain_characters(question)
+    if language_of(question) not in ("", "en"):  # German writes all nouns with capitals
+        return {}
+    written = re.findall(r"[^\W\d_]+", question)
+    if sum(word[0].isupper() for word in written) > _TITLE_CASE * max(len(written), 2):
+        return {}
+    periods = [one for one in periods_in(question) if not one.name.isdecimal()]
+    return {
+        question[start:end]: term
+        for start, end, term in content_words(question)
+        if _is_name(question, start, end)
+        and not _CALENDAR.fullmatch(question[start:end])
+        and not any(one.start <= start < one.end for one in periods if not _YEAR.fullmatch(term))
+    }
+
+
+def _is_name(question: str, start: int, end: int) -> bool:
+    word = question[start:end]
+    if any(map(str.isdigit, word)) or any(map(str.isupper, word[1:])):
+        return True
+    return word[0].isupper() and not _opens(question, start)
+
+
+def _opens(question: str, start: int) -> bool:
+    before = question[:start].rstrip(" \"'“‘(")
+    return not before or before[-1] in ".!?:"
 
 
 def _mentions(read: str, version: str) -> bool:

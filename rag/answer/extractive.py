@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
-from rag.answer.codes import absent_codes
+from rag.answer.codes import absent_codes, absent_names
 from rag.answer.generator import OnPart, ignored
-from rag.answer.relevance import Weighed, confidence, largest_maxsim, weigh_sentences
-from rag.answer.sentences import Sentence, sentences_of
+from rag.answer.relevance import Weighed, confidence, signs_of, weigh_sentences
+from rag.answer.sentences import Sentence, introduced, sentences_of
 from rag.answer.strategy import SUMMARY, asks_for_overview
 from rag.models.embed import Embedder
 from rag.models.evidence import EvidenceModel
 from rag.models.reader import Reader, Reading
 from rag.text.names import place_of
+from rag.text.questions import asks_for_list, asks_several
+from rag.text.sentences import refers_back
 from rag.text.tables import Row, original_span, spelled_hit, spelled_row
 from rag.text.words import question_terms, text_terms
 from rag.types import Citation, Context, Draft
@@ -30,13 +33,6 @@ SHORT_WORDS, SHORT_CHARS = 12, 120
 MOST_ROW_WORDS = 40
 MOST_SHORT = 5
 _MARKS = re.compile(r"[\W_]+")
-# Excludes bus, class and basis.
-_PLURAL = r"[\w-]+(?<![ius])s"
-_ASKS_SEVERAL = re.compile(
-    rf"\b(which|what)\b(\s+[\w-]+){{0,2}}?\s+{_PLURAL}(\s+[\w-]+){{0,4}}?\s+(are|were|do|did|have|can|may|must)\b"
-    r"|\bwho\s+(are|were)\b|^\s*(please\s+)?(list|name (all|the|two|three|four|five))\b|\bnames of\b",
-    re.IGNORECASE,
-)
 
 
 class Extractive:
@@ -74,29 +70,46 @@ class Extractive:
         weighed = weigh_sentences(context, self._embedder, self._evidence)
         if not weighed:
             return Draft("", (), 0.0, _why_nothing(context))
-        nearest = largest_maxsim(context.question, context.evidence, self._embedder)
+        signs = signs_of(context, self._embedder)
         if summary := [one for one in weighed if one.sentence.evidence.hit.stage == SUMMARY]:
             chosen = summary_sentences(summary, sentences=self._most_sentences, words=self._most_words)
             named = asks_for_overview(context.question)
-            return _compose(context, [], chosen, NAMED if named else confidence(weighed, nearest))
+            return _compose(context, [], chosen, NAMED if named else confidence(weighed, signs))
         if absent := absent_codes(context):
-            return Draft("", (), 0.0, f"Nothing that was found mentions {', '.join(absent)}.")
-        chosen = choose_sentences(weighed, sentences=self._most_sentences, words=self._most_words)
-        if self._reader is None:
-            return _compose(context, [], chosen, confidence(weighed, nearest))
-        readings = read_around(context.question, chosen, self._reader)
-        short = short_answers(context.question, chosen, readings)
-        best = max(weighed, key=lambda one: one.log_odds).sentence  # always among the chosen
-        here = 1 - readings[_read_with(best)].no_answer if self._reader.calibrated else None
-        return _compose(context, short, chosen, confidence(weighed, nearest, here))
+            return Draft("", (), 0.0, _not_mentioned(absent))
+        chosen = choose_sentences(
+            context.question, weighed, sentences=self._most_sentences, words=self._most_words
+        )
+        short: list[Sentence] = []
+        if self._reader is not None:
+            readings = read_around(context.question, chosen, self._reader)
+            short = short_answers(context.question, chosen, readings)
+            best = max(weighed, key=lambda one: one.log_odds).sentence  # always among the chosen
+            if self._reader.calibrated:
+                signs = replace(signs, here=1 - readings[_read_with(best)].no_answer)
+        shown = _with_antecedents(chosen, [one.sentence for one in weighed], self._most_words)
+        draft = _compose(context, short, shown, confidence(weighed, signs))
+        absent = absent_names(context.question, context.evidence)
+        return replace(draft, reason=_not_mentioned(absent) if absent else "")
 
 
-def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
-    """Take the best sentence and those near it, within the limits, best first.
+def _not_mentioned(names: Sequence[str]) -> str:
+    return f"Nothing that was found mentions {', '.join(names)}."
+
+
+def choose_sentences(
+    question: str, weighed: Sequence[Weighed], *, sentences: int, words: int
+) -> list[Sentence]:
+    """Take the best sentence and those near it, within the limits, best first; a list or table whole and in order.
 
     A sentence that contains, or lies within, one already taken is skipped.
+
+    Args:
+        weighed: in reading order.
     """
     ranked = sorted(weighed, key=lambda one: -one.log_odds)
+    if listed := _whole_list(question, ranked[0], weighed, words):
+        return listed
     chosen: list[Sentence] = []
     used = 0
     for one in ranked:
@@ -109,6 +122,70 @@ def choose_sentences(weighed: Sequence[Weighed], *, sentences: int, words: int) 
             chosen.append(_cut_to_words(one.sentence, words))
             used += length
     return chosen
+
+
+def _whole_list(question: str, best: Weighed, weighed: Sequence[Weighed], words: int) -> list[Sentence]:
+    """Return the list or table that a sentence introduces, or the list that it is in if the question asks for one.
+
+    In order, with what introduces it, up to so many words; nothing if it is in none.
+    """
+    one = best.sentence
+    in_list = one.listed and one.row is None and asks_for_list(question)
+    if not one.introduces and not in_list:
+        return []
+    every = [each.sentence for each in weighed]
+    first = last = next(at for at, each in enumerate(every) if each is one)
+    while first and in_list and introduced(every[first - 1], every[first]):
+        first -= 1
+    while last + 1 < len(every) and introduced(every[last], every[last + 1]):
+        last += 1
+    used = accumulate(len(each.text.split()) for each in every[first : last + 1])
+    listed = [each for each, so_far in zip(every[first : last + 1], used, strict=True) if so_far <= words]
+    return listed if len(listed) > 1 and one in listed else []
+
+
+def _with_antecedents(chosen: Sequence[Sentence], every: Sequence[Sentence], words: int) -> list[Sentence]:
+    """Return the chosen sentences, each that begins with a pronoun after the one that says what it stands for.
+
+    Args:
+        every: all that can answer, in reading order.
+        words: the most of an answer; beyond them no sentence is added.
+    """
+    shown: list[Sentence] = []
+    room = words - sum(len(one.text.split()) for one in chosen)
+    for one in chosen:
+        named = _antecedent(one, every)
+        new = named is not None and not any(_holds(other, named) for other in (*shown, *chosen))
+        if named and new and len(named.text.split()) <= room:
+            room -= len(named.text.split())
+            shown += _joined(named, one)
+        elif not any(_holds(other, one) for other in shown):
+            shown.append(one)
+    return shown
+
+
+def _antecedent(one: Sentence, every: Sequence[Sentence]) -> Sentence | None:
+    """Return the last sentence before one, under the same heading, that does not begin with a pronoun as it does."""
+    if one.row or not refers_back(one.text):
+        return None
+    before = [
+        other
+        for other in every
+        if other.evidence is one.evidence and other.end <= one.start and other.above == one.above
+    ]
+    return next((each for each in reversed(before) if not each.row and not refers_back(each.text)), None)
+
+
+def _joined(named: Sentence, one: Sentence) -> list[Sentence]:
+    """Return two sentences as one if they touch."""
+    hit = one.evidence.hit
+    if one.start - named.end > 2:
+        return [named, one]
+    return [replace(one, start=named.start, text=hit.text[named.start - hit.start : one.end - hit.start])]
+
+
+def _holds(whole: Sentence, part: Sentence) -> bool:
+    return whole.evidence is part.evidence and whole.start <= part.start and part.end <= whole.end
 
 
 def summary_sentences(summary: Sequence[Weighed], *, sentences: int, words: int) -> list[Sentence]:
@@ -195,7 +272,7 @@ def short_answers(
     Short answers lead only if they are short and the reader is sure enough. There is one, from a chosen sentence,
     unless the question asks for several things: then any sentence of the evidence that was read may contain one.
     """
-    several = _ASKS_SEVERAL.search(question) is not None
+    several = asks_several(question)
     found: list[tuple[float, Sentence]] = []
     for label, piece in {sentence.evidence.label: sentence.evidence for sentence in chosen}.items():
         own = [sentence for sentence in chosen if sentence.evidence.label == label]
@@ -249,10 +326,11 @@ def _compose(
 def shown_row(row: Row, question: str, short: Sequence[Sentence] = ()) -> str:
     """Return a row as the answer shows it.
 
-    Of a long one, these are the cells that have to do with the question or hold a short answer; all if there are none.
+    Of one with many words in its cells, these are the cells that have to do with the question or hold a short answer;
+    all if there are none.
     """
     whole = row.shown()
-    if len(whole.split()) <= MOST_ROW_WORDS:
+    if sum(len(value.text.split()) for value in row.values) <= MOST_ROW_WORDS:
         return whole
     asked = set(question_terms(question))
     wanted = [

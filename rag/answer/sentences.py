@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
-from rag.models.evidence import Passage
+from rag.models.evidence import EvidencePassage
 from rag.text.injection import sign_of_injection
 from rag.text.names import place_of
 from rag.text.tables import Row, is_row, is_rule, rows_of, split_units
@@ -14,6 +15,8 @@ from rag.types import Chunk, Evidence, Hit
 
 # Characters that may stand between two units that are read together, such as a heading.
 _BETWEEN = 200
+# Likewise before the first row of a table, where its header does.
+_BETWEEN_ROWS = 1_000
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
 _SAYS_NOTHING = re.compile(r"\s*(#{1,6}\s.*|\|[\s:|-]+\|?\s*|```.*|~~~.*|[-=_*]{3,}\s*|\W*)", re.DOTALL)
 # A bullet, a number, a cell's edge.
@@ -33,19 +36,43 @@ class Sentence:
     listed: bool = False  # whether it is an item of a list
 
     @property
+    def introduces(self) -> bool:
+        """Whether a list or a table should follow."""
+        return self.row is None and self.text.endswith(":")
+
+    @property
     def spelled(self) -> str:
         """Its text as models read it: a row with the names of its columns."""
         return self.row.spelled if self.row else self.text
 
 
 def answering_sentences(pieces: Sequence[Evidence]) -> list[Sentence]:
-    """Return the units of the evidence that can answer: sentences that address a model and questions cannot."""
+    """Return the units of the evidence that can answer.
+
+    Questions cannot, nor sentences that address a model, headings in capitals, and introductions to what is not there.
+    """
     return [
         one
         for piece in pieces
-        for one in sentences_of(piece)
-        if not one.text.endswith("?") and not sign_of_injection(one.text, strong=True)
+        for one, following in _with_following(list(sentences_of(piece)))
+        if not one.text.endswith("?")
+        and not one.text.isupper()
+        and not sign_of_injection(one.text, strong=True)
+        and (not one.introduces or (following is not None and introduced(one, following)))
     ]
+
+
+def _with_following(sentences: Sequence[Sentence]) -> Iterator[tuple[Sentence, Sentence | None]]:
+    return zip_longest(sentences, sentences[1:])
+
+
+def introduced(first: Sentence, second: Sentence) -> bool:
+    """Return whether the second of two consecutive units continues the list or table that the first is in or opens."""
+    if first.evidence is not second.evidence or not 0 <= second.start - first.end < _BETWEEN_ROWS:
+        return False
+    if first.row or second.row:
+        return second.row is not None and (first.introduces or first.row is not None)
+    return second.listed and (first.listed or first.introduces)
 
 
 def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
@@ -72,7 +99,7 @@ def sentences_of(evidence: Evidence) -> Iterator[Sentence]:
             yield Sentence(evidence, begin, begin + len(text), text, above, listed=listed)
 
 
-def passages_of(sentences: Sequence[Sentence]) -> list[Passage]:
+def passages_of(sentences: Sequence[Sentence]) -> list[EvidencePassage]:
     """Return what is read together: the units of a hit that follow each other, and the rows of a table.
 
     Args:
@@ -116,18 +143,18 @@ def _read_together(first: Sentence, second: Sentence) -> bool:
     return first.row is None and second.row is None and is_next(first, second)
 
 
-def _prose_passage(run: Sequence[Sentence]) -> Passage:
+def _prose_passage(run: Sequence[Sentence]) -> EvidencePassage:
     hit, start = run[0].evidence.hit, run[0].start
     text = hit.text[start - hit.start : run[-1].end - hit.start]
-    return Passage(_place(run[0]), text, tuple((one.start - start, one.end - start) for one in run))
+    return EvidencePassage(_place(run[0]), text, tuple((one.start - start, one.end - start) for one in run))
 
 
-def _rows_passage(run: Sequence[Sentence]) -> Passage:
+def _rows_passage(run: Sequence[Sentence]) -> EvidencePassage:
     text, units = "", []
     for one in run:
         units.append((len(text), len(text) + len(one.spelled)))
         text += one.spelled + "\n"
-    return Passage(_place(run[0]), text, tuple(units))
+    return EvidencePassage(_place(run[0]), text, tuple(units))
 
 
 def _place(unit: Sentence) -> str:

@@ -25,7 +25,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class EvidencePassage:
     """A text to read: its place, and its units as spans of the text in order, which do not overlap."""
 
     place: str
@@ -36,7 +36,7 @@ class Passage:
 class EvidenceModel(Protocol):
     """Judges which units of texts answer a question. Safe for several threads."""
 
-    def scores(self, question: str, passages: Sequence[Passage]) -> list[np.ndarray]:
+    def scores(self, question: str, passages: Sequence[EvidencePassage]) -> list[np.ndarray]:
         """Return for each passage the log-odds of its units (n_units,), float64."""
 
 
@@ -55,7 +55,7 @@ class PackEvidenceModel:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    def scores(self, question: str, passages: Sequence[Passage]) -> list[np.ndarray]:
+    def scores(self, question: str, passages: Sequence[EvidencePassage]) -> list[np.ndarray]:
         texts = [one.place for one in passages] + [one.text for one in passages]
         asked, *tokens = self._runner.tokenise([question, *texts])
         first = asked.ids[-QUESTION_TOKENS:]
@@ -67,9 +67,9 @@ class PackEvidenceModel:
             windows += _windows(number, place, text.ids, tokens_within(text.offsets, one.units), room)
         outputs = self._runner.each(lambda one: self._run(first, one), windows)
         scores = [np.full(len(one.units), UNREAD) for one in passages]
-        for one, output in zip(windows, outputs, strict=True):
-            numbers = [number for number, _, _ in one.units]
-            scores[one.passage][numbers] = output
+        for window, output in zip(windows, outputs, strict=True):
+            numbers = [number for number, _, _ in window.units]
+            scores[window.passage][numbers] = output
         return scores
 
     def _run(self, first: Sequence[int], window: _Window) -> np.ndarray:

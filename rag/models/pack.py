@@ -1,4 +1,4 @@
-"""The pack: what adapts the trunk to each job, in `rag/pack/`, described by `pack.json` and verified by their hashes."""
+"""The pack: what adapts the trunk to each job, in `rag/pack/`, described by `pack.json` and verified by hashes."""
 
 from __future__ import annotations
 

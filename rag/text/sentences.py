@@ -74,6 +74,9 @@ _LABEL = re.compile(r"\d+(?:\.\d+)+|[IVXLC]{2,6}")
 _LETTER_FOLLOWS = re.compile(r"\s?[^\W\d_]\.")
 _ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _LOOK_BACK, _LOOK_AHEAD = 16, 16  # characters: the longest abbreviation, the longest starter
+_REFERS_BACK = re.compile(
+    r"\s*(?:It|He|She|They|This|These|That|Those|Its|His|Her|Their|Such)\b(?! (?:is|was) (?:not )?\w+ (?:to|that)\b)"
+)
 
 
 def split_sentences(text: str) -> list[Span]:
@@ -166,3 +169,8 @@ def _next_word(following: str) -> str:
 def _skip_space(text: str, offset: int) -> int:
     match = _SPACE.match(text, offset)
     return match.end() if match else offset
+
+
+def refers_back(sentence: str) -> bool:
+    """Return whether an English sentence begins with a word for what was named before it: "It weighs 1.3 kilograms"."""
+    return _REFERS_BACK.match(sentence) is not None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.codes import absent_codes, codes_of
+from rag.answer.codes import absent_codes, absent_names, codes_of, names_of
 from tests.answer.test_generate import context_of
 
 
@@ -44,3 +44,40 @@ def test_codes_of_a_question(question: str, codes: list[str]) -> None:
 )
 def test_codes_that_nothing_mentions(question: str, text: str, absent: list[str]) -> None:
     assert absent_codes(context_of(question, text)) == absent
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("How many vacation days do employees in Canada get?", ["Canada"]),
+        ("What was the hotel limit for Germany in 2022?", ["Germany", "2022"]),
+        ("My contract is German. How long may I stay in Portugal?", ["German", "Portugal"]),
+        ("Is an iPhone 14 covered?", ["iPhone", "14"]),
+        # Documents write quarters and dates in many ways; the year is the year
+        ("What was Intel's margin in Q3 2023, and on 3 October?", ["Intel's", "2023"]),
+        ("May I leave on a Monday in April?", []),
+        ("Ab welchem Pegel muss ich am Windkanal einen Ohrenschützer tragen?", []),
+        # Capitals that say nothing
+        ("who wrote the hobbit", []),
+        ("What Is The Capital Of France?", []),
+        ("WHAT IS THE LIMIT IN PARIS?", []),
+        ('Who wrote it? And when? "Nobody" is no answer.', []),
+        ("", []),
+    ],
+)
+def test_names_of_a_question(question: str, names: list[str]) -> None:
+    assert list(names_of(question)) == names
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "absent"),
+    [
+        ("How long is leave in Canada?", "Leave in Germany is 30 days.", ["Canada"]),
+        ("How long is leave in Germany?", "German staff have 30 days.", []),
+        ("What was the limit in 2022?", "The limit is 135 EUR from 2026 on.", ["2022"]),
+        ("What does Ada's lamp burn?", "The lamp of Ada burns oil.", []),
+        ("How long is leave?", "The lamp burns oil.", []),
+    ],
+)
+def test_names_that_nothing_mentions(question: str, text: str, absent: list[str]) -> None:
+    assert absent_names(question, context_of(question, text).evidence) == absent

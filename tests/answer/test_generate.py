@@ -15,10 +15,12 @@ from rag.answer.extractive import (
     short_answers,
     shown_row,
 )
-from rag.answer.relevance import Sentence, sentence_features, sentences_of
+from rag.answer.relevance import read_features, unread_features
+from rag.answer.sentences import Sentence, answering_sentences, sentences_of
 from rag.answer.verify import verify
 from rag.assemble import Limits, assemble
 from rag.models.embed import Embedder
+from rag.models.evidence import EvidenceModel
 from rag.models.reader import NOTHING, Reading, ScoredSpan
 from rag.text.tables import find_rows
 from rag.types import Chunk, Context, Draft, Evidence, Hit
@@ -69,9 +71,11 @@ class Answer(Protocol):
 
 
 @pytest.fixture(scope="module")
-def answer(embedder: Embedder) -> Answer:
+def answer(embedder: Embedder, evidence: EvidenceModel) -> Answer:
     def generate(question: str, *texts: str, sentences: int = 3, words: int = 120) -> Draft:
-        return Extractive(embedder, sentences=sentences, words=words).generate(context_of(question, *texts))
+        return Extractive(embedder, evidence, sentences=sentences, words=words).generate(
+            context_of(question, *texts)
+        )
 
     return generate
 
@@ -84,9 +88,9 @@ def test_the_sentence_that_answers_leads(answer: Answer) -> None:
 
 
 def test_the_best_sentence_comes_first_wherever_it_stands(answer: Answer) -> None:
-    text = "The lamp burns from dusk. It was lit in 1820. The lamp burns pure whale oil."
-    quotes = [citation.quote for citation in answer("What does the lamp burn?", text).citations]
-    assert quotes == ["The lamp burns pure whale oil.", "The lamp burns from dusk."]
+    text = "The lamp was lit by Ada Quill. The stairs are steep. The lamp was lit in 1820."
+    quotes = [citation.quote for citation in answer("When was the lamp lit?", text).citations]
+    assert quotes[0] == "The lamp was lit in 1820."
 
 
 def test_every_citation_is_the_words_at_its_place(answer: Answer) -> None:
@@ -124,10 +128,10 @@ def test_without_evidence_nothing_is_said(answer: Answer) -> None:
         assert draft.reason
 
 
-def test_evidence_that_does_not_fit_is_not_called_absent(embedder: Embedder) -> None:
+def test_evidence_that_does_not_fit_is_not_called_absent(embedder: Embedder, evidence: EvidenceModel) -> None:
     hits = [hit_of(LAMP)]
     context = assemble("What?", hits, hits, limits=Limits(4000, 3), count=lambda text: len(text.split()))
-    reason = Extractive(embedder).generate(context).reason
+    reason = Extractive(embedder, evidence).generate(context).reason
     assert "IBID_EVIDENCE_TOKENS" in reason
     assert "does not fit" in reason
 
@@ -174,7 +178,7 @@ def test_features_by_hand(embedder: Embedder) -> None:
         sentences_of(Evidence(1, hit_of("The lamp burns oil. Ada lit it in 1820.", score=0.7), 0))
     )
 
-    burns, lit = sentence_features("When was the lamp lit?", sentences, embedder)
+    burns, lit = unread_features("When was the lamp lit?", sentences, embedder)
 
     cosine, coverage, kind, news, hit_score = range(5)
     assert (burns[kind], lit[kind]) == (-1, 1)  # a year was asked for
@@ -184,6 +188,36 @@ def test_features_by_hand(embedder: Embedder) -> None:
     assert burns[hit_score] == lit[hit_score] == 0.7
     vectors = embedder.encode(["When was the lamp lit?", "The lamp burns oil."])
     assert burns[cosine] == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-6)
+
+
+def test_introductions_to_nothing_and_headings_in_capitals_cannot_answer() -> None:
+    for text, answering in (
+        ("The costs were as follows:\n\nNothing else.", ["Nothing else."]),
+        ("NOTE 10: INCOME TAXES\n\nThe rate was 18%.", ["The rate was 18%."]),
+        ("The board:\n\n- Ada\n- Bo", ["The board:", "Ada", "Bo"]),
+    ):
+        assert [one.text for one in answering_sentences([Evidence(1, hit_of(text), 0)])] == answering
+
+
+def test_a_list_is_shown_whole_and_in_order_after_what_introduces_it(answer: Answer) -> None:
+    text = "To reset the logger:\n\n1. Hold the button.\n2. Wait for green.\n3. Release it."
+    quotes = [citation.quote for citation in answer("How do I reset the logger?", text).citations]
+    assert quotes == ["To reset the logger:", "Hold the button.", "Wait for green.", "Release it."]
+    assert len(answer("How do I reset the logger?", text, words=8).citations) == 2
+
+
+def test_a_table_is_shown_after_what_introduces_it(answer: Answer) -> None:
+    text = "Sales by kind of product were:\n\n| Kind | 2023 |\n|---|---|\n| Phones | 51 |\n| Tablets | 7 |"
+    shown = answer("What were the sales by kind of product?", text).text
+    assert "Phones · 2023: 51 [1] Tablets · 2023: 7 [1]" in shown
+
+
+def test_features_of_sentences_that_were_read(evidence: EvidenceModel) -> None:
+    sentences = answering_sentences([Evidence(1, hit_of(LAMP, score=0.7), 0)])
+    features = read_features("What does the lamp burn?", sentences, evidence)
+    assert features.shape == (3, 2)
+    assert features[:, 0].argmax() == 0
+    assert set(features[:, 1]) == {0.7}
 
 
 # short answers
@@ -280,22 +314,22 @@ def test_what_would_only_repeat_or_run_on_does_not_lead() -> None:
     )
 
 
-def test_a_list_keeps_to_the_limits_of_an_answer(embedder: Embedder) -> None:
+def test_a_list_keeps_to_the_limits_of_an_answer(embedder: Embedder, evidence: EvidenceModel) -> None:
     hits = [hit_of(KEEPERS, "keepers.md")]
     context = context_of_hits("Which keepers were there?", hits)
-    draft = Extractive(embedder, Phrases(THREE), sentences=1).generate(context)
+    draft = Extractive(embedder, evidence, Phrases(THREE), sentences=1).generate(context)
     lead, *rest = draft.text.split("\n")
     assert lead == "Bo Finch [1] Ada Quill [1] Cy Marsh [1]"
     assert len(rest) == 1
     assert rest[0].count("[1]") == 1
 
 
-def test_confidence_hears_a_calibrated_reader_only(embedder: Embedder) -> None:
+def test_confidence_hears_a_calibrated_reader_only(embedder: Embedder, evidence: EvidenceModel) -> None:
     hits = [hit_of(LAMP, "lamp.md", 0.9)]
     context = context_of_hits("What does the lamp burn?", hits)
 
     def confidence(reader: Phrases | None) -> float:
-        return Extractive(embedder, reader).generate(context).confidence
+        return Extractive(embedder, evidence, reader).generate(context).confidence
 
     foreign = Phrases({"whale oil": 0.9})
     foreign.calibrated = False
@@ -315,14 +349,16 @@ def test_short_answers_are_few_and_rest_on_what_is_shown() -> None:
     assert short_answers("Who?", sentences[1:], readings) == []  # its sentence was not chosen
 
 
-def test_a_short_answer_leads_with_its_own_verified_citation(library: Library, embedder: Embedder) -> None:
+def test_a_short_answer_leads_with_its_own_verified_citation(
+    library: Library, embedder: Embedder, evidence: EvidenceModel
+) -> None:
     library.put("lamp.md", LAMP)
     library.put("keepers.md", KEEPERS)
     hits = [hit_of(LAMP, "lamp.md", 0.9), hit_of(KEEPERS, "keepers.md", 0.8)]
     context = context_of_hits("What does the lamp burn?", hits)
     reader = Phrases({"whale oil": 0.9, "199 steps": 0.1})
 
-    draft = Extractive(embedder, reader).generate(context)
+    draft = Extractive(embedder, evidence, reader).generate(context)
 
     assert draft.text.split("\n")[0] == "whale oil [1]"
     assert "The lamp burns whale oil. [1]" in draft.text.split("\n")[1]
@@ -333,17 +369,19 @@ def test_a_short_answer_leads_with_its_own_verified_citation(library: Library, e
     assert LAMP[first.start : first.end] == "whale oil"
     assert "whale oil" in citations[1].quote
 
-    without = Extractive(embedder, Phrases({"whale oil": 0.1})).generate(context)
+    without = Extractive(embedder, evidence, Phrases({"whale oil": 0.1})).generate(context)
     assert "\n" not in without.text
     assert not without.text.startswith("whale oil")
 
 
-def test_several_short_answers_are_cited_one_by_one(library: Library, embedder: Embedder) -> None:
+def test_several_short_answers_are_cited_one_by_one(
+    library: Library, embedder: Embedder, evidence: EvidenceModel
+) -> None:
     library.put("keepers.md", KEEPERS)
     hits = [hit_of(KEEPERS, "keepers.md")]
     context = context_of_hits("Which keepers were there?", hits)
 
-    draft = Extractive(embedder, Phrases(THREE)).generate(context)
+    draft = Extractive(embedder, evidence, Phrases(THREE)).generate(context)
 
     lead = draft.text.split("\n")[0]
     citations = verify(draft, context, CORPUS, library.catalog)

@@ -152,3 +152,44 @@ def test_hits_are_verbatim_disjoint_and_best_first(
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     assert all(0 <= one.score <= 1 + 1e-9 for one in found)
     assert all(a.end <= b.start for a, b in pairwise(sorted(found, key=lambda one: one.start)))
+
+
+STEPS = (
+    "The logger has a button. To reset it, do this:\n\n"
+    "1. Hold the button.\n2. Wait for green.\n3. Release it.\n\nNothing is lost."
+)
+SALES = (
+    "Sales grew. The table shows sales by kind:\n\n"
+    "| Kind | 2023 |\n|---|---|\n| Phones | 51 |\n| Tablets | 7 |\n\nThat is all."
+)
+
+
+def test_what_introduces_a_list_takes_it_along() -> None:
+    whole = "To reset it, do this:\n\n1. Hold the button.\n2. Wait for green.\n3. Release it."
+    assert trimmed("reset", hits_of(STEPS, [], [1.0]))[0].text == whole
+
+
+def test_what_introduces_a_table_takes_its_rows_along_with_their_header() -> None:
+    found = trimmed("kind of sales", hits_of(SALES, [], [1.0]), k=3)
+    assert found[0].text.endswith("| Phones | 51 |\n| Tablets | 7 |")
+    assert "| Kind | 2023 |" in found[0].text
+    assert all(SALES[one.start : one.end] == one.text for one in found)
+    assert not any("Phones" in one.text for one in found[1:])
+
+
+def test_an_item_takes_its_list_along_only_if_a_list_is_asked_for() -> None:
+    [hit] = hits_of(STEPS, [], [1.0])
+    assert trimmed("How do I wait for green?", [hit])[0].text.startswith("To reset it, do this:")
+    assert trimmed("When is it green?", [hit])[0].text == "2. Wait for green."
+
+
+@given(
+    st.lists(
+        st.sampled_from(["Bees fly.", "Bees sting:", "- bees", "- ants", "1. bees", "Ants dig."]), max_size=12
+    )
+)
+def test_spans_do_not_overlap_whatever_lists_there_are(lines: list[str]) -> None:
+    text = "Cows eat.\n" + "\n".join(lines)
+    found = sorted(trimmed("Which bees are there?", hits_of(text, [], [1.0]), k=9), key=lambda one: one.start)
+    assert all(text[one.start : one.end] == one.text for one in found)
+    assert all(first.end <= second.start for first, second in pairwise(found))

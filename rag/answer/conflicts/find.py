@@ -64,7 +64,8 @@ def find_conflicts(
         if other.document not in {side.claim.document for side in sides}:
             sides.append(second)
     shown, seen = list[Conflict](), list[set[Place]]()
-    for (_, kind), sides in gathered.items():
+    # The widest first, so that what says part of it is left out
+    for (_, kind), sides in sorted(gathered.items(), key=lambda one: -len(one[1])):
         members = {side.claim.place for side in sides}
         if len(shown) < MOST_CONFLICTS and not any(members <= others for others in seen):
             draft = _written(kind, newest_first(kind, sides))

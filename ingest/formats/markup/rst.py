@@ -43,7 +43,7 @@ _SETTINGS = {
 }
 
 
-class PassageDirective(Directive):  # type: ignore[misc, unused-ignore]
+class Passage(Directive):  # type: ignore[misc, unused-ignore]
     """A directive that docutils does not know, such as those of Sphinx: its arguments and its content are text."""
 
     optional_arguments = 1
@@ -112,7 +112,7 @@ def _learn(source: str) -> None:
     """Make docutils read the directives and roles that it does not know as text."""
     for found in set(_DIRECTIVE.findall(source)):
         if found not in en.directives or found in _CODE:
-            directives.register_directive(found, PassageDirective)
+            directives.register_directive(found, Passage)
     for role in set(_ROLE.findall(source)):
         if role not in en.roles:
             roles.register_local_role(role, _as_text)

@@ -18,8 +18,8 @@ from rag.models.evidence import (
     PLACE_TOKENS,
     UNREAD,
     EvidenceModel,
+    EvidencePassage,
     PackEvidenceModel,
-    Passage,
     _windows,
     load_evidence_model,
     tokens_within,
@@ -108,17 +108,17 @@ def number(word: str) -> float:
     return float(re.sub(r"\D", "", word))
 
 
-def passage(*units: str, place: str = "", between: str = " ") -> Passage:
+def passage(*units: str, place: str = "", between: str = " ") -> EvidencePassage:
     text, spans = "", []
     for unit in units:
         spans.append((len(text), len(text) + len(unit)))
         text += unit + between
-    return Passage(place, text.rstrip(), tuple(spans))
+    return EvidencePassage(place, text.rstrip(), tuple(spans))
 
 
-def sentences(text: str, place: str = "") -> Passage:
+def sentences(text: str, place: str = "") -> EvidencePassage:
     spans = (strip_span(text, *span) for span in split_sentences(text))
-    return Passage(place, text, tuple((start, end) for start, end in spans if start < end))
+    return EvidencePassage(place, text, tuple((start, end) for start, end in spans if start < end))
 
 
 # windows
@@ -211,7 +211,7 @@ def test_passages_do_not_influence_each_other() -> None:
         passage("one here two", "three", place="a place"),
         passage(),
         passage(*["nothing but words"] * 300, "here"),
-        Passage("", "  ", ((0, 2),)),
+        EvidencePassage("", "  ", ((0, 2),)),
         passage("here", place="here"),
     ]
     together = Words(only("here")).model.scores("Where?", passages)
@@ -232,7 +232,7 @@ def pack() -> EvidenceModel:
     return load_evidence_model(threads=1)
 
 
-def best(pack: EvidenceModel, question: str, read: Passage) -> str:
+def best(pack: EvidenceModel, question: str, read: EvidencePassage) -> str:
     [scores] = pack.scores(question, [read])
     start, end = read.units[int(scores.argmax())]
     return read.text[start:end]
@@ -257,7 +257,7 @@ def test_neighbours_say_what_a_sentence_is_about(pack: EvidenceModel) -> None:
 
 def test_the_place_says_what_a_text_is_about(pack: EvidenceModel) -> None:
     read = [
-        Passage(place, "It weighs 1.3 kilograms.", ((0, 24),))
+        EvidencePassage(place, "It weighs 1.3 kilograms.", ((0, 24),))
         for place in ("birch kettle data sheet", "oak table data sheet")
     ]
     [right], [other] = pack.scores("What does the Birch kettle weigh?", read)
@@ -302,7 +302,7 @@ def test_what_does_not_answer_scores_below_what_does(pack: EvidenceModel) -> Non
 )
 @pytest.mark.parametrize("question", ["Who lit the lamp?", "", "🦩", "\ud800?"])
 def test_any_text_gets_a_score(pack: EvidenceModel, question: str, text: str) -> None:
-    [scores] = pack.scores(question, [Passage(text, text, ((0, len(text)),))])
+    [scores] = pack.scores(question, [EvidencePassage(text, text, ((0, len(text)),))])
     assert scores.shape == (1,)
     assert np.isfinite(scores).all()
     if not text.strip():

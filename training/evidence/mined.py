@@ -20,7 +20,7 @@ from eval.benchmarks.yardstick.lookups import is_lookup
 from eval.datasets import records, table_held_back
 from eval.trial import CORPUS, text_sources, trial
 from rag.answer.sentences import Sentence, answering_sentences, passages_of
-from rag.models.evidence import Passage
+from rag.models.evidence import EvidencePassage
 from rag.types import Evidence, Hit
 from training.evidence.cases import Case, LabelledPassage, Span
 from training.evidence.sources import SourcedCase, read_sources
@@ -191,7 +191,7 @@ def _case(one: Wanted, hits: Sequence[Hit]) -> Case | None:
     return Case(one.question, tuple(shown)) if shown else None
 
 
-def _labelled(one: Wanted, read: Passage, run: Sequence[Sentence]) -> LabelledPassage:
+def _labelled(one: Wanted, read: EvidencePassage, run: Sequence[Sentence]) -> LabelledPassage:
     about = run[0].evidence.hit.chunk.document == one.document
     nothing = LabelledPassage(read.place, read.text, read.units, about=about)
     spans = _spans(one, read, run) if about else ()
@@ -203,7 +203,7 @@ def _labelled(one: Wanted, read: Passage, run: Sequence[Sentence]) -> LabelledPa
     return replace(nothing, answering=frozenset(holding), spans=spans)
 
 
-def _spans(one: Wanted, read: Passage, run: Sequence[Sentence]) -> tuple[Span, ...]:
+def _spans(one: Wanted, read: EvidencePassage, run: Sequence[Sentence]) -> tuple[Span, ...]:
     """Return where the answer stands in a passage of its document."""
     if run[0].row is None:
         moved = ((s - run[0].start, e - run[0].start) for s, e in one.spans)

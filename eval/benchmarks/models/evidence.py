@@ -24,7 +24,7 @@ from eval.reading import fitted_on
 from eval.trial import shared_embedder
 from rag.answer.sentences import passages_of, sentences_of_text
 from rag.models.cross_encoder import CrossEncoder
-from rag.models.evidence import EvidenceModel, Passage
+from rag.models.evidence import EvidenceModel, EvidencePassage
 from rag.recipe import TRUNK
 
 SEED = 23
@@ -32,7 +32,7 @@ SEED = 23
 QUESTIONS, POOL, OTHERS = 80, 160, 3
 Span = tuple[int, int]
 # From a question and passages to the scores of their units, one after another.
-UnitScores = Callable[[str, Sequence[Passage]], np.ndarray]
+UnitScores = Callable[[str, Sequence[EvidencePassage]], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class _Task:
     """What is read for a question: its own passages come first; `right` and `own` say it of each unit (n_units,)."""
 
     question: str
-    passages: list[Passage]
+    passages: list[EvidencePassage]
     right: np.ndarray
     own: np.ndarray
 
@@ -131,7 +131,7 @@ def _tasks(asked: Sequence[_Asked], count: int) -> list[_Task]:
 
 
 def _task(one: _Asked, others: Sequence[_Asked]) -> _Task:
-    passages, right, own = list[Passage](), list[bool](), list[bool]()
+    passages, right, own = list[EvidencePassage](), list[bool](), list[bool]()
     for text in (one, *others):
         sentences = sentences_of_text(text.text, text.place)
         passages += passages_of(sentences)
@@ -143,7 +143,7 @@ def _task(one: _Asked, others: Sequence[_Asked]) -> _Task:
     return _Task(one.question, passages, np.array(right, bool), np.array(own, bool))
 
 
-def _named_units(passages: Sequence[Passage]) -> Iterator[str]:
+def _named_units(passages: Sequence[EvidencePassage]) -> Iterator[str]:
     for one in passages:
         yield from (f"{one.place}. {one.text[start:end]}".removeprefix(". ") for start, end in one.units)
 

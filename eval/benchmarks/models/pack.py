@@ -177,7 +177,6 @@ _HEADLINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "right unit first, by the reranker": ("mean", "first, reranker"),
         "right unit among the first three": ("mean", "first three"),
         "own text is there, AUC": ("mean", "AUC"),
-        "four texts, ms": ("ms, p50",),
     },
     "reader": {
         "squad-dev F1": ("squad-dev", "F1"),

@@ -18,7 +18,7 @@ from api.commands.lines import run_lines, working
 from api.commands.models import is_prepared, shipped_models
 from rag.errors import ModelError
 from rag.models import pack, prepare
-from rag.models.evidence import Passage
+from rag.models.evidence import EvidencePassage
 from rag.settings import Settings
 from tests.waiting import HANG_S
 
@@ -68,7 +68,7 @@ class Words:
         start = context.index(first)
         return Reading(first, start, start + len(first), 0.75, 1 - self.share(question, context))
 
-    def scores(self, question: str, passages: Sequence[Passage]) -> list[np.ndarray]:
+    def scores(self, question: str, passages: Sequence[EvidencePassage]) -> list[np.ndarray]:
         """Score the units; a passage's place adds ten for each of its words."""
         return [
             np.array([self.share(question, one.text[start:end]) for start, end in one.units])

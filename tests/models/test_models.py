@@ -142,7 +142,8 @@ def test_the_exported_network_is_the_trained_one(pack: Made, job: str) -> None:
     off, changed = [], []
     for pair in PAIRS:
         exact, bare = run_torch(pack.adapted[job], runner, pair), run_torch(pack.bare[job], runner, pair)
-        got = runner.run(*(tokens.ids for tokens in runner.tokenise(pair)), **more(runner, pair))
+        first, second = (tokens.ids for tokens in runner.tokenise(pair))
+        got = runner.run(first, second, **more(runner, pair))
         assert [one.shape for one in got] == [one.shape for one in exact]
         off += [np.abs(mine - theirs).ravel() for mine, theirs in zip(got, exact, strict=True)]
         changed += [np.abs(one - theirs).ravel() for one, theirs in zip(bare, exact, strict=True)]

@@ -58,6 +58,7 @@ def retrieve(request: Request, *, scoped: bool = True) -> Candidates:
         rankings.lexical_scores,
         rankings.chunks,
         rankings.prior,
+        rankings.unnamed,
     )
 
 

@@ -325,7 +325,9 @@ def trim_candidates(
         },
         word_share=word_share,
     )
-    return on_their_pages(trimmed, catalog)
+    unnamed = {candidates.chunks[chunk].document_id: names for chunk, names in candidates.unnamed.items()}
+    named = [replace(hit, unnamed=unnamed.get(hit.chunk.document_id, ())) for hit in trimmed]
+    return on_their_pages(named, catalog)
 
 
 def keep_evidence(hits: Sequence[Hit], *, least: int, most: int) -> list[Hit]:

@@ -115,6 +115,8 @@ class Hit:
     stage: str
     page: int | None = None
     maxsim: float | None = None  # of the question to the chunk, -1 to 1, if late interaction read it
+    # Names of the question, as terms, that other documents are called by and its document is not
+    unnamed: tuple[str, ...] = ()
 
     @property
     def above(self) -> str:
@@ -134,6 +136,8 @@ class Candidates:
     chunks: Mapping[int, Chunk]
     # How much each candidate's document is meant, in (0, 1]; nothing if that was not asked
     prior: Mapping[int, float] = field(default_factory=dict)
+    # Names of the question, as terms, that other documents are called by and the candidate's is not
+    unnamed: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

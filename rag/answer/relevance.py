@@ -26,7 +26,7 @@ from rag.errors import ModelError
 from rag.models.embed import Embedder, MultilingualEmbedder, maxsim, unit
 from rag.models.evidence import EvidenceModel
 from rag.text.words import question_terms, text_terms
-from rag.types import Context, Evidence
+from rag.types import Context, Evidence, Hit
 
 ANSWERS_FILE = Path(__file__).parents[1] / "pack" / "answers.json"
 # Of a sentence that was read, and of one that was not; the first two also tell how sure an answer is.
@@ -38,6 +38,9 @@ CONFIDENCE_FEATURES = ("spread", "maxsim", "here")
 # questions over squad-dev's articles 2 of 98 that are answered there have such a name, and 7 of 102 that are not; most
 # questions of the sets that weights are fitted on are written without capitals, so this is not fitted with the rest.
 ABSENT_NAME, MOST_ABSENT = 1.0, 2
+# What is taken off the log-odds of a sentence if the question has a name that documents are called by, and neither is
+# its own document called so nor does its chunk mention it: what Oskel's report says answers nothing about Tarn.
+UNNAMED = 2.0
 # Log-odds of one in ten thousand; a reader's probabilities beyond that were not measured.
 _MOST_SURE = 9.2
 # Most terms of a sentence that count as news.
@@ -86,10 +89,16 @@ def weigh_sentences(context: Context, embedder: Embedder, evidence: EvidenceMode
         features, part = read_features(context.question, sentences, evidence), "read"
     weights = _fitted(part, "sentence", READ_FEATURES if part == "read" else UNREAD_FEATURES)
     log_odds = features @ np.array(weights["weights"]) + weights["bias"]  # (n_sentences,)
+    log_odds -= UNNAMED * np.array([is_unnamed(one.evidence.hit) for one in sentences])
     return [
         Weighed(sentence, row, float(odds))
         for sentence, row, odds in zip(sentences, features, log_odds, strict=True)
     ]
+
+
+def is_unnamed(hit: Hit) -> bool:
+    """Return whether a hit has nothing to do with a name of the question that other documents are called by."""
+    return bool(hit.unnamed) and not set(hit.unnamed) <= set(text_terms(hit.chunk.read_text))
 
 
 def read_features(question: str, sentences: Sequence[Sentence], evidence: EvidenceModel) -> np.ndarray:

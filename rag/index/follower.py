@@ -44,6 +44,8 @@ class Rankings:
     dense_scores: dict[int, float]
     lexical_scores: dict[int, float]
     prior: dict[int, float]  # nothing where the search was not scoped
+    # Names of the question that other documents are called by and the candidate's is not; likewise
+    unnamed: dict[int, tuple[str, ...]]
     chunks: dict[int, Chunk]
 
 
@@ -131,6 +133,7 @@ class CorpusIndex:
                 dict(zip(ids, self._dense.score(vector, ids).tolist(), strict=True)),
                 dict(zip(ids, self._lexical_scores(question, scope, ids).tolist(), strict=True)),
                 self._prior(scope, chunks) if scoped else {},
+                self._unnamed(scope, chunks) if scoped else {},
                 chunks,
             )
 
@@ -162,6 +165,10 @@ class CorpusIndex:
             return prior
         preferred = prefer_newest({chunks[i].label: value for i, value in prior.items()})
         return {i: preferred[chunks[i].label] for i in prior}
+
+    def _unnamed(self, scope: Scope, chunks: Mapping[int, Chunk]) -> dict[int, tuple[str, ...]]:
+        at = np.flatnonzero(np.isin(self._ids, list(chunks)))
+        return dict(zip(self._ids[at].tolist(), scope.unnamed(self._rows[at]), strict=True))
 
     def dense_scores(self, vector: np.ndarray, ids: Sequence[int]) -> dict[int, float]:
         """Return the cosine of the question's unit vector (dim,) with each of these chunks that is indexed."""

@@ -58,6 +58,8 @@ class Scope:
 
     rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # (n_documents,) ascending
     prior: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # (n_documents,) in (0, 1]
+    # Terms written like names that some documents are called by, and which are: (n_documents,) bool each
+    names: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     content: str = ""  # "" if nothing else is asked
     dated: bool = False  # the question names a period or a version
 
@@ -70,6 +72,11 @@ class Scope:
     def of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the prior of each of these documents, all of them known: (len(rows),)."""
         return np.asarray(self.prior[np.searchsorted(self.rows, rows)], np.float64)
+
+    def unnamed(self, rows: NDArray[np.int64]) -> list[tuple[str, ...]]:
+        """Return for each of these documents, all of them known, the names that others are called by and it is not."""
+        at = np.searchsorted(self.rows, rows).tolist()
+        return [tuple(name for name, called in self.names.items() if not called[row]) for row in at]
 
 
 class DocumentNames:
@@ -103,6 +110,7 @@ class DocumentNames:
         concepts = concepts_of(question)
         said = np.zeros(len(self._rows))
         naming: set[str] = set()
+        names: dict[str, NDArray[np.bool_]] = {}
         seen: set[str] = set()
         for concept in concepts:
             if concept.term in seen:
@@ -113,10 +121,13 @@ class DocumentNames:
             said += nats * called
             if called.any() and nats >= _NAMES_FROM:
                 naming.add(concept.term)
+                if concept.named and concept.term.isalpha():
+                    names[concept.term] = called > 0
         prior = np.exp(TRUST * (said - said.max(initial=0.0)))
         asked = [concept for concept in concepts if concept.term not in naming]
         dated = bool(periods_in(question) or _VERSION.search(question))
-        return Scope(self._rows, prior, _without(question, concepts, naming) if asked else "", dated)
+        content = _without(question, concepts, naming) if asked else ""
+        return Scope(self._rows, prior, names, content, dated)
 
     def _called(self, concept: Concept) -> NDArray[np.float64]:
         """Return how much each document is called by a concept: (n_documents,) of 1, OPENING or 0."""

@@ -40,7 +40,7 @@ CONFIDENCE_FEATURES = ("spread", "maxsim", "here")
 ABSENT_NAME, MOST_ABSENT = 1.0, 2
 # What is taken off the log-odds of a sentence if the question has a name that documents are called by, and neither is
 # its own document called so nor does its chunk mention it: what Oskel's report says answers nothing about Tarn.
-UNNAMED = 2.0
+UNNAMED = 1.0
 # Log-odds of one in ten thousand; a reader's probabilities beyond that were not measured.
 _MOST_SURE = 9.2
 # Most terms of a sentence that count as news.

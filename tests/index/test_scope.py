@@ -2,11 +2,16 @@
 
 import math
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rag.answer.relevance import is_unnamed
 from rag.index.scope import OPENING, TRUST, DocumentNames, concepts_of, prefer_newest
+from rag.pipeline import Pipeline
+from rag.settings import Settings
+from rag.stages import ModelSet
 from tests.made_versions import CORPUS, Library, follower, random_vectors
 
 REPORTS = {
@@ -55,6 +60,31 @@ def test_the_likeliest_document(names: DocumentNames, question: str, rows: list[
     scope = names.scope(question)
     likeliest = scope.rows[scope.prior == 1.0].tolist()
     assert likeliest == (rows or [1, 2, 3, 4])
+
+
+def test_documents_of_other_names_are_told(names: DocumentNames) -> None:
+    rows = np.array([1, 3, 4])
+    assert names.scope("What was Oskel's margin in Q1 2023?").unnamed(rows) == [(), ("oskel",), ("oskel",)]
+    assert names.scope("Do Oskel and Valtera differ?").unnamed(rows) == [
+        ("valtera",), ("oskel",), ("oskel", "valtera"),
+    ]  # fmt: skip
+    # Neither small letters nor names that no document is called by
+    assert names.scope("What was the margin of oskel, and of Zebra?").unnamed(rows) == [(), (), ()]
+
+
+def test_what_other_names_say_answers_less_likely(library: Library) -> None:
+    same = "Fluctuations of the dollar had no effect on margins."
+    library.put("a.txt", f"Oskel, Inc. (OSKL)\n{same} Report one.")
+    library.put("b.txt", f"Valtera, Inc. (VLTR)\n{same} Report two.")
+    library.put("c.txt", "The board met in Lund.\nNothing was said.")
+    settings = Settings(home=Path("unused"), refuse_below=0.0)
+    pipeline = Pipeline(settings, library.catalog, ModelSet(settings, library.embedder))
+    for name, document in (("Oskel", "a.txt"), ("Valtera", "b.txt")):
+        answer = pipeline.ask(CORPUS, f"What effect had the dollar on the margins of {name}?")
+        assert answer.citations[0].document == document
+        hits = {hit.chunk.document: is_unnamed(hit) for hit in answer.trace.rankings["trimmed"]}
+        assert hits[document] is False
+        assert hits[{"a.txt": "b.txt", "b.txt": "a.txt"}[document]] is True
 
 
 def test_a_question_that_names_nothing_says_nothing(names: DocumentNames) -> None:

@@ -19,6 +19,9 @@ from rag.errors import IbidError
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is fetched unless the user says otherwise
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+# What takes time at every start and is not used: numpy's own threads, and a search for plug-ins of pydantic.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 # Each command: where it is, and its line in `ibid --help`, which is the first of its own help.
 COMMANDS: Mapping[str, tuple[str, str]] = {

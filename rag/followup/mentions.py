@@ -78,7 +78,7 @@ class Occurrence:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Transcript:
     """A conversation: its texts, which of them ask, and what they name, the likeliest first."""
 
     texts: tuple[str, ...]  # oldest first
@@ -93,7 +93,7 @@ class Said:
         )
 
 
-def read_conversation(texts: Sequence[str]) -> Said:
+def read_conversation(texts: Sequence[str]) -> Transcript:
     """Read a conversation, oldest text first."""
     asks = tuple(text.rstrip().endswith("?") or _ASKS.match(text.strip()) is not None for text in texts)
     found: dict[str, Mention] = {}
@@ -112,7 +112,7 @@ def read_conversation(texts: Sequence[str]) -> Said:
             mention.places.append(_place(text, number, age, start, end))
     _merge_short_names(found)
     ranked = sorted(found.values(), key=weight, reverse=True)
-    return Said(tuple(texts), asks, tuple(ranked[:MOST_MENTIONS]))
+    return Transcript(tuple(texts), asks, tuple(ranked[:MOST_MENTIONS]))
 
 
 def weight(mention: Mention) -> float:
@@ -122,14 +122,11 @@ def weight(mention: Mention) -> float:
     return sum(0.9**age for age in texts.values()) * (2.0 if mention.name else 1.0) + first
 
 
-def names_in(text: str) -> Iterator[str]:
-    """Yield the capitalised names of a text, without function words at the start of a sentence, and without dates."""
-    for start, end in name_spans(text):
-        yield text[start:end]
-
-
 def name_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where the names of a text stand; an owner and what is owned are two: "James May" and "Toy Stories"."""
+    """Yield where the capitalised names of a text stand, without function words before them, and without dates.
+
+    An owner and what is owned are two: "James May" and "Toy Stories".
+    """
     for found in _NAME.finditer(text):
         start = found.start()
         for part in _PARTING.split(found[0]):

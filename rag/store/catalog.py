@@ -19,7 +19,7 @@ from rag.store.jobs import JobQueue, forget_uploads
 from rag.store.originals import Originals
 from rag.store.schema import UPGRADES
 from rag.store.sessions import Sessions, StatedFacts
-from rag.store.synced import Synced
+from rag.store.synced import SyncedFolders
 from rag.types import Recipe, check_corpus_name
 
 
@@ -47,7 +47,7 @@ class Catalog:
         self.embeddings = Embeddings(self.database)
         self.changes = Changes(self.database)
         self.jobs = JobQueue(self.database, self.originals)
-        self.synced = Synced(self.database)
+        self.synced = SyncedFolders(self.database)
         self.sessions = Sessions(self.database, self.corpora)
         self.facts = StatedFacts(self.database)
 

@@ -14,7 +14,7 @@ KINDS: tuple[EditKind, ...] = ("leave", "pronoun", "this", "there", "append", "e
 PREPOSITIONS = ("of", "in", "for", "by")
 # Words of a question that is no sentence of its own: "And in Graz?"
 MOST_FRAGMENT_WORDS = 6
-# Characters of the question that a fragment goes on from; a longer message is a pasted text.
+# Most characters of a question that a fragment can continue; a longer message is a pasted text.
 LONGEST_ASKED = 300
 
 _PRONOUN = re.compile(

@@ -89,7 +89,7 @@ def edit_features(question: str, transcript: Transcript, edits: Sequence[Edit]) 
 
 
 def _question(question: str, transcript: Transcript) -> list[float]:
-    """Describe the question: how much it says, what it opens with, and what of it was said before."""
+    """Describe the question: its length, its opening, and how much of it was said before."""
     words = [word.lower() for word in WORD.findall(question)]
     content = [word for word in words if word not in FUNCTION_WORDS]
     before, last = _stems(" ".join(transcript.texts)), _stems(transcript.asked)

@@ -1,4 +1,4 @@
-"""Find what a conversation has named: names by their capitals, other noun phrases by the function words around them."""
+"""Find what a conversation mentions: names by their capitals, other noun phrases by the function words around them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Mention:
 
     @property
     def put_in(self) -> str:
-        """What stands for it in a question: "the Eiffel Tower", where it mostly has an article."""
+        """How a question refers to it: "the Eiffel Tower", if it mostly has an article."""
         determined = sum(place.before in ("the", "this") for place in self.places)
         indefinite = sum(place.before in ("a", "an") for place in self.places if not self.name)
         return f"the {self.text}" if 2 * (determined + indefinite) > len(self.places) else self.text
@@ -79,7 +79,7 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A conversation: its texts, which of them ask, and what they name, the likeliest first."""
+    """A conversation: its texts, which of them are questions, and what they mention, the likeliest first."""
 
     texts: tuple[str, ...]  # oldest first
     asks: tuple[bool, ...]
@@ -116,7 +116,7 @@ def read_conversation(texts: Sequence[str]) -> Transcript:
 
 
 def weight(mention: Mention) -> float:
-    """Return how likely something is to be meant, before the question is known: named often, lately, by a name."""
+    """Return how likely a mention is meant, whatever the question: more so if it is frequent, recent or a name."""
     texts = {place.text: place.age for place in mention.places}
     first = 1.0 if 0 in texts else 0.0
     return sum(0.9**age for age in texts.values()) * (2.0 if mention.name else 1.0) + first

@@ -112,7 +112,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **options: Any) 
     in_file = _read_file(named.pop("config", ""))
     given = {key: value for key, value in options.items() if value is not None}
     variables = _Environment(named)
-    for source in (in_file, variables):  # a value that another one overrides is to be right too
+    for source in (in_file, variables):  # an overridden value must be valid too
         Settings(source)
     return Settings(variables, in_file, **given)
 

@@ -52,7 +52,7 @@ class Catalog:
         self.facts = StatedFacts(self.database)
 
     def create_corpus(self, corpus: str, recipe: Recipe) -> None:
-        """Create a corpus where it does not exist; one that does goes on as it is made.
+        """Create a corpus if it does not exist; an existing one keeps its recipe.
 
         Raises:
             InvalidName: if a corpus cannot have this name.

@@ -49,7 +49,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "ingest": ("api.commands.ingest:ingest", "Add and update documents."),
     "reingest": (
         "api.commands.ingest:reingest",
-        "Read again, from their originals, the documents that an older Ibid read. The next run continues a stopped one.",
+        "Read again, from their originals, documents that an older Ibid read. The next run continues a stopped one.",
     ),
     "search": ("api.commands.ask:search", "Find the evidence nearest to a question, best first."),
     "ask": (

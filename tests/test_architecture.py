@@ -18,6 +18,7 @@ BLOCKS = ("rag", "ingest", "eval", "api")
 MOST_LINES = 400
 MOST_FILES = 15
 MOST_FUNCTION_LINES = 60
+MOST_DOCSTRING_LINES = 25
 MODULES = sorted(path for block in BLOCKS for path in (ROOT / block).rglob("*.py"))
 IDS = [path.relative_to(ROOT).as_posix() for path in MODULES]
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in zip(IDS, MODULES, strict=True)}
@@ -77,6 +78,14 @@ def test_no_function_is_long(name: str, tree: ast.Module) -> None:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_folder_is_crowded(folder: str) -> None:
     assert len(list((ROOT / folder).glob("*.py"))) <= MOST_FILES
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_room_says_what_lives_where(folder: str) -> None:
+    said = ast.get_docstring(TREES[f"{folder}/__init__.py"]) or ""
+    assert len(said.splitlines()) <= MOST_DOCSTRING_LINES
+    modules = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__"}
+    assert {module for module in modules if not re.search(rf"\b{module}\b", said)} == set()
 
 
 def test_no_public_name_means_two_things() -> None:

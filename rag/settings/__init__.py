@@ -3,6 +3,8 @@
 A setting has one name. It appears under its group in `ibid.toml` (`dense_candidates` under `[retrieval]`) and in
 capitals in the environment (`IBID_DENSE_CANDIDATES`). Later sources win: the defaults below, `ibid.toml` in the
 working folder (or the file that IBID_CONFIG names), the environment, the options of a command.
+
+groups has a class for each group, schedule the tables `[schedule.NAME]`.
 """
 
 from __future__ import annotations

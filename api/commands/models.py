@@ -53,7 +53,7 @@ models_app = typer.Typer(no_args_is_help=True, help="The models that ship with I
 
 
 @dataclass(frozen=True, slots=True)
-class PackagedModel:
+class Shipped:
     """A model of the pack: what it is for, its weights, and whether set-up has prepared it."""
 
     job: str
@@ -134,11 +134,11 @@ def load(job: str, name: str, *, threads: int = 0) -> Any:
     return LOADERS[job](name, threads=threads)
 
 
-def shipped_models(settings: Settings) -> list[PackagedModel]:
+def shipped_models(settings: Settings) -> list[Shipped]:
     """Describe the five models, the embedder first."""
     weights = trunk.trunk_folder() / "model.safetensors"
     ready = (trunk.models_folder() / trunk.trunk_fingerprint() / "trunk.int8.onnx").is_file()
-    first = PackagedModel(
+    first = Shipped(
         "embedder",
         "all-MiniLM-L6-v2",
         WHAT["embedder"],
@@ -149,10 +149,10 @@ def shipped_models(settings: Settings) -> list[PackagedModel]:
     return [first, *(_shipped(job, settings.flat()[job]) for job in pack.JOBS)]
 
 
-def _shipped(job: str, chosen: str) -> PackagedModel:
+def _shipped(job: str, chosen: str) -> Shipped:
     path = pack.PACK_FOLDER / f"{job}.safetensors"
     size = path.stat().st_size if path.is_file() else 0
-    return PackagedModel(job, f"{job} adapter", WHAT[job], size, is_prepared(job), chosen)
+    return Shipped(job, f"{job} adapter", WHAT[job], size, is_prepared(job), chosen)
 
 
 def is_prepared(job: str) -> bool:

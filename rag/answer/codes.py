@@ -1,8 +1,8 @@
-"""Codes and versions of a question, such as W-0777 and firmware 2.7.2. Evidence about W-0776 or 2.7.1 does not answer
-it, however alike they look to a model.
+"""Codes and versions of a question, such as W-0777 and firmware 2.7.2: what is said of W-0776 or of 2.7.1 does not
+answer, however alike they look to a model.
 
-Periods such as 2Q23 are not codes: documents write them in many ways, and may state theirs on the first page only.
-Amounts such as 100km and 500-page are not codes either: any distance answers "Is it more than 100km away?".
+Periods such as 2Q23 are none: documents write them in many ways, and may state theirs on the first page alone. Amounts
+such as 100km and 500-page are none either: "Is it more than 100km away?" is answered by any distance.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from rag.text.periods import periods_in
 from rag.types import Context
 
-# Fewest digits of a code: "Q3" and "A4" mean many other things.
+# Digits of a code, at least: "Q3" and "A4" stand for much else.
 CODE_DIGITS = 3
 _NAME = re.compile(r"[^\W_]+(?:[-_./][^\W_]+)*")
 # One dot is a version only beside a word that says so, for 2.5 may be any number.

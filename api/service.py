@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import IbidError, NotFound
 from rag.models.embed import Embedder, embedder_of, in_background, load_embedder
-from rag.recipe import AUTO, recipe_of
+from rag.recipe import AUTO, TRUNK, recipe_of
 from rag.settings import Settings, load_settings
 from rag.store.catalog import Catalog
 from rag.store.jobs import Job
@@ -67,7 +67,8 @@ class Service:
     def load_ahead(self, corpus: str) -> None:
         """Load the networks of an answer in a thread, while the caller imports the question path and reads the index.
 
-        What fails here fails again where it is used. For an unknown corpus nothing is loaded.
+        What fails here fails again where it is used. Nothing is loaded for an unknown corpus, or where the embedder is not
+        a packaged one: a model that does not load would be tried twice.
         """
 
         def load() -> None:
@@ -75,6 +76,8 @@ class Service:
                 assert self.embedder
                 assert self.pipeline.models.generator
 
+        if self.settings.corpus.embedder not in (AUTO, TRUNK):
+            return
         with suppress(NotFound):
             self.catalog.corpora.require(corpus)
             # No daemon: a process that ends inside ONNX Runtime aborts.

@@ -67,8 +67,8 @@ class Service:
     def load_ahead(self, corpus: str) -> None:
         """Load the networks of an answer in a thread, while the caller imports the question path and reads the index.
 
-        What fails here fails again where it is used. Nothing is loaded for an unknown corpus, or where the embedder is not
-        a packaged one: a model that does not load would be tried twice.
+        What fails here fails again where it is used. Nothing is loaded for an unknown corpus, or where the embedder is
+        not a packaged one: a model that does not load would be tried twice.
         """
 
         def load() -> None:

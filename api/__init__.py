@@ -6,6 +6,7 @@ http      the HTTP service
 service   one process: catalogue, models, question path and jobs, opened from the settings
 sync      sync a corpus with a folder and tell the webhook: for the command and for the schedule
 webhook   the signed POST that tells of a sync
+llama_index  the adapter: Ibid's parts for llama-index applications
 render    answers, hits, jobs and syncs as JSON-able dictionaries
 demo      the demonstration that `make demo` runs
 """

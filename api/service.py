@@ -8,13 +8,10 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import NotFound
-from rag.memory.conversation import Conversations
+from rag.errors import IbidError, NotFound
 from rag.models.embed import Embedder, embedder_of, in_background, load_embedder
-from rag.pipeline import Pipeline
-from rag.recipe import AUTO, recipe_of
+from rag.recipe import AUTO, TRUNK, recipe_of
 from rag.settings import Settings, load_settings
-from rag.stages import ModelSet
 from rag.store.catalog import Catalog
 from rag.store.jobs import Job
 from rag.types import Recipe
@@ -24,10 +21,12 @@ if TYPE_CHECKING:
     from ingest.parse import Parser
     from ingest.sync.sync import Sync
     from ingest.uploads.jobs import Jobs
+    from rag.memory.conversation import Conversations
+    from rag.pipeline import Pipeline
 
 
 class Service:
-    """What the ways in share. Models and indexes load at their first use.
+    """What the ways in share. Models and indexes load at their first use, and so do the modules of each part.
 
     Whoever stops it sets `stopping`: what is at work in the background, embedding included, then ends.
 
@@ -39,17 +38,57 @@ class Service:
         self.settings = settings
         self.catalog = Catalog(settings.service.home)
         self.stopping = threading.Event()
-        self.conversations = Conversations(self.catalog)
+        self._lock = threading.RLock()  # from Python 3.12, `cached_property` has none
+        self._embedder: Embedder | None = None
+        self._pipeline: Pipeline | None = None
 
-    @cached_property
+    @property
     def embedder(self) -> Embedder:
         """The embedding model of the settings."""
-        return load_embedder(self.settings.corpus.embedder, threads=self.settings.service.encoder_threads)
+        with self._lock:
+            if self._embedder is None:
+                name, threads = self.settings.corpus.embedder, self.settings.service.encoder_threads
+                self._embedder = load_embedder(name, threads=threads)
+            return self._embedder
 
-    @cached_property
+    @property
     def pipeline(self) -> Pipeline:
         """The question path."""
-        return Pipeline(self.settings, self.catalog, ModelSet(self.settings, self.embedder))
+        # Outside the lock: the embedder loads meanwhile.
+        from rag.pipeline import Pipeline
+        from rag.stages import ModelSet
+
+        with self._lock:
+            if self._pipeline is None:
+                models = ModelSet(self.settings, self.embedder)
+                self._pipeline = Pipeline(self.settings, self.catalog, models)
+            return self._pipeline
+
+    def load_ahead(self, corpus: str) -> None:
+        """Load the networks of an answer in a thread, while the caller imports the question path and reads the index.
+
+        What fails here fails again where it is used. Nothing is loaded for an unknown corpus, or where the embedder is
+        not a packaged one: a model that does not load would be tried twice.
+        """
+
+        def load() -> None:
+            with suppress(IbidError):
+                assert self.embedder
+                assert self.pipeline.models.generator
+
+        if self.settings.corpus.embedder not in (AUTO, TRUNK):
+            return
+        with suppress(NotFound):
+            self.catalog.corpora.require(corpus)
+            # No daemon: a process that ends inside ONNX Runtime aborts.
+            threading.Thread(target=load, name="load-ahead").start()
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        """What remembers sessions; a question without one needs none."""
+        from rag.memory.conversation import Conversations
+
+        return Conversations(self.catalog)
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -115,8 +154,8 @@ class Service:
         """
         if ("jobs" in self.__dict__ and not self.jobs.stop()) or not idle:
             return False
-        if "pipeline" in self.__dict__:
-            self.pipeline.save_indexes(always=True)
+        if self._pipeline is not None:
+            self._pipeline.save_indexes(always=True)
         return True
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from rag.errors import IbidError, SyncRunning
 
 FOLLOW_AFTER = 100  # changes; on fewer an index catches up in a moment, before it answers
 
-Watch = Callable[[int], AbstractContextManager[Callable[[], None]]]  # given how many files are to be read
+Watch = Callable[[int], AbstractContextManager[Callable[[], None]]]  # given how many files will be read
 
 
 def plan_folder(service: Service, order: Order) -> Report:

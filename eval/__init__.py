@@ -10,5 +10,6 @@ faithfulness          RAGAS's measures, judged by the pack or by a server
 gate                  a run compared with the last release's
 ablate                each stage off or swapped
 report/               runs and gates as Markdown, JUnit and JSON, and a page with plots
+extra                 which packages evaluation needs beside the service's
 bench, benchmarks/    how Ibid itself is measured; results/ has the figures
 """

@@ -135,7 +135,7 @@ class ServerLLM(InstructorBaseRagasLLM):
         await self._connection.close()
 
     async def agenerate(self, prompt: str, response_model: type[Output]) -> Output:
-        """Return the server's reply, read as JSON; raise whatever the client raises where there is none."""
+        """Return the server's reply, parsed as JSON; an error of the client is raised as it is."""
         answered: Output = await self._client.chat.completions.create(
             model=self._model,
             messages=[{"role": "user", "content": prompt}],

@@ -40,7 +40,7 @@ class SpanReader(Protocol):
     """A reader, as `rag.models.reader.load_reader` returns it."""
 
     def read(self, question: str, context: str) -> BestSpan:
-        """Find the best span, even if there probably is none."""
+        """Find the best span, even if there is probably no answer."""
 
 
 def with_no_answer(reader: SpanReader, entries: Sequence[Entry]) -> dict[str, float]:

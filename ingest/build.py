@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class _PreparedDocument:
     source: Source
     loaded: FileText
     metadata: Metadata
@@ -118,8 +118,8 @@ class Builder:
     def _serving(self, corpus: str) -> PieceMaker:
         return self.maker(self._catalog.generations.serving(corpus))
 
-    def _build(self, corpus: str, items: Iterable[_Prepared | Outcome]) -> Iterator[Outcome]:
-        group: list[_Prepared] = []
+    def _build(self, corpus: str, items: Iterable[_PreparedDocument | Outcome]) -> Iterator[Outcome]:
+        group: list[_PreparedDocument] = []
         for prepared in items:
             if isinstance(prepared, Outcome):
                 yield prepared
@@ -134,7 +134,7 @@ class Builder:
         yield from self._commit(corpus, group)
         self._catalog.embeddings.drop_old_checkpoints()
 
-    def _prepare(self, corpus: str, source: Source) -> _Prepared | Outcome:
+    def _prepare(self, corpus: str, source: Source) -> _PreparedDocument | Outcome:
         if self._stop.is_set():
             raise Stopped
         stage = "read"
@@ -154,14 +154,14 @@ class Builder:
             metadata = {**loaded.metadata, **source.metadata}
         except Exception as error:  # a chunker may embed, see `PieceMaker.embed_each`
             return failed(source.name, stage, error)
-        return _Prepared(replace(source, name=name), loaded, metadata, sha256, maker, cut)
+        return _PreparedDocument(replace(source, name=name), loaded, metadata, sha256, maker, cut)
 
     def _wanted(self, source: Source) -> bool:
         if self._stop.is_set():
             raise Stopped
         return source.wanted is None or source.wanted()
 
-    def _prepare_portable(self, corpus: str, one: Portable) -> _Prepared | Outcome:
+    def _prepare_portable(self, corpus: str, one: Portable) -> _PreparedDocument | Outcome:
         source = Source(one.name, one.text.encode, one.metadata)
         document = Document(
             document_id(corpus, one.name), one.name, one.version, one.text, one.pages, one.metadata
@@ -174,9 +174,9 @@ class Builder:
         except Exception as error:  # a chunker may embed, see `PieceMaker.embed_each`
             return failed(source.name, "chunk", error)
         loaded = FileText(one.text, one.pages, omissions=one.omissions, boxes=one.boxes)
-        return _Prepared(source, loaded, one.metadata, one.sha256, maker, cut, one.version)
+        return _PreparedDocument(source, loaded, one.metadata, one.sha256, maker, cut, one.version)
 
-    def _commit(self, corpus: str, group: list[_Prepared]) -> Iterator[Outcome]:
+    def _commit(self, corpus: str, group: list[_PreparedDocument]) -> Iterator[Outcome]:
         """Embed a group and put each file in; the first group of a corpus may first choose its embedding model."""
         if group and self._auto and not self.remarks and self._chose(corpus, group):
             for item in group:
@@ -192,7 +192,7 @@ class Builder:
             except Swapped:
                 yield from self._commit_again(corpus, item)
 
-    def _chose(self, corpus: str, group: Sequence[_Prepared]) -> bool:
+    def _chose(self, corpus: str, group: Sequence[_PreparedDocument]) -> bool:
         """Return whether the model for other languages was chosen, so that the group has to be made again."""
         chosen, remark = choose_embedder(
             self._catalog, group[0].maker.generation, [item.loaded.text for item in group]
@@ -202,7 +202,7 @@ class Builder:
             log.info("%s", remark)
         return chosen
 
-    def _commit_again(self, corpus: str, item: _Prepared) -> Iterator[Outcome]:
+    def _commit_again(self, corpus: str, item: _PreparedDocument) -> Iterator[Outcome]:
         """Make a file again for the generation that came to serve meanwhile, and put it in."""
         try:
             maker = self._serving(corpus)
@@ -212,7 +212,7 @@ class Builder:
         else:
             yield from self._commit(corpus, [replace(item, maker=maker, cut=cut)])
 
-    def _put(self, corpus: str, item: _Prepared, pieces: Pieces) -> Outcome:
+    def _put(self, corpus: str, item: _PreparedDocument, pieces: Pieces) -> Outcome:
         new = NewVersion(
             text=item.loaded.text,
             pages=item.loaded.pages,

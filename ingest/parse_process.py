@@ -140,7 +140,7 @@ def _exactly(channel: socket.socket, count: int) -> bytes:
 
 
 def _end_with(parent: int) -> None:
-    """Let the kernel end this process when the caller ends; elsewhere it ends after the file at hand."""
+    """Let the kernel end this process when the caller ends; elsewhere it ends after the current file."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before that call

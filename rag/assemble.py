@@ -143,17 +143,7 @@ def assemble(
     needed = sum(piece.tokens for piece in pieces)
     if compress and (rate := limits.rate(needed, room)) < 1:
         pieces = [_compressed(piece, rate, compress, count, len(ranked)) for piece in pieces]
-    kept: dict[int, _Piece] = {}  # by the hit's place in the ranking
-    cut: list[Cut] = []
-    used = 0
-    for rank, piece in enumerate(pieces):
-        if used + piece.tokens <= room:
-            kept[rank] = piece
-            used += piece.tokens
-        else:
-            cut.append(
-                Cut(piece.hit.chunk, f"over budget: {piece.tokens} tokens, {room - used} left of {room}")
-            )
+    kept, cut = _fit(pieces, room)
     placed = [kept[rank] for hit in ordered if (rank := ranked.index(hit)) in kept]
     shown = [fenced(piece.hit, piece.text, label) for label, piece in enumerate(placed, 1)]
     labelled = tuple(
@@ -163,6 +153,19 @@ def assemble(
     ledger = Ledger(limits.budget, rules, 0, remembered, sum(item.tokens for item in labelled), asked)
     prompt = "\n".join([system, said + "".join(shown), QUESTION_TEMPLATE.format(question=question)])
     return Context(question, labelled, ledger, tuple(cut), prompt, left_out)
+
+
+def _fit(pieces: Sequence[_Piece], room: int) -> tuple[dict[int, _Piece], list[Cut]]:
+    """Return the pieces, best first, that `room` tokens hold, by their place in the ranking, and what is cut."""
+    kept: dict[int, _Piece] = {}
+    cut: list[Cut] = []
+    for rank, piece in enumerate(pieces):
+        left = room - sum(one.tokens for one in kept.values())
+        if piece.tokens <= left:
+            kept[rank] = piece
+        else:
+            cut.append(Cut(piece.hit.chunk, f"over budget: {piece.tokens} tokens, {left} left of {room}"))
+    return kept, cut
 
 
 def reading_order(selection: Selection, *, attention: bool) -> list[Hit]:

@@ -219,7 +219,7 @@ class Citation:
     end: int
     quote: str
     verified: bool
-    boxes: tuple[MarkBox, ...] = ()  # where the quote stands on its pages, if the format has a layout
+    boxes: tuple[MarkBox, ...] = ()  # the positions of the quote on its pages, if the format has a layout
 
 
 @dataclass(frozen=True, slots=True)

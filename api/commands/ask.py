@@ -15,7 +15,7 @@ from api.commands.terminal import SOME_FAILED, CorpusOption, JsonOption, UserOpt
 from api.render import answer_to_json, explain_to_json, search_to_json
 from api.service import opened
 from rag.errors import InvalidInput
-from rag.memory.conversation import ANYBODY, Session
+from rag.store.sessions import ANYBODY, Session
 from rag.types import Answer, Citation
 
 QuestionArgument = Annotated[str | None, typer.Argument(help="The question, in quotes.")]
@@ -71,6 +71,7 @@ def ask(
     filter_ = _parse_filter(where)
     of = None if session is None else Session(corpus, session, user)
     with opened() as service:
+        service.load_ahead(corpus)
 
         def answered(asked: str) -> Answer:
             if of is None:

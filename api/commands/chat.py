@@ -40,6 +40,7 @@ def chat(
     check_name("session", name)
     check_name("user", user)
     with opened() as service:
+        service.load_ahead(corpus)
         service.pipeline.index(corpus)  # an unknown corpus ends it before the first question
         note(f"Session {name}. An empty line ends it.")
         talk = Session(corpus, name, user)

@@ -35,7 +35,7 @@ def ingest(
 
 
 def reingest(corpus: CorpusOption, as_json: JsonOption = False) -> None:
-    """Read documents again that an older Ibid read, from their originals. Stopped, it goes on where it was.
+    """Read again, from their originals, documents that an older Ibid read. The next run continues a stopped one.
 
     The originals of uploads are kept; documents that came from a folder are read again by `ibid ingest` or `ibid
     sync` of that folder, and are named here. Exit codes are those of `ibid ingest`.

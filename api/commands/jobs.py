@@ -41,7 +41,7 @@ def show_job(job: JobArgument, as_json: JsonOption = False) -> None:
 
 @jobs_app.command("cancel")
 def cancel_job(job: JobArgument, as_json: JsonOption = False) -> None:
-    """Cancel what of a job is not yet ingested; what is in stays."""
+    """Cancel the files of a job that are not yet ingested; those ingested stay."""
     with opened() as service:
         _show(service.catalog.jobs.cancel(job), as_json)
 

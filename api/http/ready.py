@@ -31,7 +31,7 @@ class Readiness:
         self._thread.start()
 
     def stop(self) -> bool:
-        """Stop after the index at hand, and return whether that was loaded within STOP_S.
+        """Stop after the current index, and return whether that was loaded within STOP_S.
 
         What only some questions need is not waited for: its imports take seconds.
         """

@@ -35,7 +35,7 @@ class Scheduler:
             self._thread.start()
 
     def stop(self) -> bool:
-        """Stop the sync at hand, and return whether it ended within STOP_S."""
+        """Stop the current sync, and return whether it ended within STOP_S."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(STOP_S)

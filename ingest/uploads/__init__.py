@@ -1,1 +1,4 @@
-"""Uploads that were acknowledged, ingested in the background: `Jobs` in jobs.py. The queue is rag/store/jobs.py."""
+"""Acknowledged uploads, ingested in the background.
+
+jobs   `Jobs`: works on them, across restarts; the queue is rag/store/jobs.py
+"""

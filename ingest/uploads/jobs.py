@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 POLL_S = 0.5  # how soon a job submitted by another process is noticed
 MOST_PAUSE_S = 30  # longest wait between tries while the disk is full or busy
 SWEEP_S = 3_600  # between two looks for what nothing needs any more
-# How long stopping waits for the work at hand to notice.
+# How long stopping waits for the current work to notice.
 STOP_S = 1
 FILE_ATTEMPTS = 3  # how often a file is begun: one that ends the process each time must not do so for ever
 
@@ -83,7 +83,7 @@ class Jobs:
         self._thread.start()
 
     def stop(self, *, wait_s: float = STOP_S) -> bool:
-        """Stop, and return whether the work at hand ended in time.
+        """Stop, and return whether the current work ended in time.
 
         The file at hand goes on at the next start, with the embeddings that were made, and so does what is left.
         """

@@ -1,6 +1,8 @@
 """From evidence to a checked answer.
 
 strategy        which parts of the documents a prompt shows: retrieved spans, a whole document, or a summary first
+overview        questions for an overview, in German, French and Spanish
+codes           codes and versions that the evidence must mention
 prompts         every instruction to a language model, and the fences around evidence
 generator       the interfaces of a generator of answers and of a language model
 extractive      the default: an answer composed of verbatim sentences

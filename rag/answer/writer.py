@@ -51,7 +51,7 @@ _REFUSES = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _JudgedSentence:
     """A sentence of the model that is kept, with the pieces of evidence that support it."""
 
     text: str
@@ -122,18 +122,20 @@ class Writer:
 
     def _judged(
         self, sentences: Sequence[tuple[str, tuple[int, ...]]], evidence: Sequence[Evidence]
-    ) -> list[_Judged | None]:
+    ) -> list[_JudgedSentence | None]:
         """Judge every sentence against the pieces that it cites and, if none supports it, against the others."""
         texts = {piece.label: without_instructions(_read(piece)) for piece in evidence}
         wanted = [{label for label in labels if label in texts} for _, labels in sentences]
         cited = self._supporting(sentences, evidence, texts, wanted)
         others = [set() if found else texts.keys() - own for found, own in zip(cited, wanted, strict=True)]
         second = self._supporting(sentences, evidence, texts, others)
-        judged: list[_Judged | None] = []
+        judged: list[_JudgedSentence | None] = []
         for (text, _), first, rest in zip(sentences, cited, second, strict=True):
             found = first or sorted(rest, key=lambda one: -one[0])[:1]
             pieces = tuple(piece for _, piece in found)
-            judged.append(_Judged(text, max(chance for chance, _ in found), pieces) if found else None)
+            judged.append(
+                _JudgedSentence(text, max(chance for chance, _ in found), pieces) if found else None
+            )
         return judged
 
     def _supporting(
@@ -157,7 +159,7 @@ class Writer:
                 found[number].append((float(chance), piece))
         return found
 
-    def _compose(self, kept: Sequence[_Judged]) -> tuple[str, tuple[Citation, ...]]:
+    def _compose(self, kept: Sequence[_JudgedSentence]) -> tuple[str, tuple[Citation, ...]]:
         text, citations = "", list[Citation]()
         for one in kept:
             start = len(text)

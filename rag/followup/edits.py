@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from rag.followup.mentions import FUNCTION_WORDS, WORD, Mention, Said, name_spans, phrase_spans
+from rag.followup.mentions import FUNCTION_WORDS, WORD, Mention, Transcript, name_spans, phrase_spans
 
 EditKind = Literal["leave", "pronoun", "this", "there", "append", "exchange", "bare"]
 KINDS: tuple[EditKind, ...] = ("leave", "pronoun", "this", "there", "append", "exchange", "bare")
 PREPOSITIONS = ("of", "in", "for", "by")
 # Words of a question that is no sentence of its own: "And in Graz?"
 MOST_FRAGMENT_WORDS = 6
-# Characters of the question that a fragment goes on from; a longer message is a pasted text.
+# Most characters of a question that a fragment can continue; a longer message is a pasted text.
 LONGEST_ASKED = 300
 
 _PRONOUN = re.compile(
@@ -85,11 +85,11 @@ class Edit:
     mention: Mention | None = None
 
 
-def edits_of(question: str, said: Said) -> list[Edit]:
+def edits_of(question: str, transcript: Transcript) -> list[Edit]:
     """Return the edits that could complete a question; the first leaves it alone."""
     found = [Edit("leave", question)]
     for proposed in (_exchanges, _bare, _pronouns, _demonstratives, _appended):
-        found.extend(proposed(question, said))
+        found.extend(proposed(question, transcript))
     distinct = {edit.text: edit for edit in reversed(found)}
     return [edit for edit in found if distinct[edit.text] is edit]
 
@@ -148,7 +148,7 @@ def fragment_of(question: str) -> str:
     return rest
 
 
-def _pronouns(question: str, said: Said) -> Iterator[Edit]:
+def _pronouns(question: str, transcript: Transcript) -> Iterator[Edit]:
     """Propose what the first pronoun of each kind means."""
     seen: set[str] = set()
     for found in pronouns_in(question):
@@ -158,12 +158,12 @@ def _pronouns(question: str, said: Said) -> Iterator[Edit]:
             continue
         seen.add(group)
         owning = word in _OWNING or (word == "her" and not _NO_NOUN.match(question, found.end()))
-        for mention in said.mentions:
+        for mention in transcript.mentions:
             filled = possessive(mention.put_in) if owning else f"{mention.put_in}{found['rest'] or ''}"
             yield Edit("pronoun", _put(question, found.span(), filled), *found.span(), word, mention)
 
 
-def _demonstratives(question: str, said: Said) -> Iterator[Edit]:
+def _demonstratives(question: str, transcript: Transcript) -> Iterator[Edit]:
     """Propose what "this", "this album" or "there" means."""
     meant = [
         one for one in _THIS.finditer(question) if not _is_relative(one) and not _DOCUMENT.search(one[0])
@@ -175,12 +175,12 @@ def _demonstratives(question: str, said: Said) -> Iterator[Edit]:
         if told and others and others[0] not in FUNCTION_WORDS:
             ends.append(found.end())
         for end in ends:
-            for mention in said.mentions:
+            for mention in transcript.mentions:
                 span = (found.start(), end)
                 yield Edit("this", _put(question, span, mention.put_in), *span, first, mention)
     for found in list(_THERE.finditer(question))[:1]:
         if not _THERE_IS.search(question[max(0, found.start() - 6) : found.end() + 6]):
-            for mention in said.mentions:
+            for mention in transcript.mentions:
                 filled = f"in {mention.put_in}"
                 yield Edit("there", _put(question, found.span(), filled), *found.span(), "there", mention)
 
@@ -197,10 +197,10 @@ def _is_relative(found: re.Match[str]) -> bool:
     )
 
 
-def _appended(question: str, said: Said) -> Iterator[Edit]:
+def _appended(question: str, transcript: Transcript) -> Iterator[Edit]:
     """Propose what the question leaves out: "What was the cost of the Eiffel Tower?"."""
     at = len(question.rstrip(" ?!."))
-    for mention in () if _DOCUMENT.search(question) else said.mentions:
+    for mention in () if _DOCUMENT.search(question) else transcript.mentions:
         if mention.text.casefold() in question.casefold():
             continue
         for preposition in PREPOSITIONS:
@@ -208,9 +208,9 @@ def _appended(question: str, said: Said) -> Iterator[Edit]:
             yield Edit("append", question[:at] + added + question[at:], at, at, preposition, mention)
 
 
-def _exchanges(question: str, said: Said) -> Iterator[Edit]:
+def _exchanges(question: str, transcript: Transcript) -> Iterator[Edit]:
     """Propose the last question with a part of it exchanged for the follow-up: "And in Graz?"."""
-    fragment, asked = fragment_of(question), said.asked.strip()
+    fragment, asked = fragment_of(question), transcript.asked.strip()
     if not fragment or not asked or len(asked) > LONGEST_ASKED:
         return
     preposition = _PREPOSITION.match(fragment)
@@ -250,9 +250,9 @@ def _parts(asked: str) -> list[tuple[int, int]]:
     return list(spans)
 
 
-def _bare(question: str, said: Said) -> Iterator[Edit]:
+def _bare(question: str, transcript: Transcript) -> Iterator[Edit]:
     """Propose the last question after a bare question word: "Why?"."""
-    bare, asked = question.strip(" ?!."), said.asked.strip()
+    bare, asked = question.strip(" ?!."), transcript.asked.strip()
     first = bare.lower().removeprefix("and ").removeprefix("but ").strip()
     if not asked or first not in _BARE:
         return

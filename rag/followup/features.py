@@ -9,7 +9,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag.followup.edits import KINDS, PREPOSITIONS, Edit, fragment_of, is_plural, pronouns_in
-from rag.followup.mentions import FUNCTION_WORDS, WORD, Mention, Occurrence, Said, name_spans, phrase_spans
+from rag.followup.mentions import (
+    FUNCTION_WORDS,
+    WORD,
+    Mention,
+    Occurrence,
+    Transcript,
+    name_spans,
+    phrase_spans,
+)
 
 _PRONOUNS = ("he", "him", "his", "she", "her", "it", "its", "they", "them", "their")
 _GROUP = {
@@ -64,27 +72,27 @@ _ASKED_ABOUT = tuple(  # in a question
 )
 
 
-def edit_features(question: str, said: Said, edits: Sequence[Edit]) -> np.ndarray:
+def edit_features(question: str, transcript: Transcript, edits: Sequence[Edit]) -> np.ndarray:
     """Return (n_edits, FEATURES) float32, in the order of the edits."""
-    mentions = {id(m): _mention(m, n, said) for n, m in enumerate(said.mentions)}
-    asked = _question(question, said)
+    mentions = {id(m): _mention(m, n, transcript) for n, m in enumerate(transcript.mentions)}
+    asked = _question(question, transcript)
     slots: dict[tuple[str, int, int, str], list[float]] = {}
     nothing = [0.0] * MENTION_FEATURES
     rows = []
     for edit in edits:
         key = (edit.kind, edit.start, edit.end, edit.word)
         if key not in slots:
-            slots[key] = _slot(question, edit, said)
+            slots[key] = _slot(question, edit, transcript)
         put_in = mentions[id(edit.mention)] if edit.mention else nothing
         rows.append(asked + slots[key] + put_in + _pair(question, edit))
     return np.array(rows, np.float32)
 
 
-def _question(question: str, said: Said) -> list[float]:
-    """Describe the question: how much it says, what it opens with, and what of it was said before."""
+def _question(question: str, transcript: Transcript) -> list[float]:
+    """Describe the question: its length, its opening, and how much of it was said before."""
     words = [word.lower() for word in WORD.findall(question)]
     content = [word for word in words if word not in FUNCTION_WORDS]
-    before, last = _stems(" ".join(said.texts)), _stems(said.asked)
+    before, last = _stems(" ".join(transcript.texts)), _stems(transcript.asked)
     known = [word for word in content if word[:5] in before]
     names = list(name_spans(question[:1].lower() + question[1:]))
     pronouns = pronouns_in(question)
@@ -107,14 +115,14 @@ def _question(question: str, said: Said) -> list[float]:
         float(bool(words) and words[-1] in _AT_END),
         *(float(pattern.search(question) is not None) for pattern in _ASKED_ABOUT),
         float(bool(fragment_of(question))),
-        min(len(said.texts), 8) / 8,
+        min(len(transcript.texts), 8) / 8,
         float(re.search(r"\d", question) is not None),
         float(re.search(r"\b(?:a|an|my|our|your)\b", question, re.IGNORECASE) is not None),
         float(re.search(r"\w of (?:the |a )?\w", question, re.IGNORECASE) is not None),
     ]
 
 
-def _slot(question: str, edit: Edit, said: Said) -> list[float]:
+def _slot(question: str, edit: Edit, transcript: Transcript) -> list[float]:
     """Describe what is edited: the kind, the word, and whether the question itself says what it means."""
     word = edit.word
     before, after = question[: edit.start], question[edit.end :]
@@ -124,7 +132,7 @@ def _slot(question: str, edit: Edit, said: Said) -> list[float]:
     nouns = [p for p in phrases if not p.lower().endswith(("ed", "ing"))]
     following = next(iter(WORD.findall(after)), "").lower() if replaced else ""
     group = _GROUP.get(word, "")
-    texts = " ".join(said.texts).casefold()
+    texts = " ".join(transcript.texts).casefold()
     return [
         *(float(edit.kind == kind) for kind in KINDS),
         *(float(edit.kind == "pronoun" and word == one) for one in _PRONOUNS),
@@ -147,15 +155,15 @@ def _slot(question: str, edit: Edit, said: Said) -> list[float]:
         float(edit.kind == "this" and bool(word) and word in texts),
         float(edit.kind == "this" and word == "article"),
         float(edit.kind == "this" and not word),
-        *_exchanged(edit, said),
+        *_exchanged(edit, transcript),
     ]  # fmt: skip
 
 
-def _exchanged(edit: Edit, said: Said) -> list[float]:
+def _exchanged(edit: Edit, transcript: Transcript) -> list[float]:
     """Describe how words of the last question, and those that take their place, go together."""
     if edit.kind != "exchange":
         return [0.0] * EXCHANGE_FEATURES
-    asked, fragment = said.asked.strip(), edit.word
+    asked, fragment = transcript.asked.strip(), edit.word
     part, before = asked[edit.start : edit.end], asked[: edit.start]
     inner = _PREPOSED.sub("", part).strip()
     put_in = _PREPOSED.sub("", fragment).strip()
@@ -198,15 +206,15 @@ def _exchanged(edit: Edit, said: Said) -> list[float]:
 EXCHANGE_FEATURES = 25
 
 
-def _mention(mention: Mention, rank: int, said: Said) -> list[float]:
+def _mention(mention: Mention, rank: int, transcript: Transcript) -> list[float]:
     """Describe something named: how often, when, where, as what."""
     places, text = mention.places, mention.text
     ages = [place.age for place in places]
     numbers = {place.text for place in places}
     newest = max(places, key=lambda place: (place.text, -place.start))
-    near = [_near(said, place.text, place.start + len(text)) for place in places]
-    last = said.texts[-1]
-    asked = max((n for n, asks in enumerate(said.asks) if asks), default=-1)
+    near = [_near(transcript, place.text, place.start + len(text)) for place in places]
+    last = transcript.texts[-1]
+    asked = max((n for n, asks in enumerate(transcript.asks) if asks), default=-1)
     return [
         1.0,
         1 / (1 + rank),
@@ -227,20 +235,20 @@ def _mention(mention: Mention, rank: int, said: Said) -> list[float]:
         float(bool(re.search(r"\d", text))),
         float(text.isupper()),
         float(len(text) / max(1, len(last)) > 0.6 and text in last),
-        float(any(len(text) / max(1, len(said.texts[n])) > 0.8 for n in numbers)),
+        float(any(len(text) / max(1, len(transcript.texts[n])) > 0.8 for n in numbers)),
         sum(place.before in _PLACED for place in places) / len(places),
         sum(place.before in _DETERMINERS for place in places) / len(places),
         sum(place.before in _SUBJECT for place in places) / len(places),
         sum(place.start == 0 for place in places) / len(places),
         sum(place.before == "by" for place in places) / len(places),
         sum(place.after in _SUBJECT for place in places) / len(places),
-        newest.start / max(1, len(said.texts[newest.text])),
+        newest.start / max(1, len(transcript.texts[newest.text])),
         float(text.lower().endswith(("ed", "ing", "ly"))),
         float(mention.name and len(text.split()) in (2, 3) and text.replace(" ", "").replace(".", "").isalpha()
               and not _CONNECTED.search(text)),
         float(_CONNECTED.search(text) is not None),
         float(_THING.search(text) is not None),
-        float(text.istitle() and " " not in text and all(_begins_sentence(said, place) for place in places)),
+        float(text.istitle() and " " not in text and all(_begins_sentence(transcript, place) for place in places)),
         *(sum(group in found for found in near) / len(near) for group in _GROUPS),
     ]  # fmt: skip
 
@@ -248,16 +256,18 @@ def _mention(mention: Mention, rank: int, said: Said) -> list[float]:
 MENTION_FEATURES = 36
 
 
-def _begins_sentence(said: Said, place: Occurrence) -> bool:
-    before = said.texts[place.text][: place.start].rstrip()
+def _begins_sentence(transcript: Transcript, place: Occurrence) -> bool:
+    before = transcript.texts[place.text][: place.start].rstrip()
     return not before or before[-1] in ".?!:"
 
 
-def _near(said: Said, number: int, at: int) -> set[str]:
+def _near(transcript: Transcript, number: int, at: int) -> set[str]:
     """Return the groups of pronouns that follow a place: in its text nearby, or in a question after it."""
-    text = said.texts[number][at : at + _NEAR]
+    text = transcript.texts[number][at : at + _NEAR]
     following = (
-        said.texts[number + 1][:_NEAR] if number + 1 < len(said.texts) and said.asks[number + 1] else ""
+        transcript.texts[number + 1][:_NEAR]
+        if number + 1 < len(transcript.texts) and transcript.asks[number + 1]
+        else ""
     )
     return {_GROUP[found.lower()] for found in _PRONOUN.findall(f"{text} {following}")}
 

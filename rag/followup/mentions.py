@@ -1,4 +1,4 @@
-"""Find what a conversation has named: names by their capitals, other noun phrases by the function words around them."""
+"""Find what a conversation mentions: names by their capitals, other noun phrases by the function words around them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Mention:
 
     @property
     def put_in(self) -> str:
-        """What stands for it in a question: "the Eiffel Tower", where it mostly has an article."""
+        """How a question refers to it: "the Eiffel Tower", if it mostly has an article."""
         determined = sum(place.before in ("the", "this") for place in self.places)
         indefinite = sum(place.before in ("a", "an") for place in self.places if not self.name)
         return f"the {self.text}" if 2 * (determined + indefinite) > len(self.places) else self.text
@@ -78,8 +78,8 @@ class Occurrence:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A conversation: its texts, which of them ask, and what they name, the likeliest first."""
+class Transcript:
+    """A conversation: its texts, which of them are questions, and what they mention, the likeliest first."""
 
     texts: tuple[str, ...]  # oldest first
     asks: tuple[bool, ...]
@@ -93,7 +93,7 @@ class Said:
         )
 
 
-def read_conversation(texts: Sequence[str]) -> Said:
+def read_conversation(texts: Sequence[str]) -> Transcript:
     """Read a conversation, oldest text first."""
     asks = tuple(text.rstrip().endswith("?") or _ASKS.match(text.strip()) is not None for text in texts)
     found: dict[str, Mention] = {}
@@ -112,24 +112,21 @@ def read_conversation(texts: Sequence[str]) -> Said:
             mention.places.append(_place(text, number, age, start, end))
     _merge_short_names(found)
     ranked = sorted(found.values(), key=weight, reverse=True)
-    return Said(tuple(texts), asks, tuple(ranked[:MOST_MENTIONS]))
+    return Transcript(tuple(texts), asks, tuple(ranked[:MOST_MENTIONS]))
 
 
 def weight(mention: Mention) -> float:
-    """Return how likely something is to be meant, before the question is known: named often, lately, by a name."""
+    """Return how likely a mention is meant, whatever the question: more so if it is frequent, recent or a name."""
     texts = {place.text: place.age for place in mention.places}
     first = 1.0 if 0 in texts else 0.0
     return sum(0.9**age for age in texts.values()) * (2.0 if mention.name else 1.0) + first
 
 
-def names_in(text: str) -> Iterator[str]:
-    """Yield the capitalised names of a text, without function words at the start of a sentence, and without dates."""
-    for start, end in name_spans(text):
-        yield text[start:end]
-
-
 def name_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where the names of a text stand; an owner and what is owned are two: "James May" and "Toy Stories"."""
+    """Yield where the capitalised names of a text stand, without function words before them, and without dates.
+
+    An owner and what is owned are two: "James May" and "Toy Stories".
+    """
     for found in _NAME.finditer(text):
         start = found.start()
         for part in _PARTING.split(found[0]):

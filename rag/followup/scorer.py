@@ -12,7 +12,7 @@ import numpy as np
 from rag.errors import ModelError
 from rag.followup.edits import Edit, edits_of
 from rag.followup.features import FEATURES, edit_features
-from rag.followup.mentions import Said
+from rag.followup.mentions import Transcript
 
 REWRITES_FILE = Path(__file__).parents[1] / "pack" / "rewrites.json"
 
@@ -37,10 +37,10 @@ class EditScorer:
         scores: np.ndarray = np.tanh(features @ self.hidden + self.bias) @ self.out
         return scores
 
-    def best_edit(self, question: str, said: Said) -> Edit | None:
+    def best_edit(self, question: str, transcript: Transcript) -> Edit | None:
         """Return the edit that completes a question best; None where none clearly beats leaving it alone."""
-        edits = edits_of(question, said)
-        scores = self.score(edit_features(question, said, edits))
+        edits = edits_of(question, transcript)
+        scores = self.score(edit_features(question, transcript, edits))
         best = int(scores.argmax())
         return edits[best] if best and scores[best] > scores[0] + self.margin else None
 

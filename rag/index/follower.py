@@ -173,7 +173,7 @@ class CorpusIndex:
     def dense_scores(self, vector: np.ndarray, ids: Sequence[int]) -> dict[int, float]:
         """Return the cosine of the question's unit vector (dim,) with each of these chunks that is indexed."""
         with self._lock:
-            known = [i for i, here in zip(ids, np.isin(ids, self._ids), strict=True) if here]
+            known = self._ids[np.isin(self._ids, ids, assume_unique=True)].tolist()
             return dict(zip(known, self._dense.score(vector, known).tolist(), strict=True))
 
     def idf(self, term: str) -> float:

@@ -1,4 +1,4 @@
-"""Which document a question means, by the words that few documents are called by.
+"""Which document a question means, by words that are among the names of few documents.
 
 "What was Intel's tax rate in Q3 2023?" names a company, a quarter and a year, and asks for a tax rate. A document is
 called by the words of its label (rag/text/names.py), and by the names, numbers and periods of its opening: the company
@@ -70,7 +70,7 @@ class Scope:
         return self.rows[likely] if not likely.all() else np.empty(0, np.int64)
 
     def of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the prior of each of these documents, all of them known: (len(rows),)."""
+        """Return the prior of each of these documents, all of which must be known: (len(rows),)."""
         return np.asarray(self.prior[np.searchsorted(self.rows, rows)], np.float64)
 
     def unnamed(self, rows: NDArray[np.int64]) -> list[tuple[str, ...]]:
@@ -163,7 +163,7 @@ class DocumentNames:
 
 
 def concepts_of(question: str) -> list[Concept]:
-    """Return the periods and the other words of a question; stop words are none."""
+    """Return the periods and the other words of a question, without stop words."""
     periods = [Concept(one.start, one.end, one.name.lower(), True) for one in periods_in(question)]
     words = [
         Concept(start, end, term, any(one.isupper() or one.isdigit() for one in question[start:end]))

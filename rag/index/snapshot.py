@@ -47,7 +47,7 @@ def read_snapshot(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str | in
     """Return (arrays, the caller's description) of a snapshot, or None if no valid one exists."""
     try:
         data = path.read_bytes()
-        line, _, _ = data.partition(b"\n")
+        line = data[: data.find(b"\n")]
         header = json.loads(line)
         payload = memoryview(data)[len(line) + 1 :]
         whole = line == _line(header) and header["sha256"] == _checksum(header["stated"], payload)

@@ -1,4 +1,4 @@
-"""Find what a user states in a message: what is to be remembered of it. By rules, in English.
+"""Find what a user states in a message and should be remembered. By rules, in English.
 
 A statement is in the first person or about what is the user's ("my", "our"), or one that the user asks to remember; one
 about a password or the like is none. Its slot says what it is about: "my deadline", "i live in". A newer statement of a
@@ -152,7 +152,7 @@ def supersedes(new: Statement, old: Statement) -> bool:
 
 
 def is_negated(statement: Statement) -> bool:
-    """Return whether a statement says what is not, or no longer, so; a feeling is none, for it is about its thing."""
+    """Return whether a statement denies something or ends it. A feeling does not count: it is about its object."""
     said = _NOT.search(statement.text) or _ENDED.search(statement.text)
     return said is not None and not statement.slot.startswith(_FEELS)
 

@@ -1,4 +1,4 @@
-"""The tiers of a conversation's memory: which of its exchanges are at hand, and in what form.
+"""The tiers of a conversation's memory: which exchanges are kept ready, and in what form.
 
 active: the last exchanges, word for word. session: the gist of older ones. persistent: all else, which is searched for
 when a question is about it. From 70 % of its quota on a tier gives up what is least useful to the tier below; what is

@@ -286,7 +286,7 @@ class SentenceTransformersEmbedder:
 
 
 def _model_digest(model: Any) -> str:
-    """Fingerprint a model by its modules and all its weights, wherever it is stored: retraining makes another space."""
+    """Fingerprint a model by its modules and weights, not by its path: retraining makes another space."""
     import torch
 
     digest = hashlib.sha256(repr(model).encode())

@@ -3,6 +3,8 @@
 A setting has one name. It appears under its group in `ibid.toml` (`dense_candidates` under `[retrieval]`) and in
 capitals in the environment (`IBID_DENSE_CANDIDATES`). Later sources win: the defaults below, `ibid.toml` in the
 working folder (or the file that IBID_CONFIG names), the environment, the options of a command.
+
+groups has a class for each group, schedule the tables `[schedule.NAME]`.
 """
 
 from __future__ import annotations
@@ -112,7 +114,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **options: Any) 
     in_file = _read_file(named.pop("config", ""))
     given = {key: value for key, value in options.items() if value is not None}
     variables = _Environment(named)
-    for source in (in_file, variables):  # a value that another one overrides is to be right too
+    for source in (in_file, variables):  # an overridden value must be valid too
         Settings(source)
     return Settings(variables, in_file, **given)
 

@@ -8,7 +8,7 @@
 - jobs.py         `JobQueue`: uploads that were acknowledged
 - originals.py    `Originals`: uploaded files, named by their sha256
 - sessions.py     `Sessions` and their turns, `StatedFacts`
-- synced.py       `Synced`: which folder a document was last seen in
+- synced.py       `SyncedFolders`: which folder a document was last seen in
 
 Below them: database.py (one connection for each thread, transactions, errors that say what to do), schema.py (the
 tables, versions and upgrades), filters.py (metadata filters as SQL), durable.py (files on disk, locks). Above them:

@@ -19,7 +19,7 @@ from rag.store.jobs import JobQueue, forget_uploads
 from rag.store.originals import Originals
 from rag.store.schema import UPGRADES
 from rag.store.sessions import Sessions, StatedFacts
-from rag.store.synced import Synced
+from rag.store.synced import SyncedFolders
 from rag.types import Recipe, check_corpus_name
 
 
@@ -47,12 +47,12 @@ class Catalog:
         self.embeddings = Embeddings(self.database)
         self.changes = Changes(self.database)
         self.jobs = JobQueue(self.database, self.originals)
-        self.synced = Synced(self.database)
+        self.synced = SyncedFolders(self.database)
         self.sessions = Sessions(self.database, self.corpora)
         self.facts = StatedFacts(self.database)
 
     def create_corpus(self, corpus: str, recipe: Recipe) -> None:
-        """Create a corpus where it does not exist; one that does goes on as it is made.
+        """Create a corpus if it does not exist; an existing one keeps its recipe.
 
         Raises:
             InvalidName: if a corpus cannot have this name.

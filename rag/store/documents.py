@@ -39,7 +39,7 @@ class DocumentInfo:
     sha256: str
     created: float  # seconds since the epoch
     metadata: Metadata
-    omissions: tuple[Omission, ...] = ()  # what of the file the text does not hold
+    omissions: tuple[Omission, ...] = ()  # what the file holds and the text does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class NewVersion:
     generation: int | None = None  # whose the pieces are; None for the one that serves
     version: int = 1  # the least number that it may get: an import keeps the one it had
     omissions: tuple[Omission, ...] = ()
-    boxes: bytes = b""  # where its words stand on their pages (rag/text/boxes.py)
+    boxes: bytes = b""  # the positions of its words on their pages (rag/text/boxes.py)
     reader: int = READER_VERSION
 
 
@@ -146,7 +146,7 @@ class Documents:
     def stands_as(
         self, document: Document, sha256: str, omissions: tuple[Omission, ...] = (), boxes: bytes = b""
     ) -> bool:
-        """Return whether a document stands in the catalogue with this very content, its version aside.
+        """Return whether the catalogue holds a document with exactly this content, whatever its version.
 
         Without omissions or boxes, those that it has count as the same.
         """
@@ -168,8 +168,8 @@ class Documents:
         return tuple(json.loads(row["pages"])) if row else ()
 
     def boxes(self, document_id: str, version: int) -> bytes:
-        """Return where a document version's words stand on their pages, packed (rag/text/boxes.py); b"" where that is
-        unknown or the version is no longer current."""
+        """Return the packed positions of a version's words on their pages (rag/text/boxes.py); b"" if they are unknown
+        or the version is no longer current."""
         row = self._first("SELECT boxes FROM documents WHERE id = ? AND version = ?", document_id, version)
         return bytes(row["boxes"]) if row else b""
 

@@ -57,7 +57,7 @@ class JobFile:
     name: str
     state: str
     error: str | None
-    omissions: tuple[Omission, ...] = ()  # what of the file is not in
+    omissions: tuple[Omission, ...] = ()  # parts of the file that were left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class JobQueue:
         return [self._job(row) for row in rows.fetchall()]
 
     def cancel(self, job: str) -> Job:
-        """Cancel what of a job is not yet in; the file at hand is let go within a second. What is in stays.
+        """Cancel the files of a job that are not yet ingested, the current one within a second. Those ingested stay.
 
         Raises:
             NotFound: if there is no such job.
@@ -305,7 +305,7 @@ class JobQueue:
         return replace(job, files_per_s=round(rate, 2), left_s=round((len(files) - job.done) / rate, 1))
 
     def _is_worked_off(self) -> bool:
-        """Return whether a living process works jobs off: a dead one holds no lock."""
+        """Return whether a live process works on jobs: a dead one holds no lock."""
         try:
             with locked(self.lock, shared=True):
                 return False

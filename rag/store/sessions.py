@@ -76,7 +76,7 @@ class FactRow:
 
     fact: Fact
     chain: int
-    slot: str  # what it is a value of; "" where that is not known
+    slot: str  # what it is a value of; "" if unknown
     turn: int  # the row of the turn that it was stated in
     vector: np.ndarray  # (dim,) float16
 
@@ -189,7 +189,7 @@ class Sessions:
         )
 
     def delete(self, session: Session) -> bool:
-        """Delete a session; what it held is overwritten on disk. Return False where there is none."""
+        """Delete a session and overwrite its content on disk. Return False if it does not exist."""
         with self._database.write() as transaction:
             gone = transaction.execute(
                 "DELETE FROM sessions WHERE corpus = ? AND user = ? AND name = ?",

@@ -19,7 +19,7 @@ class SyncedDocument:
     reader: int = READER_VERSION  # which version of the readers made its text
 
 
-class Synced:
+class SyncedFolders:
     """The folders of a catalogue's documents. A version that comes in by another way has none."""
 
     def __init__(self, database: Database) -> None:

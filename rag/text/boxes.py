@@ -1,4 +1,4 @@
-"""Where the words of a text stand on their pages, packed into a few bytes a word, and read back for a quoted span."""
+"""The positions of a text's words on their pages, packed into a few bytes each, and unpacked for a quoted span."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ _LONG = 100
 
 
 def function_words(language: str) -> list[str]:
-    """Return the function words of a language, lower-cased; none of a language that is not known here."""
+    """Return the function words of a language, lower-cased; empty for an unknown language."""
     return _WORDS.get(language, "").split()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from rag.text.sentences import Span, split_sentences
 
-FACT, NAME = 2, 1  # ranks of protection; 0 is none
+FACT, NAME = 2, 1  # ranks of protection; 0 means none
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # Characters; a longer run without spaces (base64, an endless laugh) is cut.

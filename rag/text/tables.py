@@ -149,7 +149,7 @@ def _clipped(value: NamedCell, text: str, start: int, end: int) -> NamedCell:
 
 
 def _head_above(text: str, line_start: int) -> str:
-    """Return the header and the rule that hold for a row which begins at an offset; "" if there are none."""
+    """Return the header and the rule of the row that begins at an offset; "" if it has none."""
     top, rule = line_start, ""
     while top:
         above = text.rfind("\n", 0, top - 1) + 1
@@ -226,7 +226,7 @@ def is_full_rule(line: str) -> bool:
 
 
 class _Table:
-    """What is known of the table at hand while lines pass by."""
+    """The state of the current table while its lines are read."""
 
     def __init__(self) -> None:
         self._columns: list[str] | None = None  # None outside of a table

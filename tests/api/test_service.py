@@ -1,11 +1,13 @@
 """The service: what happens after a job, and what remains after closing."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from api.service import Service
+from rag.errors import ModelError
 from rag.settings import Settings
 from rag.store.jobs import Job, Upload
 from tests.served import TRAVEL
@@ -49,3 +51,35 @@ def test_a_corpus_deleted_after_its_job_disturbs_nothing(
     assert service.catalog.jobs.get(job).state == "cancelled"
     assert run(service, "travel.md", TRAVEL.encode()).state == "completed"
     assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_what_is_loaded_ahead_is_what_answers(service: Service) -> None:
+    assert run(service, "travel.md", TRAVEL.encode()).state == "completed"
+    service.load_ahead("handbook")
+    answer = service.pipeline.ask("handbook", "What is the hotel limit in London?")
+    assert "210 pounds" in answer.text
+    loading_ahead_ends()
+    assert service.pipeline.models.embedder is service.embedder
+
+
+def test_nothing_is_loaded_ahead_for_an_unknown_corpus(service: Service) -> None:
+    service.load_ahead("handbook")
+    assert "load-ahead" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_model_that_does_not_load_ahead_fails_where_it_is_used(tmp_path: Path) -> None:
+    good = Service(Settings(home=tmp_path))
+    good.catalog.create_corpus("handbook", good.recipe)
+    good.close()
+    service = Service(Settings(home=tmp_path, reader=str(tmp_path / "nowhere")))
+    service.load_ahead("handbook")
+    loading_ahead_ends()
+    with pytest.raises(ModelError, match="nowhere"):
+        assert service.pipeline.models.generator
+    service.close()
+
+
+def loading_ahead_ends() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "load-ahead":
+            thread.join()

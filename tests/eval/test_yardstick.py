@@ -15,7 +15,7 @@ from eval.benchmarks.yardstick.judgements import (
     SILENCE,
     WRONG,
     JudgedAnswer,
-    Listed,
+    ListedQuestion,
     counts,
     fingerprint_of,
     judged,
@@ -145,8 +145,8 @@ def test_no_near_miss_is_made_that_a_sentence_may_answer() -> None:
     assert near_misses([MILLS[0], answered], 5, seed=1) == []
 
 
-def listed(answer: Answer, expected: str = "1911") -> Listed:
-    return Listed("q1", "When did the mill open?", expected, "mill.txt", answer)
+def listed(answer: Answer, expected: str = "1911") -> ListedQuestion:
+    return ListedQuestion("q1", "When did the mill open?", expected, "mill.txt", answer)
 
 
 def test_a_judgement_is_of_one_answer() -> None:

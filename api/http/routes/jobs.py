@@ -29,7 +29,7 @@ def get_job(service: Serving, job: str) -> dict[str, Any]:
 
 @router.post("/{job}/cancel", response_model=schemas.Job)
 def cancel_job(service: Serving, job: str) -> dict[str, Any]:
-    """Cancel what of a job is not yet in; what is in stays."""
+    """Cancel the files of a job that are not yet ingested; those ingested stay."""
     return job_to_json(service.catalog.jobs.cancel(job))
 
 

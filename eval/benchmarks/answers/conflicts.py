@@ -24,7 +24,7 @@ EVERY_THIRD = 3  # of SQuAD's 1,504 questions
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AnsweredQuestion:
     """A question with its answer."""
 
     question: EvalQuestion
@@ -50,7 +50,7 @@ def real_conflicts() -> dict[str, list[dict[str, str]]]:
     return {one["question"]: one["sides"] for one in map(json.loads, lines)}
 
 
-def described(asked: Sequence[Asked]) -> dict[str, Any]:
+def described(asked: Sequence[AnsweredQuestion]) -> dict[str, Any]:
     """Count and list the answers that show a conflict, and report the cost of looking for them."""
     times = [one.answer.trace.timings_ms["compare"] for one in asked]
     shown = [one for one in asked if one.answer.conflicts]
@@ -64,7 +64,9 @@ def described(asked: Sequence[Asked]) -> dict[str, Any]:
     }
 
 
-def against_labels(asked: Sequence[Asked], real: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, Any]:
+def against_labels(
+    asked: Sequence[AnsweredQuestion], real: Mapping[str, Sequence[Mapping[str, str]]]
+) -> dict[str, Any]:
     """Return by tag how many real conflicts have an answer and both sides in the evidence, and how many are shown."""
     rows: dict[str, Any] = {}
     for tag in (*TAGS, "all"):
@@ -92,7 +94,7 @@ def _handbook(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**described(asked), **against_labels(asked, real_conflicts())}
 
 
-def _squad() -> list[Asked]:
+def _squad() -> list[AnsweredQuestion]:
     """Ask about paragraphs of one article, each its own document: near neighbours that hardly contradict each other."""
     questions = list(records("reading/squad-dev.jsonl.gz"))
     names: dict[str, str] = {}
@@ -109,9 +111,9 @@ def _quarterly() -> list[EvalQuestion]:
 
 def _ask(
     sources: Iterable[Source], questions: Sequence[EvalQuestion], settings: Mapping[str, Any] | None = None
-) -> list[Asked]:
+) -> list[AnsweredQuestion]:
     with trial(sources, settings or {}) as made:
-        return [Asked(one, made.pipeline.ask(CORPUS, one.question)) for one in questions]
+        return [AnsweredQuestion(one, made.pipeline.ask(CORPUS, one.question)) for one in questions]
 
 
 def _both_in_evidence(answer: Answer, sides: Sequence[Mapping[str, str]]) -> bool:
@@ -133,7 +135,7 @@ def _sides_held(texts: Sequence[tuple[str, str]], sides: Sequence[Mapping[str, s
     )
 
 
-def _listed(one: Asked) -> dict[str, Any]:
+def _listed(one: AnsweredQuestion) -> dict[str, Any]:
     conflicts = [
         {
             "kind": conflict.kind,

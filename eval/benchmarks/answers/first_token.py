@@ -43,7 +43,7 @@ class Written:
     ended: float
 
 
-class Watched:
+class WatchedGenerator:
     """A generator that records when another one begins, writes and ends."""
 
     def __init__(self, generator: Generator) -> None:
@@ -97,7 +97,7 @@ def timed(
 ) -> tuple[dict[str, Any], list[Context]]:
     """Return the median milliseconds of each part of a question's path, and the contexts of the answers."""
     configured = Settings(home=made.catalog.home, **settings)
-    watched = Watched(reconfigured(made, settings).models.generator)
+    watched = WatchedGenerator(reconfigured(made, settings).models.generator)
     pipeline = Pipeline(
         configured, made.catalog, ModelSet(configured, made.pipeline.models.embedder, watched)
     )

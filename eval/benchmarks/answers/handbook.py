@@ -19,7 +19,7 @@ from rag.types import Answer, Hit
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class HandbookAnswer:
     """The outcome of one question."""
 
     question: EvalQuestion
@@ -30,20 +30,20 @@ class Judged:
     led: bool  # its short answer, or else its first cited part, contains them
 
 
-def judge_questions(settings: Mapping[str, Any] | None = None) -> list[Judged]:
+def judge_questions(settings: Mapping[str, Any] | None = None) -> list[HandbookAnswer]:
     """Ask every handbook question over a fresh ingest of its documents."""
     with trial(file_sources([HANDBOOK / "documents"]), settings or {}) as made:
         return [judge(question, made.pipeline.ask(CORPUS, question.question)) for question in handbook()]
 
 
-def judge(question: EvalQuestion, answer: Answer) -> Judged:
+def judge(question: EvalQuestion, answer: Answer) -> HandbookAnswer:
     """Compare an answer with the gold evidence and the expected words (case and spacing ignored)."""
     context = answer.trace.rankings.get("context", ())
     cited = [(c.document, c.start, c.end) for c in answer.citations]
     right = answer.answerable and holds_answer(question, LABEL.sub("", answer.text))
     led = answer.answerable and holds_answer(question, leading_text(answer))
     retrieved = _holds_gold(context, question.evidence)
-    return Judged(question, answer, retrieved, covers(cited, question.evidence), right, led)
+    return HandbookAnswer(question, answer, retrieved, covers(cited, question.evidence), right, led)
 
 
 def measure() -> dict[str, Any]:
@@ -56,7 +56,7 @@ def measure() -> dict[str, Any]:
     }
 
 
-def calibration(judged: Sequence[Judged]) -> list[str]:
+def calibration(judged: Sequence[HandbookAnswer]) -> list[str]:
     """Return "mean confidence / share right" of each third of the questions, least confident first.
 
     An answer to an unanswerable question is never right, so for a perfect model the two agree in every third.
@@ -70,7 +70,7 @@ def calibration(judged: Sequence[Judged]) -> list[str]:
     ]
 
 
-def summarise(judged: Sequence[Judged]) -> dict[str, Any]:
+def summarise(judged: Sequence[HandbookAnswer]) -> dict[str, Any]:
     """Return the shares that docs/benchmarks.md reports."""
     answerable = [j for j in judged if j.question.answerable]
     unanswerable = [j for j in judged if not j.question.answerable]

@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _TaskOutcome:
     """The outcome of one task."""
 
     part: str
@@ -49,21 +49,21 @@ def measure() -> dict[str, Any]:
                 wanted = {_name(one) for one in row["contexts"]}
                 recall = len(found & wanted) / len(wanted) if wanted else None
                 asked.append(
-                    _Asked(_part(row), _answerable(row), answer.confidence, answer.answerable, recall)
+                    _TaskOutcome(_part(row), _answerable(row), answer.confidence, answer.answerable, recall)
                 )
             figures[name] = _by_part(asked)
     return {"tasks": len(rows), "documents": len(texts), **figures}
 
 
-def _by_part(asked: Sequence[_Asked]) -> dict[str, dict[str, float]]:
-    parts: dict[str, list[_Asked]] = defaultdict(list)
+def _by_part(asked: Sequence[_TaskOutcome]) -> dict[str, dict[str, float]]:
+    parts: dict[str, list[_TaskOutcome]] = defaultdict(list)
     for one in asked:
         parts["all"].append(one)
         parts[one.part].append(one)
     return {name: _figures(parts[name]) for name in ("all", *PARTS) if parts[name]}
 
 
-def _figures(asked: Sequence[_Asked]) -> dict[str, float]:
+def _figures(asked: Sequence[_TaskOutcome]) -> dict[str, float]:
     told = [one for one in asked if one.answerable is not None]
     truth = np.array([one.answerable for one in told], bool)
     recalls = [one.recall for one in asked if one.recall is not None]

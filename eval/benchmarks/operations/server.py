@@ -88,8 +88,10 @@ def free_port() -> int:
 
 
 def without_settings() -> dict[str, str]:
-    """Return the environment without the caller's IBID_*, so that benchmarks run at the defaults."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("IBID_")}
+    """Return the environment without the caller's IBID_* and ban on bytecode: benchmarks run at the defaults."""
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("IBID_")}
+    ours.pop("PYTHONDONTWRITEBYTECODE", None)
+    return ours
 
 
 def _is_ready(client: httpx.Client) -> bool:

@@ -30,7 +30,7 @@ Judgements = dict[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedQuestion:
     """A question as a judge needs to see it: the answer beside what is expected of it."""
 
     id: str
@@ -125,7 +125,7 @@ def read_judgements(path: Path) -> Judgements:
     return found
 
 
-def judged(one: Listed, judgements: Judgements) -> str:
+def judged(one: ListedQuestion, judgements: Judgements) -> str:
     """Return what became of a question: right, partly, wrong, refused or not judged.
 
     An answer to what nothing answers is wrong.
@@ -147,7 +147,9 @@ def counts(outcomes: Iterable[str]) -> dict[str, int]:
     }
 
 
-def judged_answer(one: Listed, outcome: str, confidence: float, *, unrefused_right: bool) -> JudgedAnswer:
+def judged_answer(
+    one: ListedQuestion, outcome: str, confidence: float, *, unrefused_right: bool
+) -> JudgedAnswer:
     """Return what became of a question; the arguments are as in JudgedAnswer."""
     return JudgedAnswer(
         one.id, fingerprint_of(one.answer), bool(one.expected), outcome, confidence, unrefused_right
@@ -157,7 +159,7 @@ def judged_answer(one: Listed, outcome: str, confidence: float, *, unrefused_rig
 def write_listing(
     name: str,
     title: str,
-    listed: Sequence[Listed],
+    listed: Sequence[ListedQuestion],
     answers: Sequence[JudgedAnswer],
     folder: Path = LISTINGS,
 ) -> None:
@@ -173,7 +175,7 @@ def write_listing(
     print(f"{path} lists the answers")
 
 
-def _entry(one: Listed, outcome: str) -> str:
+def _entry(one: ListedQuestion, outcome: str) -> str:
     answer = one.answer
     said = answer.text if answer.answerable else f"(refused: {answer.reason})"
     cited: dict[str, Any] = {

@@ -65,7 +65,7 @@ _PATTERNS: dict[str, re.Pattern[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedSpan:
     """A year, number, name or place in a text."""
 
     kind: str
@@ -74,14 +74,14 @@ class Named:
     end: int
 
 
-def find_named(text: str) -> Iterator[Named]:
+def find_named(text: str) -> Iterator[NamedSpan]:
     """Yield what a text names, kind by kind; numbers of one form, such as 00.0, are a kind."""
     for kind, pattern in _PATTERNS.items():
         for match in pattern.finditer(text):
             words = match.group()
             if not _PART.search(text[: match.start()]):
                 exact = re.sub(r"\d", "0", words) if kind == NUMBER else kind
-                yield Named(exact, words, match.start(), match.end())
+                yield NamedSpan(exact, words, match.start(), match.end())
 
 
 def surnames(texts: Iterable[str]) -> set[str]:
@@ -90,9 +90,9 @@ def surnames(texts: Iterable[str]) -> set[str]:
     return named - set(_HEADS)
 
 
-def find_surnames(text: str, known: Iterable[str]) -> Iterator[Named]:
+def find_surnames(text: str, known: Iterable[str]) -> Iterator[NamedSpan]:
     """Yield the known surnames in a text that stand alone, without a first name."""
     for name in sorted(known):
         for match in re.finditer(rf"(?<!-)\b{re.escape(name)}\b(?! [A-Z])", text):
             if not re.search(r"[A-Z][\w.]* $", text[: match.start()]):
-                yield Named("surname", name, match.start(), match.end())
+                yield NamedSpan("surname", name, match.start(), match.end())

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.benchmarks.yardstick.kinds import Named, find_named, find_surnames, surnames
+from eval.benchmarks.yardstick.kinds import NamedSpan, find_named, find_surnames, surnames
 from rag.text.sentences import split_sentences
 from rag.text.words import text_terms
 
@@ -54,7 +54,7 @@ class _Articles:
 
     def __init__(self, entries: Sequence[Mapping[str, Any]]) -> None:
         self._surnames = surnames(entry["context"] for entry in entries)
-        self._passages: dict[str, dict[str, list[Named]]] = defaultdict(dict)
+        self._passages: dict[str, dict[str, list[NamedSpan]]] = defaultdict(dict)
         for entry in entries:
             if entry["context"] not in self._passages[entry["group"]]:
                 self._passages[entry["group"]][entry["context"]] = self.named(entry["context"])
@@ -65,7 +65,7 @@ class _Articles:
             for start, end in split_sentences(text)
         ]
 
-    def named(self, text: str) -> list[Named]:
+    def named(self, text: str) -> list[NamedSpan]:
         """Return what a text names."""
         return [*find_named(text), *find_surnames(text, self._surnames)]
 

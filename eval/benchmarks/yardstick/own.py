@@ -21,7 +21,7 @@ from eval.benchmarks.yardstick.judgements import (
     WRONG,
     JudgedAnswer,
     Judgements,
-    Listed,
+    ListedQuestion,
     judged,
     judged_answer,
     read_judgements,
@@ -118,7 +118,7 @@ def own_questions() -> list[OwnQuestion]:
     return [OwnQuestion(**{**entry, "holds": tuple(entry["holds"])}) for entry in map(json.loads, lines)]
 
 
-def outcome_of(one: OwnQuestion, shown: Listed, judgements: Judgements) -> str:
+def outcome_of(one: OwnQuestion, shown: ListedQuestion, judgements: Judgements) -> str:
     """Return what became of a question: by a person's judgement if there is one, else by its words."""
     outcome = judged(shown, judgements)
     if outcome != NOT_JUDGED or not one.holds:
@@ -130,7 +130,7 @@ def _judged(asked: Sequence[OwnQuestion], tried: Sequence[Attempt]) -> list[Judg
     """List the answers for a person to read, and return what became of each."""
     judgements, answers, listed = read_judgements(JUDGED), [], []
     for one, two in zip(asked, tried, strict=True):
-        shown = Listed(one.id, one.question, one.expected, one.document, two.answer)
+        shown = ListedQuestion(one.id, one.question, one.expected, one.document, two.answer)
         outcome, otherwise = outcome_of(one, shown, judgements), holds(two.unrefused, one.holds)
         listed.append(shown)
         answers.append(judged_answer(shown, outcome, two.unrefused.confidence, unrefused_right=otherwise))

@@ -19,7 +19,7 @@ from eval.benchmarks.filings.files import TEN_Q
 from eval.benchmarks.yardstick.judgements import (
     REFUSED,
     RIGHT,
-    Listed,
+    ListedQuestion,
     judged,
     judged_answer,
     read_judgements,
@@ -55,7 +55,7 @@ def measure() -> dict[str, Any]:
         about_others = attempt(made, [one.text for one in absent])
     judgements, answers, listed = read_judgements(JUDGED), [], []
     for one, two in zip(asked, tried, strict=True):
-        shown = Listed(one.id, one.text, one.expected, one.asked_of, two.answer)
+        shown = ListedQuestion(one.id, one.text, one.expected, one.asked_of, two.answer)
         listed.append(shown)
         outcome = judged(shown, judgements)
         if outcome == REFUSED and _SAYS_NOTHING.match(one.expected):
@@ -98,7 +98,7 @@ def _most_reports(one: ReportQuestion, files: Sequence[str]) -> bool:
     return "-" not in one.asked_of and sum(name.endswith(one.asked_of) for name in files) > 1
 
 
-def _from_right_document(one: Listed) -> bool:
+def _from_right_document(one: ListedQuestion) -> bool:
     """Return whether the first citation is from a report that the question is about."""
     cited = sorted(one.answer.citations, key=lambda citation: citation.answer_start)
     return bool(cited) and one.source in Path(cited[0].document).stem

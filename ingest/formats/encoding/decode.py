@@ -30,7 +30,7 @@ _LINES_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedText:
     """A file's text, the codec it was read in, and which of its bytes were mended or lost."""
 
     text: str
@@ -38,7 +38,7 @@ class Decoded:
     omissions: tuple[Omission, ...] = ()
 
 
-def decode(data: bytes, name: str, declared: str | None = None) -> Decoded:
+def decode(data: bytes, name: str, declared: str | None = None) -> DecodedText:
     """Decode a text file; a byte-order mark is dropped, all else is kept as it is.
 
     The encoding is, in this order: what a byte-order mark says; UTF-16 without a mark, if its blanks show it; UTF-8;
@@ -59,7 +59,7 @@ def decode(data: bytes, name: str, declared: str | None = None) -> Decoded:
     return decoded
 
 
-def _decode(data: bytes, name: str, declared: str | None) -> Decoded:
+def _decode(data: bytes, name: str, declared: str | None) -> DecodedText:
     for mark, codec in _MARKS:
         if data.startswith(mark):
             data = data[len(mark) :]
@@ -72,15 +72,15 @@ def _decode(data: bytes, name: str, declared: str | None) -> Decoded:
         switched = escaped(data) if b"\x1b" in data else None
         plain = "utf-7" if stated == "utf-7" else "utf-8"
         codec = switched if switched and _decodes(data, switched) else plain
-        return Decoded(data.decode(codec, "replace"), codec)
+        return DecodedText(data.decode(codec, "replace"), codec)
     if b"\0" in data:
         raise UnreadableFile(f"{name} is text in no encoding that Ibid knows, or binary; save it as UTF-8.")
     return _without_mark(data, name, stated)
 
 
-def _marked(data: bytes, name: str, codec: str) -> Decoded:
+def _marked(data: bytes, name: str, codec: str) -> DecodedText:
     try:
-        return Decoded(data.decode(codec), codec)
+        return DecodedText(data.decode(codec), codec)
     except UnicodeDecodeError as error:
         if codec == "utf-8":
             return _without_mark(data, name, None)
@@ -89,10 +89,10 @@ def _marked(data: bytes, name: str, codec: str) -> Decoded:
         ) from error
 
 
-def _without_mark(data: bytes, name: str, stated: str | None) -> Decoded:
+def _without_mark(data: bytes, name: str, stated: str | None) -> DecodedText:
     """Decode what is not valid UTF-8."""
     if stated in MULTIBYTE and _decodes(data, stated):
-        return Decoded(data.decode(stated), stated)
+        return DecodedText(data.decode(stated), stated)
     repaired = repair(data)
     if repaired is not None:
         return _named(
@@ -102,11 +102,11 @@ def _without_mark(data: bytes, name: str, stated: str | None) -> Decoded:
     guess = detect(data)
     for codec in (stated, guess):
         if codec and _decodes(data, codec):
-            return Decoded(data.decode(codec), codec)
+            return DecodedText(data.decode(codec), codec)
     return _with_losses(data, name, stated if stated in MULTIBYTE else guess)
 
 
-def _with_losses(data: bytes, name: str, codec: str) -> Decoded:
+def _with_losses(data: bytes, name: str, codec: str) -> DecodedText:
     text = data.decode(codec, "replace")
     lost = Counter(
         number for number, line in enumerate(text.split("\n"), 1) for _ in range(line.count("\ufffd"))
@@ -116,12 +116,12 @@ def _with_losses(data: bytes, name: str, codec: str) -> Decoded:
     return _named(text, codec, f"byte that is no {shown(codec)}", lost)
 
 
-def _named(text: str, codec: str, kind: str, lines: Mapping[int, int]) -> Decoded:
+def _named(text: str, codec: str, kind: str, lines: Mapping[int, int]) -> DecodedText:
     """Return the text with one omission that counts the bytes and names their lines."""
     numbers = [str(number) for number in lines]
     more = f" and {len(numbers) - _LINES_NAMED} more" if len(numbers) > _LINES_NAMED else ""
     place = f"line{'s' if len(numbers) > 1 else ''} {', '.join(numbers[:_LINES_NAMED])}{more}"
-    return Decoded(text, codec, (Omission(kind, place, sum(lines.values())),))
+    return DecodedText(text, codec, (Omission(kind, place, sum(lines.values())),))
 
 
 def _decodes(data: bytes, codec: str) -> bool:

@@ -40,7 +40,7 @@ class ByteLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Repaired:
+class RepairedText:
     """A text, the codec that its odd bytes were read in, and how many there were on which lines (from 1)."""
 
     text: str
@@ -48,7 +48,7 @@ class Repaired:
     lines: dict[int, int]
 
 
-def repair(data: bytes) -> Repaired | None:
+def repair(data: bytes) -> RepairedText | None:
     """Decode a file line by line: as UTF-8 where it is, and what is none in the code page that fits.
 
     Returns:
@@ -68,7 +68,7 @@ def repair(data: bytes) -> Repaired | None:
     codec = _codec_of_strays(lines, odd)
     decoded = [_decode(line, codec) for line in lines]
     marked = {number: line.strays for number, line in enumerate(lines, 1) if line.strays}
-    return Repaired("\n".join(decoded), codec, marked)
+    return RepairedText("\n".join(decoded), codec, marked)
 
 
 def _line(data: bytes) -> ByteLine:

@@ -23,7 +23,7 @@ _OUTLOOK_WRAPPER = re.compile(r"winmail.*\.dat", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Attached:
+class Attachment:
     """A file or a message inside a message."""
 
     name: str
@@ -38,7 +38,7 @@ class Letter:
 
     headers: Sequence[tuple[str, str]]
     body: str
-    attached: Sequence[Attached] = ()
+    attached: Sequence[Attachment] = ()
     omissions: Sequence[Omission] = field(default=())
 
     def header(self, name: str) -> str:
@@ -89,7 +89,7 @@ class _Writer:
             else:
                 self._file(inner, place)
 
-    def _file(self, inner: Attached, place: str) -> None:
+    def _file(self, inner: Attachment, place: str) -> None:
         if _OUTLOOK_WRAPPER.fullmatch(inner.name) or inner.media_type == "application/ms-tnef":
             self.omissions.append(Omission("attachment", f"{inner.name} is wrapped in Outlook's own format"))
             return

@@ -14,7 +14,7 @@ from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
 from ingest.formats.inside import INSIDE
 from ingest.formats.mail.body import chosen, flowed
-from ingest.formats.mail.letter import Attached, Letter, named, write_letter
+from ingest.formats.mail.letter import Attachment, Letter, named, write_letter
 from ingest.formats.plain.calendar import write_calendar
 from ingest.formats.web.html import convert
 from rag.errors import UnreadableFile
@@ -87,7 +87,7 @@ class _Parts:
 
     def __init__(self, name: str) -> None:
         self.body: list[str] = []
-        self.attached: list[Attached] = []
+        self.attached: list[Attachment] = []
         self.omissions: list[Omission] = []
         self.encrypted = ""
         self._name = name
@@ -151,12 +151,12 @@ class _Parts:
                 self.omissions.append(Omission("message", str(error).split(" is ", 1)[-1].split(";")[0]))
                 continue
             name = _filename(part) or letter.header("Subject") or "forwarded message"
-            self.attached.append(Attached(name.replace(INSIDE.strip(), ">"), letter=letter))
+            self.attached.append(Attachment(name.replace(INSIDE.strip(), ">"), letter=letter))
 
     def _attach(self, part: Message) -> None:
         kind = part.get_content_type()
         name = named(_filename(part), kind, len(self.attached) + 1)
-        self.attached.append(Attached(name, _payload(part), media_type=kind))
+        self.attached.append(Attachment(name, _payload(part), media_type=kind))
 
     def _text(self, part: Message) -> str:
         kind = part.get_content_type()

@@ -14,7 +14,7 @@ from ingest.formats.encoding.decode import decode
 from ingest.formats.file_text import FileLimits, FileText, Omission, from_text
 from ingest.formats.inside import INSIDE, load_inside
 from ingest.formats.mail.body import chosen
-from ingest.formats.mail.letter import Attached, Letter, named, write_letter
+from ingest.formats.mail.letter import Attachment, Letter, named, write_letter
 from ingest.formats.mail.message import iso_date
 from ingest.formats.mail.rtf_body import unpacked
 from ingest.formats.web.html import convert
@@ -106,8 +106,8 @@ class _Reader:
         shown = {"To": _SHOWN_TO, "Cc": _SHOWN_CC, "Bcc": _SHOWN_BCC}
         return [(role, ", ".join(people[role]) or self._text(at, shown[role], page)) for role in people]
 
-    def _attached(self, at: Path, page: int, omissions: list[Omission]) -> list[Attached]:
-        attached: list[Attached] = []
+    def _attached(self, at: Path, page: int, omissions: list[Omission]) -> list[Attachment]:
+        attached: list[Attachment] = []
         for number, storage in enumerate(self._storages(at, "__attach_version1.0_"), 1):
             given = self._text(storage, _LONG_FILENAME, page) or self._text(storage, _FILENAME, page)
             media_type = self._text(storage, _MEDIA_TYPE, page)
@@ -121,10 +121,10 @@ class _Reader:
                     continue
                 letter = self.letter(inner)
                 name = given or letter.header("Subject") or self._text(storage, _NAME, page) or "message"
-                attached.append(Attached(name, letter=letter))
+                attached.append(Attachment(name, letter=letter))
             else:
                 data = self._bytes(storage, f"{_DATA}0102")
-                attached.append(Attached(named(given, media_type, number), data, media_type=media_type))
+                attached.append(Attachment(named(given, media_type, number), data, media_type=media_type))
         return attached
 
     def _person(self, at: Path, page: int, name: str, addresses: Sequence[str]) -> str:

@@ -46,7 +46,7 @@ class ContentReader:
     footnotes: list[str] = field(default_factory=list)
     endnotes: list[str] = field(default_factory=list)
     attachments: list[str] = field(default_factory=list)
-    # What the line at hand adds after it
+    # What the current line adds after it
     _after: list[str] = field(default_factory=list)
     _shapes: list[Any] = field(default_factory=list)
 
@@ -256,7 +256,7 @@ class ContentReader:
         return mark
 
     def apart(self, element: Any) -> str:
-        """Return the text of a note or comment on one line; the line at hand goes on after it."""
+        """Return the text of a note or comment on one line; the current line goes on after it."""
         kept = self._after, self._shapes
         self._after, self._shapes = [], []
         text = " ".join(" ".join(self.blocks(element)).split())

@@ -44,18 +44,18 @@ class StyleSheet:
         self._level = 0
 
     def add_text(self, text: str) -> None:
-        """Take a piece of the name of the style at hand."""
+        """Take a piece of the name of the current style."""
         self._text += text.removesuffix(";")
 
     def take(self, word: str, number: int) -> None:
-        """Take what the style at hand states."""
+        """Take what the current style states."""
         if word == "s":
             self._number = number
         elif word == "outlinelevel":
             self._level = outline_level(number)
 
     def end_style(self) -> None:
-        """End the style at hand."""
+        """End the current style."""
         match = _HEADING.match(self._text.strip())
         if match or self._level:
             self._levels[self._number] = int(match[1]) if match else self._level

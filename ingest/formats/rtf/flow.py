@@ -12,7 +12,7 @@ _MOST_CELLS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class CellPlan:
-    """How a cell of the row at hand is merged with its neighbours."""
+    """How a cell of the current row is merged with its neighbours."""
 
     goes_on_left: bool = False
     goes_on_above: bool = False
@@ -46,7 +46,7 @@ class Flow:
         self.row = RowState()
         self._blocks: list[str] = []
         self._line: list[str] = []
-        self._after: list[str] = []  # what stands after the paragraph at hand
+        self._after: list[str] = []  # what stands after the current paragraph
         self._cell: list[str] = []
         self._cells: list[str] = []
         self._grid: list[list[Cell]] = []
@@ -55,15 +55,15 @@ class Flow:
         self._left = _MOST_CELLS
 
     def add(self, text: str) -> None:
-        """Add text to the line at hand."""
+        """Add text to the current line."""
         self._line.append(text)
 
     def line_end(self) -> str:
-        """Return the last words of the line at hand."""
+        """Return the last words of the current line."""
         return "".join(self._line[-4:])
 
     def add_after(self, block: str) -> None:
-        """Add a block after the paragraph at hand: a comment, a text box."""
+        """Add a block after the current paragraph: a comment, a text box."""
         if block.strip():
             self._after.append(block)
 
@@ -147,7 +147,7 @@ class Flow:
         self.row.plan = CellPlan()
 
     def merge(self, **facts: bool) -> None:
-        """Note how the cell at hand is merged."""
+        """Note how the current cell is merged."""
         self.row.plan = replace(self.row.plan, **facts)
 
     def blocks(self) -> list[str]:
@@ -167,7 +167,7 @@ class Flow:
         return markdown.list_item(text, state.depth, state.label) if state.label else text
 
     def _taken(self) -> str:
-        """Return the text of the cell at hand, and begin another."""
+        """Return the text of the current cell, and begin another."""
         if self._line:
             table_depth, self.paragraph.table_depth = self.paragraph.table_depth, 1
             self.end_paragraph()

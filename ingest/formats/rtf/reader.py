@@ -335,7 +335,7 @@ class RtfReader:
         self._text(readable(chr(code), "Symbol") if 0xF000 <= code <= 0xF0FF else chr(code))
 
     def _text(self, text: str) -> None:
-        """Send text to the destination at hand."""
+        """Send text to the current destination."""
         group = self._group
         self._length += len(text)
         if self._length > 2 * self.limits.max_characters:

@@ -31,7 +31,7 @@ class NoteMarks:
 
 @dataclass(slots=True)
 class WordPart:
-    """A part of the document at hand, and what it shares with the others."""
+    """A part of the current document, and what it shares with the others."""
 
     package: Package
     name: str  # "word/document.xml"

@@ -10,7 +10,7 @@
 5. Take the best sentence not yet taken; grow it both ways, across chunks too, while the next sentence has
    at least 0.55 of the best score of all. That is a hit. Repeat until there are k hits; if necessary, a
    sentence below 0.55 is taken too, but does not grow. A sentence that introduces a list or a table takes that along,
-   and an item its list if the question asks for one;
+   and an item its list if the question asks for one, also where it ends the hit;
    one that begins with a pronoun, the sentence that says what it stands for.
 """
 
@@ -51,8 +51,8 @@ NO_PENALTY: Mapping[int, float] = MappingProxyType({})
 _MOST_OF_A_LIST = 12
 # Most sentences to go back for what a pronoun stands for.
 _MOST_BACK = 3
-# A bullet or a number.
-_ITEM = re.compile(r"\s*(?:[-*+•–]|\d{1,3}[.)])[ \t]+\S")
+# A bullet, a number, a letter in brackets.
+_ITEM = re.compile(r"\s*(?:[-*+•–]|\d{1,3}[.)]|\((?:\d{1,3}|[a-z]|[ivx]{1,5})\)|[a-z]\))[ \t]+\S")
 # Share of the best score below which a hit beyond the least is a weak tail.
 WEAK = 0.6
 
@@ -258,10 +258,13 @@ def _grow(scores: np.ndarray, joins: _Joins, threshold: float, k: int) -> Iterat
                 first -= 1
             while joins.touch(last + 1) and joined[last + 1]:
                 last += 1
-        if joins.takes_along(best):
-            while joins.in_one_list(first) and free[first - 1] and last - first < _MOST_OF_A_LIST:
+        # A run may end within a list, or with what introduces one
+        begin, end = first, last
+        if joins.takes_along(best) or joins.takes_along(first):
+            while joins.in_one_list(first) and free[first - 1] and begin - first < _MOST_OF_A_LIST:
                 first -= 1
-            while joins.in_one_list(last + 1) and free[last + 1] and last - first < _MOST_OF_A_LIST:
+        if joins.takes_along(best) or joins.takes_along(last):
+            while joins.in_one_list(last + 1) and free[last + 1] and last - end < _MOST_OF_A_LIST:
                 last += 1
         # What a pronoun stands for is named before it
         while (

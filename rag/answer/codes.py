@@ -11,10 +11,11 @@ such as 100km and 500-page are none either: "Is it more than 100km away?" is ans
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from rag.text.languages import language_of
 from rag.text.periods import periods_in
+from rag.text.sentences import split_sentences
 from rag.text.words import content_words, plain_characters, text_terms
 from rag.types import Context, Evidence
 
@@ -43,6 +44,8 @@ _CALENDAR = re.compile(
     r"|November|December"
 )
 _YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
+_WORD_BEFORE = re.compile(r"(\w+) $")
+_QUOTES = " \"'“‘("
 
 
 def codes_of(question: str) -> list[str]:
@@ -73,6 +76,8 @@ def absent_names(question: str, pieces: Sequence[Evidence]) -> list[str]:
     if not names:
         return []
     chunks = {one.hit.chunk.id: one.hit.chunk for one in pieces}.values()
+    if language_of("\n".join(chunk.text for chunk in chunks)) not in ("", "en"):
+        return []
     known = {term for chunk in chunks for term in text_terms(f"{chunk.read_text} {chunk.document}")}
     stems = {term[:_STEM] for term in known if len(term) >= _STEM and term.isalpha()}
     return [name for name, term in names.items() if term not in known and term[:_STEM] not in stems]
@@ -82,7 +87,8 @@ def names_of(question: str) -> dict[str, str]:
     """Return the words of a question that are written like names, and its numbers, each with its term.
 
     A capital that opens a sentence makes no name, nor do capitals where nearly all words have them. Of periods and
-    the calendar, which documents write in many ways, only the years count.
+    the calendar, which documents write in many ways, only the years count; of numbers with one or two digits, those
+    that end a name: "iPhone 15", not "top 5". Amounts with a unit do not count.
     """
     question = plain_characters(question)
     if language_of(question) not in ("", "en"):  # German writes all nouns with capitals
@@ -91,25 +97,33 @@ def names_of(question: str) -> dict[str, str]:
     if sum(word[0].isupper() for word in written) > _TITLE_CASE * max(len(written), 2):
         return {}
     periods = [one for one in periods_in(question) if not one.name.isdecimal()]
+    opening = {start for start, _ in split_sentences(question)}
     return {
         question[start:end]: term
         for start, end, term in content_words(question)
-        if _is_name(question, start, end)
+        if _is_name(question, start, end, opening)
         and not _CALENDAR.fullmatch(question[start:end])
         and not any(one.start <= start < one.end for one in periods if not _YEAR.fullmatch(term))
     }
 
 
-def _is_name(question: str, start: int, end: int) -> bool:
+def _is_name(question: str, start: int, end: int, opening: Set[int]) -> bool:
     word = question[start:end]
+    if _AMOUNT.fullmatch(word):
+        return False
+    if word.isdecimal() and len(word) < CODE_DIGITS:
+        before = _WORD_BEFORE.search(question, 0, start)
+        return before is not None and _is_name(question, *before.span(1), opening)
     if any(map(str.isdigit, word)) or any(map(str.isupper, word[1:])):
         return True
-    return word[0].isupper() and not _opens(question, start)
+    return word[0].isupper() and not _opens(question, start, opening)
 
 
-def _opens(question: str, start: int) -> bool:
-    before = question[:start].rstrip(" \"'“‘(")
-    return not before or before[-1] in ".!?:"
+def _opens(question: str, start: int, opening: Set[int]) -> bool:
+    """Return whether a word opens a sentence or follows a colon, quotation marks aside."""
+    if question[:start].rstrip(_QUOTES).endswith(":"):
+        return True
+    return any(begin <= start and not question[begin:start].strip(_QUOTES) for begin in opening)
 
 
 def _mentions(read: str, version: str) -> bool:

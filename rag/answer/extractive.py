@@ -32,7 +32,7 @@ SHORT_WORDS, SHORT_CHARS = 12, 120
 # A row with more is shown in part.
 MOST_ROW_WORDS = 40
 MOST_SHORT = 5
-_MARKS = re.compile(r"[\W_]+")
+_ENDS = ".,;:!?"
 
 
 class Extractive:
@@ -115,6 +115,9 @@ def choose_sentences(
     for one in ranked:
         if len(chosen) == sentences or one.log_odds < ranked[0].log_odds - NEAR_BEST:
             break
+        # Without its list, an introduction says nothing
+        if chosen and one.sentence.introduces:
+            continue
         text = one.sentence.text
         repeated = any(text in other.text or other.text in text for other in chosen)
         length = len(text.split())
@@ -154,13 +157,16 @@ def _with_antecedents(chosen: Sequence[Sentence], every: Sequence[Sentence], wor
     shown: list[Sentence] = []
     room = words - sum(len(one.text.split()) for one in chosen)
     for one in chosen:
+        if any(_holds(other, one) for other in shown):
+            continue
         named = _antecedent(one, every)
-        new = named is not None and not any(_holds(other, named) for other in (*shown, *chosen))
-        if named and new and len(named.text.split()) <= room:
-            room -= len(named.text.split())
-            shown += _joined(named, one)
-        elif not any(_holds(other, one) for other in shown):
+        if named is None or any(_holds(other, named) for other in shown):
             shown.append(one)
+            continue
+        added = 0 if any(_holds(other, named) for other in chosen) else len(named.text.split())
+        fits = added <= room
+        room -= added if fits else 0
+        shown += _joined(named, one) if fits else [one]
     return shown
 
 
@@ -302,7 +308,7 @@ def short_answers(
 
 def _is_short(words: str, sentence: Sentence, chosen: Sequence[Sentence]) -> bool:
     """Return whether words can lead: a few on one line, and not the whole of a sentence that follows anyway."""
-    repeats = sentence in chosen and words.rstrip(".!?") == sentence.text.rstrip(".!?")
+    repeats = sentence in chosen and words.rstrip(_ENDS) == sentence.text.rstrip(_ENDS)
     return (
         len(words.split()) <= SHORT_WORDS and len(words) <= SHORT_CHARS and "\n" not in words and not repeats
     )

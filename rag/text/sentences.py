@@ -74,8 +74,10 @@ _LABEL = re.compile(r"\d+(?:\.\d+)+|[IVXLC]{2,6}")
 _LETTER_FOLLOWS = re.compile(r"\s?[^\W\d_]\.")
 _ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _LOOK_BACK, _LOOK_AHEAD = 16, 16  # characters: the longest abbreviation, the longest starter
+# "It is important to ..." and "This Agreement ..." refer to nothing before them.
 _REFERS_BACK = re.compile(
-    r"\s*(?:It|He|She|They|This|These|That|Those|Its|His|Her|Their|Such)\b(?! (?:is|was) (?:not )?\w+ (?:to|that)\b)"
+    r"\s*(?:(?:This|These|That|Those)\b(?! [A-Z])|(?:It|He|She|They|Its|His|Her|Their|Such)\b)"
+    r"(?! (?:is|was) (?:not )?\w+ (?:to|that)\b)"
 )
 
 
@@ -173,4 +175,4 @@ def _skip_space(text: str, offset: int) -> int:
 
 def refers_back(sentence: str) -> bool:
     """Return whether an English sentence begins with a word for what was named before it: "It weighs 1.3 kilograms"."""
-    return _REFERS_BACK.match(sentence) is not None
+    return _REFERS_BACK.match(sentence.strip().capitalize() if sentence.isupper() else sentence) is not None

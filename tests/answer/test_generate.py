@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import pytest
 
 from rag.answer.extractive import (
@@ -11,12 +12,13 @@ from rag.answer.extractive import (
     SHORT_FROM,
     SHORT_WORDS,
     Extractive,
+    choose_sentences,
     read_around,
     short_answers,
     shown_row,
 )
-from rag.answer.relevance import read_features, unread_features
-from rag.answer.sentences import Sentence, answering_sentences, sentences_of
+from rag.answer.relevance import Weighed, read_features, unread_features
+from rag.answer.sentences import Sentence, answering_sentences, introduced, sentences_of
 from rag.answer.verify import verify
 from rag.assemble import Limits, assemble
 from rag.models.embed import Embedder
@@ -191,12 +193,55 @@ def test_features_by_hand(embedder: Embedder) -> None:
 
 
 def test_introductions_to_nothing_and_headings_in_capitals_cannot_answer() -> None:
-    for text, answering in (
+    for text, expected in (
         ("The costs were as follows:\n\nNothing else.", ["Nothing else."]),
         ("NOTE 10: INCOME TAXES\n\nThe rate was 18%.", ["The rate was 18%."]),
         ("The board:\n\n- Ada\n- Bo", ["The board:", "Ada", "Bo"]),
+        ("Please check:\n\n- Is it paid?\n- Who pays?", []),
+        ("**May I return it?**\n\nNo.", ["No."]),
     ):
-        assert [one.text for one in answering_sentences([Evidence(1, hit_of(text), 0)])] == answering
+        assert answering(text) == expected
+
+
+def test_capitals_answer_where_they_are_no_heading() -> None:
+    for text, expected in (
+        ("THE ALARM RINGS\nAT 11:00", ["THE ALARM RINGS", "AT 11:00"]),
+        ("The seller says:\n\nIN NO EVENT ARE WE LIABLE.", ["IN NO EVENT ARE WE LIABLE."]),
+        (
+            "Pay the bill to this account.\n\nIBAN: AT61 1904",
+            ["Pay the bill to this account.", "IBAN: AT61 1904"],
+        ),
+        ("It has the ports\n\n- USB-C\n- HDMI", ["It has the ports", "USB-C", "HDMI"]),
+        (
+            "| Tax | Rate |\n| --- | --- |\n| VAT | 20 |\n\nOther taxes are not due.",
+            ["VAT | 20", "Other taxes are not due."],
+        ),
+    ):
+        assert answering(text) == expected
+
+
+def test_a_list_ends_where_another_kind_of_mark_follows_a_blank_line() -> None:
+    for text, continues in (
+        ("- Ada\n- Bo", True),
+        ("- Ada\n\n3. Next meeting", False),
+        ("(a) the first;\n(b) the second.", True),
+        ("(b) the second.\n\n4. Liability", False),
+        ("1. Open it:\n\n   - pull\n\n2. Close it.", True),
+        ("1. Open it.\n\n2. Close it.", True),
+        ("- Ada\n\n## Guests\n\n- Bo", False),
+    ):
+        *_, before, last = sentences_of(Evidence(1, hit_of(text), 0))
+        assert introduced(before, last) is continues, text
+
+
+def test_what_stands_above_a_unit() -> None:
+    text = "# Tarn\n\nIt is grey.\n\n| Part | Price |\n| --- | --- |\n| Lid | 4 |\n\nIt holds.\n\n## Care\n\n- Wipe."
+    above = [one.above.split("\n")[-2:] for one in sentences_of(Evidence(1, hit_of(text), 0))]
+    assert above == [["Tarn", ""], ["Tarn", "| Part | Price |"], ["Tarn", ""], ["Care", ""]]
+
+
+def answering(text: str) -> list[str]:
+    return [one.text for one in answering_sentences([Evidence(1, hit_of(text), 0)])]
 
 
 def test_a_list_is_shown_whole_and_in_order_after_what_introduces_it(answer: Answer) -> None:
@@ -204,6 +249,22 @@ def test_a_list_is_shown_whole_and_in_order_after_what_introduces_it(answer: Ans
     quotes = [citation.quote for citation in answer("How do I reset the logger?", text).citations]
     assert quotes == ["To reset the logger:", "Hold the button.", "Wait for green.", "Release it."]
     assert len(answer("How do I reset the logger?", text, words=8).citations) == 2
+
+
+def test_a_further_sentence_is_no_introduction_without_its_list() -> None:
+    text = "The notice is one month. It is shorter if:\n\n- he is ill\n- he moves"
+    sentences = answering_sentences([Evidence(1, hit_of(text), 0)])
+    weighed = [
+        Weighed(one, np.zeros(2), odds) for one, odds in zip(sentences, (2.0, 1.9, -9, -9), strict=True)
+    ]
+    chosen = choose_sentences("What is the notice?", weighed, sentences=3, words=99)
+    assert [one.text for one in chosen] == ["The notice is one month."]
+
+
+def test_what_a_pronoun_stands_for_comes_first_even_if_it_was_chosen_later(answer: Answer) -> None:
+    text = "Yes, to all countries of the Union. Shipping costs 9 euros. It takes three to six days."
+    shown = answer("How long does shipping abroad take?", text).text
+    assert "Shipping costs 9 euros. It takes three to six days. [1]" in shown
 
 
 def test_a_table_is_shown_after_what_introduces_it(answer: Answer) -> None:

@@ -169,6 +169,12 @@ def test_what_introduces_a_list_takes_it_along() -> None:
     assert trimmed("reset", hits_of(STEPS, [], [1.0]))[0].text == whole
 
 
+def test_a_run_that_ends_with_an_introduction_takes_the_list_along() -> None:
+    text = "Reset the logger once a month. To reset it:\n\n1. Hold the button.\n2. Wait.\n3. Let go."
+    hit = trimmed("How often do I reset the logger once a month?", hits_of(text, [], [1.0]), k=1)[0]
+    assert hit.text == text
+
+
 def test_what_introduces_a_table_takes_its_rows_along_with_their_header() -> None:
     found = trimmed("kind of sales", hits_of(SALES, [], [1.0]), k=3)
     assert found[0].text.endswith("| Phones | 51 |\n| Tablets | 7 |")

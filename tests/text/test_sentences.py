@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.text.sentences import split_sentences, strip_span
+from rag.text.sentences import refers_back, split_sentences, strip_span
 
 
 def sentences(text: str) -> list[str]:
@@ -116,3 +116,20 @@ def test_strip_span() -> None:
     assert strip_span("  ab   ", 4, 7) == (4, 4)
     assert strip_span("ab", 0, 2) == (0, 2)
     assert strip_span("a  b", 1, 3) == (1, 1)
+
+
+def test_words_that_stand_for_what_was_named_before() -> None:
+    for sentence in (
+        "It weighs 1.3 kilograms.",
+        "This is why.",
+        "These fees rise.",
+        "HIS EXTENSION IS 4471.",
+    ):
+        assert refers_back(sentence)
+    for sentence in (
+        "It is important to rest.",
+        "This Agreement ends in May.",
+        "Italy won.",
+        "The lamp burns.",
+    ):
+        assert not refers_back(sentence)

@@ -87,7 +87,7 @@ class Extractive:
             best = max(weighed, key=lambda one: one.log_odds).sentence  # always among the chosen
             if self._reader.calibrated:
                 signs = replace(signs, here=1 - readings[_read_with(best)].no_answer)
-        shown = _with_antecedents(chosen, [one.sentence for one in weighed], self._most_words)
+        shown = with_antecedents(chosen, [one.sentence for one in weighed], self._most_words)
         draft = _compose(context, short, shown, confidence(weighed, signs))
         absent = absent_names(context.question, context.evidence)
         return replace(draft, reason=_not_mentioned(absent) if absent else "")
@@ -147,7 +147,7 @@ def _whole_list(question: str, best: Weighed, weighed: Sequence[Weighed], words:
     return listed if len(listed) > 1 and one in listed else []
 
 
-def _with_antecedents(chosen: Sequence[Sentence], every: Sequence[Sentence], words: int) -> list[Sentence]:
+def with_antecedents(chosen: Sequence[Sentence], every: Sequence[Sentence], words: int) -> list[Sentence]:
     """Return the chosen sentences, each that begins with a pronoun after the one that says what it stands for.
 
     Args:

@@ -73,13 +73,13 @@ def served(settings: Settings) -> Iterator[Site]:
 def generating(site: Site, generator: Generator) -> Iterator[None]:
     """Use another generator until the block ends."""
     service, own = site.service, site.service.pipeline
-    service.__dict__["pipeline"] = Pipeline(
+    service._pipeline = Pipeline(
         service.settings, service.catalog, ModelSet(service.settings, service.embedder, generator)
     )
     try:
         yield
     finally:
-        service.__dict__["pipeline"] = own
+        service._pipeline = own
 
 
 def upload(

@@ -2,7 +2,9 @@
 
 strategy        which parts of the documents a prompt shows: retrieved spans, a whole document, or a summary first
 overview        questions for an overview, in German, French and Spanish
-codes           codes and versions that the evidence must mention
+codes           codes, versions and names that the evidence must mention
+sentences       the units of the evidence that state something
+labels          the numbers of an answer's sources
 prompts         every instruction to a language model, and the fences around evidence
 generator       the interfaces of a generator of answers and of a language model
 extractive      the default: an answer composed of verbatim sentences

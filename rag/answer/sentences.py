@@ -219,7 +219,7 @@ class _Above:
         self._lines = [(chunk.start, "", "")]
         heading, header, begin = "", "", chunk.start
         lines = chunk.text.splitlines(keepends=True)
-        for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        for line, following in zip(lines, [*lines[1:], ""], strict=False):
             if match := _HEADING.match(line):
                 heading, header = match.group(1), ""
             elif is_rule(following):

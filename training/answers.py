@@ -197,7 +197,7 @@ def _ask(
                 held = [any(w in " ".join(s.text.casefold().split()) for w in wanted) for s in sentences]
                 weighed = [Weighed(s, row, 0.0) for s, row in zip(sentences, features, strict=True)]
                 nearest = relevance.largest_maxsim(question, pieces, embedder)
-                signs = Signs(nearest, len(absent_names(question, pieces)))
+                signs = Signs(nearest, absent_names(question, pieces))
                 yield Asked(question, kind, answerable, weighed, np.array(held), signs)
 
 

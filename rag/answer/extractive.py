@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from rag.answer.codes import absent_codes, absent_names
+from rag.answer.codes import absent_codes
 from rag.answer.generator import OnPart, ignored
 from rag.answer.relevance import Weighed, confidence, signs_of, weigh_sentences
 from rag.answer.sentences import Sentence, introduced, sentences_of
@@ -89,8 +89,7 @@ class Extractive:
                 signs = replace(signs, here=1 - readings[_read_with(best)].no_answer)
         shown = with_antecedents(chosen, [one.sentence for one in weighed], self._most_words)
         draft = _compose(context, short, shown, confidence(weighed, signs))
-        absent = absent_names(context.question, context.evidence)
-        return replace(draft, reason=_not_mentioned(absent) if absent else "")
+        return replace(draft, reason=_not_mentioned(signs.absent) if signs.absent else "")
 
 
 def _not_mentioned(names: Sequence[str]) -> str:

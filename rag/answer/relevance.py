@@ -34,9 +34,8 @@ READ_FEATURES = ("evidence", "hit score")
 UNREAD_FEATURES = ("cosine", "coverage", "kind", "news", "hit score")
 # Of an answer, after two features of its best sentence; "here" only if there is a reader.
 CONFIDENCE_FEATURES = ("spread", "maxsim", "here")
-# What a name that the evidence does not mention takes off the log-odds of an answer, and most names that count. Among
-# questions over squad-dev's articles 2 of 98 that are answered there have such a name, and 7 of 102 that are not; most
-# questions of the sets that weights are fitted on are written without capitals, so this is not fitted with the rest.
+# What a name that the evidence does not mention takes off the log-odds of an answer, and most names that count. Set by
+# judgement: most questions of the sets that weights are fitted on are written without capitals.
 ABSENT_NAME, MOST_ABSENT = 1.0, 2
 # What is taken off the log-odds of a sentence if the question has a name that documents are called by, and neither is
 # its own document called so nor does its chunk mention it: what Oskel's report says answers nothing about Tarn.
@@ -89,7 +88,8 @@ def weigh_sentences(context: Context, embedder: Embedder, evidence: EvidenceMode
         features, part = read_features(context.question, sentences, evidence), "read"
     weights = _fitted(part, "sentence", READ_FEATURES if part == "read" else UNREAD_FEATURES)
     log_odds = features @ np.array(weights["weights"]) + weights["bias"]  # (n_sentences,)
-    log_odds -= UNNAMED * np.array([is_unnamed(one.evidence.hit) for one in sentences])
+    unnamed = {one.label: is_unnamed(one.hit) for one in context.evidence}
+    log_odds -= UNNAMED * np.array([unnamed[one.evidence.label] for one in sentences])
     return [
         Weighed(sentence, row, float(odds))
         for sentence, row, odds in zip(sentences, features, log_odds, strict=True)
@@ -185,7 +185,7 @@ def largest_maxsim(question: str, evidence: Sequence[Evidence], embedder: Embedd
 def signs_of(context: Context, embedder: Embedder) -> Signs:
     """Return what the evidence tells, without a reader."""
     nearest = largest_maxsim(context.question, context.evidence, embedder)
-    return Signs(nearest, len(absent_names(context.question, context.evidence)))
+    return Signs(nearest, absent_names(context.question, context.evidence))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +194,12 @@ class Signs:
 
     Args:
         nearest: what `largest_maxsim` returns.
-        absent: how many names and numbers of the question the evidence does not mention.
+        absent: the names and numbers of the question that the evidence does not mention.
         here: the reader's probability that the best sentence's piece of evidence answers at all; None without one.
     """
 
     nearest: float
-    absent: int
+    absent: Sequence[str]
     here: float | None = None
 
 
@@ -227,7 +227,7 @@ def confidence(weighed: Sequence[Weighed], signs: Signs) -> float:
     else:
         weights = _fitted(part, "confidence with a reader", (*own[:2], *CONFIDENCE_FEATURES))
     log_odds = float(confidence_features(weighed, signs) @ np.array(weights["weights"])) + weights["bias"]
-    log_odds -= ABSENT_NAME * min(signs.absent, MOST_ABSENT)
+    log_odds -= ABSENT_NAME * min(len(signs.absent), MOST_ABSENT)
     return 1 / (1 + math.exp(-log_odds))
 
 

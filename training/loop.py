@@ -68,16 +68,25 @@ def options(job: str, plan: Plan) -> Plan:
 
 
 def network(job: str) -> nn.Module:
-    """Return the job's network over the trunk with a fresh adapter; dropout is off, since it halves the speed."""
+    """Return the job's network over the trunk with a fresh adapter."""
     torch.manual_seed(SEED)
-    encoder = AutoModel.from_pretrained(
+    return NETWORKS[job](get_peft_model(trunk_encoder(), LoraConfig(**LORA)))
+
+
+def trunk_encoder(**options: Any) -> Any:
+    """Return the trunk as training begins; dropout is off, since it halves the speed.
+
+    Args:
+        options: more arguments of transformers' `from_pretrained`.
+    """
+    return AutoModel.from_pretrained(
         str(trunk_folder()),
         attn_implementation="eager",  # a third faster than sdpa's backward pass on CPUs
         local_files_only=True,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
+        **options,
     )
-    return NETWORKS[job](get_peft_model(encoder, LoraConfig(**LORA)))
 
 
 def collate(examples: Sequence[Example], cls: int = 101, sep: int = 102) -> dict[str, Tensor]:

@@ -36,7 +36,15 @@ class EvidenceNetwork(nn.Module):
             self.features.weight.copy_(torch.tensor([[4.0, 4.0, 4.0, 4.0]]))
             self.features.bias.fill_(-8.0)  # the features of what answers sum to about 2
 
-    def forward(
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return the units' scores (n_units,), as logits.
+
+        Args:
+            inputs: as for `read`, in order.
+        """
+        return self.read(*inputs)[1]
+
+    def read(
         self,
         input_ids: Tensor,
         attention_mask: Tensor,
@@ -44,8 +52,8 @@ class EvidenceNetwork(nn.Module):
         placed: Tensor,
         units: Tensor,
         owners: Tensor,
-    ) -> Tensor:
-        """Return the units' scores (n_units,), as logits.
+    ) -> tuple[Tensor, Tensor]:
+        """Return the states (batch, tokens, dim) and the units' scores (n_units,), as logits.
 
         Args:
             placed: 1 for the tokens of the place (batch, tokens).
@@ -53,21 +61,11 @@ class EvidenceNetwork(nn.Module):
             owners: the text that each unit is in (n_units,).
         """
         hidden = _states(self.encoder, input_ids, attention_mask, token_type_ids)
-        asked = (attention_mask * (1 - token_type_ids)).float()
-        return self.scores(hidden, asked, placed.float(), units.float(), owners)
-
-    def scores(self, hidden: Tensor, asked: Tensor, placed: Tensor, units: Tensor, owners: Tensor) -> Tensor:
-        """Return the units' scores (n_units,) from the states (batch, tokens, dim).
-
-        Args:
-            asked: 1 for [CLS], the question and [SEP] (batch, tokens).
-            placed, units, owners: as for `forward`; the first two as floats.
-        """
+        asked, within = (attention_mask * (1 - token_type_ids)).float(), units.float()
         token = self.unit(torch.tanh(self.weighed(hidden)))[..., 0].float()
-        learnt = (token[owners] * units).sum(1) / units.sum(1).clamp_min(1)
-        features = self._features(hidden.float(), asked, placed, units, owners)
-        total: Tensor = learnt + self.features(features)[:, 0].float()
-        return total
+        learnt = (token[owners] * within).sum(1) / within.sum(1).clamp_min(1)
+        features = self._features(hidden.float(), asked, placed.float(), within, owners)
+        return hidden, learnt + self.features(features)[:, 0].float()
 
     def _features(
         self, hidden: Tensor, asked: Tensor, placed: Tensor, within: Tensor, owners: Tensor

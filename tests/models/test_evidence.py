@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -26,16 +26,11 @@ from rag.models.evidence import (
 )
 from rag.models.runtime import QUESTION_TOKENS
 from rag.text.sentences import split_sentences, strip_span
+from tests.made_runners import WordRunner
 
 FILLER = "The ferry leaves the harbour at noon. Tickets are sold on board. The crossing takes an hour. "
 LAMP = "The lamp of the lighthouse burns whale oil. It was lit in 1820 by Ada Quill."
 KETTLE = "The Birch kettle is made of steel. It weighs 1.3 kilograms."
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    ids: list[int]
-    offsets: list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +42,15 @@ class Read:
     text: list[str]
 
 
-class Words:
+class Words(WordRunner):
     """A stand-in for the network: a token is a word, whose score does not depend on the words around it."""
 
     separator = 0
 
     def __init__(self, score: Callable[[str], float]) -> None:
+        super().__init__("[SEP]")
         self._score = score
-        self._words = ["[SEP]"]
-        self._ids = {"[SEP]": 0}
         self.runs: list[Read] = []
-
-    def tokenise(self, texts: Sequence[str]) -> list[Tokens]:
-        return [self._encode(text) for text in texts]
-
-    def _encode(self, text: str) -> Tokens:
-        found = list(re.finditer(r"\S+", text))
-        for word in dict.fromkeys(match[0] for match in found):
-            if word not in self._ids:
-                self._ids[word] = len(self._words)
-                self._words.append(word)
-        return Tokens([self._ids[match[0]] for match in found], [match.span() for match in found])
-
-    def each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-        return [work(item) for item in items]
 
     def run(
         self,
@@ -83,14 +63,14 @@ class Words:
     ) -> list[np.ndarray]:
         """Return the units' scores; each is the mean of its words'."""
         cut = second.index(self.separator)
-        read = Read(*([self._words[i] for i in ids] for ids in (first, second[:cut], second[cut + 1 :])))
+        read = Read(*([self.words[i] for i in ids] for ids in (first, second[:cut], second[cut + 1 :])))
         self.runs.append(read)
         before = len(read.asked) + len(read.place) + 3
         # What is not text must not count
         scores = np.array([999.0] * before + [self._score(word) for word in read.text] + [999.0])
         assert units.shape == (len(owners), len(scores)) == (len(units), placed.shape[1])
         assert not owners.any()
-        shown = [self._words[second[int(at) - len(read.asked) - 2]] for at in np.flatnonzero(placed[0])]
+        shown = [self.words[second[int(at) - len(read.asked) - 2]] for at in np.flatnonzero(placed[0])]
         assert shown == read.place
         return [(units @ scores) / units.sum(1)]
 

@@ -336,21 +336,15 @@ def with_embeddings(file: Path) -> None:
     save_file(load_file(str(file)) | {"encoder.embeddings.LayerNorm.bias": torch.zeros(384)}, str(file))
 
 
-@pytest.mark.parametrize("name", WHOLE_FOREIGN)
-def test_foreign_weights_of_a_whole_network_are_not_exported(copied: Path, tmp_path: Path, name: str) -> None:
-    change, message = WHOLE_FOREIGN[name]
-    change(copied / "evidence.safetensors")
+@pytest.mark.parametrize(
+    ("job", "name"),
+    [*(("reader", name) for name in FOREIGN), *(("evidence", name) for name in WHOLE_FOREIGN)],
+)
+def test_foreign_weights_are_not_exported(copied: Path, tmp_path: Path, job: str, name: str) -> None:
+    change, message = (FOREIGN if job == "reader" else WHOLE_FOREIGN)[name]
+    change(copied / f"{job}.safetensors")
     with pytest.raises(ModelError, match=message):
-        export_adapted("evidence", copied / "evidence.safetensors", tmp_path / "out" / "evidence.onnx")
-    assert not list(tmp_path.glob("out/*"))
-
-
-@pytest.mark.parametrize("name", FOREIGN)
-def test_foreign_weights_are_not_exported(copied: Path, tmp_path: Path, name: str) -> None:
-    change, message = FOREIGN[name]
-    change(copied / "reader.safetensors")
-    with pytest.raises(ModelError, match=message):
-        export_adapted("reader", copied / "reader.safetensors", tmp_path / "out" / "reader.onnx")
+        export_adapted(job, copied / f"{job}.safetensors", tmp_path / "out" / f"{job}.onnx")
     assert not list(tmp_path.glob("out/*"))
 
 

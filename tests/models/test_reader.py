@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,42 +33,22 @@ from rag.models.reader import (
 )
 from rag.models.runtime import QUESTION_TOKENS
 from tests.made_models import tiny_bert
+from tests.made_runners import WordRunner
 
 FILLER = "The ferry leaves the harbour at noon. Tickets are sold on board. The crossing takes an hour. "
 LAMP = "The lamp of the lighthouse burns whale oil. It was lit in 1820 by Ada Quill."
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    ids: list[int]
-    offsets: list[tuple[int, int]]
-
-
-class Words:
+class Words(WordRunner):
     """A stand-in for the network: a token is a word, and the logits of a span are those of its first and last word."""
 
     def __init__(self, logits: Callable[[str], tuple[float, float]], answerable: float = 0.0) -> None:
+        super().__init__()
         self._logits, self._answerable = logits, answerable
-        self._words: list[str] = []
-        self._ids: dict[str, int] = {}
         self.runs: list[tuple[list[str], list[str]]] = []
 
-    def tokenise(self, texts: Sequence[str]) -> list[Tokens]:
-        return [self._encode(text) for text in texts]
-
-    def _encode(self, text: str) -> Tokens:
-        found = list(re.finditer(r"\S+", text))
-        for word in dict.fromkeys(match[0] for match in found):
-            if word not in self._ids:
-                self._ids[word] = len(self._words)
-                self._words.append(word)
-        return Tokens([self._ids[match[0]] for match in found], [match.span() for match in found])
-
-    def each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-        return [work(item) for item in items]
-
     def run(self, first: Sequence[int], second: Sequence[int]) -> list[np.ndarray]:
-        asked, read = ([self._words[i] for i in ids] for ids in (first, second))
+        asked, read = ([self.words[i] for i in ids] for ids in (first, second))
         self.runs.append((asked, read))
         logits = [(0.0, 0.0)] * (len(asked) + 2) + [self._logits(word) for word in read] + [(0.0, 0.0)]
         start, end = np.array(logits, np.float32).T

@@ -31,7 +31,7 @@ def test_training_begins_with_the_rerankers_features(fresh: TaughtNetwork) -> No
     """The heads say nothing yet, so what covers the question scores higher than what does not."""
     windows = groups(RIGHT)[0].windows
     with torch.inference_mode():
-        _, _, scores, _ = fresh(**collate(windows))
+        _, _, scores, _ = fresh.taught(**collate(windows))
     assert scores.shape == (3,)
     assert scores[0] > max(scores[1:])
 
@@ -41,7 +41,7 @@ def test_units_are_scored_as_the_pack_scores_them(fresh: TaughtNetwork) -> None:
     packed = EvidenceNetwork(fresh.encoder).eval()
     packed.load_state_dict(fresh.state_dict(), strict=False)
     with torch.inference_mode():
-        assert torch.equal(packed(**inputs), fresh(**inputs)[2])
+        assert torch.equal(packed(*inputs.values()), fresh.taught(**inputs)[2])
     more = fresh.state_dict().keys() - packed.state_dict().keys()
     assert more
     assert all(name.startswith(AUXILIARY) for name in more)
@@ -91,14 +91,14 @@ def test_batches_hold_as_many_rows_as_fit() -> None:
 class Fixed(torch.nn.Module):
     """A stand-in for the network: a token has the logits of its id, and all windows the same judgements."""
 
-    def __init__(self, logits: dict[int, tuple[float, float, float]], whole: float = 0.0) -> None:
+    def __init__(self, logits: dict[int, list[float]], whole: float = 0.0) -> None:
         super().__init__()
         self.table = torch.nn.Parameter(torch.zeros(30_522, 3))
         for token, values in logits.items():
             self.table.data[token] = torch.tensor(values)
         self.judged = torch.nn.Parameter(torch.full((3,), whole))
 
-    def forward(self, input_ids: Any, units: Any, owners: Any, **_: Any) -> tuple[Any, ...]:
+    def taught(self, input_ids: Any, units: Any, owners: Any, **_: Any) -> tuple[Any, ...]:
         start, end, unit = self.table[input_ids].unbind(-1)
         scores = (unit[owners] * units).sum(1) / units.sum(1)
         return start, end, scores, self.judged.expand(len(input_ids), 3)
@@ -111,11 +111,11 @@ def groups(*cases: Case) -> list[WindowGroup]:
 def scored(phrases: dict[str, float], part: int) -> Fixed:
     """Return a network whose output `part` (0 start, 1 end, 2 unit) has a value at the tokens of each phrase."""
     logits = {
-        token: tuple(value if n == part else 0.0 for n in range(3))
+        token: [value if n == part else 0.0 for n in range(3)]
         for phrase, value in phrases.items()
         for token in tokens(phrase).ids
     }
-    return Fixed(logits)  # type: ignore[arg-type]
+    return Fixed(logits)
 
 
 RIGHT = lamp_case("whale oil")

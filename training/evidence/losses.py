@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ _FAR = -1e4
 PART = 32
 
 
-def evidence_loss(model: nn.Module, groups: Sequence[WindowGroup]) -> Tensor:
+def evidence_loss(model: Any, groups: Sequence[WindowGroup]) -> Tensor:
     """Return the mean loss of a batch of groups.
 
     Args:
@@ -30,7 +31,7 @@ def evidence_loss(model: nn.Module, groups: Sequence[WindowGroup]) -> Tensor:
     for begin in range(0, len(owned), PART):
         windows = [window for _, window in owned[begin : begin + PART]]
         inputs = collate(windows)
-        start, end, found, whole = (output.float() for output in model(**inputs))
+        start, end, found, whole = (output.float() for output in model.taught(**inputs))
         scores.append(found)
         own = _SPANS * _spans(start, end, inputs, windows) + _JUDGED * _judged(whole, windows)
         parts.append(own * len(windows) / len(owned))

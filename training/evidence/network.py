@@ -6,13 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModel
 
 from rag.models.export import adapted_network
 from rag.models.heads import HIDDEN, EvidenceNetwork
 from rag.models.pack import PACK_FOLDER
-from rag.models.trunk import trunk_folder
-from training.loop import SEED
+from training.loop import SEED, trunk_encoder
 
 # Parameters of the heads that only help training.
 AUXILIARY = ("span.", "gathered.", "whole.")
@@ -27,7 +25,6 @@ class TaughtNetwork(EvidenceNetwork):
     out of domain the other heads are worse than the packaged reader.
     """
 
-    outputs = ("start", "end", "unit", "whole")  # type: ignore[assignment]
     judgements = ("about", "answers", "yes")
 
     def __init__(self, encoder: Any) -> None:
@@ -38,44 +35,22 @@ class TaughtNetwork(EvidenceNetwork):
         self.gathered = nn.Linear(HIDDEN, HIDDEN)
         self.whole = nn.Linear(HIDDEN, len(self.judgements))
 
-    def forward(  # type: ignore[override]
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        token_type_ids: Tensor,
-        placed: Tensor,
-        units: Tensor,
-        owners: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def taught(self, **inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return start and end (batch, tokens), the units' scores (n_units,) and judgements (batch, 3), as logits.
 
         Args:
-            placed, units, owners: as for `EvidenceNetwork.forward`.
+            inputs: as for `EvidenceNetwork.read`.
         """
-        hidden = self.encoder(
-            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
-        ).last_hidden_state
-        asked = (attention_mask * (1 - token_type_ids)).float()
-        scores = self.scores(hidden, asked, placed.float(), units.float(), owners)
+        hidden, scores = self.read(**inputs)
         spans = self.span(hidden)  # (batch, tokens, 2)
         whole = self.whole(torch.tanh(self.gathered(hidden[:, 0])))
         return spans[..., 0], spans[..., 1], scores, whole
 
 
 def fresh_network() -> TaughtNetwork:
-    """Return the network as training begins: the packaged reranker's, with heads that say nothing yet.
-
-    Dropout is off, since it halves the speed.
-    """
+    """Return the network as training begins: the packaged reranker's, with heads that say nothing yet."""
     torch.manual_seed(SEED)
-    encoder = AutoModel.from_pretrained(
-        str(trunk_folder()),
-        attn_implementation="eager",  # a third faster than sdpa's backward pass on CPUs
-        local_files_only=True,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        add_pooling_layer=False,
-    )
+    encoder = trunk_encoder(add_pooling_layer=False)
     reranker = adapted_network("reranker", PACK_FOLDER / "reranker.safetensors")
     encoder.load_state_dict(reranker.encoder.state_dict(), strict=False)
     network = TaughtNetwork(encoder)

@@ -111,6 +111,16 @@ def record_cases(rng: random.Random, count: int) -> Iterator[Case]:
         yield _case(rng.choice(FORMS), rng)
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a passage tells: attributes of the first subject, in tables and sections of all; `asked` is the answer."""
+
+    form: Form
+    subjects: Sequence[str]
+    attributes: Sequence[Attribute]
+    asked: Attribute | None
+
+
 def _case(form: Form, rng: random.Random) -> Case:
     attributes = rng.sample(form.attributes, rng.randint(3, min(7, len(form.attributes))))
     asked = rng.choice(attributes)
@@ -120,19 +130,20 @@ def _case(form: Form, rng: random.Random) -> Case:
     question = question[0].upper() + question[1:]
     absent = rng.random()
     others = [
-        replace(style(form, [s], attributes, None, rng), about=False) for s in subjects[1 : rng.randint(2, 3)]
+        replace(style(Facts(form, [s], attributes, None), rng), about=False)
+        for s in subjects[1 : rng.randint(2, 3)]
     ]
     if absent < 0.2:  # nothing is said of this
         other = [a for a in form.attributes if a not in attributes]
         if other:
             question = rng.choice(rng.choice(other).asked).format(s=subjects[0])
-            shown = replace(style(form, subjects[:1], attributes, None, rng), about=True)
+            shown = replace(style(Facts(form, subjects[:1], attributes, None), rng), about=True)
             return Case(question, (shown, *others))
     if absent < 0.4:  # it is said of others
         return Case(question, tuple(others))
     if style in (_table, _sections):
-        return Case(question, (style(form, subjects, attributes, asked, rng),))
-    return Case(question, (style(form, subjects[:1], attributes, asked, rng), *others))
+        return Case(question, (style(Facts(form, subjects, attributes, asked), rng),))
+    return Case(question, (style(Facts(form, subjects[:1], attributes, asked), rng), *others))
 
 
 def _subjects(form: Form, rng: random.Random) -> list[str]:
@@ -155,104 +166,90 @@ def _near_code(code: str, rng: random.Random) -> str:
     )
 
 
-def _prose(
-    form: Form,
-    subjects: Sequence[str],
-    attributes: Sequence[Attribute],
-    asked: Attribute | None,
-    rng: random.Random,
-) -> LabelledPassage:
+def _prose(facts: Facts, rng: random.Random) -> LabelledPassage:
     """Name the subject in the first sentence; pronouns follow."""
-    subject, pronoun = subjects[0], rng.choice(form.pronouns)
+    subject, pronoun = facts.subjects[0], rng.choice(facts.form.pronouns)
     named = rng.random() < 0.3
-    lines: list[tuple[str, Span | None]] = [(rng.choice(form.opening).format(s=_opening(subject)), None)]
-    for attribute in attributes:
+    lines: list[tuple[str, Span | None]] = [
+        (rng.choice(facts.form.opening).format(s=_opening(subject)), None)
+    ]
+    for attribute in facts.attributes:
         said = rng.choice(attribute.said)
         who = _opening(subject) if named and rng.random() < 0.4 else pronoun
-        lines.append(_said(said, who, attribute.value(rng), attribute is asked))
+        lines.append(_said(said, who, attribute.value(rng), attribute is facts.asked))
     place = (
-        _title(form, subject, rng) if rng.random() < 0.6 else rng.choice(("", "notes", "document 12", "info"))
+        _title(facts.form, subject, rng)
+        if rng.random() < 0.6
+        else rng.choice(("", "notes", "document 12", "info"))
     )
     return _passage(place, lines, rng.choice((" ", " ", "\n")))
 
 
-def _without_name(
-    form: Form,
-    subjects: Sequence[str],
-    attributes: Sequence[Attribute],
-    asked: Attribute | None,
-    rng: random.Random,
-) -> LabelledPassage:
+def _without_name(facts: Facts, rng: random.Random) -> LabelledPassage:
     """Name the subject in the title only."""
     lines = [
-        _said(rng.choice(a.said), rng.choice(form.pronouns), a.value(rng), a is asked) for a in attributes
+        _said(rng.choice(a.said), rng.choice(facts.form.pronouns), a.value(rng), a is facts.asked)
+        for a in facts.attributes
     ]
-    return _passage(_title(form, subjects[0], rng), lines, rng.choice((" ", "\n")))
+    return _passage(_title(facts.form, facts.subjects[0], rng), lines, rng.choice((" ", "\n")))
 
 
-def _keys(
-    form: Form,
-    subjects: Sequence[str],
-    attributes: Sequence[Attribute],
-    asked: Attribute | None,
-    rng: random.Random,
-) -> LabelledPassage:
+def _keys(facts: Facts, rng: random.Random) -> LabelledPassage:
     """Write a line for each attribute: "Weight: 1.3 kg"."""
     bullet = rng.choice(("", "- ", "- "))
     lines: list[tuple[str, Span | None]] = []
     if rng.random() < 0.4:
         lines.append(
-            (f"{rng.choice(('Name', form.kind.capitalize(), 'Subject'))}: {_bare(subjects[0])}", None)
+            (
+                f"{rng.choice(('Name', facts.form.kind.capitalize(), 'Subject'))}: {_bare(facts.subjects[0])}",
+                None,
+            )
         )
-        place = rng.choice(("", form.kind, "form 7"))
+        place = rng.choice(("", facts.form.kind, "form 7"))
     else:
-        place = _title(form, subjects[0], rng)
-    for attribute in attributes:
+        place = _title(facts.form, facts.subjects[0], rng)
+    for attribute in facts.attributes:
         value = attribute.value(rng)
         head = f"{bullet}{attribute.key}: "
-        lines.append((head + value, (len(head), len(head) + len(value)) if attribute is asked else None))
+        lines.append(
+            (head + value, (len(head), len(head) + len(value)) if attribute is facts.asked else None)
+        )
     return _passage(place, lines, "\n")
 
 
-def _table(
-    form: Form,
-    subjects: Sequence[str],
-    attributes: Sequence[Attribute],
-    asked: Attribute | None,
-    rng: random.Random,
-) -> LabelledPassage:
+def _table(facts: Facts, rng: random.Random) -> LabelledPassage:
     """Write a row for each subject, spelled as the question path spells rows."""
     lines: list[tuple[str, Span | None]] = []
-    head = rng.choice(("Name", form.kind.capitalize(), "", ""))
-    for subject in rng.sample(list(subjects), len(subjects)):
+    head = rng.choice(("Name", facts.form.kind.capitalize(), "", ""))
+    for subject in rng.sample(list(facts.subjects), len(facts.subjects)):
         text, span = f"{head} {_bare(subject)}".strip(), None
-        for number, attribute in enumerate(attributes):
+        for number, attribute in enumerate(facts.attributes):
             value = attribute.value(rng)
             text += (": " if not number else "; ") + f"{attribute.key} "
-            if attribute is asked and subject == subjects[0]:
+            if attribute is facts.asked and subject == facts.subjects[0]:
                 span = (len(text), len(text) + len(value))
             text += value
         lines.append((text, span))
-    return _passage(rng.choice(("", f"{form.kind}s", f"list of {form.kind}s", "overview")), lines, "\n")
+    return _passage(
+        rng.choice(("", f"{facts.form.kind}s", f"list of {facts.form.kind}s", "overview")), lines, "\n"
+    )
 
 
-def _sections(
-    form: Form,
-    subjects: Sequence[str],
-    attributes: Sequence[Attribute],
-    asked: Attribute | None,
-    rng: random.Random,
-) -> LabelledPassage:
+def _sections(facts: Facts, rng: random.Random) -> LabelledPassage:
     """Write a section for each subject, its name as the heading."""
     lines: list[tuple[str, Span | None]] = []
-    few = attributes[:3] if asked is None or asked in attributes[:3] else [*attributes[:2], asked]
-    for subject in rng.sample(list(subjects)[:3], min(3, len(subjects))):
+    few = (
+        facts.attributes[:3]
+        if facts.asked is None or facts.asked in facts.attributes[:3]
+        else [*facts.attributes[:2], facts.asked]
+    )
+    for subject in rng.sample(list(facts.subjects)[:3], min(3, len(facts.subjects))):
         lines.append((f"## {_bare(subject).capitalize()}", None))
         for attribute in few:
             said = rng.choice(attribute.said)
-            right = attribute is asked and subject == subjects[0]
-            lines.append(_said(said, rng.choice(form.pronouns), attribute.value(rng), right))
-    return _passage(rng.choice(("", f"our {form.kind}s", "handbook")), lines, "\n")
+            right = attribute is facts.asked and subject == facts.subjects[0]
+            lines.append(_said(said, rng.choice(facts.form.pronouns), attribute.value(rng), right))
+    return _passage(rng.choice(("", f"our {facts.form.kind}s", "handbook")), lines, "\n")
 
 
 def _said(said: str, who: str, value: str, answers: bool) -> tuple[str, Span | None]:

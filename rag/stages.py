@@ -222,6 +222,10 @@ def make_stages(settings: Settings, catalog: Catalog, models: ModelSet) -> Stage
             catalog=catalog,
             document_weight=retrieval.document_weight,
             word_share=1 - dense_weight_of(models.embedder),
+            # It reads English only
+            evidence=None
+            if isinstance(models.embedder, MultilingualEmbedder)
+            else partial(load_evidence_model, threads=settings.service.encoder_threads),
         )
         if retrieval.trim
         else None,

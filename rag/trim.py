@@ -7,7 +7,9 @@
 3. Each touching neighbour adds a quarter of its own score, since evidence spreads.
 4. Stretch to [0, 1] over the pool; average with the chunk's score, also stretched, at weights 0.7 and 0.3. What the
    document prior of the sentence's document (rag/index/scope.py) is below 1, weighted, is taken off.
-5. Take the best sentence not yet taken; grow it both ways, across chunks too, while the next sentence has
+5. Where candidates have rows of tables, the evidence model reads the best units, rows and sentences, and its log-odds,
+   stretched, count half as much as the score so far: words and vectors alone prefer prose to a row.
+6. Take the best sentence not yet taken; grow it both ways, across chunks too, while the next sentence has
    at least 0.55 of the best score of all. That is a hit. Repeat until there are k hits; if necessary, a
    sentence below 0.55 is taken too, but does not grow. A sentence that introduces a list or a table takes that along,
    and an item its list if the question asks for one, also where it ends the hit;
@@ -23,8 +25,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from rag.answer.sentences import answering_sentences, passages_of
 from rag.index.scores import min_max
 from rag.models.embed import TokenVectors
+from rag.models.evidence import EvidenceModel
 from rag.rerank import Reranked
 from rag.retrieve import Request, on_their_pages, with_neighbours
 from rag.store.catalog import Catalog
@@ -32,7 +36,7 @@ from rag.text.questions import asks_for_list
 from rag.text.sentences import refers_back, strip_span
 from rag.text.tables import is_row, rows_of, split_units
 from rag.text.words import question_terms, text_terms
-from rag.types import Candidates, Chunk, Hit
+from rag.types import Candidates, Chunk, Evidence, Hit
 
 # A sentence belongs to a hit from this share of the best sentence's score on.
 KEEP = 0.55
@@ -47,6 +51,8 @@ WORD_SHARE = 0.5
 # Share of the document prior's weight in a sentence's score: the chunk's score has seen it already.
 _PRIOR_SHARE = 0.5
 NO_PENALTY: Mapping[int, float] = MappingProxyType({})
+# Units that the evidence model reads where there are rows, and the weight of its log-odds.
+MOST_READ, READ_WEIGHT = 32, 0.5
 # Most units of a list or table that is taken as a whole.
 _MOST_OF_A_LIST = 12
 # Most sentences to go back for what a pronoun stands for.
@@ -94,6 +100,7 @@ def trim(
     keep: float = KEEP,
     penalty: Mapping[int, float] = NO_PENALTY,
     word_share: float = WORD_SHARE,
+    evidence: Callable[[], EvidenceModel] | None = None,
 ) -> list[Hit]:
     """Return up to k spans, best first, that do not overlap; each lies within the candidates' text.
 
@@ -112,6 +119,7 @@ def trim(
         keep: from 0 (everything that touches the best) to 1 (single sentences).
         penalty: chunk id -> what is taken off the scores of its sentences, since its document is hardly meant.
         word_share: weight of words in a sentence's own score, from 0 to 1.
+        evidence: returns what reads the best units; called only if some are rows of tables.
 
     Returns:
         Hits whose score is their best sentence's, in [0, 1].
@@ -132,6 +140,9 @@ def trim(
     chunks = min_max([by_chunk[one.chunk.id].score for one in sentences])
     off = np.array([penalty.get(one.chunk.id, 0.0) for one in sentences])
     scores = np.maximum(0.0, (1 - _CHUNK_SHARE) * min_max(own) + _CHUNK_SHARE * chunks - off)
+    if evidence and any(one.row for one in sentences):
+        odds = _read_scores(question, hits, sentences, scores, evidence())
+        scores = (scores + READ_WEIGHT * odds) / (1 + READ_WEIGHT)
     spans = _grow(scores, _Joins(sentences, asks_for_list(question)), keep * scores.max(), k)
     return [
         _hit(sentences[first : last + 1], by_chunk[sentences[best].chunk.id], scores[best])
@@ -202,6 +213,33 @@ def _cosine(
                 TokenVectors(tokens.offsets[first:last], tokens.vectors[first:last]).pool() @ question
             )
     return dense.get(chunk.id, 0.0)
+
+
+def _read_scores(
+    question: str,
+    hits: Sequence[Hit],
+    sentences: Sequence[_Sentence],
+    scores: np.ndarray,
+    evidence: EvidenceModel,
+) -> np.ndarray:
+    """Return the log-odds of the MOST_READ best sentences, stretched to [0, 1], and 0 for the others (n_sentences,)."""
+    best = np.argsort(-scores, kind="stable")[:MOST_READ].tolist()
+    places = {
+        (sentences[at].chunk.id, offset): at
+        for at in best
+        for offset in range(sentences[at].start, sentences[at].end)
+    }
+    units = [
+        one
+        for one in answering_sentences([Evidence(label, hit, 0) for label, hit in enumerate(hits, 1)])
+        if (one.evidence.hit.chunk.id, one.start) in places
+    ]
+    stretched = np.zeros(len(sentences))
+    if units:
+        odds = np.concatenate(evidence.scores(question, passages_of(units)))
+        numbers = [places[one.evidence.hit.chunk.id, one.start] for one in units]
+        np.maximum.at(stretched, numbers, min_max(odds))
+    return stretched
 
 
 def _spread(scores: np.ndarray, follows: np.ndarray) -> np.ndarray:
@@ -305,11 +343,13 @@ def trim_candidates(
     catalog: Catalog,
     word_share: float = WORD_SHARE,
     document_weight: float = 0.0,
+    evidence: Callable[[], EvidenceModel] | None = None,
 ) -> list[Hit]:
     """Trim the first candidates to request.k hits, best first, each with the page that it starts on.
 
     Args:
         document_weight: weight of the document prior.
+        evidence: as for `trim`.
     """
     index = request.index
     pool = with_neighbours(reranked.hits[: request.pool], catalog, index.generation.recipe.window)
@@ -327,6 +367,7 @@ def trim_candidates(
             chunk: _PRIOR_SHARE * document_weight * (1 - prior) for chunk, prior in candidates.prior.items()
         },
         word_share=word_share,
+        evidence=evidence,
     )
     unnamed = {candidates.chunks[chunk].document_id: names for chunk, names in candidates.unnamed.items()}
     named = [replace(hit, unnamed=unnamed.get(hit.chunk.document_id, ())) for hit in trimmed]

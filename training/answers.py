@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from eval.benchmarks.yardstick.lookups import is_lookup
+from eval.benchmarks.yardstick.nearmiss import near_misses
 from eval.datasets import held_back, records, table_held_back
 from eval.trial import CORPUS, commit, shared_embedder, text_sources, trial
 from rag.answer import relevance
@@ -42,6 +43,8 @@ ARTICLES, ARTICLE_QUESTIONS = 40, 450  # SQuAD 2.0 over whole Wikipedia articles
 PASSAGES, PASSAGE_QUESTIONS = 400, 300  # Natural Questions: for half of the questions the passage is absent
 # Of each other kind: questions, half as many again that nothing answers, and the passages they are asked over.
 OTHERS, OTHER_PASSAGES = 120, 400
+# Questions of papers and of stories in which a name or number was exchanged, so that nothing answers them.
+NEAR_MISSES = 60
 MOST_SENTENCES, MOST_WORDS = 3, 120
 LICENCES = {
     "reading/squad-train": "CC BY-SA 4.0",
@@ -99,7 +102,7 @@ def _fitted(learnt: Sequence[Asked], tried: Sequence[Asked], names: Sequence[str
     right = np.array([_is_right(one) for one in asked])
     weights = _even([one.kind for one in asked])
     rows = _confidence_features(asked)  # the last feature is the reader's
-    known = (*names[:2], *relevance.CONFIDENCE_FEATURES)
+    known = (*names[:2], relevance.HERE)
     return {
         "sentence": _stated(names, sentence),
         "confidence": _stated(known[:-1], _fit_confidence(rows[:, :-1], right, weights)),
@@ -140,15 +143,18 @@ def _passages() -> tuple[dict[str, str], list[tuple[str, list[str], bool]]]:
 
 
 def _others(part: str) -> tuple[dict[str, str], list[tuple[str, list[str], bool]]]:
-    """Read a set of passages; for every third question the passage is absent."""
+    """Read a set of passages; for every third question the passage is absent, and some are near-misses."""
     entries = [e for e in records(f"reading/{part}.jsonl.gz") if e["answerable"]]
     random.Random(SEED).shuffle(entries)
     absent = entries[OTHER_PASSAGES : OTHER_PASSAGES + OTHERS // 2]
     hidden = {entry["context"] for entry in absent}
     present = [entry for entry in entries[:OTHER_PASSAGES] if entry["context"] not in hidden]
     texts = {f"{n}.txt": text for n, text in enumerate(dict.fromkeys(e["context"] for e in present))}
-    asked = [*map(_question, present[:OTHERS]), *((str(e["question"]), [], False) for e in absent)]
-    return texts, asked
+    unanswered = [
+        *(e["question"] for e in absent),
+        *(m.question for m in near_misses(present, NEAR_MISSES, SEED)),
+    ]
+    return texts, [*map(_question, present[:OTHERS]), *((str(asked), [], False) for asked in unanswered)]
 
 
 def _tables() -> tuple[dict[str, str], list[tuple[str, list[str], bool]]]:
@@ -196,8 +202,7 @@ def _ask(
                 wanted = [" ".join(answer.casefold().split()) for answer in answers] if answerable else []
                 held = [any(w in " ".join(s.text.casefold().split()) for w in wanted) for s in sentences]
                 weighed = [Weighed(s, row, 0.0) for s, row in zip(sentences, features, strict=True)]
-                nearest = relevance.largest_maxsim(question, pieces, embedder)
-                signs = Signs(nearest, absent_names(question, pieces))
+                signs = Signs(absent_names(question, pieces))
                 yield Asked(question, kind, answerable, weighed, np.array(held), signs)
 
 
@@ -214,7 +219,7 @@ def _reweigh(one: Asked, model: LogisticRegression) -> Asked:
 
 
 def _confidence_features(asked: Sequence[Asked]) -> np.ndarray:
-    """Return (n_questions, 2 + len(CONFIDENCE_FEATURES)), after reading the best sentence's evidence for each."""
+    """Return (n_questions, 3), after reading the best sentence's evidence for each."""
     reader, rows = load_reader(), []
     for one in asked:
         best = max(one.weighed, key=lambda w: w.log_odds).sentence

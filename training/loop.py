@@ -1,4 +1,4 @@
-"""What the jobs share: the adapted trunk, batches by length, a resumable loop, and the saved adapter."""
+"""What the jobs share: the adapted trunk, batches by length, a resumable loop, and the saved weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import random
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from rag.models.export import LORA
+from rag.models.export import LORA, is_trained
 from rag.models.heads import NETWORKS
+from rag.models.pack import WHOLE
+from rag.models.runtime import cores
 from rag.models.trunk import trunk_folder
 
 ROOT = Path(__file__).parent.parent
@@ -138,8 +140,8 @@ def train(
         loss: returns the mean loss of a batch.
         rows: how many of `plan.batch` an example takes.
     """
-    if plan.threads:
-        torch.set_num_threads(plan.threads)
+    # Said even where all cores are meant: importing the index sets torch's OpenMP to one thread
+    torch.set_num_threads(plan.threads or cores())
     adapted = [p for n, p in model.named_parameters() if p.requires_grad and n.startswith("encoder")]
     head = [p for n, p in model.named_parameters() if p.requires_grad and not n.startswith("encoder")]
     optimiser = torch.optim.AdamW(
@@ -185,9 +187,10 @@ def train(
 
 
 def save(model: Any, plan: Plan, **fitted: Any) -> None:
-    """Write the adapter beside its checkpoint, and a JSON file with the number of steps and the calibration."""
+    """Write the weights beside their checkpoint, and a JSON file with the number of steps and the calibration."""
     state = torch.load(plan.folder / f"{plan.job}.pt", weights_only=True)
-    save_adapter(model, plan.job, plan.folder / f"{plan.job}.safetensors")
+    written = save_whole if plan.job in WHOLE else save_adapter
+    written(model, plan.job, plan.folder / f"{plan.job}.safetensors")
     described = json.dumps({"steps": state["step"], **fitted})
     (plan.folder / f"{plan.job}.json").write_text(described, encoding="utf-8")
 
@@ -197,6 +200,15 @@ def save_adapter(model: Any, job: str, path: Path) -> None:
     adapter = get_peft_model_state_dict(model.encoder)
     tensors = {f"encoder.{name}": tensor for name, tensor in adapter.items()}
     tensors |= {name: t for name, t in model.state_dict().items() if not name.startswith("encoder.")}
+    _save_halves(tensors, job, path)
+
+
+def save_whole(model: Any, job: str, path: Path) -> None:
+    """Write encoder and head, without the embeddings, as float16 safetensors."""
+    _save_halves({name: t for name, t in model.state_dict().items() if is_trained(name)}, job, path)
+
+
+def _save_halves(tensors: Mapping[str, Tensor], job: str, path: Path) -> None:
     halves = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(halves, str(path), metadata={"job": job})

@@ -1,6 +1,6 @@
-"""Put trained adapters into the pack: `python -m training.ship reader judge`.
+"""Put trained weights into the pack: `python -m training.ship reader judge`.
 
-Takes each job's adapter and calibration from the folder of checkpoints and describes them in `rag/pack/pack.json`.
+Takes each job's weights and calibration from the folder of checkpoints and describes them in `rag/pack/pack.json`.
 `--figures FILE...` adds results of `python -m eval.bench pack-JOB` to it.
 """
 
@@ -56,11 +56,13 @@ LICENCES = {  # as stated by the sources; NOTICE names the authors
     "wikitablequestions-train": "CC BY-SA 4.0",
     "tatqa": "CC BY 4.0",
     "aitqa": "CDLA-Sharing 1.0",
+    "covidqa": "Apache-2.0",
+    "duorc-dev": "MIT",
 }
 PLANS: dict[str, tuple[Plan, tuple[str, ...]]] = {  # how each job was trained, and on what
     "reranker": (reranker.PLAN, reranker.DATA),
     "evidence": (evidence.PLAN, evidence.DATA),
-    "reader": (reader.PLAN, (*reader.SHARES, "squad-dev")),
+    "reader": (reader.PLAN, reader.DATA),
     "compressor": (compressor.PLAN, ("google-train", *compressor.ASKED)),
     "judge": (judge.PLAN, ("fever-dev", *judge.SENTENCE_PAIRS, *pairs.READING)),
 }

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from rag.answer.codes import absent_codes
+from rag.answer.codes import absent_codes, absent_names
 from rag.answer.generator import OnPart, ignored
-from rag.answer.relevance import Weighed, confidence, signs_of, weigh_sentences
+from rag.answer.relevance import Signs, Weighed, confidence, weigh_sentences
 from rag.answer.sentences import Sentence, introduced, sentences_of
 from rag.answer.strategy import SUMMARY, asks_for_overview
 from rag.models.embed import Embedder
@@ -70,7 +70,7 @@ class Extractive:
         weighed = weigh_sentences(context, self._embedder, self._evidence)
         if not weighed:
             return Draft("", (), 0.0, _why_nothing(context))
-        signs = signs_of(context, self._embedder)
+        signs = Signs(absent_names(context.question, context.evidence))
         if summary := [one for one in weighed if one.sentence.evidence.hit.stage == SUMMARY]:
             chosen = summary_sentences(summary, sentences=self._most_sentences, words=self._most_words)
             named = asks_for_overview(context.question)

@@ -20,20 +20,19 @@ from typing import Any
 
 import numpy as np
 
-from rag.answer.codes import absent_names
 from rag.answer.sentences import Sentence, answering_sentences, passages_of
 from rag.errors import ModelError
-from rag.models.embed import Embedder, MultilingualEmbedder, maxsim, unit
+from rag.models.embed import Embedder, MultilingualEmbedder
 from rag.models.evidence import EvidenceModel
 from rag.text.words import question_terms, text_terms
-from rag.types import Context, Evidence, Hit
+from rag.types import Context, Hit
 
 ANSWERS_FILE = Path(__file__).parents[1] / "pack" / "answers.json"
 # Of a sentence that was read, and of one that was not; the first two also tell how sure an answer is.
 READ_FEATURES = ("evidence", "hit score")
 UNREAD_FEATURES = ("cosine", "coverage", "kind", "news", "hit score")
-# Of an answer, after two features of its best sentence; "here" only if there is a reader.
-CONFIDENCE_FEATURES = ("spread", "maxsim", "here")
+# Of an answer, after two features of its best sentence, if there is a reader: its opinion of whether this answers.
+HERE = "here"
 # What a name that the evidence does not mention takes off the log-odds of an answer, and most names that count. Set by
 # judgement: most questions of the sets that weights are fitted on are written without capitals.
 ABSENT_NAME, MOST_ABSENT = 1.0, 2
@@ -168,51 +167,23 @@ def _coverages(question: str, sentences: Sequence[Sentence]) -> np.ndarray:
     return np.array(held) / total
 
 
-def largest_maxsim(question: str, evidence: Sequence[Evidence], embedder: Embedder) -> float:
-    """Return the largest MaxSim of the question to a chunk of the evidence, as reranking found it.
-
-    It is the best signal of whether the documents answer at all. If reranking read nothing, the best piece of
-    evidence is read here.
-    """
-    known = [one.hit.maxsim for one in evidence if one.hit.maxsim is not None]
-    if known:
-        return max(known)
-    best = max((one.hit for one in evidence), key=lambda hit: hit.score)
-    asked, read = embedder.encode_tokens([question, best.text])
-    return maxsim(unit(asked.vectors), read.vectors)
-
-
-def signs_of(context: Context, embedder: Embedder) -> Signs:
-    """Return what the evidence tells, without a reader."""
-    nearest = largest_maxsim(context.question, context.evidence, embedder)
-    return Signs(nearest, absent_names(context.question, context.evidence))
-
-
 @dataclass(frozen=True, slots=True)
 class Signs:
     """What tells how sure an answer is, beside its sentences.
 
     Args:
-        nearest: what `largest_maxsim` returns.
         absent: the names and numbers of the question that the evidence does not mention.
         here: the reader's probability that the best sentence's piece of evidence answers at all; None without one.
     """
 
-    nearest: float
     absent: Sequence[str]
     here: float | None = None
 
 
 def confidence_features(weighed: Sequence[Weighed], signs: Signs) -> np.ndarray:
-    """Return (2 + len(CONFIDENCE_FEATURES),) or, without a reader, one fewer, float64.
-
-    The features are the first two of the best sentence; the lead of its log-odds over the median sentence's; the
-    largest MaxSim; and the log-odds of the reader.
-    """
-    ranked = sorted(weighed, key=lambda one: -one.log_odds)
-    best, middle = ranked[0], ranked[len(ranked) // 2]
-    known = [best.features[0], best.features[1], best.log_odds - middle.log_odds, signs.nearest]
-    return np.array(known if signs.here is None else [*known, _bounded_log_odds(signs.here)])
+    """Return the first two features of the best sentence and, with a reader, its log-odds: (2,) or (3,) float64."""
+    best = max(weighed, key=lambda one: one.log_odds).features
+    return np.array([*best[:2], *([] if signs.here is None else [_bounded_log_odds(signs.here)])])
 
 
 def confidence(weighed: Sequence[Weighed], signs: Signs) -> float:
@@ -223,9 +194,9 @@ def confidence(weighed: Sequence[Weighed], signs: Signs) -> float:
     """
     part, own = ("read", READ_FEATURES) if weighed[0].read else ("unread", UNREAD_FEATURES)
     if signs.here is None:
-        weights = _fitted(part, "confidence", (*own[:2], *CONFIDENCE_FEATURES[:-1]))
+        weights = _fitted(part, "confidence", own[:2])
     else:
-        weights = _fitted(part, "confidence with a reader", (*own[:2], *CONFIDENCE_FEATURES))
+        weights = _fitted(part, "confidence with a reader", (*own[:2], HERE))
     log_odds = float(confidence_features(weighed, signs) @ np.array(weights["weights"])) + weights["bias"]
     log_odds -= ABSENT_NAME * min(len(signs.absent), MOST_ABSENT)
     return 1 / (1 + math.exp(-log_odds))

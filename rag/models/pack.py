@@ -15,7 +15,7 @@ from rag.models.trunk import trunk_sha256
 
 JOBS = ("reranker", "evidence", "reader", "compressor", "judge")
 # Those whose weights are the whole encoder's, its embeddings excepted, not an adapter's.
-WHOLE = ("evidence",)
+WHOLE = ("evidence", "reader")
 # The value of a setting that chooses the packaged model of a job.
 PACKAGED = "pack"
 PACK_FOLDER = Path(__file__).parents[1] / "pack"

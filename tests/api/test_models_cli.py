@@ -348,7 +348,7 @@ def test_the_models_are_listed_with_what_the_settings_choose() -> None:
     assert [one["job"] for one in listed] == ["embedder", *pack.JOBS]
     assert [one["job"] for one in listed if one["prepared"]] == ["embedder", *pack.shipped()]
     assert all(0 < one["bytes"] <= MOST_BYTES[one["job"] in pack.WHOLE] for one in listed[1:])
-    assert [one["name"] for one in listed[2:4]] == ["evidence network", "reader adapter"]
+    assert [one["name"] for one in listed[2:4]] == ["evidence network", "reader network"]
     chosen = shipped_models(Settings(judge="none", reader="some/reader"))
     assert [one.used for one in chosen if one.job in ("reader", "judge")] == [
         "the settings choose some/reader",

@@ -19,13 +19,13 @@ from safetensors.torch import save_file
 from rag.errors import ModelError
 from rag.models import pack as pack_module
 from rag.models import prepare, trunk
-from rag.models.export import export_adapted, is_trained
+from rag.models.export import export_adapted
 from rag.models.foreign import expect_architecture
 from rag.models.heads import NETWORKS
 from rag.models.pack import verify_adapter
 from rag.models.prepare import prepared, prepared_path
 from rag.models.runtime import Runner
-from training.loop import network, save_adapter
+from training.loop import network, save_adapter, save_whole
 
 pytestmark = pytest.mark.filterwarnings(  # peft uses a deprecated name of transformers
     "ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"
@@ -74,8 +74,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
                     weights.add_(torch.empty_like(weights).normal_(0, 0.1))
         weights_file = pack.folder / f"{job}.safetensors"
         if job in pack_module.WHOLE:
-            halves = {n: t.half() for n, t in adapted.state_dict().items() if is_trained(n)}
-            save_file(halves, str(weights_file))
+            save_whole(adapted, job, weights_file)
         else:
             save_adapter(adapted, job, weights_file)
         described[job] = {"sha256": hashlib.sha256(weights_file.read_bytes()).hexdigest()}
@@ -277,8 +276,8 @@ def without_one(file: Path, part: str) -> None:
 
 FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
     "another job's": (
-        lambda file: shutil.copyfile(file.with_name("compressor.safetensors"), file),
-        "does not contain the weights of the job reader; restore it",
+        lambda file: shutil.copyfile(file.with_name("reranker.safetensors"), file),
+        "does not contain the weights of the job compressor; restore it",
     ),
     "no safetensors": (
         lambda file: file.write_bytes(b"not weights"),
@@ -287,27 +286,27 @@ FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
     "truncated": (lambda file: file.write_bytes(file.read_bytes()[:-9]), "is not a safetensors file"),
     "missing": (lambda file: file.unlink(), "is not a safetensors file"),
     "no head": (
-        lambda file: without_one(file, "answerable"),
-        "does not contain the weights of the job reader",
+        lambda file: without_one(file, "classifier.bias"),
+        "does not contain the weights of the job compressor",
     ),
     "a layer less": (
         lambda file: without_one(file, "lora_B"),
-        "does not contain the weights of the job reader",
+        "does not contain the weights of the job compressor",
     ),
     "another rank": (
         lambda file: other_shapes(file, "lora_A"),
-        "does not contain the weights of the job reader",
+        "does not contain the weights of the job compressor",
     ),
     "another head": (
-        lambda file: other_shapes(file, "span.weight"),
-        "does not contain the weights of the job reader",
+        lambda file: other_shapes(file, "classifier.weight"),
+        "does not contain the weights of the job compressor",
     ),
 }
 
 
 WHOLE_FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
     "an adapter's": (
-        lambda file: shutil.copyfile(file.with_name("reader.safetensors"), file),
+        lambda file: shutil.copyfile(file.with_name("reranker.safetensors"), file),
         "does not contain the weights of the job evidence",
     ),
     "truncated": (lambda file: file.write_bytes(file.read_bytes()[:-9]), "is not a safetensors file"),
@@ -338,10 +337,10 @@ def with_embeddings(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("job", "name"),
-    [*(("reader", name) for name in FOREIGN), *(("evidence", name) for name in WHOLE_FOREIGN)],
+    [*(("compressor", name) for name in FOREIGN), *(("evidence", name) for name in WHOLE_FOREIGN)],
 )
 def test_foreign_weights_are_not_exported(copied: Path, tmp_path: Path, job: str, name: str) -> None:
-    change, message = (FOREIGN if job == "reader" else WHOLE_FOREIGN)[name]
+    change, message = (WHOLE_FOREIGN if job in pack_module.WHOLE else FOREIGN)[name]
     change(copied / f"{job}.safetensors")
     with pytest.raises(ModelError, match=message):
         export_adapted(job, copied / f"{job}.safetensors", tmp_path / "out" / f"{job}.onnx")

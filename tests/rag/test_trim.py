@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.models.embed import TokenVectors
-from rag.trim import KEEP, trim
+from rag.models.evidence import EvidencePassage
+from rag.trim import KEEP, MOST_READ, trim
 from rag.types import Chunk, Hit
 
 ASKED = np.array([1.0, 0.0], np.float32)
@@ -122,6 +123,62 @@ def test_page_and_chunk_are_those_of_the_best_sentence() -> None:
     assert (found.start, found.end) == (0, len(text))
     assert found.chunk == hits[1].chunk
     assert found.page == hits[1].chunk.page
+
+
+class Favours:
+    """An evidence model's stand-in: units with a word have log-odds of 2, others of -2."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+        self.read: list[str] = []
+
+    def scores(self, question: str, passages: Sequence[EvidencePassage]) -> list[np.ndarray]:
+        units = [[one.text[start:end] for start, end in one.units] for one in passages]
+        self.read += [unit for each in units for unit in each]
+        return [np.array([2.0 if self._word in unit else -2.0 for unit in each]) for each in units]
+
+
+TABLE = "| Cloud | 2023 | H2 |\n| --- | --- | --- |\n| Sales | 10 | 12 |\n| Costs | 7 | 8 |\n"
+
+
+def test_where_there_are_rows_the_best_units_are_read() -> None:
+    text = f"Cloud sales grew by a fifth.\n\n{TABLE}\nCloud sales matter."
+    hits, model = hits_of(text, [], [1.0]), Favours("7;")
+
+    def found(evidence: Favours | None) -> list[Hit]:
+        return trim(
+            "cloud",
+            ASKED,
+            hits,
+            k=3,
+            idf=lambda term: 1.0,
+            dense={},
+            keep=1.0,
+            evidence=(lambda: evidence) if evidence else None,
+        )
+
+    # Its neighbours speak for it
+    assert found(None)[0].text == "| Sales | 10 | 12 |"
+    best = found(model)[0]
+    assert best.text == "| Costs | 7 | 8 |"
+    assert 0 < best.score <= 1
+    # As models read them: rows with the names of their columns
+    assert "Cloud Sales: 2023 10; H2 12" in model.read
+
+
+def test_without_rows_nothing_is_read() -> None:
+    def never() -> Favours:
+        raise AssertionError
+
+    hits = hits_of("Bees fly. Ants dig.", [], [1.0])
+    assert trim("bees", ASKED, hits, k=1, idf=lambda term: 1.0, dense={}, evidence=never)
+
+
+def test_only_the_best_units_are_read() -> None:
+    rows = "".join(f"| Site {number} | {number} |\n" for number in range(2 * MOST_READ))
+    hits, model = hits_of(f"| Place | Gates |\n| --- | --- |\n{rows}", [], [1.0]), Favours("Site 3:")
+    trim("gates of site 3", ASKED, hits, k=1, idf=lambda term: 1.0, dense={}, evidence=lambda: model)
+    assert len(model.read) == MOST_READ
 
 
 def test_nothing_to_trim_and_bad_arguments() -> None:

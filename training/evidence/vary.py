@@ -114,6 +114,18 @@ class Varied:
             case = replace(case, question=_framed(case.question, first.place, rng))
         return self._asked(replace(case, passages=(first, *case.passages[1:], *others)), rng)
 
+    def near_miss(self, source: SourcedCase, rng: random.Random) -> Case | None:
+        """Return the case with a name or number of its question exchanged, so that its passage does not answer.
+
+        The new words are of the passage itself or, as often, of another passage of its document; None if none fit.
+        """
+        case = source.case
+        if case.yes is not None or not case.passages[0].spans:
+            return None
+        texts = list(self._siblings[source.set, source.document]) if rng.random() < 0.5 else ()
+        changed = _exchanged(case, rng, rng.choice(texts) if texts else "")
+        return Case(changed, (_emptied(case.passages[0]),)) if changed else None
+
     def _others(self, source: SourcedCase, rng: random.Random) -> list[LabelledPassage]:
         """Draw up to two passages without the answer: the likest of the document, and the likest of another."""
         case = source.case
@@ -129,7 +141,7 @@ class Varied:
             likest = sorted(siblings, key=lambda p: -len(asked & _content(p.text)))[:3]
             found.append(_emptied(rng.choice(likest)))
         if len(case.passages) == 1 and rng.random() < 0.55:
-            pool = [p for term in asked for p in _some(self._by_term.get(term, ()), rng)]
+            pool = [p for term in sorted(asked) for p in _some(self._by_term.get(term, ()), rng)]
             pool = [
                 p for p in pool if p.text != own.text and not any(a in p.text.casefold() for a in answers)
             ]
@@ -160,8 +172,12 @@ def _emptied(one: LabelledPassage, about: bool | None = True) -> LabelledPassage
     return replace(one, answering=frozenset(), spans=(), about=about)
 
 
-def _exchanged(case: Case, rng: random.Random) -> str:
-    """Exchange a name or number of the question for another of the passage, of the same kind; "" if none fits."""
+def _exchanged(case: Case, rng: random.Random, other: str = "") -> str:
+    """Exchange a name or number of the question for another of the passage, of the same kind; "" if none fits.
+
+    Args:
+        other: a text to take the new words from in place of the passage.
+    """
     question, one = case.question, case.passages[0]
     found = list(_NAME.finditer(question))
     if not found or not one.answers:
@@ -170,7 +186,7 @@ def _exchanged(case: Case, rng: random.Random) -> str:
     number = old[0][0].isdigit()
     answers = " ".join(one.text[s:e] for s, e in one.spans)
     others = [
-        text for text in {m[0] for m in _NAME.finditer(one.text)}
+        text for text in {m[0] for m in _NAME.finditer(other or one.text)}
         if text[0].isdigit() == number and text not in question and text not in answers and old[0] not in text
     ]  # fmt: skip
     if number and len(old[0]) == 4 and rng.random() < 0.5:

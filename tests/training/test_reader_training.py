@@ -1,0 +1,138 @@
+"""What the reader learns from: passages and rows with the place of the answer, near-misses, and the loss."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rag.models.reader import READER_WINDOW
+from rag.models.runtime import trunk_tokenizer
+from tests.training.made_cases import LAMP, lamp_case
+from training.evidence.cases import Case, LabelledPassage, silent, units_of
+from training.evidence.sources import SourcedCase
+from training.evidence.vary import Varied
+from training.loop import Example
+from training.reader import SOMEWHERE, examples_of, reader_loss, reading_example
+
+NOT_HERE = (0, 0)
+
+
+def drawn(case: Case, *, rows: bool = False) -> list[Example]:
+    return list(examples_of(case, random.Random(3), rows=rows))
+
+
+def read(example: Example) -> str:
+    text: str = trunk_tokenizer().decode(list(example.second))
+    return text
+
+
+def answer(example: Example) -> str:
+    first, last = example.target
+    ids = [101, *example.first, 102, *example.second, 102]
+    text: str = trunk_tokenizer().decode(ids[first : last + 1])
+    return text
+
+
+def test_a_passage_is_read_with_the_place_of_its_answer() -> None:
+    [example] = drawn(lamp_case("whale oil"))
+    assert read(example) == LAMP.lower().replace(".", " .").replace(" .", ".")
+    assert answer(example) == "whale oil"
+
+
+def test_the_place_comes_first_if_the_question_needs_it() -> None:
+    needed = Case("What burns in the lighthouse?", lamp_case("whale oil", place="Lighthouse").passages)
+    [example] = drawn(needed)
+    assert read(example).startswith("lighthouse. the lamp burns")
+    assert answer(example) == "whale oil"
+
+
+def test_texts_that_do_not_answer_come_along_one_by_one() -> None:
+    right, other = lamp_case("whale oil"), silent("", "The ferry leaves at noon.", about=False)
+    examples = drawn(Case(right.question, (*right.passages, other, other)))
+    assert [example.target == NOT_HERE for example in examples] == [False, True]
+    assert [example.target for example in drawn(Case("When?", (other,)))] == [NOT_HERE]
+
+
+def test_rows_are_read_one_by_one() -> None:
+    text = "Lamp A: oil whale\nLamp B: oil seal\nLamp C: oil olive\n"
+    at = text.index("seal")
+    units = units_of(text)
+    table = LabelledPassage("lamps", text, units, frozenset({1}), ((at, at + 4),))
+    examples = drawn(Case("Which oil has lamp B?", (table,)), rows=True)
+    assert read(examples[0]) == "lamp b : oil seal"
+    assert answer(examples[0]) == "seal"
+    assert [example.target for example in examples[1:]] == [NOT_HERE]
+
+
+def test_an_answer_without_known_words_is_somewhere() -> None:
+    [example] = drawn(Case("Why?", (LabelledPassage("", LAMP, units_of(LAMP), None),)))
+    assert example.target == SOMEWHERE
+
+
+@pytest.mark.parametrize("at", [0, 40, 79])
+def test_a_window_of_a_long_text_contains_the_answer(at: int) -> None:
+    parts = [f"Gate {number} closes at dusk." for number in range(80)]
+    parts[at] = "The lamp burns whale oil."
+    text = " ".join(parts)
+    start = text.index("whale oil")
+    example = reading_example(
+        "What does the lamp burn?", text, (start, start + len("whale oil")), random.Random(at)
+    )
+    assert len(example) == READER_WINDOW
+    assert answer(example) == "whale oil"
+
+
+def test_a_near_miss_has_another_name_and_no_answer() -> None:
+    text = "In Oslo the museum opened in 1820. In Bergen the theatre opened in 1850, and Tromsø has neither."
+    at = text.index("1820")
+    one = LabelledPassage("", text, units_of(text), frozenset({0}), ((at, at + 4),))
+    source = SourcedCase("made", "cities", Case("When did the museum in Oslo open?", (one,)))
+    varied = Varied([source])
+    made = [varied.near_miss(source, random.Random(seed)) for seed in range(20)]
+    assert {case.question for case in made if case} == {
+        f"When did the museum in {city} open?" for city in ("Bergen", "Tromsø")
+    }
+    assert not any(case.answerable for case in made if case)
+    # Nothing is exchanged where nothing is named, and what is yes or no has no words
+    assert varied.near_miss(SourcedCase("made", "cities", lamp_case("whale oil")), random.Random(1)) is None
+    yes = Case("Did the museum in Oslo open?", (one,), yes=True)
+    assert varied.near_miss(SourcedCase("made", "cities", yes), random.Random(1)) is None
+
+
+class Fixed(nn.Module):
+    """Returns logits that favour the given targets."""
+
+    def __init__(self, targets: Sequence[tuple[int, int]], here: Sequence[float]) -> None:
+        super().__init__()
+        self._targets, self._here = targets, torch.tensor(here)
+
+    def forward(self, input_ids: Tensor, **_: Tensor) -> Iterator[Tensor]:
+        logits = torch.zeros(2, *input_ids.shape)
+        for row, target in enumerate(self._targets):
+            for side, at in enumerate(target):
+                logits[side, row, at] = 20.0
+        return iter((logits[0], logits[1], self._here))
+
+
+def test_the_loss_is_small_only_for_the_right_words() -> None:
+    right = drawn(lamp_case("whale oil"))[0]
+    none = drawn(Case("When?", (silent("", LAMP, True),)))[0]
+    batch = [right, none]
+
+    def loss(targets: Sequence[tuple[int, int]], here: Sequence[float]) -> float:
+        return float(reader_loss(Fixed(targets, here), batch))
+
+    assert loss([right.target, NOT_HERE], [20.0, -20.0]) < 0.01
+    assert loss([NOT_HERE, NOT_HERE], [20.0, -20.0]) > 5
+    assert loss([right.target, right.target], [20.0, -20.0]) > 5
+    assert loss([right.target, NOT_HERE], [-20.0, -20.0]) > 2
+
+
+def test_unknown_words_teach_only_that_the_text_answers() -> None:
+    [some] = drawn(Case("Why?", (LabelledPassage("", LAMP, units_of(LAMP), None),)))
+    assert float(reader_loss(Fixed([NOT_HERE], [20.0]), [some])) < 0.01
+    assert float(reader_loss(Fixed([NOT_HERE], [-20.0]), [some])) > 5

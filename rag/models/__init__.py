@@ -1,7 +1,7 @@
 """The packaged models and their replacements.
 
 trunk              all-MiniLM-L6-v2, which comes inside a package
-pack               the weights in `rag/pack/`, four adapters and an encoder, verified by their hashes
+pack               the weights in `rag/pack/`, three adapters and two encoders, verified by their hashes
 prepare, export    trunk and weights, merged and exported once to ONNX int8; heads: the networks
 runtime            runs the prepared networks
 foreign            loads models by local path or hub name, and refuses what is of another kind

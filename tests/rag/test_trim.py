@@ -143,7 +143,7 @@ TABLE = "| Cloud | 2023 | H2 |\n| --- | --- | --- |\n| Sales | 10 | 12 |\n| Cost
 
 def test_where_there_are_rows_the_best_units_are_read() -> None:
     text = f"Cloud sales grew by a fifth.\n\n{TABLE}\nCloud sales matter."
-    hits, model = hits_of(text, [], [1.0]), Favours("7;")
+    hits, model = hits_of(text, [], [1.0]), Favours("10;")
 
     def found(evidence: Favours | None) -> list[Hit]:
         return trim(
@@ -158,9 +158,9 @@ def test_where_there_are_rows_the_best_units_are_read() -> None:
         )
 
     # Its neighbours speak for it
-    assert found(None)[0].text == "| Sales | 10 | 12 |"
+    assert found(None)[0].text == "| Costs | 7 | 8 |"
     best = found(model)[0]
-    assert best.text == "| Costs | 7 | 8 |"
+    assert best.text == "| Sales | 10 | 12 |"
     assert 0 < best.score <= 1
     # As models read them: rows with the names of their columns
     assert "Cloud Sales: 2023 10; H2 12" in model.read

@@ -15,7 +15,7 @@ from rag.answer.strategy import SUMMARY, asks_for_overview
 from rag.models.embed import Embedder
 from rag.models.evidence import EvidenceModel
 from rag.models.reader import Reader, Reading
-from rag.text.names import place_of
+from rag.text.names import before, place_of
 from rag.text.questions import asks_for_list, asks_several
 from rag.text.sentences import refers_back
 from rag.text.tables import Row, original_span, spelled_hit, spelled_row
@@ -247,7 +247,7 @@ def _spelled(sentence: Sentence, question: str) -> tuple[str, list[tuple[int, in
     """Return what the reader reads of a sentence's evidence, and where its parts stand in the hit's text.
 
     It begins with what the document is called, the heading and, of a row, its table's caption, if the question has
-    words of these that the text lacks: the reader was trained on bare texts.
+    words of these that the text lacks.
     """
     hit, place = sentence.evidence.hit, place_of(sentence.evidence.hit)
     if sentence.row is None:
@@ -256,9 +256,8 @@ def _spelled(sentence: Sentence, question: str) -> tuple[str, list[tuple[int, in
         text, origins = spelled_row(sentence.row.moved(-hit.start))
         if sentence.row.caption not in place:
             place = f"{place}. {sentence.row.caption}" if place else sentence.row.caption
-    missing = set(question_terms(question)) - set(text_terms(text))
-    before = f"{place}. " if missing & set(text_terms(place)) else ""
-    return before + text, [(start + len(before), end + len(before), origin) for start, end, origin in origins]
+    led = before(question, text, place)
+    return led + text, [(start + len(led), end + len(led), origin) for start, end, origin in origins]
 
 
 def _in_the_original(reading: Reading, origins: Sequence[tuple[int, int, int]]) -> Reading:

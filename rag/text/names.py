@@ -6,6 +6,7 @@ import re
 
 from rag.text.periods import periods_in
 from rag.text.tables import is_row
+from rag.text.words import question_terms, text_terms
 from rag.types import Hit, Metadata
 
 # A longer title is text.
@@ -62,6 +63,12 @@ def heading_above(hit: Hit) -> str:
         return " ".join(headings[-1].split())
     first, *_ = hit.chunk.context.split("\n", 1)
     return "" if is_row(first) else " ".join(first.split())
+
+
+def before(question: str, text: str, place: str) -> str:
+    """Return what the reader reads before a text: its place, if the question has words of that which the text lacks."""
+    missing = set(question_terms(question)) - set(text_terms(text))
+    return f"{place}. " if missing & set(text_terms(place)) else ""
 
 
 def place_of(hit: Hit) -> str:

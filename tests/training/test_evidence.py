@@ -255,7 +255,7 @@ def found() -> list[Case]:
         Wanted("Who lit the lamp?", "lighthouse notes.txt", ("Ada Quill",), ((at, at + 9),)),
         Wanted("How deep is the well Oak?", "wells.md", ("193 m",), (places[2, 1],)),
         # The words are there, but not where the answer stands
-        Wanted("Who lit the lamp?", "harbour.txt", ("Ada Quill",), ((0, 9),)),
+        Wanted("Who lit the lamp?", "pier.txt", ("Ada Quill",), ((0, 9),)),
     ]
     return list(mine(texts, wanted))
 

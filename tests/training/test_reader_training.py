@@ -21,8 +21,8 @@ from training.reader import SOMEWHERE, examples_of, reader_loss, reading_example
 NOT_HERE = (0, 0)
 
 
-def drawn(case: Case, *, rows: bool = False) -> list[Example]:
-    return list(examples_of(case, random.Random(3), rows=rows))
+def drawn(case: Case) -> list[Example]:
+    return list(examples_of(case, random.Random(3)))
 
 
 def read(example: Example) -> str:
@@ -61,8 +61,8 @@ def test_rows_are_read_one_by_one() -> None:
     text = "Lamp A: oil whale\nLamp B: oil seal\nLamp C: oil olive\n"
     at = text.index("seal")
     units = units_of(text)
-    table = LabelledPassage("lamps", text, units, frozenset({1}), ((at, at + 4),))
-    examples = drawn(Case("Which oil has lamp B?", (table,)), rows=True)
+    table = LabelledPassage("lamps", text, units, frozenset({1}), ((at, at + 4),), rows=True)
+    examples = drawn(Case("Which oil has lamp B?", (table,)))
     assert read(examples[0]) == "lamp b : oil seal"
     assert answer(examples[0]) == "seal"
     assert [example.target for example in examples[1:]] == [NOT_HERE]
@@ -82,25 +82,65 @@ def test_a_window_of_a_long_text_contains_the_answer(at: int) -> None:
     example = reading_example(
         "What does the lamp burn?", text, (start, start + len("whale oil")), random.Random(at)
     )
+    assert example
     assert len(example) == READER_WINDOW
     assert answer(example) == "whale oil"
 
 
-def test_a_near_miss_has_another_name_and_no_answer() -> None:
-    text = "In Oslo the museum opened in 1820. In Bergen the theatre opened in 1850, and Tromsø has neither."
-    at = text.index("1820")
-    one = LabelledPassage("", text, units_of(text), frozenset({0}), ((at, at + 4),))
-    source = SourcedCase("made", "cities", Case("When did the museum in Oslo open?", (one,)))
-    varied = Varied([source])
-    made = [varied.near_miss(source, random.Random(seed)) for seed in range(20)]
-    assert {case.question for case in made if case} == {
-        f"When did the museum in {city} open?" for city in ("Bergen", "Tromsø")
+def test_a_text_of_which_no_window_is_sure_to_answer_is_left_out() -> None:
+    text = "The gate closes at dusk. " * 80
+    assert reading_example("When?", text, SOMEWHERE, random.Random(1)) is None
+    assert reading_example("When?", text, (0, len(text)), random.Random(1)) is None
+    assert drawn(Case("When?", (LabelledPassage("", text, units_of(text), None),))) == []
+
+
+CITIES = "In London the museum opened in 1820. In Boston the theatre opened in 1850, and Paris has neither."
+
+
+def cities(
+    question: str, text: str = CITIES, answer: str = "1820", *, yes: bool | None = None
+) -> SourcedCase:
+    at = text.index(answer)
+    units = units_of(text)
+    one = LabelledPassage("", text, units, frozenset({0}), ((at, at + len(answer)),), rows="|" in text)
+    return SourcedCase("made", "cities", Case(question, (one,), yes))
+
+
+def near_misses(*sources: SourcedCase) -> list[Case]:
+    varied = Varied(sources)
+    made = [varied.near_miss(sources[0], random.Random(seed)) for seed in range(40)]
+    return [case for case in made if case]
+
+
+def test_a_near_miss_has_another_name_of_the_same_kind_and_no_answer() -> None:
+    made = near_misses(cities("When did the museum in London open?"))
+    assert {case.question for case in made} == {
+        f"When did the museum in {city} open?" for city in ("Boston", "Paris")
     }
-    assert not any(case.answerable for case in made if case)
-    # Nothing is exchanged where nothing is named, and what is yes or no has no words
-    assert varied.near_miss(SourcedCase("made", "cities", lamp_case("whale oil")), random.Random(1)) is None
-    yes = Case("Did the museum in Oslo open?", (one,), yes=True)
-    assert varied.near_miss(SourcedCase("made", "cities", yes), random.Random(1)) is None
+    assert not any(case.answerable for case in made)
+    assert {one.text for case in made for one in case.passages} == {CITIES}
+
+
+def test_names_of_other_passages_of_the_document_make_near_misses() -> None:
+    other = cities("Who sailed?", "In Cuba the ferry sailed in 1861.", "1861")
+    asked = {case.question for case in near_misses(cities("When did the museum in London open?"), other)}
+    assert "When did the museum in Cuba open?" in asked
+
+
+def test_of_a_table_a_near_miss_has_the_row_that_answered() -> None:
+    rows = "City London: museum 1820\nCity Boston: museum 1850\nCity Paris: museum 1790\n"
+    source = cities("When did the museum in London open?", rows)
+    table = LabelledPassage("", rows, units_of(rows), frozenset({0}), ((21, 25),), rows=True)
+    [first, *_] = made = near_misses(SourcedCase("made", "cities", Case(source.case.question, (table,))))
+    assert {case.question for case in made} == {
+        f"When did the museum in {city} open?" for city in ("Boston", "Paris")
+    }
+    assert [read(example) for example in drawn(first)] == ["city london : museum 1820"]
+
+
+def test_nothing_is_exchanged_where_nothing_is_named_or_words_do_not_answer() -> None:
+    assert near_misses(SourcedCase("made", "cities", lamp_case("whale oil"))) == []
+    assert near_misses(cities("Did the museum in London open?", yes=True)) == []
 
 
 class Fixed(nn.Module):

@@ -15,7 +15,7 @@ class LabelledPassage:
     """A text with its place and its units; spans are code points of the text.
 
     `answering` holds the numbers of the units that answer; None means at least one of them, unknown which. `about` says
-    whether it is about what is asked, answer or not; None: not known. `answers` overrides what `answering` says.
+    whether it is about what is asked, answer or not; None: not known. `rows`: whether its units are rows of a table.
     """
 
     place: str
@@ -24,6 +24,7 @@ class LabelledPassage:
     answering: frozenset[int] | None = frozenset()
     spans: tuple[Span, ...] = ()
     about: bool | None = None
+    rows: bool = False
 
     @property
     def answers(self) -> bool:

@@ -100,6 +100,7 @@ def _restored(read: Mapping[str, Any]) -> Case:
             frozenset(one["answering"]),
             tuple(map(tuple, one["spans"])),
             one["about"],
+            one["rows"],
         )
         for one in read["passages"]
     )
@@ -193,7 +194,8 @@ def _case(one: Wanted, hits: Sequence[Hit]) -> Case | None:
 
 def _labelled(one: Wanted, read: EvidencePassage, run: Sequence[Sentence]) -> LabelledPassage:
     about = run[0].evidence.hit.chunk.document == one.document
-    nothing = LabelledPassage(read.place, read.text, read.units, about=about)
+    rows = run[0].row is not None
+    nothing = LabelledPassage(read.place, read.text, read.units, about=about, rows=rows)
     spans = _spans(one, read, run) if about else ()
     holding = (
         number

@@ -230,9 +230,8 @@ def _table(facts: Facts, rng: random.Random) -> LabelledPassage:
                 span = (len(text), len(text) + len(value))
             text += value
         lines.append((text, span))
-    return _passage(
-        rng.choice(("", f"{facts.form.kind}s", f"list of {facts.form.kind}s", "overview")), lines, "\n"
-    )
+    place = rng.choice(("", f"{facts.form.kind}s", f"list of {facts.form.kind}s", "overview"))
+    return replace(_passage(place, lines, "\n"), rows=True)
 
 
 def _sections(facts: Facts, rng: random.Random) -> LabelledPassage:

@@ -92,7 +92,9 @@ def shown(
         text += spelled + "\n"
     if len(text) > 2 * _MOST_CHARACTERS or not units or (wanted and not spans):
         return None
-    return LabelledPassage(table.label, text, tuple(units), frozenset(answering), tuple(spans), about=True)
+    return LabelledPassage(
+        table.label, text, tuple(units), frozenset(answering), tuple(spans), about=True, rows=True
+    )
 
 
 def spell(table: LabelledTable, number: int) -> tuple[str, dict[int, Span]]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
+from eval.benchmarks.yardstick.kinds import find_named
 from training.evidence.cases import Case, LabelledPassage
 from training.evidence.names import COMPANIES
 from training.evidence.sources import SourcedCase
@@ -117,14 +118,31 @@ class Varied:
     def near_miss(self, source: SourcedCase, rng: random.Random) -> Case | None:
         """Return the case with a name or number of its question exchanged, so that its passage does not answer.
 
-        The new words are of the passage itself or, as often, of another passage of its document; None if none fit.
+        The new words are of the same kind, such as a year or a place, from the passage or others of its document; None
+        if none fit. Of a table, one row that answered is left.
         """
         case = source.case
-        if case.yes is not None or not case.passages[0].spans:
+        one = case.passages[0]
+        if case.yes is not None or not one.spans:
             return None
-        texts = list(self._siblings[source.set, source.document]) if rng.random() < 0.5 else ()
-        changed = _exchanged(case, rng, rng.choice(texts) if texts else "")
-        return Case(changed, (_emptied(case.passages[0]),)) if changed else None
+        own = [text for text in self._siblings[source.set, source.document] if text != one.text]
+        answers = " ".join(one.text[s:e] for s, e in one.spans).casefold()
+        taken = case.question.casefold()
+        named = list(find_named(case.question))
+        for old in rng.sample(named, len(named)):
+            texts = [one.text, *rng.sample(own, min(3, len(own)))]
+            others = [
+                new.words
+                for new in find_named("\n".join(texts))
+                if new.kind == old.kind
+                and new.words.casefold() not in taken
+                and new.words.casefold() not in answers
+                and old.words not in new.words
+            ]
+            if others:
+                changed = case.question[: old.start] + rng.choice(others) + case.question[old.end :]
+                return Case(changed, (_emptied(_one_row(one) if one.rows else one),))
+        return None
 
     def _others(self, source: SourcedCase, rng: random.Random) -> list[LabelledPassage]:
         """Draw up to two passages without the answer: the likest of the document, and the likest of another."""
@@ -172,12 +190,14 @@ def _emptied(one: LabelledPassage, about: bool | None = True) -> LabelledPassage
     return replace(one, answering=frozenset(), spans=(), about=about)
 
 
-def _exchanged(case: Case, rng: random.Random, other: str = "") -> str:
-    """Exchange a name or number of the question for another of the passage, of the same kind; "" if none fits.
+def _one_row(one: LabelledPassage) -> LabelledPassage:
+    """Return the first row that answers, alone."""
+    start, end = one.units[min(one.answering or {0})]
+    return LabelledPassage(one.place, one.text[start:end], ((0, end - start),), about=one.about, rows=True)
 
-    Args:
-        other: a text to take the new words from in place of the passage.
-    """
+
+def _exchanged(case: Case, rng: random.Random) -> str:
+    """Exchange a name or number of the question for another of the passage, of the same kind; "" if none fits."""
     question, one = case.question, case.passages[0]
     found = list(_NAME.finditer(question))
     if not found or not one.answers:
@@ -186,7 +206,7 @@ def _exchanged(case: Case, rng: random.Random, other: str = "") -> str:
     number = old[0][0].isdigit()
     answers = " ".join(one.text[s:e] for s, e in one.spans)
     others = [
-        text for text in {m[0] for m in _NAME.finditer(other or one.text)}
+        text for text in {m[0] for m in _NAME.finditer(one.text)}
         if text[0].isdigit() == number and text not in question and text not in answers and old[0] not in text
     ]  # fmt: skip
     if number and len(old[0]) == 4 and rng.random() < 0.5:

@@ -39,18 +39,18 @@ from training.evidence.vary import Varied
 from training.evidence.windows import tokens
 from training.loop import SEED, Example, Plan, collate, options, save, train, trunk_encoder
 
-PLAN = Plan("reader", epochs=1, batch=32, rate=1.5e-4, head_rate=5e-4)
+PLAN = Plan("reader", epochs=1, batch=32, rate=1e-4, head_rate=5e-4)
 # Draws the examples: raise it to train the packaged reader on with others, in a folder without an older checkpoint.
 ROUND = 2
 SHARES = {  # cases of each set in an epoch
-    "squad-train": 6_000,
-    "squadshifts-wiki": 2_500,
-    "squadshifts-amazon": 1_200,
-    "policyqa-train": 1_200,
+    "squad-train": 4_500,
+    "squadshifts-wiki": 1_800,
+    "squadshifts-amazon": 800,
+    "policyqa-train": 800,
     "doc2dial": 600,
-    "fairytaleqa-train": 1_200,
-    "qamr": 1_500,
-    "qed-train": 5_000,
+    "fairytaleqa-train": 800,
+    "qamr": 1_000,
+    "qed-train": 3_500,
     "quoref-dev": 1_200,
     "drop-spans": 800,
     "boolq-train": 800,

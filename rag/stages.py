@@ -195,6 +195,9 @@ def make_stages(settings: Settings, catalog: Catalog, models: ModelSet) -> Stage
     dense_weight = retrieval.dense_weight
     if dense_weight is None:
         dense_weight = dense_weight_of(models.embedder)
+    # The evidence model reads English only
+    english = not isinstance(models.embedder, MultilingualEmbedder)
+    evidence = partial(load_evidence_model, threads=settings.service.encoder_threads) if english else None
     reranker = LateInteraction(
         models.embedder, models.cross_encoder, deadline_ms=retrieval.rerank_deadline_ms
     )
@@ -222,10 +225,7 @@ def make_stages(settings: Settings, catalog: Catalog, models: ModelSet) -> Stage
             catalog=catalog,
             document_weight=retrieval.document_weight,
             word_share=1 - dense_weight_of(models.embedder),
-            # It reads English only
-            evidence=None
-            if isinstance(models.embedder, MultilingualEmbedder)
-            else partial(load_evidence_model, threads=settings.service.encoder_threads),
+            evidence=evidence,
         )
         if retrieval.trim
         else None,

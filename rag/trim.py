@@ -7,8 +7,9 @@
 3. Each touching neighbour adds a quarter of its own score, since evidence spreads.
 4. Stretch to [0, 1] over the pool; average with the chunk's score, also stretched, at weights 0.7 and 0.3. What the
    document prior of the sentence's document (rag/index/scope.py) is below 1, weighted, is taken off.
-5. Where candidates have rows of tables, the evidence model reads the best units, rows and sentences, and its log-odds,
-   stretched, count half as much as the score so far: words and vectors alone prefer prose to a row.
+5. Where candidates have rows of tables, the evidence model reads the 32 best units, rows and sentences. Its log-odds,
+   stretched, count half as much as the score so far, for words and vectors alone prefer prose to a row; what is not
+   read counts as the worst.
 6. Take the best sentence not yet taken; grow it both ways, across chunks too, while the next sentence has
    at least 0.55 of the best score of all. That is a hit. Repeat until there are k hits; if necessary, a
    sentence below 0.55 is taken too, but does not grow. A sentence that introduces a list or a table takes that along,
@@ -19,16 +20,17 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
-from rag.answer.sentences import answering_sentences, passages_of
+from rag.answer.sentences import Sentence, answering_sentences, passages_of
 from rag.index.scores import min_max
 from rag.models.embed import TokenVectors
-from rag.models.evidence import EvidenceModel
+from rag.models.evidence import EvidenceModel, EvidencePassage
 from rag.rerank import Reranked
 from rag.retrieve import Request, on_their_pages, with_neighbours
 from rag.store.catalog import Catalog
@@ -51,8 +53,12 @@ WORD_SHARE = 0.5
 # Share of the document prior's weight in a sentence's score: the chunk's score has seen it already.
 _PRIOR_SHARE = 0.5
 NO_PENALTY: Mapping[int, float] = MappingProxyType({})
-# Units that the evidence model reads where there are rows, and the weight of its log-odds.
-MOST_READ, READ_WEIGHT = 32, 0.5
+# Units that the evidence model reads where there are rows.
+MOST_READ = 32
+# Weight of its log-odds beside the score so far, whose weight is 1.
+READ_WEIGHT = 0.5
+# The lowest log-odds that tell units apart; one that cannot be read has fewer.
+_LEAST_ODDS = -10.0
 # Most units of a list or table that is taken as a whole.
 _MOST_OF_A_LIST = 12
 # Most sentences to go back for what a pronoun stands for.
@@ -223,23 +229,36 @@ def _read_scores(
     evidence: EvidenceModel,
 ) -> np.ndarray:
     """Return the log-odds of the MOST_READ best sentences, stretched to [0, 1], and 0 for the others (n_sentences,)."""
-    best = np.argsort(-scores, kind="stable")[:MOST_READ].tolist()
-    places = {
-        (sentences[at].chunk.id, offset): at
-        for at in best
-        for offset in range(sentences[at].start, sentences[at].end)
-    }
+    wanted: dict[int, list[int]] = defaultdict(list)
+    for at in np.argsort(-scores, kind="stable")[:MOST_READ].tolist():
+        wanted[sentences[at].chunk.id].append(at)
+    pieces = [Evidence(label, hit, 0) for label, hit in enumerate(hits, 1) if hit.chunk.id in wanted]
+    # Of prose the neighbours are read too, of a table only the best rows
     units = [
-        one
-        for one in answering_sentences([Evidence(label, hit, 0) for label, hit in enumerate(hits, 1)])
-        if (one.evidence.hit.chunk.id, one.start) in places
+        (unit, at)
+        for unit in answering_sentences(pieces)
+        if (at := _sentence_of(unit, sentences, wanted[unit.evidence.hit.chunk.id])) is not None
+        or unit.row is None
     ]
+    passages, numbers, remaining = list[EvidencePassage](), list[int](), iter(units)
+    for passage in passages_of([unit for unit, _ in units]):
+        known = [
+            (span, at) for span, (_, at) in zip(passage.units, remaining, strict=False) if at is not None
+        ]
+        if known:
+            passages.append(replace(passage, units=tuple(span for span, _ in known)))
+            numbers += [at for _, at in known]
     stretched = np.zeros(len(sentences))
-    if units:
-        odds = np.concatenate(evidence.scores(question, passages_of(units)))
-        numbers = [places[one.evidence.hit.chunk.id, one.start] for one in units]
-        np.maximum.at(stretched, numbers, min_max(odds))
+    if passages:
+        odds = np.concatenate(evidence.scores(question, passages))
+        np.maximum.at(stretched, numbers, min_max(np.maximum(odds, _LEAST_ODDS)))
     return stretched
+
+
+def _sentence_of(unit: Sentence, sentences: Sequence[_Sentence], among: Sequence[int]) -> int | None:
+    """Return which of some sentences of a unit's chunk is that unit, or what overlapping chunks left of it."""
+    overlapping = (at for at in among if unit.start < sentences[at].end and sentences[at].start < unit.end)
+    return next(overlapping, None)
 
 
 def _spread(scores: np.ndarray, follows: np.ndarray) -> np.ndarray:

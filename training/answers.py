@@ -5,9 +5,10 @@ answers, and whether the answer is right (both in rag/answer/relevance.py), the 
 of them for sentences that the evidence model reads, and for those that it does not. Only data whose licence allows
 shipping weights is used; half of Natural Questions is held out for measuring. Confidence is fitted on data that
 neither model was trained on, since they are overconfident on their training data, and on several kinds of documents,
-which count alike: what tells one kind's right answers from its wrong ones misleads on another. Each kind is also left
-out in turn. A sentence counts as answering if it contains the expected words, which is lenient, so the figures are for
-comparison, not quotation.
+which count alike: what tells one kind's right answers from its wrong ones misleads on another. Of papers and stories it
+is the half that the reader's own numbers were not fitted on; of articles it is not. Each kind is also left out in turn.
+A sentence counts as answering if it contains the expected words, which is lenient, so the figures are for comparison,
+not quotation.
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ from training.evidence.tables import as_table
 SEED = 5
 ARTICLES, ARTICLE_QUESTIONS = 40, 450  # SQuAD 2.0 over whole Wikipedia articles, unanswerable ones included
 PASSAGES, PASSAGE_QUESTIONS = 400, 300  # Natural Questions: for half of the questions the passage is absent
-# Of each other kind: questions, half as many again that nothing answers, and the passages they are asked over.
+# Of each other kind: questions, half as many again whose passage is absent, and the passages they are asked over.
 OTHERS, OTHER_PASSAGES = 120, 400
-# Questions of papers and of stories in which a name or number was exchanged, so that nothing answers them.
+# Questions of papers and of stories, at most, in which a name or number was exchanged, so that nothing answers them.
+# They are made as those of `eval.bench answers`, of other sets.
 NEAR_MISSES = 60
 MOST_SENTENCES, MOST_WORDS = 3, 120
 LICENCES = {
@@ -143,8 +145,11 @@ def _passages() -> tuple[dict[str, str], list[tuple[str, list[str], bool]]]:
 
 
 def _others(part: str) -> tuple[dict[str, str], list[tuple[str, list[str], bool]]]:
-    """Read a set of passages; for every third question the passage is absent, and some are near-misses."""
-    entries = [e for e in records(f"reading/{part}.jsonl.gz") if e["answerable"]]
+    """Read half of a set of passages, the reader's numbers being fitted on the other; some questions are near-misses.
+
+    For half as many as have their passage, it is absent.
+    """
+    entries = [e for e in records(f"reading/{part}.jsonl.gz") if e["answerable"] and held_back(e["group"])]
     random.Random(SEED).shuffle(entries)
     absent = entries[OTHER_PASSAGES : OTHER_PASSAGES + OTHERS // 2]
     hidden = {entry["context"] for entry in absent}

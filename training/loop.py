@@ -140,7 +140,7 @@ def train(
         loss: returns the mean loss of a batch.
         rows: how many of `plan.batch` an example takes.
     """
-    # Said even where all cores are meant: importing the index sets torch's OpenMP to one thread
+    # Set in any case, since importing the index limits torch to one OpenMP thread
     torch.set_num_threads(plan.threads or cores())
     adapted = [p for n, p in model.named_parameters() if p.requires_grad and n.startswith("encoder")]
     head = [p for n, p in model.named_parameters() if p.requires_grad and not n.startswith("encoder")]

@@ -28,10 +28,10 @@ from rag.text.words import question_terms, text_terms
 from rag.types import Context, Hit
 
 ANSWERS_FILE = Path(__file__).parents[1] / "pack" / "answers.json"
-# Of a sentence that was read, and of one that was not; the first two also tell how sure an answer is.
+# Of a sentence that was read, and of one that was not. The first two of the best sentence tell how sure an answer is.
 READ_FEATURES = ("evidence", "hit score")
 UNREAD_FEATURES = ("cosine", "coverage", "kind", "news", "hit score")
-# Of an answer, after two features of its best sentence, if there is a reader: its opinion of whether this answers.
+# The third number of the confidence, if there is a reader: its log-odds that the best sentence's evidence answers.
 HERE = "here"
 # What a name that the evidence does not mention takes off the log-odds of an answer, and most names that count. Set by
 # judgement: most questions of the sets that weights are fitted on are written without capitals.

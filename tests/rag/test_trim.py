@@ -150,20 +150,37 @@ def test_where_there_are_rows_the_best_units_are_read() -> None:
             "cloud",
             ASKED,
             hits,
-            k=3,
+            k=4,
             idf=lambda term: 1.0,
             dense={},
             keep=1.0,
             evidence=(lambda: evidence) if evidence else None,
         )
 
+    before = {one.text: one.score for one in found(None)}
     # Its neighbours speak for it
-    assert found(None)[0].text == "| Costs | 7 | 8 |"
-    best = found(model)[0]
-    assert best.text == "| Sales | 10 | 12 |"
-    assert 0 < best.score <= 1
+    assert next(iter(before)) == "| Costs | 7 | 8 |"
+    after = found(model)
+    assert after[0].text == "| Sales | 10 | 12 |"
+    # Stretched log-odds, 1 of the favoured and 0 of the others, count half as much as the score before
+    for one in after:
+        read = 1.0 if one is after[0] else 0.0
+        assert one.score == pytest.approx((before[one.text] + 0.5 * read) / 1.5)
     # As models read them: rows with the names of their columns
     assert "Cloud Sales: 2023 10; H2 12" in model.read
+
+
+def test_a_sentence_that_overlapping_chunks_cut_is_read() -> None:
+    text = f"Ada keeps the gate. At dusk the gate costs ten euros. Bees fly.\n\n{TABLE}"
+    spans = ((0, 27), (20, len(text)))
+    chunks = [Chunk("doc", "doc", 1, start, end, text[start:end]) for start, end in spans]
+    hits = [Hit(chunk, chunk.start, chunk.end, chunk.text, 0.5, "reranked") for chunk in chunks]
+    model = Favours("ten euros")
+    found = trim(
+        "gate costs", ASKED, hits, k=1, idf=lambda term: 1.0, dense={}, keep=1.0, evidence=lambda: model
+    )
+    assert "At dusk the gate costs ten euros." in model.read
+    assert found[0].text.endswith("costs ten euros.")
 
 
 def test_without_rows_nothing_is_read() -> None:

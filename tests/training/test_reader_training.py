@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from eval.datasets import available, records
+from rag.models.export import is_trained
+from rag.models.pack import PACK_FOLDER
 from rag.models.reader import READER_WINDOW
 from rag.models.runtime import trunk_tokenizer
 from tests.training.made_cases import LAMP, lamp_case
@@ -16,7 +21,19 @@ from training.evidence.cases import Case, LabelledPassage, silent, units_of
 from training.evidence.sources import SourcedCase
 from training.evidence.vary import Varied
 from training.loop import Example
-from training.reader import SOMEWHERE, examples_of, reader_loss, reading_example
+from training.reader import (
+    DATA,
+    FITTED_ON,
+    MOST_FITTED,
+    SHARES,
+    SOMEWHERE,
+    examples_of,
+    fresh_network,
+    pairs_of,
+    reader_loss,
+    reading_example,
+)
+from training.ship import LICENCES
 
 NOT_HERE = (0, 0)
 
@@ -176,3 +193,34 @@ def test_unknown_words_teach_only_that_the_text_answers() -> None:
     [some] = drawn(Case("Why?", (LabelledPassage("", LAMP, units_of(LAMP), None),)))
     assert float(reader_loss(Fixed([NOT_HERE], [20.0]), [some])) < 0.01
     assert float(reader_loss(Fixed([NOT_HERE], [-20.0]), [some])) > 5
+
+
+# where training begins, and what its numbers are fitted on
+
+
+def test_training_goes_on_from_the_packaged_reader() -> None:
+    fresh, packaged = fresh_network().state_dict(), load_file(str(PACK_FOLDER / "reader.safetensors"))
+    assert packaged.keys() == {name for name in fresh if is_trained(name)}
+    assert all(torch.equal(fresh[name], tensor.float()) for name, tensor in packaged.items())
+
+
+def test_embeddings_and_the_lowest_layers_are_frozen() -> None:
+    learning = {name for name, p in fresh_network().named_parameters() if p.requires_grad}
+    assert {"span.weight", "answerable.bias", "encoder.encoder.layer.2.output.dense.weight"} <= learning
+    frozen = ("encoder.embeddings.", "encoder.encoder.layer.0.", "encoder.encoder.layer.1.")
+    assert not any(name.startswith(frozen) for name in learning)
+
+
+@pytest.mark.skipif(not available("reading"), reason="the public data sets are not beside this checkout")
+@pytest.mark.parametrize("name", FITTED_ON)
+def test_the_numbers_are_fitted_on_what_answers_and_what_does_not(name: str) -> None:
+    pairs = list(islice(pairs_of(name), 2 * MOST_FITTED))
+    assert {here for _, _, here in pairs} == {True, False}
+    rows = list(records(f"reading/{name}.jsonl.gz"))
+    right = {(r["question"], r["context"]) for r in rows if r["answerable"]}
+    assert all(((question, context) in right) == here for question, context, here in pairs)
+
+
+def test_only_named_sets_are_learnt_from() -> None:
+    assert set(SHARES) <= set(DATA)
+    assert set(DATA) <= set(LICENCES)

@@ -1,6 +1,7 @@
 """The multilingual embedder: its weights' file, what is made of it, and, with the extra, how it tells texts apart."""
 
 import struct
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from rag.errors import ModelError
 from rag.models.embed import (
+    Embedder,
     MultilingualEmbedder,
     dense_weight_of,
     embed_question,
@@ -19,6 +21,9 @@ from rag.models.multilingual import network
 from rag.models.multilingual.blob import read_blob
 from rag.models.multilingual.prepare import is_available, prepare
 from rag.recipe import MULTILINGUAL
+from rag.settings import Settings
+from rag.stages import ModelSet, make_stages
+from rag.store.catalog import Catalog
 
 HIDDEN, LAYERS, INNER, POSITIONS = 32, 1, 64, 24
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "\u2581the", "\u2581", "t", "e", "a", "\u2581tea", "ß", ":"]
@@ -177,3 +182,16 @@ def test_token_vectors_lie_on_their_words(multilingual: MultilingualEmbedder) ->
 def test_meaning_weighs_more_than_with_the_trunk(multilingual: MultilingualEmbedder) -> None:
     assert dense_weight_of(multilingual) == 0.85
     assert dense_weight_of(load_embedder(threads=1)) == 0.5
+
+
+@needs_extra
+def test_only_english_is_trimmed_with_the_evidence_model(
+    multilingual: MultilingualEmbedder, embedder: Embedder, catalog: Catalog
+) -> None:
+    settings = Settings(home=Path())
+    asks = []
+    for model in (multilingual, embedder):
+        trim = make_stages(settings, catalog, ModelSet(settings, model)).trim
+        assert isinstance(trim, partial)
+        asks.append(trim.keywords["evidence"] is not None)
+    assert asks == [False, True]

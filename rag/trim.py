@@ -7,9 +7,9 @@
 3. Each touching neighbour adds a quarter of its own score, since evidence spreads.
 4. Stretch to [0, 1] over the pool; average with the chunk's score, also stretched, at weights 0.7 and 0.3. What the
    document prior of the sentence's document (rag/index/scope.py) is below 1, weighted, is taken off.
-5. Where candidates have rows of tables, the evidence model reads the 32 best units, rows and sentences. Its log-odds,
-   stretched, count half as much as the score so far, for words and vectors alone prefer prose to a row; what is not
-   read counts as the worst.
+5. Where rows of tables are among the 8 best units so far, the evidence model reads these. Its log-odds, stretched,
+   count half as much as the score so far, for words and vectors alone prefer prose to a row; what is not read counts
+   as the worst.
 6. Take the best sentence not yet taken; grow it both ways, across chunks too, while the next sentence has
    at least 0.55 of the best score of all. That is a hit. Repeat until there are k hits; if necessary, a
    sentence below 0.55 is taken too, but does not grow. A sentence that introduces a list or a table takes that along,
@@ -53,8 +53,8 @@ WORD_SHARE = 0.5
 # Share of the document prior's weight in a sentence's score: the chunk's score has seen it already.
 _PRIOR_SHARE = 0.5
 NO_PENALTY: Mapping[int, float] = MappingProxyType({})
-# Units that the evidence model reads where there are rows.
-MOST_READ = 32
+# Units that the evidence model reads where there are rows among them.
+MOST_READ = 8
 # Weight of its log-odds beside the score so far, whose weight is 1.
 READ_WEIGHT = 0.5
 # The lowest log-odds that tell units apart; one that cannot be read has fewer.
@@ -146,8 +146,9 @@ def trim(
     chunks = min_max([by_chunk[one.chunk.id].score for one in sentences])
     off = np.array([penalty.get(one.chunk.id, 0.0) for one in sentences])
     scores = np.maximum(0.0, (1 - _CHUNK_SHARE) * min_max(own) + _CHUNK_SHARE * chunks - off)
-    if evidence and any(one.row for one in sentences):
-        odds = _read_scores(question, hits, sentences, scores, evidence())
+    promising = np.argsort(-scores, kind="stable")[:MOST_READ].tolist()
+    if evidence and any(sentences[at].row for at in promising):
+        odds = _read_scores(question, hits, sentences, promising, evidence())
         scores = (scores + READ_WEIGHT * odds) / (1 + READ_WEIGHT)
     spans = _grow(scores, _Joins(sentences, asks_for_list(question)), keep * scores.max(), k)
     return [
@@ -225,12 +226,12 @@ def _read_scores(
     question: str,
     hits: Sequence[Hit],
     sentences: Sequence[_Sentence],
-    scores: np.ndarray,
+    promising: Sequence[int],
     evidence: EvidenceModel,
 ) -> np.ndarray:
-    """Return the log-odds of the MOST_READ best sentences, stretched to [0, 1], and 0 for the others (n_sentences,)."""
+    """Return the log-odds of the promising sentences, stretched to [0, 1], and 0 for the others (n_sentences,)."""
     wanted: dict[int, list[int]] = defaultdict(list)
-    for at in np.argsort(-scores, kind="stable")[:MOST_READ].tolist():
+    for at in promising:
         wanted[sentences[at].chunk.id].append(at)
     pieces = [Evidence(label, hit, 0) for label, hit in enumerate(hits, 1) if hit.chunk.id in wanted]
     # Of prose the neighbours are read too, of a table only the best rows

@@ -171,7 +171,7 @@ class AnswerSettings(SettingsGroup):
     )
     answer_sentences: _Whole = _setting(3, "most sentences of an extractive answer", low=1, high=50)
     answer_words: _Whole = _setting(120, "most words of an extractive answer", low=10, high=5000)
-    refuse_below: _Number = _setting(0.2, "confidence below which `ask` refuses", low=0, high=1)
+    refuse_below: _Number = _setting(0.15, "confidence below which `ask` refuses", low=0, high=1)
 
 
 class WriterSettings(SettingsGroup):

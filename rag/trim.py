@@ -9,7 +9,7 @@
    document prior of the sentence's document (rag/index/scope.py) is below 1, weighted, is taken off.
 5. Where rows of tables are among the 8 best units so far, the evidence model reads these. Its log-odds, stretched,
    count half as much as the score so far, for words and vectors alone prefer prose to a row; what is not read counts
-   as the worst.
+   as 0.
 6. Take the best sentence not yet taken; grow it both ways, across chunks too, while the next sentence has
    at least 0.55 of the best score of all. That is a hit. Repeat until there are k hits; if necessary, a
    sentence below 0.55 is taken too, but does not grow. A sentence that introduces a list or a table takes that along,
@@ -20,17 +20,16 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
-from rag.answer.sentences import Sentence, answering_sentences, passages_of
+from rag.answer.spans import span_log_odds
 from rag.index.scores import min_max
 from rag.models.embed import TokenVectors
-from rag.models.evidence import EvidenceModel, EvidencePassage
+from rag.models.evidence import UNREAD, EvidenceModel
 from rag.rerank import Reranked
 from rag.retrieve import Request, on_their_pages, with_neighbours
 from rag.store.catalog import Catalog
@@ -38,7 +37,7 @@ from rag.text.questions import asks_for_list
 from rag.text.sentences import refers_back, strip_span
 from rag.text.tables import is_row, rows_of, split_units
 from rag.text.words import question_terms, text_terms
-from rag.types import Candidates, Chunk, Evidence, Hit
+from rag.types import Candidates, Chunk, Hit
 
 # A sentence belongs to a hit from this share of the best sentence's score on.
 KEEP = 0.55
@@ -57,8 +56,8 @@ NO_PENALTY: Mapping[int, float] = MappingProxyType({})
 MOST_READ = 8
 # Weight of its log-odds beside the score so far, whose weight is 1.
 READ_WEIGHT = 0.5
-# The lowest log-odds that tell units apart; one that cannot be read has fewer.
-_LEAST_ODDS = -10.0
+# Log-odds between the best and the worst unit read that are stretched to [0, 1]; smaller differences stay smaller.
+_LEAST_SPREAD = 6.0
 # Most units of a list or table that is taken as a whole.
 _MOST_OF_A_LIST = 12
 # Most sentences to go back for what a pronoun stands for.
@@ -146,10 +145,8 @@ def trim(
     chunks = min_max([by_chunk[one.chunk.id].score for one in sentences])
     off = np.array([penalty.get(one.chunk.id, 0.0) for one in sentences])
     scores = np.maximum(0.0, (1 - _CHUNK_SHARE) * min_max(own) + _CHUNK_SHARE * chunks - off)
-    promising = np.argsort(-scores, kind="stable")[:MOST_READ].tolist()
-    if evidence and any(sentences[at].row for at in promising):
-        odds = _read_scores(question, hits, sentences, promising, evidence())
-        scores = (scores + READ_WEIGHT * odds) / (1 + READ_WEIGHT)
+    if evidence:
+        scores = _with_reading(question, hits, sentences, scores, evidence)
     spans = _grow(scores, _Joins(sentences, asks_for_list(question)), keep * scores.max(), k)
     return [
         _hit(sentences[first : last + 1], by_chunk[sentences[best].chunk.id], scores[best])
@@ -222,44 +219,26 @@ def _cosine(
     return dense.get(chunk.id, 0.0)
 
 
-def _read_scores(
+def _with_reading(
     question: str,
     hits: Sequence[Hit],
     sentences: Sequence[_Sentence],
-    promising: Sequence[int],
-    evidence: EvidenceModel,
+    scores: np.ndarray,
+    evidence: Callable[[], EvidenceModel],
 ) -> np.ndarray:
-    """Return the log-odds of the promising sentences, stretched to [0, 1], and 0 for the others (n_sentences,)."""
-    wanted: dict[int, list[int]] = defaultdict(list)
-    for at in promising:
-        wanted[sentences[at].chunk.id].append(at)
-    pieces = [Evidence(label, hit, 0) for label, hit in enumerate(hits, 1) if hit.chunk.id in wanted]
-    # Of prose the neighbours are read too, of a table only the best rows
-    units = [
-        (unit, at)
-        for unit in answering_sentences(pieces)
-        if (at := _sentence_of(unit, sentences, wanted[unit.evidence.hit.chunk.id])) is not None
-        or unit.row is None
-    ]
-    passages, numbers, remaining = list[EvidencePassage](), list[int](), iter(units)
-    for passage in passages_of([unit for unit, _ in units]):
-        known = [
-            (span, at) for span, (_, at) in zip(passage.units, remaining, strict=False) if at is not None
-        ]
-        if known:
-            passages.append(replace(passage, units=tuple(span for span, _ in known)))
-            numbers += [at for _, at in known]
-    stretched = np.zeros(len(sentences))
-    if passages:
-        odds = np.concatenate(evidence.scores(question, passages))
-        np.maximum.at(stretched, numbers, min_max(np.maximum(odds, _LEAST_ODDS)))
-    return stretched
-
-
-def _sentence_of(unit: Sentence, sentences: Sequence[_Sentence], among: Sequence[int]) -> int | None:
-    """Return which of some sentences of a unit's chunk is that unit, or what overlapping chunks left of it."""
-    overlapping = (at for at in among if unit.start < sentences[at].end and sentences[at].start < unit.end)
-    return next(overlapping, None)
+    """Return the scores (n_sentences,) as they are or, if rows are among the best, averaged with their log-odds."""
+    best = np.argsort(-scores, kind="stable")[:MOST_READ].tolist()
+    if not any(sentences[at].row for at in best):
+        return scores
+    spans = [(sentences[at].chunk.id, sentences[at].start, sentences[at].end) for at in best]
+    odds = span_log_odds(question, hits, spans, evidence())
+    known = np.flatnonzero(odds > UNREAD)
+    read = np.zeros(len(sentences))
+    if len(known):
+        far = max(_LEAST_SPREAD, float(np.ptp(odds[known])))
+        read[np.array(best)[known]] = 1 + (odds[known] - odds[known].max()) / far
+    averaged: np.ndarray = (scores + READ_WEIGHT * read) / (1 + READ_WEIGHT)
+    return averaged
 
 
 def _spread(scores: np.ndarray, follows: np.ndarray) -> np.ndarray:

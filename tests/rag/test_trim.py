@@ -126,7 +126,7 @@ def test_page_and_chunk_are_those_of_the_best_sentence() -> None:
 
 
 class Favours:
-    """An evidence model's stand-in: units with a word have log-odds of 2, others of -2."""
+    """An evidence model's stand-in: units with a word have log-odds of 3, others of -3."""
 
     def __init__(self, word: str) -> None:
         self._word = word
@@ -135,7 +135,7 @@ class Favours:
     def scores(self, question: str, passages: Sequence[EvidencePassage]) -> list[np.ndarray]:
         units = [[one.text[start:end] for start, end in one.units] for one in passages]
         self.read += [unit for each in units for unit in each]
-        return [np.array([2.0 if self._word in unit else -2.0 for unit in each]) for each in units]
+        return [np.array([3.0 if self._word in unit else -3.0 for unit in each]) for each in units]
 
 
 TABLE = "| Cloud | 2023 | H2 |\n| --- | --- | --- |\n| Sales | 10 | 12 |\n| Costs | 7 | 8 |\n"

@@ -184,7 +184,7 @@ def _not_permuted(answer: Answer) -> str:
     before, after = _ids(rankings["fused"]), _ids(rankings["reranked"])
     if sorted(before) != sorted(after):
         return f"{len(before)} went in and {len(after)} came out, not the same"
-    read = [hit.score for hit in rankings["reranked"] if hit.maxsim is not None]
+    read = [hit.score for hit in rankings["reranked"] if hit.read]
     ordered = all(earlier >= later - 1e-6 for earlier, later in pairwise(read))
     return "" if ordered else "what was read is not ordered by its new scores"
 

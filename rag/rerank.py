@@ -95,15 +95,14 @@ class LateInteraction:
             read += sum(len(one.vectors) for one in fresh)
             encoded += fresh
         head, tail = hits[: len(encoded)], hits[len(encoded) :]
-        similarities = [maxsim(similar, one.vectors) for one in encoded]
-        said = min_max(similarities) if encoded else np.zeros(0)
+        said = min_max([maxsim(similar, one.vectors) for one in encoded])
         if self._cross_encoder and encoded:
             crossed = self._cross_encoder.score(question, [hit.chunk.read_text for hit in head])
             said = (said + min_max(crossed)) / 2
         scores = _mix(np.array([hit.score for hit in head]), said)
         reranked = [
-            replace(hit, score=float(score), stage="reranked", maxsim=similarity)
-            for hit, score, similarity in zip(head, scores, similarities, strict=True)
+            replace(hit, score=float(score), stage="reranked", read=True)
+            for hit, score in zip(head, scores, strict=True)
         ]
         return Reranked(
             [

@@ -114,7 +114,7 @@ class Hit:
     score: float
     stage: str
     page: int | None = None
-    maxsim: float | None = None  # of the question to the chunk, -1 to 1, if late interaction read it
+    read: bool = False  # whether late interaction read its chunk
     # Names of the question, as terms, that other documents are called by and its document is not
     unnamed: tuple[str, ...] = ()
 

@@ -18,15 +18,17 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from rag.models.export import LORA, is_trained
+from rag.models.export import LORA, adapted_network, is_trained
 from rag.models.heads import NETWORKS
-from rag.models.pack import WHOLE
+from rag.models.pack import PACK_FOLDER, WHOLE
 from rag.models.runtime import cores
 from rag.models.trunk import trunk_folder
 
 ROOT = Path(__file__).parent.parent
 SEED = 11
 SAVE_EVERY = 100  # steps between checkpoints
+# Lowest layers that do not learn where training goes on from a packaged model.
+FROZEN = 2
 # The width of a batch is a multiple of this: each new shape costs oneDNN compilations.
 _STEP = 16
 # Batches sorted by length together, to reduce padding.
@@ -89,6 +91,21 @@ def trunk_encoder(**options: Any) -> Any:
         attention_probs_dropout_prob=0.0,
         **options,
     )
+
+
+def packaged_encoder(job: str) -> tuple[Any, Any]:
+    """Return an encoder that goes on from a packaged model's, its embeddings and lowest layers frozen, and that model.
+
+    Args:
+        job: whose packaged weights training begins with.
+    """
+    torch.manual_seed(SEED)
+    encoder = trunk_encoder(add_pooling_layer=False)
+    packaged = adapted_network(job, PACK_FOLDER / f"{job}.safetensors")
+    encoder.load_state_dict(packaged.encoder.state_dict(), strict=False)
+    for part in (encoder.embeddings, *encoder.encoder.layer[:FROZEN]):
+        part.requires_grad_(False)
+    return encoder, packaged
 
 
 def collate(examples: Sequence[Example], cls: int = 101, sep: int = 102) -> dict[str, Tensor]:

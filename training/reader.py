@@ -22,22 +22,20 @@ from torch import Tensor, nn
 
 from eval.datasets import held_back, records
 from eval.reading import fitted_on
-from rag.models.export import adapted_network, export_adapted
+from rag.models.export import export_adapted
 from rag.models.heads import ReaderNetwork
-from rag.models.pack import PACK_FOLDER
 from rag.models.reader import READER_SIGNALS, READER_WINDOW, PackReader
 from rag.models.runtime import QUESTION_TOKENS, Runner
-from rag.text.names import before
+from rag.text.names import place_before
 from rag.text.words import question_terms, text_terms
 from training.evidence.cases import Case, LabelledPassage, Span
 from training.evidence.mined import mined_cases
-from training.evidence.network import FROZEN
 from training.evidence.records import record_cases
 from training.evidence.sources import SourcedCase, read_sources
 from training.evidence.tables import table_sources
 from training.evidence.vary import Varied
 from training.evidence.windows import tokens
-from training.loop import SEED, Example, Plan, collate, options, save, train, trunk_encoder
+from training.loop import Example, Plan, collate, options, packaged_encoder, save, train
 
 PLAN = Plan("reader", epochs=1, batch=32, rate=1e-4, head_rate=5e-4)
 # Draws the examples: raise it to train the packaged reader on with others, in a folder without an older checkpoint.
@@ -65,8 +63,10 @@ SHARES = {  # cases of each set in an epoch
     "tatqa": 600,
     "aitqa": 200,
 }
+# Sets from which the round before this one drew passages that do not answer.
+DRAWN_BEFORE = ("medquad", "maud", "selqa-dev", "multihop-pieces", "strategyqa-train")
 # From the last, names for made documents.
-DATA = (*SHARES, "squad-dev", "covidqa", "duorc-dev", "wikipedia-490")
+DATA = (*SHARES, *DRAWN_BEFORE, "squad-dev", "covidqa", "duorc-dev", "wikipedia-490")
 # Cases over made documents in an epoch.
 RECORDS = 1_500
 # Sets whose spans are what an answer is made of, not the answer.
@@ -95,15 +95,10 @@ def main() -> None:
 
 def fresh_network() -> ReaderNetwork:
     """Return the network as training begins: the packaged reader's."""
-    torch.manual_seed(SEED)
-    encoder = trunk_encoder(add_pooling_layer=False)
-    packaged = adapted_network("reader", PACK_FOLDER / "reader.safetensors")
-    encoder.load_state_dict(packaged.encoder.state_dict(), strict=False)
+    encoder, packaged = packaged_encoder("reader")
     network = ReaderNetwork(encoder)
     network.span.load_state_dict(packaged.span.state_dict())
     network.answerable.load_state_dict(packaged.answerable.state_dict())
-    for part in (encoder.embeddings, *encoder.encoder.layer[:FROZEN]):
-        part.requires_grad_(False)
     return network
 
 
@@ -180,10 +175,10 @@ def examples_of(case: Case, rng: random.Random) -> Iterator[Example]:
         *(one for one in passages if one.answers),
         *rng.sample(others, min(MOST_OTHERS, len(others))),
     ):
-        led = before(case.question, one.text, one.place)
-        spans = [(start + len(led), end + len(led)) for start, end in one.spans]
+        before = place_before(case.question, one.text, one.place)
+        spans = [(start + len(before), end + len(before)) for start, end in one.spans]
         answer = rng.choice(spans) if spans else SOMEWHERE if one.answers else None
-        if example := reading_example(case.question, led + one.text, answer, rng):
+        if example := reading_example(case.question, before + one.text, answer, rng):
             yield example
 
 

@@ -15,7 +15,7 @@ from rag.answer.strategy import SUMMARY, asks_for_overview
 from rag.models.embed import Embedder
 from rag.models.evidence import EvidenceModel
 from rag.models.reader import Reader, Reading
-from rag.text.names import before, place_of
+from rag.text.names import place_before, place_of
 from rag.text.questions import asks_for_list, asks_several
 from rag.text.sentences import refers_back
 from rag.text.tables import Row, original_span, spelled_hit, spelled_row
@@ -256,8 +256,8 @@ def _spelled(sentence: Sentence, question: str) -> tuple[str, list[tuple[int, in
         text, origins = spelled_row(sentence.row.moved(-hit.start))
         if sentence.row.caption not in place:
             place = f"{place}. {sentence.row.caption}" if place else sentence.row.caption
-    led = before(question, text, place)
-    return led + text, [(start + len(led), end + len(led), origin) for start, end, origin in origins]
+    before = place_before(question, text, place)
+    return before + text, [(start + len(before), end + len(before), origin) for start, end, origin in origins]
 
 
 def _in_the_original(reading: Reading, origins: Sequence[tuple[int, int, int]]) -> Reading:

@@ -65,7 +65,7 @@ def heading_above(hit: Hit) -> str:
     return "" if is_row(first) else " ".join(first.split())
 
 
-def before(question: str, text: str, place: str) -> str:
+def place_before(question: str, text: str, place: str) -> str:
     """Return what the reader reads before a text: its place, if the question has words of that which the text lacks."""
     missing = set(question_terms(question)) - set(text_terms(text))
     return f"{place}. " if missing & set(text_terms(place)) else ""

@@ -1,9 +1,15 @@
-"""A case about a lamp, and what holds for every case."""
+"""A case about a lamp, what holds for every case, and the mark of tests that read the public data."""
 
 from __future__ import annotations
 
+import pytest
+
+from eval.datasets import available
 from training.evidence.cases import Case, passage
 
+needs_data = pytest.mark.skipif(
+    not available("reading"), reason="the public data sets are not beside this checkout"
+)
 LAMP = "The lamp burns whale oil. It was lit in 1820 by Ada Quill. The stairs have 199 steps."
 
 

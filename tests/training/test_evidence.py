@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.benchmarks.yardstick.lookups import is_lookup
-from eval.datasets import available, table_held_back
+from eval.datasets import table_held_back
 from rag.models.evidence import EVIDENCE_WINDOW, PLACE_TOKENS
 from rag.text.tables import find_rows
-from tests.training.made_cases import LAMP, assert_sound, lamp_case
+from tests.training.made_cases import LAMP, assert_sound, lamp_case, needs_data
 from training.evidence.__main__ import SHARES
 from training.evidence.cases import Case, LabelledPassage, passage, silent, units_of
 from training.evidence.mined import Wanted, mine, mined_cases, stored, written
@@ -27,11 +27,6 @@ from training.evidence.sources import READ, SourcedCase
 from training.evidence.tables import SETS, LabelledTable, as_table, shown, spell, table_sources
 from training.evidence.vary import Varied
 from training.evidence.windows import LabelledWindow, collate, encode, tokens
-
-needs_data = pytest.mark.skipif(
-    not available("reading"), reason="the public data sets are not beside this checkout"
-)
-
 
 # cases
 

@@ -15,9 +15,9 @@ from tests.training.made_cases import LAMP, lamp_case
 from training.evidence.cases import Case, LabelledPassage, passage, silent, units_of
 from training.evidence.export import returned
 from training.evidence.losses import evidence_loss
-from training.evidence.network import AUXILIARY, FROZEN, TaughtNetwork, fresh_network
+from training.evidence.network import AUXILIARY, TaughtNetwork, fresh_network
 from training.evidence.windows import WindowGroup, collate, encode, tokens
-from training.loop import batches
+from training.loop import FROZEN, batches
 
 # the network
 

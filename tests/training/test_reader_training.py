@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from eval.datasets import available, records
+from eval.datasets import records
 from rag.models.export import is_trained
 from rag.models.pack import PACK_FOLDER
 from rag.models.reader import READER_WINDOW
 from rag.models.runtime import trunk_tokenizer
-from tests.training.made_cases import LAMP, lamp_case
+from tests.training.made_cases import LAMP, lamp_case, needs_data
 from training.evidence.cases import Case, LabelledPassage, silent, units_of
 from training.evidence.sources import SourcedCase
 from training.evidence.vary import Varied
@@ -211,7 +211,7 @@ def test_embeddings_and_the_lowest_layers_are_frozen() -> None:
     assert not any(name.startswith(frozen) for name in learning)
 
 
-@pytest.mark.skipif(not available("reading"), reason="the public data sets are not beside this checkout")
+@needs_data
 @pytest.mark.parametrize("name", FITTED_ON)
 def test_the_numbers_are_fitted_on_what_answers_and_what_does_not(name: str) -> None:
     pairs = list(islice(pairs_of(name), 2 * MOST_FITTED))

@@ -7,15 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rag.models.export import adapted_network
 from rag.models.heads import HIDDEN, EvidenceNetwork
-from rag.models.pack import PACK_FOLDER
-from training.loop import SEED, trunk_encoder
+from training.loop import packaged_encoder
 
 # Parameters of the heads that only help training.
 AUXILIARY = ("span.", "gathered.", "whole.")
-# Lowest layers of the encoder that do not learn.
-FROZEN = 2
 
 
 class TaughtNetwork(EvidenceNetwork):
@@ -49,15 +45,10 @@ class TaughtNetwork(EvidenceNetwork):
 
 def fresh_network() -> TaughtNetwork:
     """Return the network as training begins: the packaged reranker's, with heads that say nothing yet."""
-    torch.manual_seed(SEED)
-    encoder = trunk_encoder(add_pooling_layer=False)
-    reranker = adapted_network("reranker", PACK_FOLDER / "reranker.safetensors")
-    encoder.load_state_dict(reranker.encoder.state_dict(), strict=False)
+    encoder, reranker = packaged_encoder("reranker")
     network = TaughtNetwork(encoder)
     network.importance.load_state_dict(reranker.importance.state_dict())
     with torch.no_grad():
         # The reranker's features are the same in another order
         network.features.weight.copy_(reranker.features.weight[:, [0, 1, 3, 2]])
-    for part in (encoder.embeddings, *encoder.encoder.layer[:FROZEN]):
-        part.requires_grad_(False)
     return network

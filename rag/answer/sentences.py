@@ -10,7 +10,7 @@ from itertools import zip_longest
 
 from rag.models.evidence import EvidencePassage
 from rag.text.injection import sign_of_injection
-from rag.text.names import place_of
+from rag.text.names import UNDERLINED, place_of
 from rag.text.tables import Row, is_row, is_rule, rows_of, split_units
 from rag.types import Chunk, Evidence, Hit
 
@@ -19,7 +19,10 @@ _BETWEEN = 200
 # Likewise before the first row of a table, where its header does.
 _BETWEEN_ROWS = 1_000
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*)")
-_SAYS_NOTHING = re.compile(r"\s*(#{1,6}\s.*|\|[\s:|-]+\|?\s*|```.*|~~~.*|[-=_*]{3,}\s*|\W*)", re.DOTALL)
+_SAYS_NOTHING = re.compile(
+    rf"\s*(#{{1,6}}\s.*|\|[\s:|-]+\|?\s*|```.*|~~~.*|[-=_*]{{3,}}\s*|{UNDERLINED}|\W*)", re.DOTALL
+)
+_UNDERLINED = re.compile(UNDERLINED)
 # A bullet, a number, a letter in brackets, a cell's edge.
 _DECORATION = re.compile(r"[\s>|]*(?:(?:[-*+•–]|\d{1,3}[.)]|\((?:\d{1,3}|[a-z]|[ivx]{1,5})\)|[a-z]\)) +)?")
 # Small letters to a capital, at most, of a text that is written in capitals throughout.
@@ -222,6 +225,8 @@ class _Above:
         for line, following in zip(lines, [*lines[1:], ""], strict=False):
             if match := _HEADING.match(line):
                 heading, header = match.group(1), ""
+            elif _UNDERLINED.fullmatch(line + following):
+                heading, header = line.strip(), ""
             elif is_rule(following):
                 header = line.rstrip("\r\n")
             elif not line.lstrip().startswith("|"):

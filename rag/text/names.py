@@ -19,7 +19,9 @@ _WORD = re.compile(r"[^\W\d_]{3}")
 _TITLE_WORDS = 12
 _ENDS = ".!?:;"
 _PIECE = re.compile(r"\S+")
-_HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
+# A line with a line of "=" or "-" under it, unless it is a field such as "date: 3 May".
+UNDERLINED = r"(?![a-z_-]+:\s)\S[^\n]{0,118}\n(?:={3,}|-{3,})\s*"
+_HEADING = re.compile(rf"^#{{1,6}}[ \t]+(\S.*)$|^(?={UNDERLINED}$)(.+)$", re.MULTILINE)
 
 
 def document_label(name: str, metadata: Metadata) -> str:
@@ -58,7 +60,7 @@ def _names_of_line(line: str) -> list[str]:
 
 def heading_above(hit: Hit) -> str:
     """Return the heading that a hit stands under, as far as its chunk knows; "" if none."""
-    headings = _HEADING.findall(hit.above)
+    headings = [marked or underlined for marked, underlined in _HEADING.findall(hit.above)]
     if headings:
         return " ".join(headings[-1].split())
     first, *_ = hit.chunk.context.split("\n", 1)

@@ -53,6 +53,7 @@ _END = re.compile(  # begins with one set of characters, which lets the scanner 
       | (?<=[。！？｡؟۔।॥։።]) [。！？｡؟۔।॥։።]*+[」』”’）]*+                   # ends that need no space
       | (?<=^\#) \#{0,5}[ ][^\n]*+\n                                      # a heading ends
       | (?<=\n) (?: [ \t\r]*+(?=\n)                                       # blank line
+                 | (?:={3,}+|-{3,}+)[ \t\r]*+(?:\n|\Z)                     # an underlined heading ends, or a rule
                  | (?<=\|\n)                                               # a table row ends
                  | (?=[ \t]*+(?:[-*+•–][ \t] | \(?[0-9A-Za-z]{1,3}[.)][ \t] | \#{1,6}[ ] | \| | > | ``` | ~~~))
                  | (?=[A-Z]\w{0,15}(?:[ ]\w{1,15}){0,2}:[ ])               # labelled line: "Invoice date: 3 May"

@@ -1,6 +1,7 @@
 """The extractive answer: verbatim, cited, within its limits, and without sentences that say nothing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +26,7 @@ from rag.assemble import Limits, assemble
 from rag.models.embed import Embedder
 from rag.models.evidence import EvidenceModel
 from rag.models.reader import NOTHING, Reading, ScoredSpan
+from rag.text.names import heading_above
 from rag.text.tables import find_rows
 from rag.types import Chunk, Context, Draft, Evidence, Hit
 from tests.made_versions import CORPUS, Library
@@ -233,6 +235,15 @@ def test_a_list_ends_where_another_kind_of_mark_follows_a_blank_line() -> None:
     ):
         *_, before, last = sentences_of(Evidence(1, hit_of(text), 0))
         assert introduced(before, last) is continues, text
+
+
+def test_an_underlined_heading_is_above_its_text_and_does_not_answer() -> None:
+    text = "date: 3 May\n---\n2.8.1   1 April\n===========\nIt was withdrawn.\n"
+    found = list(sentences_of(Evidence(1, hit_of(text), 0)))
+    assert [one.text for one in found] == ["date: 3 May\n---", "It was withdrawn."]
+    assert found[1].above.split("\n")[-2:] == ["2.8.1   1 April", ""]
+    below = replace(hit_of(text), start=text.index("It was"))
+    assert heading_above(below) == "2.8.1 1 April"
 
 
 def test_what_stands_above_a_unit() -> None:

@@ -47,6 +47,7 @@ def test_empty_and_blank_texts() -> None:
         ("今日は。明日も！終わり", ["今日は。", "明日も！", "終わり"]),
         ("यह है। वह था।", ["यह है।", "वह था।"]),
         ("# Title\nText here\n\nMore", ["# Title", "Text here", "More"]),
+        ("One.\n\nNews\n====\nTwo.\n---\nThree.", ["One.", "News\n====", "Two.", "---", "Three."]),
         ("Buy:\n- milk\n- eggs\n1) go\n(a) stay", ["Buy:", "- milk", "- eggs", "1) go", "(a) stay"]),
         ("| a | b |\n| c | d |\nAfter", ["| a | b |", "| c | d |", "After"]),
         ("Name: Ann\nDue date: 5 May\nwrapped\nline", ["Name: Ann", "Due date: 5 May\nwrapped\nline"]),
